@@ -1,0 +1,92 @@
+# One target a chore, the same for people and for CI. What a target does is in scripts/.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# The stack to work on. `dev` is the lab on this machine; any other is yours: own cloud, backend, passphrase.
+STACK ?= dev
+export STACK
+
+##@ Deployment
+.PHONY: up
+up: ## Bring everything up: toolchain, lab (stack dev only), program; print the endpoint
+	@scripts/up
+
+.PHONY: preview
+preview: venv ## Show what `make up` would change
+	@scripts/pulumi preview --diff
+
+.PHONY: output
+output: ## Print the stack's outputs as one JSON object; SECRETS=1 shows the secret ones
+	@scripts/output
+
+.PHONY: ssh
+ssh: ## Open a shell on HOST=name, or run ARGS='command' there
+	@scripts/ssh "$(HOST)" $(ARGS)
+
+.PHONY: pulumi
+pulumi: venv ## Run the Pulumi CLI in the stack's environment: ARGS='stack history'
+	@scripts/pulumi $(ARGS)
+
+.PHONY: down
+down: ## Remove the deployment from the cloud, and the stack; the lab stays
+	@scripts/down
+
+##@ Tests
+.PHONY: test
+test: venv judges ## Run what needs no cloud, no Pulumi engine and no Go
+	@scripts/pytest
+
+.PHONY: lint
+lint: venv judges ## Check style and types: ruff, mypy, shellcheck
+	@scripts/lint
+
+.PHONY: test-toolchain
+test-toolchain: ## Test the Pulumi plugins of toolchain/ (needs Go)
+	@toolchain/test
+
+.PHONY: acceptance
+acceptance: venv toolchain lab-up ## Deploy on the lab and prove that it works
+	@scripts/pytest acceptance
+
+.PHONY: bench
+bench: venv toolchain lab-up ## Measure up, no-op up, preview and destroy on the running lab; RUNS=3
+	@.venv/bin/python scripts/bench.py --runs $(or $(RUNS),3)
+
+##@ Lab
+.PHONY: lab-up
+lab-up: ## Start the embedded OpenStack on this machine (root, Debian 12)
+	@lab/up
+
+.PHONY: lab-down
+lab-down: ## Stop it, keeping its servers
+	@lab/down
+
+.PHONY: lab-purge
+lab-purge: ## Remove everything the lab left on this machine
+	@lab/purge
+
+##@ Parts
+.PHONY: venv
+venv: ## Make .venv from the pinned requirements
+	@scripts/venv
+
+.PHONY: toolchain
+toolchain: ## Build the Pulumi engine and plugins, unless the official Pulumi is installed
+	@toolchain/build
+
+.PHONY: judges
+judges: ## Install what judges the templates in `make test` (root, Debian)
+	@scripts/judges
+
+.PHONY: pins
+pins: venv ## Renew requirements.txt and requirements-dev.txt from pyproject.toml
+	@scripts/pins
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} \
+		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@printf '\nSTACK=name picks a stack (now: %s).\n' '$(STACK)'

@@ -1,0 +1,29 @@
+# shellcheck shell=bash
+# Shared by the scripts: the checkout's root, messages, timed stages.
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+stack=${STACK:-dev}
+
+say() { printf '%s\n' "$*"; }
+
+die() {
+  printf '%s\n' "$@" >&2
+  exit 1
+}
+
+# Prints the setting NAME of pip (cert, index-url, ...), from its environment or its files, if there is one.
+pip_setting() {
+  "$root/.venv/bin/python" -m pip config list 2>/dev/null | sed -n "s/^[^.]*\.$1='\(.*\)'\$/\1/p" | head -n 1
+}
+
+# uv reads none of pip's settings: hands over the ones that decide whether packages can be fetched.
+uv_like_pip() {
+  local value
+  if [[ -z ${SSL_CERT_FILE:-} ]]; then
+    value=$(pip_setting cert)
+    if [[ -n $value ]]; then export SSL_CERT_FILE=$value; fi
+  fi
+  if [[ -z ${UV_DEFAULT_INDEX:-} ]]; then
+    value=$(pip_setting index-url)
+    if [[ -n $value ]]; then export UV_DEFAULT_INDEX=$value; fi
+  fi
+}
