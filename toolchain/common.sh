@@ -1,0 +1,15 @@
+# shellcheck shell=bash
+# Shared by build, env and test: versions, places, and whether the official Pulumi is installed.
+toolchain_src=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+toolchain_out=$(dirname "$toolchain_src")/.toolchain
+# shellcheck source=toolchain/versions.env
+source "$toolchain_src/versions.env"
+
+# Prints the path of an official pulumi of the pinned version on PATH; fails if there is none.
+official_pulumi() {
+  local path
+  path=$(type -P pulumi) || return 1
+  [[ $path != "$toolchain_out"/* ]] || return 1
+  [[ $(PULUMI_SKIP_UPDATE_CHECK=true "$path" version 2>/dev/null) == "v$PULUMI_VERSION" ]] || return 1
+  printf '%s\n' "$path"
+}
