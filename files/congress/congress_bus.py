@@ -1,0 +1,78 @@
+# ruff: noqa: INP001 (a module of Congress's virtual environment, not of this project)
+"""A connection of one's own to Congress's message bus, beside those that oslo.messaging keeps."""
+
+import contextlib
+import ssl
+from collections.abc import Iterator
+from typing import Any
+
+import kombu
+import oslo_messaging
+from amqp.exceptions import NotFound
+from oslo_config import cfg
+
+
+class BusError(Exception):
+    """The bus could not be asked; the text names host, port and user, never the password."""
+
+
+def datasource_queue(conf: cfg.ConfigOpts) -> str:
+    """Name the queue that every datasource node, and nothing else, consumes from: its manager service's.
+
+    Made up in congress.dse2.dse_node: SERVICE_TOPIC_PREFIX + service id + "-" + partition.
+    """
+    return f"congress-service-_ds_manager-{conf.dse.bus_id or 'bus'}"
+
+
+def consumers(channel: Any, queue: str) -> int:
+    """Count the consumers that `queue` has now: 0 when there is no such queue."""
+    try:
+        return int(channel.queue_declare(queue, passive=True).consumer_count)
+    except NotFound:
+        return 0
+
+
+@contextlib.contextmanager
+def connection(conf: cfg.ConfigOpts, timeout: float) -> Iterator[kombu.Connection]:
+    """Connect to the first host of transport_url that takes one, each tried for `timeout` seconds."""
+    oslo_messaging.get_rpc_transport(conf)  # registers transport_url and the options of oslo_messaging_rabbit
+    url = oslo_messaging.TransportURL.parse(conf)
+    problems = []
+    for host in url.hosts:
+        place = f"{host.hostname}:{host.port or 5672} as {host.username}"
+        link = kombu.Connection(
+            hostname=host.hostname,
+            port=host.port or 5672,
+            userid=host.username,
+            password=host.password,
+            virtual_host=url.virtual_host or "/",
+            transport="pyamqp",
+            connect_timeout=timeout,
+            ssl=tls(conf, host.hostname),
+        )
+        try:
+            link.connect()
+        except (OSError, *link.connection_errors) as error:
+            problems.append(f"{place}: {error}")
+            continue
+        link.connection.transport.sock.settimeout(timeout)
+        try:
+            yield link
+        finally:
+            with contextlib.suppress(OSError, *link.connection_errors):
+                link.release()
+        return
+    raise BusError("no message bus at " + "; ".join(problems))
+
+
+def tls(conf: cfg.ConfigOpts, hostname: str) -> bool | dict[str, Any]:
+    """Give the TLS parameters that oslo.messaging would use too; False without TLS."""
+    rabbit = conf.oslo_messaging_rabbit
+    if not rabbit.ssl:
+        return False
+    parameters: dict[str, Any] = {"server_hostname": hostname}
+    if rabbit.ssl_ca_file:
+        parameters |= {"ca_certs": rabbit.ssl_ca_file, "cert_reqs": ssl.CERT_REQUIRED}
+    if rabbit.ssl_cert_file:
+        parameters |= {"certfile": rabbit.ssl_cert_file, "keyfile": rabbit.ssl_key_file}
+    return parameters

@@ -1,0 +1,74 @@
+# ruff: noqa: INP001 (a module of Congress's virtual environment, not of this project)
+"""Tell whether exactly one datasource node serves the bus.
+
+Run on any Congress host by the virtual environment's Python. Exit code 0: exactly one node consumes from the
+datasource manager's queue and answers a ping through it; 1: anything else, said in one sentence.
+"""
+
+import argparse
+import sys
+import time
+
+import oslo_messaging
+from congress.common import config
+from congress_bus import BusError, connection, consumers, datasource_queue
+from oslo_config import cfg
+
+NETWORK_TIMEOUT = 5.0
+PAUSE = 0.5
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config-file", default="/etc/congress/congress.conf", metavar="FILE")
+    parser.add_argument(
+        "--wait", type=float, default=0, metavar="SECONDS", help="go on looking that long (0: look once)"
+    )
+    arguments = parser.parse_args()
+    try:
+        config.init(["--config-file", arguments.config_file])
+    except cfg.Error as error:
+        print(f"cannot read the configuration {arguments.config_file}: {error}")
+        return 1
+    deadline = time.monotonic() + arguments.wait
+    while True:
+        problem = look(cfg.CONF)
+        if problem is None:
+            print("one datasource node serves the bus")
+            return 0
+        if time.monotonic() >= deadline:
+            print(problem)
+            return 1
+        time.sleep(PAUSE)
+
+
+def look(conf: cfg.ConfigOpts) -> str | None:
+    """Say what is wrong with the datasource node in one sentence; None when exactly one serves."""
+    queue = datasource_queue(conf)
+    try:
+        with connection(conf, NETWORK_TIMEOUT) as link:
+            count = consumers(link.default_channel, queue)
+    except BusError as error:
+        return str(error)
+    if count != 1:
+        return f"{count} datasource nodes on the bus instead of one (consumers of {queue})"
+    try:
+        ping(conf, queue)
+    except oslo_messaging.MessagingTimeout:
+        return f"the datasource node hangs: no answer on {queue} within {NETWORK_TIMEOUT:.0f} s"
+    return None
+
+
+def ping(conf: cfg.ConfigOpts, topic: str) -> None:
+    """One RPC to the datasource manager and back; MessagingTimeout when no answer comes."""
+    transport = oslo_messaging.get_rpc_transport(conf)
+    try:
+        target = oslo_messaging.Target(exchange="congress", topic=topic, version="1.0")
+        client = oslo_messaging.get_rpc_client(transport, target, timeout=NETWORK_TIMEOUT, retry=1)
+        client.call({}, "ping")
+    finally:
+        transport.cleanup()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
