@@ -64,8 +64,8 @@ lab-down: ## Stop it, keeping its servers
 	@lab/down
 
 .PHONY: lab-purge
-lab-purge: ## Remove everything the lab left on this machine
-	@lab/purge
+lab-purge: ## Remove everything the lab left on this machine, and what stack dev had on it
+	@scripts/lab-purge
 
 ##@ Parts
 .PHONY: venv

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Shared by the scripts: the checkout's root, messages, timed stages.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck disable=SC2034 # used by the scripts that source this
 stack=${STACK:-dev}
 
 say() { printf '%s\n' "$*"; }
@@ -9,6 +10,11 @@ die() {
   printf '%s\n' "$@" >&2
   exit 1
 }
+
+# Tells whether stack dev exists, asking neither the engine nor the cloud.
+dev_stack_exists() { compgen -G "$root/.state/pulumi/.pulumi/stacks/*/dev.json" >/dev/null; }
+
+make_private_folder() { (umask 077 && mkdir -p "$1"); }
 
 # Prints the setting NAME of pip (cert, index-url, ...), from its environment or its files, if there is one.
 pip_setting() {

@@ -1,0 +1,58 @@
+"""Turns the stack's outputs, one JSON object on stdin, into what a person needs next.
+
+usage: python -m scripts.outputs next                        what to try on the deployment
+       python -m scripts.outputs ssh-files FOLDER HOST       ssh_config, known_hosts and id_ed25519 in FOLDER
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from scripts.dev_stack import write_private
+
+# Names as the output ssh_config expects them beside it -> the output that holds the text.
+SSH_FILES = {"ssh_config": "ssh_config", "known_hosts": "ssh_known_hosts", "id_ed25519": "ssh_private_key"}
+
+
+def next_steps(outputs: dict[str, Any]) -> str:
+    """Return the endpoint and three commands to try on it."""
+    endpoint = outputs["endpoint"].rstrip("/")
+    engine = outputs["policy_engines"][0]["host"]
+    return f"""
+Congress is up: {endpoint}
+
+Try next:
+  curl -s {endpoint}/v1/policies
+  curl -s {endpoint}/v1/policies -H 'Content-Type: application/json' -d '{{"name": "first"}}'
+  make ssh HOST={engine}"""
+
+
+def write_ssh_files(outputs: dict[str, Any], folder: Path, host: str) -> None:
+    """Write the files for ssh into the folder, 0600 each; refuse a host that the stack does not have."""
+    hosts = sorted({*outputs.get("hosts", {}), *(["bastion"] if "bastion" in outputs else [])})
+    if not hosts:
+        sys.exit("ssh: nothing is deployed on this stack: make up")
+    if host not in hosts:
+        problem = f"no host {host!r} on this stack" if host else "name a host"
+        sys.exit(f"ssh: {problem}: make ssh HOST=... with one of {', '.join(hosts)}")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name, output in SSH_FILES.items():
+        write_private(folder / name, outputs[output])
+
+
+def main(arguments: list[str]) -> None:
+    outputs = json.load(sys.stdin)
+    match arguments:
+        case ["next"]:
+            print(next_steps(outputs))
+        case ["ssh-files", folder, host]:
+            write_ssh_files(outputs, Path(folder), host)
+        case _:
+            sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
