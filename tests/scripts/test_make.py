@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.scripts.checkout import OUTPUTS, ROOT, Checkout
+
+MAKEFILE = (ROOT / "Makefile").read_text()
+TARGETS = set(re.findall(r"^([a-z][a-z-]*):(?!=)", MAKEFILE, re.MULTILINE))
+CONTRACT = {
+    "up",
+    "down",
+    "test",
+    "lint",
+    "test-toolchain",
+    "acceptance",
+    "lab-up",
+    "lab-down",
+    "lab-purge",
+} | {
+    "bench",
+    "pulumi",
+    "output",
+    "preview",
+    "ssh",
+    "help",
+}
+
+
+def test_every_promised_target_exists() -> None:
+    assert CONTRACT <= TARGETS
+
+
+def test_every_target_is_listed_by_help_and_no_file_hides_it(checkout: Checkout) -> None:
+    listed = set(re.findall(r"^  make ([a-z-]+) +\S", checkout.run("make").stdout, re.MULTILINE))
+    assert listed == TARGETS
+    assert set(re.findall(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE)) == TARGETS
+
+
+def test_every_command_of_the_makefile_is_there() -> None:
+    ours = set(re.findall(r"@((?:scripts|toolchain|lab)/[a-z-]+)", MAKEFILE))
+    assert ours
+    assert [path for path in sorted(ours) if not (ROOT / path).stat().st_mode & stat.S_IXUSR] == []
+
+
+def _deployed(checkout: Checkout) -> None:
+    stack = checkout.root / ".state/pulumi/.pulumi/stacks/congress-ha/dev.json"
+    stack.parent.mkdir(parents=True)
+    stack.touch()
+    (checkout.root / ".state/passphrase").write_text("x")
+
+
+def test_output_prints_one_json_object_and_nothing_else(checkout: Checkout) -> None:
+    _deployed(checkout)
+    assert json.loads(checkout.run("make", "output").stdout) == OUTPUTS
+    assert json.loads(checkout.run("make", "-s", "-C", str(checkout.root), "output").stdout) == OUTPUTS
+    checkout.run("make", "output", "SECRETS=1")
+    assert [call["args"][2:] for call in checkout.calls()] == [
+        ["--json"],
+        ["--json"],
+        ["--json", "--show-secrets"],
+    ]
+
+
+@pytest.mark.parametrize("target", ["output", "ssh"])
+def test_nothing_deployed_is_said(checkout: Checkout, target: str) -> None:
+    done = checkout.run("make", target)
+    assert done.returncode != 0
+    assert done.stderr.startswith("nothing is deployed on stack dev: make up\n")
+    assert done.stdout == ""
+
+
+def test_ssh_writes_private_files_and_goes_by_them(checkout: Checkout) -> None:
+    _deployed(checkout)
+    checkout.script("fake/ssh", 'pwd; printf "%s\\n" "$@"')
+    done = checkout.run("make", "ssh", "HOST=engine-1", "ARGS=uptime -p")
+    folder = checkout.root / ".state/dev"
+    assert done.stdout.splitlines() == [str(folder), "-F", "ssh_config", "engine-1", "uptime", "-p"], (
+        done.stderr
+    )
+    for name, output in {
+        "ssh_config": "ssh_config",
+        "known_hosts": "ssh_known_hosts",
+        "id_ed25519": "ssh_private_key",
+    }.items():
+        assert (folder / name).read_text() == OUTPUTS[output]
+        assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    ("host", "problem"), [("", "name a host"), ("engine-9", "no host 'engine-9' on this stack")]
+)
+def test_ssh_to_an_unknown_host_names_the_known_ones(checkout: Checkout, host: str, problem: str) -> None:
+    _deployed(checkout)
+    done = checkout.run("make", "ssh", f"HOST={host}")
+    assert f"ssh: {problem}: make ssh HOST=... with one of bastion, engine-1\n" in done.stderr
+    assert not (checkout.root / ".state/dev").exists()
+
+
+def test_up_of_another_stack_is_just_the_program(checkout: Checkout) -> None:
+    done = checkout.run("make", "up", "STACK=prod")
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"^== (\w+): (?!done)", done.stdout, re.MULTILINE) == ["venv", "toolchain", "program"]
+    assert "Congress is up: http://192.0.2.10:1789\n" in done.stdout
+    assert "make ssh HOST=engine-1" in done.stdout
+    up, output = checkout.calls()
+    assert up["args"] == ["up", "--yes", "--skip-preview", "--non-interactive"]
+    assert output["args"] == ["stack", "output", "--json"]
+
+
+def test_a_failing_stage_is_named_with_its_log_and_stops_the_rest(checkout: Checkout) -> None:
+    checkout.script("lab/up", "echo no root; exit 1")
+    done = checkout.run("make", "up")
+    assert done.returncode != 0
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("up: ")]
+    assert re.fullmatch(r"up: stage lab failed after \d+ s; log: \.state/up-lab\.log; try: make lab-up", line)
+    assert (checkout.root / ".state/up-lab.log").read_text() == "no root\n"
+    assert checkout.calls() == []
+
+
+def test_down_without_a_deployment_says_so(checkout: Checkout) -> None:
+    done = checkout.run("make", "down")
+    assert (done.returncode, done.stdout) == (0, "down: nothing is deployed on stack dev\n")
+
+
+def test_down_of_another_stack_keeps_its_configuration(checkout: Checkout) -> None:
+    done = checkout.run("make", "down", "STACK=prod")
+    assert done.returncode == 0, done.stderr
+    destroy, remove = (call["args"] for call in checkout.calls())
+    assert destroy == ["destroy", "--yes", "--skip-preview", "--non-interactive"]
+    assert remove == ["stack", "rm", "--yes", "--preserve-config", "--non-interactive"]
+
+
+def test_a_destroy_that_fails_keeps_the_stack(checkout: Checkout) -> None:
+    done = checkout.run("make", "down", "STACK=prod", FAIL_ON="destroy")
+    assert done.returncode != 0
+    assert [call["args"][0] for call in checkout.calls()] == ["destroy"]
+
+
+def test_purging_the_lab_forgets_what_dev_had_on_it(checkout: Checkout) -> None:
+    _deployed(checkout)
+    done = checkout.run("make", "lab-purge")
+    assert done.stdout == "lab purged\n", done.stderr
+    assert list((checkout.root / ".state").iterdir()) == []
+
+
+def test_a_lab_that_cannot_be_purged_keeps_the_stack(checkout: Checkout) -> None:
+    _deployed(checkout)
+    checkout.script("lab/purge", "exit 1")
+    assert checkout.run("make", "lab-purge").returncode != 0
+    assert (checkout.root / ".state/passphrase").exists()
+
+
+def test_uv_takes_over_pips_settings(checkout: Checkout, tmp_path: Path) -> None:
+    pip_conf = tmp_path / "pip.conf"
+    pip_conf.write_text("[global]\ncert = /etc/own-ca.pem\nindex-url = http://192.0.2.1/simple\n")
+    show = "source scripts/common.sh; uv_like_pip; echo $SSL_CERT_FILE $UV_DEFAULT_INDEX"
+    clean = {"SSL_CERT_FILE": "", "UV_DEFAULT_INDEX": ""}
+    done = checkout.run(
+        "env",
+        "-u",
+        "PIP_CERT",
+        "-u",
+        "PIP_INDEX_URL",
+        "bash",
+        "-c",
+        show,
+        PIP_CONFIG_FILE=str(pip_conf),
+        **clean,
+    )
+    assert done.stdout == "/etc/own-ca.pem http://192.0.2.1/simple\n", done.stderr
+    done = checkout.run("bash", "-c", show, SSL_CERT_FILE="/mine", UV_DEFAULT_INDEX="http://mine")
+    assert done.stdout == "/mine http://mine\n"
+
+
+def _judges(checkout: Checkout, ci: str) -> subprocess.CompletedProcess[str]:
+    """Run the judges' installation where nothing is missing but dpkg-query, the sign of Debian."""
+    checkout.script("files/congress/constraints.txt", "")
+    sums = subprocess.run(
+        ["bash", "-c", "sha256sum files/congress/constraints.txt scripts/judges | sha256sum"],
+        cwd=checkout.root,
+        capture_output=True,
+        check=True,
+    ).stdout
+    stamp = checkout.root / ".judges/congress/pins.sha256"
+    stamp.parent.mkdir(parents=True)
+    stamp.write_bytes(sums)
+    tools = checkout.root / "tools"
+    tools.mkdir()
+    for name in ("bash", "env", "dirname", "sha256sum", "cat", "flock", "mkdir", "python3.11", "cut"):
+        if found := shutil.which(name):
+            (tools / name).symlink_to(found)
+    return checkout.run("scripts/judges", PATH=str(tools), CI=ci)
+
+
+def test_judges_that_cannot_be_had_are_named(checkout: Checkout) -> None:
+    done = _judges(checkout, ci="")
+    assert done.returncode == 0, done.stderr
+    assert "not Debian" in done.stdout
+    assert "haproxy" in done.stdout
+    assert "skipped" in done.stdout
+
+
+def test_in_ci_a_missing_judge_is_a_failure(checkout: Checkout) -> None:
+    done = _judges(checkout, ci="true")
+    assert done.returncode == 1
+    assert "not Debian" in done.stderr

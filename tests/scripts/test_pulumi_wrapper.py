@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.scripts.checkout import Checkout
+
+CONFIG_FILE = ".state/Pulumi.dev.yaml"
+
+
+def test_dev_gets_backend_passphrase_configuration_and_the_labs_cloud(checkout: Checkout) -> None:
+    done = checkout.run("scripts/pulumi", "config", OS_AUTH_URL="http://mine", PULUMI_CONFIG_PASSPHRASE="x")
+    assert done.returncode == 0, done.stderr
+    init, call = checkout.calls()
+    state = checkout.root / ".state"
+    assert init["args"] == ["-C", str(state), "stack", "init", "dev", "--non-interactive"]
+    assert call["args"] == ["config", "--config-file", str(checkout.root / CONFIG_FILE)]
+    assert call["python"] == str(checkout.root / ".venv/bin")
+    assert call["env"] == {
+        "PULUMI_STACK": "dev",
+        "PULUMI_BACKEND_URL": f"file://{state}/pulumi",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": f"{state}/passphrase",
+        "OS_CLIENT_CONFIG_FILE": f"{checkout.lab_state}/clouds.yaml",
+        "OS_CLOUD": "lab",
+    }
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+    assert (state / "pulumi").is_dir()
+
+
+def test_another_stack_is_the_users_own(checkout: Checkout) -> None:
+    mine = {"OS_CLOUD": "mine", "PULUMI_CONFIG_PASSPHRASE": "x", "PULUMI_BACKEND_URL": "file:///mine"}
+    done = checkout.run("scripts/pulumi", "up", "--yes", STACK="prod", **mine)
+    assert done.returncode == 0, done.stderr
+    (call,) = checkout.calls()
+    assert call["args"] == ["up", "--yes"]
+    assert call["env"] == {**mine, "PULUMI_STACK": "prod"}
+    assert not (checkout.root / ".state").exists()
+
+
+def test_configuration_is_made_anew_at_each_run_and_keeps_the_salt(checkout: Checkout) -> None:
+    checkout.lab_state.mkdir()
+    (checkout.lab_state / "guest-settings.json").write_text('{"pipIndexUrl": "http://192.0.2.1/simple"}')
+    checkout.run("scripts/pulumi", "config")
+    copy = checkout.root / CONFIG_FILE
+    copy.write_text(f"encryptionsalt: v1:salt\n{copy.read_text()}")
+    committed = checkout.root / "Pulumi.dev.yaml"
+    committed.write_text("config:\n  congress-ha:auth: keystone\n")
+    before = committed.read_text()
+    checkout.run("scripts/pulumi", "config")
+    assert yaml.safe_load(copy.read_text()) == {
+        "encryptionsalt": "v1:salt",
+        "config": {
+            "congress-ha:auth": "keystone",
+            "congress-ha:guest": {"pipIndexUrl": "http://192.0.2.1/simple"},
+        },
+    }
+    assert committed.read_text() == before
+
+
+@pytest.mark.parametrize("subcommand", ["up", "preview", "refresh", "destroy", "import"])
+def test_what_needs_the_cloud_is_refused_without_the_lab(checkout: Checkout, subcommand: str) -> None:
+    done = checkout.run("scripts/pulumi", subcommand)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"stack dev: there is no lab on this machine ({checkout.lab_state}/clouds.yaml is missing): "
+        "make lab-up\n"
+    )
+    assert checkout.calls() == []
+
+
+@pytest.mark.parametrize("subcommand", ["init", "rm", "rename"])
+def test_subcommands_that_write_the_configuration_write_the_copy(checkout: Checkout, subcommand: str) -> None:
+    done = checkout.run("scripts/pulumi", "stack", subcommand, "--yes")
+    assert done.returncode == 0, done.stderr
+    (call,) = checkout.calls()
+    assert call["args"] == ["-C", str(checkout.root / ".state"), "stack", subcommand, "--yes"]
+    assert (checkout.root / ".state/Pulumi.yaml").read_text() == (checkout.root / "Pulumi.yaml").read_text()
+
+
+def test_settings_of_dev_are_changed_in_their_file(checkout: Checkout) -> None:
+    done = checkout.run("scripts/pulumi", "config", "set", "auth", "keystone")
+    assert done.returncode == 1
+    assert "edit that file" in done.stderr
+    assert checkout.calls() == []
+
+
+def test_without_a_venv_there_is_one_clear_line(checkout: Checkout) -> None:
+    Path(checkout.root / ".venv").unlink()
+    done = checkout.run("scripts/pulumi", "stack", "ls")
+    assert (done.returncode, done.stderr) == (1, "pulumi: no .venv yet: make venv\n")
