@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2153 # render reads variables by their names
 # Nodes: overlay over the common root file system, configuration, boot, stop.
 
 # Replace @NAME@ by $NAME. The template names every value it wants, nothing else is touched.
@@ -15,12 +16,15 @@ make_node() { # NODE: mount its root and its instances, write its configuration
   R=$(node_root "$n"); I=$(node_instances "$n")
   mkdir -p "$LAB_STATE/node/$n"/{root,instances,upper,work}
   # XFS with reflink: nova's copy of the 1 GB image to a server's disk takes 45 ms and no space.
-  [ -e "$I.xfs" ] || { truncate -s "$LAB_INSTANCES_SIZE" "$I.xfs"; mkfs.xfs -q -m reflink=1 "$I.xfs"; }
+  if [ ! -e "$I.xfs" ]; then
+    truncate -s "$LAB_INSTANCES_SIZE" "$I.xfs.new"; mkfs.xfs -f -q -m reflink=1 "$I.xfs.new"; mv "$I.xfs.new" "$I.xfs"
+  fi
   mountpoint -q "$I" || { mount -o loop "$I.xfs" "$I"; chown "$(stat -c %u:%g "$LAB_BASE/var/lib/nova")" "$I"; }
   mountpoint -q "$R" || mount -t overlay overlay -o "lowerdir=$LAB_BASE,upperdir=$LAB_STATE/node/$n/upper,workdir=$LAB_STATE/node/$n/work" "$R"
 
+  # shellcheck source=/dev/null
   . "$LAB_STATE/secrets.env"
-  MY_IP=$(node_ip "$n"); CONTROLLER_IP=$LAB_CONTROLLER_IP; MTU=$(lab_mtu); RESOLVER=$(lab_resolver)
+  MY_IP=$(node_ip "$n"); CONTROLLER_IP=$LAB_CONTROLLER_IP; MTU=$(lab_mtu); RESOLVER=$(lab_resolvers | head -1)
   read -r CPU_OVERCOMMIT RAM_OVERCOMMIT DISK_OVERCOMMIT <<< "$LAB_OVERCOMMIT"
   PROVIDER_MAPPING=; [ "$n" != "$LAB_CONTROLLER" ] || PROVIDER_MAPPING=external:ext0
   (cd "$LAB_HOME/node/etc" && find . -type f) | while read -r f; do
@@ -34,7 +38,7 @@ make_node() { # NODE: mount its root and its instances, write its configuration
   done
   echo "$n" > "$R/etc/hostname"
   { echo "127.0.0.1 localhost"; for t in $LAB_NODES; do echo "${t#*=} ${t%%=*}"; done; } > "$R/etc/hosts"
-  cp /etc/resolv.conf "$R/etc/resolv.conf"
+  cp "$(lab_resolv_conf)" "$R/etc/resolv.conf"
   chroot "$R" systemctl enable -q lab-devices libvirtd
   if [ "$n" = "$LAB_CONTROLLER" ]; then
     chroot "$R" systemctl enable -q mariadb rabbitmq-server memcached
@@ -53,15 +57,14 @@ make_node() { # NODE: mount its root and its instances, write its configuration
     chroot "$R" systemctl enable -q nova-compute neutron-linuxbridge-agent
   fi
   # All nodes share one machine-id otherwise, and libvirt its host id with it.
-  if [ ! -e "$LAB_STATE/node/$n/uuid" ]; then
-    : > "$R/etc/machine-id"
-    cat /proc/sys/kernel/random/uuid > "$LAB_STATE/node/$n/uuid"
-    echo "host_uuid = \"$(cat "$LAB_STATE/node/$n/uuid")\"" >> "$R/etc/libvirt/libvirtd.conf"
-  fi
+  [ -e "$LAB_STATE/node/$n/upper/etc/machine-id" ] || : > "$R/etc/machine-id"
+  f=$LAB_STATE/node/$n/uuid
+  [ -s "$f" ] || cat /proc/sys/kernel/random/uuid > "$f"
+  grep -q '^host_uuid' "$R/etc/libvirt/libvirtd.conf" || echo "host_uuid = \"$(cat "$f")\"" >> "$R/etc/libvirt/libvirtd.conf"
 }
 
 boot_node() { # NODE
-  local n=$1 h
+  local n=$1 h state
   node_pid "$n" > /dev/null && return 0
   mkdir -p /run/systemd "$LAB_RUN" # systemd-nspawn wants /run/systemd, which a machine without systemd lacks
   date +%s > "$LAB_RUN/$n.booted"
@@ -85,51 +88,11 @@ boot_node() { # NODE
   # 2 s on an idle machine, over a minute on one whose two cores are busy with the controller's schemas.
   local end=$((SECONDS + 180))
   while [ $SECONDS -lt $end ]; do
-    in_node "$n" systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded|starting' && return 0
+    # "starting" is enough (a compute host waits for the APIs), but systemctl calls only "running" a success.
+    state=$(in_node "$n" systemctl is-system-running 2>/dev/null || true)
+    case $state in running | degraded | starting) return 0;; esac
     sleep 0.5
   done
-  die "$n did not boot, see $LAB_LOG/$n.console"
+  die "$n did not boot (state: ${state:-none}), see $LAB_LOG/$n.console"
 }
 
-stop_nodes() { # SECONDS: grace for an orderly shutdown, then kill
-  local n p i
-  for n in $(node_names); do p=$(node_pid "$n") && [ "$1" != 0 ] && kill -TERM "$p"; done
-  for _ in $(seq $(( $1 * 5 ))); do
-    for n in $(node_names); do node_pid "$n" > /dev/null && { sleep 0.2; continue 2; }; done; break
-  done
-  for n in $(node_names); do i=$(node_init "$n") && kill -KILL "$i"; done
-  for _ in $(seq 50); do
-    for n in $(node_names); do node_pid "$n" > /dev/null && { sleep 0.2; continue 2; }; done; break
-  done
-  for n in $(node_names); do node_pid "$n" > /dev/null && die "$n is still there"; rm -f "$LAB_RUN/$n".{pid,booted}; done
-  true
-}
-
-unmount_node() { # NODE
-  local I R d; I=$(node_instances "$1"); R=$(node_root "$1")
-  # Loop devices nova left attached keep the XFS busy. They show a path without prefix, so look for the
-  # device of the file system that holds their backing file.
-  if mountpoint -q "$I"; then
-    d=$(mountpoint -d "$I")
-    losetup -l -n -O NAME,BACK-MAJ:MIN | awk -v d="$d" '$2 == d {print $1}' | xargs -r -n1 losetup -d
-    umount "$I" || { sleep 1; umount "$I"; }
-  fi
-  ! mountpoint -q "$R" || umount "$R"
-}
-
-remove_cgroups() {
-  local d
-  # "machine" is libvirt's; after a hard stop its empty directories stay behind in every hierarchy.
-  for d in /sys/fs/cgroup/{systemd,unified}/$LAB_CGROUP /sys/fs/cgroup/*/machine "/sys/fs/cgroup/memory$(awk -F: '$2 == "memory" {print $3}' /proc/self/cgroup)/machine"; do
-    [ ! -d "$d" ] || find "$d" -depth -type d -exec rmdir {} \; 2>/dev/null
-  done
-  true
-}
-
-lab_stop() { # SECONDS: grace
-  local n
-  stop_nodes "$1"; say "nodes stopped"
-  for n in $(node_names); do unmount_node "$n"; done
-  network_down
-  remove_cgroups
-}

@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""What servers on this machine's lab need beyond their image to reach package sources and name servers.
+
+Nothing of it is in the image: a deployment passes it to its hosts from its settings.
+usage: guest_settings.py STATE, with what apt, pip and the network say in the environment (credentials.sh).
+Writes STATE/guest-settings.json (part `guest` of the stack's settings) and STATE/network-settings.json.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+CA_FOLDER = Path("/usr/local/share/ca-certificates")
+PIP_KEYS = {"pipIndexUrl": "index-url", "pipExtraIndexUrl": "extra-index-url", "pipProxy": "proxy"}
+
+
+def pip_options(config_list: str) -> dict[str, str]:
+    """Options by name from `pip config list` (SECTION.OPTION='VALUE'); a variable beats a file, as in pip."""
+    found: dict[str, str] = {}
+    for section in ("global", "install", ":env:"):
+        for line in config_list.splitlines():
+            name, _, value = line.partition("=")
+            if name.startswith(f"{section}."):
+                found[name.removeprefix(f"{section}.")] = str(ast.literal_eval(value))
+    return found
+
+
+def guest_settings(
+    ca_files: list[str], pip_config: str, apt_proxy: str, env: Mapping[str, str]
+) -> dict[str, Any]:
+    """The machine-specific part of a stack's `guest` settings; what is empty is left out."""
+    options = pip_options(pip_config)
+    settings: dict[str, Any] = {"caFiles": ca_files, "aptProxy": apt_proxy}
+    # pip takes several further indexes in one option, one a line; the stack's setting holds one.
+    settings |= {key: (options.get(name, "").split() or [""])[0] for key, name in PIP_KEYS.items()}
+    settings["httpProxy"] = env.get("http_proxy") or env.get("HTTP_PROXY", "")
+    settings["httpsProxy"] = env.get("https_proxy") or env.get("HTTPS_PROXY", "")
+    return {key: value for key, value in settings.items() if value}
+
+
+def write_private(path: Path, content: dict[str, Any]) -> None:
+    """Readable by the owner alone: the URL of a package index may carry credentials."""
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(content, file, indent=2)
+        file.write("\n")
+    new.replace(path)
+
+
+def main() -> None:
+    state, env = Path(sys.argv[1]), os.environ
+    ca_files = sorted(str(p) for p in CA_FOLDER.glob("*.crt"))
+    write_private(
+        state / "guest-settings.json",
+        guest_settings(ca_files, env["LAB_PIP_CONFIG"], env["LAB_APT_PROXY"], env),
+    )
+    # A tenant network's packets travel inside VXLAN, whose headers take 50 bytes.
+    network = {"dnsServers": env["LAB_RESOLVERS"].split(), "mtu": int(env["LAB_UNDERLAY_MTU"]) - 50}
+    write_private(state / "network-settings.json", network)
+
+
+if __name__ == "__main__":
+    main()

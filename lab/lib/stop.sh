@@ -1,0 +1,50 @@
+# shellcheck shell=bash
+# How `down` and `purge` stop the lab, in whatever state it was left: half built, killed, rebooted.
+
+nodes_gone() { local n; for n in $(node_names); do ! node_pid "$n" > /dev/null || return 1; done; }
+wait_until() { # SECONDS COMMAND...
+  local end=$((SECONDS + $1)); shift
+  until "$@"; do [ $SECONDS -lt $end ] || return 1; sleep 0.2; done
+}
+
+stop_nodes() { # SECONDS: grace for an orderly shutdown, then kill
+  local n p
+  if [ "$1" != 0 ]; then
+    for n in $(node_names); do ! p=$(node_pid "$n") || kill -TERM "$p"; done
+    wait_until "$1" nodes_gone || say "some nodes did not shut down in $1 s: killing them"
+  fi
+  # By control group: after a kill -9 of systemd-nspawn alone the node itself lives on.
+  for n in $(node_names); do end_group "$n"; rm -f "$LAB_RUN/$n".{pid,booted}; done
+}
+
+unmount_node() { # NODE
+  local I R d; I=$(node_instances "$1"); R=$(node_root "$1")
+  # Loop devices nova left attached keep the XFS busy. They show a path without prefix, so look for the
+  # device of the file system that holds their backing file.
+  if mountpoint -q "$I"; then
+    d=$(mountpoint -d "$I")
+    losetup -l -n -O NAME,BACK-MAJ:MIN | awk -v d="$d" '$2 == d {print $1}' | xargs -r -n1 losetup -d
+    # The mount namespaces of killed processes go away a little after them.
+    wait_until 20 umount -q "$I" || die "cannot unmount $I: fuser -vm $I shows who uses it"
+  fi
+  ! mountpoint -q "$R" || wait_until 20 umount -q "$R" || die "cannot unmount $R: fuser -vm $R shows who uses it"
+}
+
+remove_cgroups() {
+  local d memory; memory=$(awk -F: '$2 == "memory" {print $3}' /proc/self/cgroup)
+  # "machine" is libvirt's; after a hard stop its empty directories stay behind in every hierarchy. (rmdir spares
+  # those in use, say of another lab.)
+  for d in /sys/fs/cgroup/{systemd,unified}/"$LAB_CGROUP" /sys/fs/cgroup/*/machine "/sys/fs/cgroup/memory$memory/machine"; do
+    [ ! -d "$d" ] || find "$d" -depth -type d -exec rmdir {} + 2>/dev/null || true
+  done
+}
+
+lab_stop() { # SECONDS: grace
+  local n
+  end_group build
+  stop_nodes "$1"; say "nodes stopped"
+  for n in $(node_names); do unmount_node "$n"; done
+  unmount_below "$LAB_STATE" # of a build that was cut off
+  network_down
+  remove_cgroups
+}

@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""Can the lab come up on this machine? Prints every problem, one line each with its way out; exit 1 if any.
+
+Changes nothing. `problems` is a plain function of the settings (LAB_* of lab.env, given by lab/up in the
+environment) and of the `Facts` that `gather` (facts.py) reads from the machine.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from lab.facts import CGROUPS, COMMANDS, Facts, gather
+
+MEMORY_GIB = 8  # controller 4, two compute hosts 0.7 each, the servers of a deployment
+DISK_GIB = 10  # node root 2, image, and what the servers write
+
+NODE_NAME = 10  # the kernel's limit for an interface is 15, and one is called NODE-mgmt
+# A default route in two halves, as some VPNs set it, gives way to any narrower route.
+DEFAULT_ROUTES = ("default", "0.0.0.0/1", "128.0.0.0/1")
+
+
+@dataclass(frozen=True)
+class Network:
+    """One of the lab's two networks; `var` is the middle of its settings' names: LAB_<var>_CIDR."""
+
+    var: str
+    bridge: str
+    cidr: ipaddress.IPv4Network
+    gateway: ipaddress.IPv4Address
+
+
+def parse_network(env: Mapping[str, str], var: str) -> Network | str:
+    """The network, or what is wrong with its settings."""
+    cidr, gateway = env[f"LAB_{var}_CIDR"], env[f"LAB_{var}_GATEWAY"]
+    try:
+        net = Network(
+            var, env[f"LAB_{var}_BRIDGE"], ipaddress.IPv4Network(cidr), ipaddress.IPv4Address(gateway)
+        )
+    except ValueError as error:
+        return f"LAB_{var}_CIDR={cidr} with LAB_{var}_GATEWAY={gateway}: {error}"
+    if net.gateway not in net.cidr:
+        return f"LAB_{var}_GATEWAY={gateway} is not in LAB_{var}_CIDR={cidr}: choose an address of it"
+    return net
+
+
+def is_address_of(net: Network, text: str) -> bool:
+    try:
+        return ipaddress.IPv4Address(text) in net.cidr
+    except ValueError:
+        return False
+
+
+def settings_problems(env: Mapping[str, str], nets: list[Network]) -> Iterator[str]:
+    mgmt, ext = nets
+    if mgmt.cidr.overlaps(ext.cidr):
+        yield f"LAB_MGMT_CIDR={mgmt.cidr} and LAB_EXT_CIDR={ext.cidr} overlap: choose two separate ranges"
+    used = [("LAB_NODES", mgmt, item.partition("=")[2]) for item in env["LAB_NODES"].split()]
+    used += [("LAB_EXT_POOL", ext, item) for item in env["LAB_EXT_POOL"].split()]
+    for name, net, text in used:
+        if not is_address_of(net, text):
+            yield f"{name}: {text or 'no address'} is no address of LAB_{net.var}_CIDR={net.cidr}"
+    for node in node_names(env):
+        if len(node) > NODE_NAME:
+            yield f"LAB_NODES: the name {node} is longer than {NODE_NAME} characters"
+
+
+def node_names(env: Mapping[str, str]) -> list[str]:
+    return [item.partition("=")[0] for item in env["LAB_NODES"].split()]
+
+
+def own_interfaces(env: Mapping[str, str], nets: list[Network], facts: Facts) -> set[str]:
+    """Interfaces there already that are this lab's: bridges with no address but the lab's, their legs."""
+    own = {f"{node}-{leg}" for node in node_names(env) for leg in ("mgmt", "ext")}
+    for net in nets:
+        kinds = [
+            link.get("linkinfo", {}).get("info_kind") for link in facts.links if link["ifname"] == net.bridge
+        ]
+        have = {
+            info["local"]
+            for address in facts.addresses
+            if address["ifname"] == net.bridge
+            for info in address["addr_info"]
+        }
+        if kinds == ["bridge"] and have <= {str(net.gateway)}:
+            own.add(net.bridge)
+    return own
+
+
+def network_problems(env: Mapping[str, str], facts: Facts) -> Iterator[str]:
+    parsed = [parse_network(env, var) for var in ("MGMT", "EXT")]
+    yield from (item for item in parsed if isinstance(item, str))
+    nets = [item for item in parsed if isinstance(item, Network)]
+    if len(nets) == len(parsed):
+        yield from settings_problems(env, nets)
+    own = own_interfaces(env, nets, facts)
+    for net in nets:
+        yield from conflicts(net, own, facts)
+    if not any(route["dst"] == "default" for route in facts.routes):
+        yield ("no default route: the lab reaches the package mirrors through this machine, connect it first")
+    if not facts.resolvers:
+        yield "no name server that servers could reach: name one in /etc/resolv.conf (IPv4, not 127.x)"
+    for node in node_names(env):
+        if node in facts.namespaces and not facts.has_state:
+            yield (
+                f"network namespace {node} exists though no lab is here: "
+                "lab/purge removes it, or rename the node in LAB_NODES"
+            )
+    drops = re.search(r"hook forward .*policy drop", facts.nft_ruleset)
+    if drops and not all(net.bridge in facts.nft_ruleset for net in nets):
+        rules = "; ".join(
+            f"iptables -I FORWARD -{way} {net.bridge} -j ACCEPT" for net in nets for way in "io"
+        )
+        yield f"this machine's firewall forwards nothing (policy drop), the lab needs: {rules}"
+
+
+def conflicts(net: Network, own: set[str], facts: Facts) -> Iterator[str]:
+    """Who uses the network's bridge or addresses already."""
+    if net.bridge in {link["ifname"] for link in facts.links} - own:
+        yield (
+            f"interface {net.bridge} exists and is not this lab's: "
+            f"set LAB_{net.var}_BRIDGE to another name (lab/lab.env) or remove it (ip link del {net.bridge})"
+        )
+    users = {
+        f"{route['dst']} on {route.get('dev', 'no device')}"
+        for route in facts.routes
+        if route.get("dev") not in own
+        and route["dst"] not in DEFAULT_ROUTES
+        and net.cidr.overlaps(ipaddress.IPv4Network(route["dst"]))
+    }
+    if users:
+        more = "LAB_NODES" if net.var == "MGMT" else "LAB_EXT_POOL"
+        yield (
+            f"address range {net.cidr} is in use ({', '.join(sorted(users))}): "
+            f"set LAB_{net.var}_CIDR, LAB_{net.var}_GATEWAY and {more} to a free range (lab/lab.env)"
+        )
+
+
+def problems(env: Mapping[str, str], facts: Facts) -> list[str]:
+    """Every reason why the lab cannot come up, each with its way out; empty if there is none."""
+    found: list[str] = []
+    if not facts.is_root:
+        found.append("needs root: run it with sudo")
+    release = dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', facts.os_release, re.MULTILINE))
+    if (release.get("ID"), release.get("VERSION_ID")) != ("debian", "12"):
+        name = release.get("PRETTY_NAME", "an unknown system")
+        found.append(f"this is {name}; the lab needs Debian 12: use such a machine or a virtual one")
+    if facts.locked:
+        found.append(f"another up, down or purge of {env['LAB_NAME']} is running: wait for it")
+    if facts.apt_sources == 0:
+        suite = env["LAB_SUITE"]
+        found.append(
+            f"apt knows no Debian sources for {suite}: name them in /etc/apt/sources.list, run apt-get update"
+        )
+    found += [f"{name} is missing: apt-get install {COMMANDS[name]}" for name in facts.missing_commands]
+    if "ip" not in facts.missing_commands:
+        found += network_problems(env, facts)
+    missing = [name for name in CGROUPS if name not in facts.cgroups]
+    if missing:
+        found.append(
+            f"no control groups (version 1) for {', '.join(missing)} below /sys/fs/cgroup: "
+            "boot with systemd.unified_cgroup_hierarchy=0 on the kernel's command line"
+        )
+    if facts.kernel_lacks:
+        found.append(
+            f"this kernel cannot do {', '.join(facts.kernel_lacks)}: boot Debian's (linux-image-amd64)"
+        )
+    state = env["LAB_STATE"]
+    if not facts.runs and facts.memory < MEMORY_GIB:
+        found.append(f"{facts.memory:.1f} GiB of memory free, {MEMORY_GIB} needed: end other programs")
+    if not facts.runs and facts.disk < DISK_GIB:
+        found.append(
+            f"{facts.disk:.1f} GiB free for {state}, {DISK_GIB} needed: make room or set LAB_STATE elsewhere"
+        )
+    return found
+
+
+def main() -> int:
+    found = problems(os.environ, gather(os.environ))
+    if found:
+        print(
+            f"The lab cannot come up on this machine; nothing was changed. {len(found)} to solve:",
+            file=sys.stderr,
+        )
+    for problem in found:
+        print(f"  - {problem}", file=sys.stderr)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
