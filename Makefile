@@ -52,7 +52,7 @@ acceptance: venv toolchain lab-up ## Deploy on the lab and prove that it works
 
 .PHONY: bench
 bench: venv toolchain lab-up ## Measure up, no-op up, preview and destroy on the running lab; RUNS=3
-	@.venv/bin/python scripts/bench.py --runs $(or $(RUNS),3)
+	@.venv/bin/python -m scripts.bench --runs $(or $(RUNS),3)
 
 ##@ Lab
 .PHONY: lab-up
