@@ -26,12 +26,12 @@ SERVERS = "up: last server active"
 READY = "up: last host ready (cloud-init, SSH)"
 PACKAGES = "up: last packages installed"
 ACTIVATION = "up: all roles active"
-# A phase lasts until the last of its resources is made; those of different hosts overlap. The last is the rest.
+# A phase lasts until the last of its resources is made; those of different hosts overlap.
 PHASES = {
     SERVERS: re.compile(r"openstack:compute/instance:Instance::"),
     READY: re.compile(r":Command::.*-ready$"),
     PACKAGES: re.compile(r":Command::.*-(packages|software)$"),
-    ACTIVATION: re.compile(r""),
+    ACTIVATION: re.compile(r""),  # the rest
 }
 
 
