@@ -13,3 +13,8 @@ official_pulumi() {
   [[ $(PULUMI_SKIP_UPDATE_CHECK=true "$path" version 2>/dev/null) == "v$PULUMI_VERSION" ]] || return 1
   printf '%s\n' "$path"
 }
+
+# Where the engine looks for a plugin: plugin_path NAME VERSION
+plugin_path() {
+  printf '%s/home/plugins/resource-%s-v%s/pulumi-resource-%s\n' "$toolchain_out" "$1" "$2" "$1"
+}

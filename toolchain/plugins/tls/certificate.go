@@ -12,7 +12,7 @@ import (
 
 	p "github.com/pulumi/pulumi-go-provider"
 
-	"congress-ha/toolchain/native-plugins/serve"
+	"congress-ha/toolchain/plugins/serve"
 )
 
 // CertArgs are the inputs both kinds of certificate share. Hours count from the moment of issue.

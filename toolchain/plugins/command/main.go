@@ -357,10 +357,11 @@ func main() {
 		WithModuleMap(map[tokens.ModuleName]tokens.ModuleName{"main": "index"}).Build()
 	_ = schema.Options{}
 	if err == nil {
-		err = prov.Run(context.Background(), "command", "1.2.1")
+		err = prov.Run(context.Background(), "command", version)
 	}
 	if err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
+var version = "0.0.0"

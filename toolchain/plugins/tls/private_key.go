@@ -17,7 +17,7 @@ import (
 	"github.com/pulumi/pulumi-go-provider/infer"
 	"golang.org/x/crypto/ssh"
 
-	"congress-ha/toolchain/native-plugins/serve"
+	"congress-ha/toolchain/plugins/serve"
 )
 
 // PrivateKey is tls:index/privateKey:PrivateKey. Every change of an input makes a new key.

@@ -8,7 +8,7 @@ package main
 import (
 	"github.com/pulumi/pulumi-go-provider/infer"
 
-	"congress-ha/toolchain/native-plugins/serve"
+	"congress-ha/toolchain/plugins/serve"
 )
 
 var version = "0.0.0" // set by the linker

@@ -7,7 +7,7 @@ import (
 	"net"
 	"net/url"
 
-	"congress-ha/toolchain/native-plugins/serve"
+	"congress-ha/toolchain/plugins/serve"
 )
 
 // Subject is a distinguished name.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/pulumi/pulumi-go-provider/infer"
 
-	"congress-ha/toolchain/native-plugins/serve"
+	"congress-ha/toolchain/plugins/serve"
 )
 
 // SelfSignedCert is tls:index/selfSignedCert:SelfSignedCert.
