@@ -11,17 +11,18 @@ import oslo_messaging
 from amqp.exceptions import NotFound
 from oslo_config import cfg
 
+# Services by which a node of each role can be known (congress.api.base): no node of the other role has them.
+DATASOURCE_MANAGER = "_ds_manager"
+POLICY_ENGINE = "__engine"
+
 
 class BusError(Exception):
     """The bus could not be asked; the text names host, port and user, never the password."""
 
 
-def datasource_queue(conf: cfg.ConfigOpts) -> str:
-    """Name the queue that every datasource node, and nothing else, consumes from: its manager service's.
-
-    Made up in congress.dse2.dse_node: SERVICE_TOPIC_PREFIX + service id + "-" + partition.
-    """
-    return f"congress-service-_ds_manager-{conf.dse.bus_id or 'bus'}"
+def topic(conf: cfg.ConfigOpts, service: str) -> str:
+    """Name the queue that every node with `service` consumes from (congress.dse2.dse_node makes it up so)."""
+    return f"congress-service-{service}-{conf.dse.bus_id}"
 
 
 def consumers(channel: Any, queue: str) -> int:
@@ -35,7 +36,7 @@ def consumers(channel: Any, queue: str) -> int:
 @contextlib.contextmanager
 def connection(conf: cfg.ConfigOpts, timeout: float) -> Iterator[kombu.Connection]:
     """Connect to the first host of transport_url that takes one, each tried for `timeout` seconds."""
-    oslo_messaging.get_rpc_transport(conf)  # registers transport_url and the options of oslo_messaging_rabbit
+    rpc_transport(conf)  # registers transport_url and the options of oslo_messaging_rabbit
     url = oslo_messaging.TransportURL.parse(conf)
     problems = []
     for host in url.hosts:
@@ -76,3 +77,24 @@ def tls(conf: cfg.ConfigOpts, hostname: str) -> bool | dict[str, Any]:
     if rabbit.ssl_cert_file:
         parameters |= {"certfile": rabbit.ssl_cert_file, "keyfile": rabbit.ssl_key_file}
     return parameters
+
+
+def rpc_transport(conf: cfg.ConfigOpts) -> oslo_messaging.Transport:
+    return oslo_messaging.get_rpc_transport(conf)
+
+
+def ping(
+    conf: cfg.ConfigOpts,
+    transport: oslo_messaging.Transport,
+    service: str,
+    timeout: float,
+    server: str | None = None,
+) -> None:
+    """Call a node's `service` over the bus and wait for its answer: MessagingTimeout when none comes.
+
+    With `server`, a node id, that node; without, whichever node takes the message.
+    """
+    target = oslo_messaging.Target(
+        exchange="congress", topic=topic(conf, service), version="1.0", server=server
+    )
+    oslo_messaging.get_rpc_client(transport, target, timeout=timeout).call({}, "ping")

@@ -3,39 +3,89 @@
 
 Takes the command line of upstream's congress-server and hands it on unchanged. What it adds:
 
-- started as root, as Congress's OCF agent does, it becomes the user congress before it reads or opens
-  anything;
-- it reads the configuration BEFORE importing congress.server. Upstream bug: a decorator takes
-  `datasource_sync_period` and `time_to_resub` while the module is being imported, when no file has been
-  read yet, so both keep their defaults whatever the file says.
+- It reads the configuration BEFORE importing congress.server. Upstream bug: a decorator takes
+  `datasource_sync_period` and `time_to_resub` while the module is being imported, when no file has been read
+  yet, so both keep their defaults whatever the file says.
+- Started as root, as Congress's OCF agent does, it becomes the user congress before it opens anything.
+- The node ends when it can no longer work (congress_watchdog), and its end is noticed (congress_guard).
 """
 
 import os
 import pwd
+import signal
+import subprocess
 import sys
 import syslog
+from pathlib import Path
+
+from congress.common import config
+from oslo_config import cfg
 
 USER = "congress"
 UMASK = 0o027
+OPTIONS = [
+    cfg.IntOpt(
+        "deadline",
+        default=30,
+        min=15,
+        help="Seconds for which a node may be without the message bus or the database, or its service loop "
+        "stand still, before its process ends.",
+    )
+]
 
 
 def main(argv: list[str]) -> int:
     """Run a Congress node until it is stopped; give the exit code of the process."""
+    cfg.CONF.register_opts(OPTIONS, group="watchdog")
     try:
+        config.init(argv)
+        beats = start_guard(patience(cfg.CONF))
         if os.geteuid() == 0:
             become(USER)
-    except LookupError as error:
+    except (cfg.Error, LookupError) as error:
         return fail(str(error))
     os.umask(UMASK)
 
-    # The order of these imports is what this module is for.
-    from congress.common import config  # noqa: PLC0415
-
-    config.init(argv)
+    # Not before the above: it reads the configuration while being imported, and patches the standard library.
     from congress.server import congress_server  # noqa: PLC0415
 
+    # isort: split
+    import congress_watchdog  # noqa: PLC0415
+
+    config.setup_logging()
+    congress_watchdog.start(cfg.CONF, beats)
     congress_server.main()
     return 0
+
+
+def patience(conf: cfg.ConfigOpts) -> int:
+    """Seconds for which the service loop may stand still.
+
+    A policy engine evaluates policies in it, and may do so for as long as its callers wait.
+    """
+    deadline: int = conf.watchdog.deadline
+    return deadline if conf.datasources else max(deadline, conf.dse.long_timeout)
+
+
+def start_guard(silence: int) -> int:
+    """Start congress_guard on this process; give the descriptor that it listens to.
+
+    Python itself writes the number of each signal there, even when the service loop hangs, so the guard can
+    tell an ordered end from a crash.
+    """
+    listens, beats = os.pipe()
+    os.set_blocking(beats, False)
+    script = Path(__file__).with_name("congress_guard.py")
+    subprocess.Popen(
+        [sys.executable, "-IS", str(script), str(os.getpid()), str(silence)],
+        stdin=listens,
+        start_new_session=True,
+    )
+    os.close(listens)
+    signal.set_wakeup_fd(beats, warn_on_full_buffer=False)
+    # Only signals with a handler are written; upstream installs its own once it serves.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    return beats
 
 
 def become(user: str) -> None:

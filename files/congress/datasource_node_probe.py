@@ -11,7 +11,7 @@ import time
 
 import oslo_messaging
 from congress.common import config
-from congress_bus import BusError, connection, consumers, datasource_queue
+from congress_bus import DATASOURCE_MANAGER, BusError, connection, consumers, ping, rpc_transport, topic
 from oslo_config import cfg
 
 NETWORK_TIMEOUT = 5.0
@@ -44,7 +44,7 @@ def main() -> int:
 
 def look(conf: cfg.ConfigOpts) -> str | None:
     """Say what is wrong with the datasource node in one sentence; None when exactly one serves."""
-    queue = datasource_queue(conf)
+    queue = topic(conf, DATASOURCE_MANAGER)
     try:
         with connection(conf, NETWORK_TIMEOUT) as link:
             count = consumers(link.default_channel, queue)
@@ -52,22 +52,14 @@ def look(conf: cfg.ConfigOpts) -> str | None:
         return str(error)
     if count != 1:
         return f"{count} datasource nodes on the bus instead of one (consumers of {queue})"
+    transport = rpc_transport(conf)
     try:
-        ping(conf, queue)
+        ping(conf, transport, DATASOURCE_MANAGER, NETWORK_TIMEOUT)
     except oslo_messaging.MessagingTimeout:
         return f"the datasource node hangs: no answer on {queue} within {NETWORK_TIMEOUT:.0f} s"
-    return None
-
-
-def ping(conf: cfg.ConfigOpts, topic: str) -> None:
-    """One RPC to the datasource manager and back; MessagingTimeout when no answer comes."""
-    transport = oslo_messaging.get_rpc_transport(conf)
-    try:
-        target = oslo_messaging.Target(exchange="congress", topic=topic, version="1.0")
-        client = oslo_messaging.get_rpc_client(transport, target, timeout=NETWORK_TIMEOUT, retry=1)
-        client.call({}, "ping")
     finally:
         transport.cleanup()
+    return None
 
 
 if __name__ == "__main__":

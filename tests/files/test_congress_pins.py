@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 CONGRESS = Path(__file__).parents[2] / "files" / "congress"
-REQUIREMENT = re.compile(r"(?P<name>[a-z0-9-]+)==(?P<version>[^ ]+)(?P<hashes>( --hash=sha256:[0-9a-f]{64})+)")
+HASH = r" --hash=sha256:[0-9a-f]{64}"
+REQUIREMENT = re.compile(rf"(?P<name>[a-z0-9-]+)==(?P<version>[^ ]+)(?P<hashes>({HASH})+)")
 
 
 def requirements(file: str) -> dict[str, re.Match[str]]:

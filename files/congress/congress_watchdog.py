@@ -1,0 +1,119 @@
+# ruff: noqa: INP001 (a module of Congress's virtual environment, not of this project)
+"""End a Congress node that can no longer work, so that "the process lives" tells the truth.
+
+Upstream's OCF agent asks only whether the pid lives, and a Congress node that lost its message bus or
+database lives on, waiting. Here green threads in the node's own service loop ask for what it needs; when one
+of them has had no success for the deadline, the process says why and exits. That the loop itself turns is
+what congress_guard watches, from outside, by the beat that is sent from here.
+
+Both roles end without the bus: a policy engine without it does not even refuse, its requests hang. Only the
+datasource node ends without the database: another host may reach it, whereas an engine answers an honest
+error at once and recovers 0.2 s after the database is back, sooner than by a restart.
+"""
+
+import dataclasses
+import math
+import os
+from collections.abc import Callable
+
+import eventlet
+import sqlalchemy
+from congress_bus import DATASOURCE_MANAGER, POLICY_ENGINE, connection, ping, rpc_transport
+from eventlet import patcher
+from oslo_config import cfg
+from oslo_log import log
+from sqlalchemy.pool import NullPool
+
+LOG = log.getLogger(__name__)
+
+PAUSE = 3  # seconds between two looks; also what a look may add to the deadline
+TIMEOUT = 5.0
+START = 30  # a node that is starting answers late; drivers are being loaded, datasources read
+EXIT_CODE = 69  # EX_UNAVAILABLE of sysexits.h
+
+
+@dataclasses.dataclass
+class Check:
+    """One thing the node needs. `silence` is the seconds since the last success, counted by `beat`."""
+
+    what: str
+    probe: Callable[[], object]
+    patience: float
+    once: bool = False
+    silence: int = 0
+    problem: str = "no answer"
+
+    def run(self) -> None:
+        while True:
+            try:
+                self.probe()
+            except (Exception, eventlet.Timeout) as error:  # noqa: BLE001 - whatever it is, this is not working
+                self.problem = f"{type(error).__name__}: {error}".splitlines()[0]
+            else:
+                self.silence = 0
+                if self.once:
+                    self.patience = math.inf
+                    return
+            eventlet.sleep(PAUSE)
+
+
+def start(conf: cfg.ConfigOpts, beats: int) -> None:
+    """Watch this node from green threads; `beats` is the pipe to congress_guard."""
+    everything = checks(conf)
+    for check in everything:
+        eventlet.spawn(check.run)
+    eventlet.spawn(beat, beats, everything)
+
+
+def checks(conf: cfg.ConfigOpts) -> list[Check]:
+    deadline = conf.watchdog.deadline
+    service = DATASOURCE_MANAGER if conf.datasources else POLICY_ENGINE
+    transport = rpc_transport(conf)
+    database = sqlalchemy.create_engine(conf.database.connection, poolclass=NullPool)
+
+    def answers() -> None:
+        ping(conf, transport, service, TIMEOUT, server=conf.node_id)
+
+    def reaches_bus() -> None:
+        # While the node answers over the bus, a connection just for asking would only fill the bus's log.
+        if answer.silence > PAUSE + TIMEOUT:
+            with connection(conf, TIMEOUT):
+                pass
+
+    def reaches_database() -> None:
+        with eventlet.Timeout(TIMEOUT), database.connect() as link:
+            link.execute(sqlalchemy.text("SELECT 1"))
+
+    answer = Check("its own answer over the message bus", answers, deadline + START)
+
+    return [
+        answer,
+        Check("the message bus", reaches_bus, deadline),
+        Check("the database", reaches_database, deadline, once=not conf.datasources),
+    ]
+
+
+def beat(beats: int, everything: list[Check]) -> None:
+    """Tell the guard each second that the loop turns, and end the node if a check was silent too long.
+
+    Seconds are counted, not read from a clock, so that a host that was paused has lost none.
+    """
+    write = patcher.original("os").write  # the green one would wait for a guard that does not read
+    while True:
+        try:
+            write(beats, b".")
+        except BlockingIOError:
+            pass
+        except BrokenPipeError:
+            end("congress_guard, which watches over this process, is gone")
+        for check in everything:
+            check.silence += 1
+            if check.silence > check.patience:
+                end(f"without {check.what} for {check.silence} s: {check.problem}")
+        eventlet.sleep(1)
+
+
+def end(reason: str) -> None:
+    LOG.critical("this node cannot work and ends itself: %s", reason)
+    # Nothing orderly is left to do: an orderly stop would wait for what is lost.
+    os._exit(EXIT_CODE)

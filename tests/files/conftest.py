@@ -1,0 +1,39 @@
+"""Loads what goes onto Congress hosts without Congress: its libraries are stand-ins here.
+
+What these tests cannot see, the behaviour of the real ones, is what node_faults.py is for.
+"""
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from unittest.mock import MagicMock
+
+import pytest
+
+CONGRESS = Path(__file__).parents[2] / "files" / "congress"
+
+Load = Callable[..., ModuleType]
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Load:
+    """Give a function that loads a module of files/congress, `libraries` standing in for what it imports."""
+
+    def load(name: str, **libraries: object) -> ModuleType:
+        for library in (
+            *("eventlet", "eventlet.patcher", "sqlalchemy", "sqlalchemy.pool", "oslo_log", "oslo_config"),
+            *("oslo_messaging", "congress", "congress.common", "congress.common.config", "kombu", "amqp"),
+            *("amqp.exceptions", "congress_bus"),
+        ):
+            monkeypatch.setitem(sys.modules, library, libraries.get(library.replace(".", "_"), MagicMock()))
+        spec = importlib.util.spec_from_file_location(name, CONGRESS / f"{name}.py")
+        assert spec
+        assert spec.loader
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)  # dataclasses look their module up there
+        spec.loader.exec_module(module)
+        return module
+
+    return load

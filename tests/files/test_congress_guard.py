@@ -1,0 +1,108 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.files.conftest import CONGRESS, Load
+
+SILENCE, GRACE = 0.4, 2.0
+
+
+class Guarded:
+    """A process and the guard over it; what the process would write is written by the test."""
+
+    def __init__(self) -> None:
+        listens, self.beats = os.pipe()
+        self.process = subprocess.Popen(["sleep", "60"])
+        self.guard = subprocess.Popen(
+            [sys.executable, "-IS", CONGRESS / "congress_guard.py", str(self.process.pid), str(SILENCE)],
+            stdin=listens,
+        )
+        os.close(listens)
+
+    def says(self, *bytes_: int) -> None:
+        os.write(self.beats, bytes(bytes_))
+
+    def ends(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self.beats)
+        self.beats = -1
+
+
+@pytest.fixture
+def guarded() -> Iterator[Guarded]:
+    guarded = Guarded()
+    yield guarded
+    if guarded.beats >= 0:
+        guarded.ends()
+    guarded.guard.kill()
+    guarded.guard.wait()
+
+
+def test_an_end_after_sigterm_was_ordered(guarded: Guarded) -> None:
+    guarded.says(ord("."), signal.SIGTERM)
+    guarded.ends()
+    assert guarded.guard.wait(5) == 0
+
+
+def test_any_other_end_is_a_crash(guarded: Guarded) -> None:
+    guarded.says(ord("."), signal.SIGHUP, signal.SIGALRM, signal.SIGCHLD)
+    guarded.ends()
+    assert guarded.guard.wait(5) == 1
+
+
+def test_kills_a_process_that_fell_silent(guarded: Guarded) -> None:
+    guarded.says(ord("."))
+    assert guarded.process.wait(SILENCE + GRACE + 5) == -signal.SIGKILL
+    assert guarded.guard.wait(5) == 1
+
+
+def test_leaves_a_process_that_speaks_up_after_a_pause(guarded: Guarded) -> None:
+    guarded.says(ord("."))
+    for _ in range(4):
+        time.sleep(SILENCE + 0.3)
+        guarded.says(ord("."))
+    assert guarded.process.poll() is None
+
+
+def test_gives_a_stop_its_time_and_a_start_too(guarded: Guarded) -> None:
+    time.sleep(SILENCE + GRACE + 0.5)
+    assert guarded.process.poll() is None
+    guarded.says(signal.SIGTERM, ord("."))
+    time.sleep(SILENCE + GRACE + 0.5)
+    assert guarded.process.poll() is None
+
+
+def test_outlives_the_signals_of_a_service_manager(guarded: Guarded) -> None:
+    guarded.says(ord("."))
+    time.sleep(0.3)  # it has set its handlers before it reads
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        guarded.guard.send_signal(number)
+    guarded.says(signal.SIGTERM)
+    guarded.ends()
+    assert guarded.guard.wait(5) == 0
+
+
+def test_tells_pacemaker(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in (("crm_node", "echo this-host"), ("crm_resource", f'echo "$@" > {tmp_path}/told')):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    guard = load("congress_guard")
+    monkeypatch.setattr(guard, "SYSTEM_PATH", f"{tmp_path}:/usr/bin:/bin")
+    guard.report("ds-node")
+    assert (tmp_path / "told").read_text() == "--fail -r ds-node -N this-host\n"
+
+
+def test_says_when_pacemaker_cannot_be_told(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    guard, said = load("congress_guard"), []
+    monkeypatch.setattr(guard, "SYSTEM_PATH", "/nonexistent")
+    monkeypatch.setattr(guard.syslog, "syslog", lambda _, text: said.append(text))
+    guard.report("ds-node")
+    assert len(said) == 1
+    assert "could not report the failure of ds-node" in said[0]

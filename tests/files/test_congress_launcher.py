@@ -1,0 +1,134 @@
+import os
+import pwd
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.files.conftest import CONGRESS, Load
+
+
+@pytest.fixture
+def launcher(load: Load) -> Any:
+    return load("congress_launcher", oslo_config=SimpleNamespace(cfg=Cfg))
+
+
+class Cfg:
+    class Error(Exception): ...
+
+    class ConfigOpts: ...
+
+    CONF = SimpleNamespace(register_opts=lambda *_, **__: None)
+
+    @staticmethod
+    def IntOpt(*_: object, **__: object) -> None: ...  # noqa: N802 - oslo.config's name
+
+
+def test_gives_up_root_in_the_only_order_that_works(launcher: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[object, ...]] = []
+    for name in ("setuid", "setgid", "initgroups"):
+        monkeypatch.setattr(os, name, lambda *arguments, name=name: calls.append((name, *arguments)))
+    monkeypatch.setattr(os, "environ", {"HOME": "/root", "PATH": "/bin"})
+    nobody = pwd.getpwnam("nobody")
+    launcher.become("nobody")
+    assert calls == [
+        ("initgroups", "nobody", nobody.pw_gid),
+        ("setgid", nobody.pw_gid),
+        ("setuid", nobody.pw_uid),
+    ]
+    assert os.environ == {"HOME": nobody.pw_dir, "PATH": "/bin", "USER": "nobody", "LOGNAME": "nobody"}
+
+
+def test_names_the_missing_user(launcher: Any) -> None:
+    with pytest.raises(LookupError, match="no user 'no-such-user' to become: create it"):
+        launcher.become("no-such-user")
+
+
+def test_a_configuration_that_cannot_be_used(
+    launcher: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def init(_: object) -> None:
+        raise Cfg.Error("Failed to find some config files: /x.conf")
+
+    monkeypatch.setattr(launcher.config, "init", init)
+    assert launcher.main(["--config-file=/x.conf"]) == 1
+    assert capsys.readouterr().err == "congress-server: Failed to find some config files: /x.conf\n"
+
+
+@pytest.mark.parametrize(("datasources", "seconds"), [(True, 30), (False, 120)])
+def test_an_engine_may_evaluate_as_long_as_its_callers_wait(
+    launcher: Any, datasources: object, seconds: int
+) -> None:
+    conf = SimpleNamespace(
+        datasources=datasources, watchdog=SimpleNamespace(deadline=30), dse=SimpleNamespace(long_timeout=120)
+    )
+    assert launcher.patience(conf) == seconds
+
+
+FAKES = {
+    "oslo_config/cfg.py": """
+        from types import SimpleNamespace as _S
+        class Error(Exception): ...
+        class ConfigOpts: ...
+        def IntOpt(*_, **__): ...
+        CONF = _S(register_opts=lambda *_, **__: None, datasources=True, watchdog=_S(deadline=30), read=None)
+    """,
+    "congress/common/config.py": """
+        from oslo_config import cfg
+        def init(argv): cfg.CONF.read = argv
+        def setup_logging(): ...
+    """,
+    "congress/server/congress_server.py": """
+        import os, signal
+        from oslo_config import cfg
+        at_import = cfg.CONF.read
+        def main():
+            mask = os.umask(0)
+            print(at_import, oct(mask), flush=True)
+            if "wait" in at_import: signal.pause()
+    """,
+    "congress_watchdog.py": "def start(conf, beats): print('watched')",
+}
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Any:
+    """Start the real launcher on stand-ins for Congress, as whoever runs the tests; its process."""
+    for name, text in FAKES.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(textwrap.dedent(text))
+    for name in ("congress_launcher.py", "congress_guard.py", "congress-server"):
+        (tmp_path / name).write_text((CONGRESS / name).read_text())
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        code = "import os, runpy, sys; sys.argv[:] = sys.argv[1:]; os.geteuid = lambda: 1;"
+        code += "runpy.run_path(sys.argv[0], run_name='__main__')"
+        return subprocess.Popen(
+            [sys.executable, "-c", code, tmp_path / "congress-server", *arguments],
+            env={"PYTHONPATH": str(tmp_path)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+def test_reads_the_configuration_before_the_server_is_imported(started: Any) -> None:
+    with started("--config-file", "F", "--datasources") as process:
+        said, _ = process.communicate(timeout=20)
+    assert said == "watched\n['--config-file', 'F', '--datasources'] 0o27\n"
+    assert process.returncode == 0
+
+
+def test_an_early_sigterm_is_an_ordered_stop(started: Any) -> None:
+    with started("wait") as process:
+        assert process.stdout.readline() == "watched\n"
+        assert process.stdout.readline().startswith("['wait']")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
