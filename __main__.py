@@ -1,0 +1,49 @@
+"""OpenStack Congress in high availability, in the five steps of its HA deployment document."""
+
+import pulumi
+
+import settings
+from components import cloud, inventory
+from components.access import Access
+from components.congress_host import CongressArgs, EncryptionKey, congress_hosts
+from components.database import Database, Schema
+from components.datasource_node import HOST_NAMES, PACKAGES, DatasourceNode
+from components.firewall import DATASOURCE_NODE, POLICY_ENGINE, Firewall, rules
+from components.load_balancer import LoadBalancer
+from components.messaging import Messaging
+from components.network import Network, NetworkArgs
+from components.policy_engines import PolicyEngines, host_names
+
+config = settings.load()
+prefix = f"congress-{pulumi.get_stack()}"
+found = cloud.look_up(config, inventory.servers(prefix, config))
+
+network = Network("network", NetworkArgs(prefix, config.network, found))
+firewall = Firewall("firewall", prefix, rules(config))
+access = Access("access", prefix=prefix, settings=config, cloud=found, network=network, firewall=firewall)
+site = access.site
+
+# 1. "Deploy messaging and database infrastructure to be shared by all the Congress nodes."
+database = Database("database", site)
+messaging = Messaging("messaging", site)
+
+# 2. "Prepare the hosts to run Congress nodes."
+congress = CongressArgs(messaging.transport_url, database.connection, EncryptionKey("encryption-key").key)
+pair = congress_hosts(DATASOURCE_NODE, HOST_NAMES, site, congress, more_packages=PACKAGES)
+engine_hosts = congress_hosts(POLICY_ENGINE, host_names(config.policy_engines), site, congress)
+schema = Schema("schema", database, on=pair[0])
+
+# 3. The document deploys the "one datasource-drivers node" before the policy engines.
+datasource_node = DatasourceNode(
+    "datasource-node", config.datasource_node, pair, after=[schema.ready, messaging.ready]
+)
+
+# 4. "Deploy N (at least 2) policy-engine nodes."
+engines = PolicyEngines("policy-engines", config.policy_engines, engine_hosts, after=[datasource_node.ready])
+
+# 5. "Deploy a load-balancer to load-balance between the N policy-engine nodes."
+load_balancer = LoadBalancer("load-balancer", site, engines)
+
+hosts = [access.bastion, database.host, messaging.host, load_balancer.host]
+hosts += [congress_host.host for congress_host in (*pair, *engine_hosts)]
+inventory.export(access, {host.name: host for host in hosts}, datasource_node, engines, load_balancer)

@@ -1,0 +1,54 @@
+"""The way in: the deployer's SSH key and the bastion, through which every other host is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pulumi
+import pulumi_tls as tls
+
+from components.cloud import Cloud
+from components.firewall import BASTION, Firewall
+from components.host import USER, Host, Site
+from components.network import Network
+from components.template import render
+from settings import Settings
+
+
+class Access(pulumi.ComponentResource):
+    """`site` is what every further host of the stack is made with."""
+
+    key: tls.PrivateKey
+    bastion: Host
+    site: Site
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        prefix: str,
+        settings: Settings,
+        cloud: Cloud,
+        network: Network,
+        firewall: Firewall,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("congress-ha:index:Access", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        self.key = tls.PrivateKey("deployer-key", algorithm="ED25519", opts=child)
+        site = Site(prefix, settings, cloud, network, firewall, self.key)
+        self.bastion = Host(BASTION, BASTION, site, public=True, opts=child)
+        self.site = replace(site, bastion=self.bastion)
+        self.register_outputs({})
+
+    def ssh_config(self, hosts: Mapping[str, Host]) -> pulumi.Output[str]:
+        """A complete ssh_config: `ssh -F ssh_config <host name>` in a folder that holds known_hosts and id_ed25519."""
+        reached_at = {n: host.public_address if n == BASTION else host.address for n, host in hosts.items()}
+        addresses = pulumi.Output.all(**reached_at)
+        return addresses.apply(lambda known: render("access/ssh_config.j2", {"hosts": known, "user": USER}))
+
+    def known_hosts(self, hosts: Mapping[str, Host]) -> pulumi.Output[str]:
+        """known_hosts text with the key of every host under its name."""
+        keys = pulumi.Output.all(**{name: host.host_key for name, host in hosts.items()})
+        return keys.apply(lambda known: "".join(f"{name} {key}\n" for name, key in known.items()))

@@ -1,0 +1,163 @@
+"""What the stack needs of the cloud, looked up and checked before anything is created.
+
+Reads the same clouds.yaml and OS_* variables as the OpenStack provider. Every problem is reported at once,
+in one error, from `pulumi preview` already.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import openstack
+import pulumi
+from keystoneauth1.exceptions import ClientException
+from openstack.connection import Connection
+from openstack.exceptions import SDKException
+
+from settings import NAMESPACE, Settings
+
+TIMEOUT = 20.0  # seconds a single request to the cloud may take
+
+
+class CloudError(pulumi.RunError):
+    """What the cloud lacks, one line each. Pulumi shows a RunError's text without a traceback."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        super().__init__(f"The cloud does not fit the settings; nothing was changed.\n{lines}")
+
+
+@dataclass(frozen=True)
+class ExistingNetwork:
+    id: str
+    subnet_id: str
+    cidr: str
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Ids of what exists in the cloud already; `flavor_ids` by name."""
+
+    image_id: str
+    flavor_ids: Mapping[str, str]
+    external_network_id: str
+    existing_network: ExistingNetwork | None = None
+
+
+def look_up(settings: Settings, servers: Mapping[str, str]) -> Cloud:
+    """Find what the settings name; `servers` are all servers of the stack, name -> flavor, for the quota.
+
+    Raises CloudError that names the setting of everything missing.
+    """
+    try:
+        connection = openstack.connect(api_timeout=TIMEOUT)
+        connection.authorize()
+    except (SDKException, ClientException) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise CloudError(
+            [
+                f"no login to the cloud: {reason}; set OS_CLOUD to a cloud of your clouds.yaml, or the OS_* variables"
+            ]
+        ) from None
+    return _Search(connection, settings, servers).result()
+
+
+class _Search:
+    def __init__(self, connection: Connection, settings: Settings, servers: Mapping[str, str]) -> None:
+        self.cloud, self.settings, self.servers = connection, settings, servers
+        self.problems: list[str] = []
+
+    def result(self) -> Cloud:
+        searches: list[Callable[[], Any]] = [
+            self._image,
+            self._flavors,
+            self._external,
+            self._existing,
+            self._limits,
+        ]
+        with ThreadPoolExecutor(len(searches)) as pool:
+            image, flavors, external, existing, (limits, present) = [
+                done.result() for done in [pool.submit(self._asked, search) for search in searches]
+            ]
+        if not self.problems:
+            self._check_quota(limits, present, flavors)
+        if self.problems:
+            raise CloudError(self.problems)
+        return Cloud(image.id, {name: flavor.id for name, flavor in flavors.items()}, external.id, existing)
+
+    def _asked(self, search: Callable[[], Any]) -> Any:
+        try:
+            return search()
+        except (SDKException, ClientException) as error:
+            self.problems.append(f"the cloud refused a question ({search.__name__.strip('_')}): {error}")
+            return (None, None)
+
+    def _missing(self, key: str, kind: str, name: str, there: Sequence[str]) -> None:
+        known = f"; there are: {', '.join(sorted(there)[:12])}" if there else ""
+        self.problems.append(f"{NAMESPACE}:{key}: the cloud has no {kind} named {name}{known}")
+
+    def _image(self) -> Any:
+        images = [image for image in self.cloud.image.images(status="active") if image.name]
+        named = [image for image in images if image.name == self.settings.image]
+        if not named:
+            self._missing("image", "image", self.settings.image, [image.name for image in images])
+            return None
+        return max(named, key=lambda image: str(image.created_at))
+
+    def _flavors(self) -> Mapping[str, Any]:
+        flavors = {flavor.name: flavor for flavor in self.cloud.compute.flavors()}
+        for name in sorted(self.settings.flavors.used() - flavors.keys()):
+            self._missing("flavors", "flavor", name, list(flavors))
+        return {name: flavors[name] for name in self.settings.flavors.used() & flavors.keys()}
+
+    def _external(self) -> Any:
+        wanted = self.settings.network.external_network
+        networks = {network.name: network for network in self.cloud.network.networks(is_router_external=True)}
+        if wanted not in networks:
+            self._missing("network.externalNetwork", "external network", wanted, list(networks))
+        return networks.get(wanted)
+
+    def _existing(self) -> ExistingNetwork | None:
+        wanted = self.settings.network.existing
+        if wanted is None:
+            return None
+        network = self.cloud.network.find_network(wanted.network)
+        if network is None:
+            self._missing("network.existing.network", "network", wanted.network, [])
+            return None
+        subnets = {subnet.name: subnet for subnet in self.cloud.network.subnets(network_id=network.id)}
+        if wanted.subnet not in subnets:
+            self._missing(
+                "network.existing.subnet", f"subnet in {wanted.network}", wanted.subnet, list(subnets)
+            )
+            return None
+        subnet = subnets[wanted.subnet]
+        return ExistingNetwork(network.id, subnet.id, subnet.cidr)
+
+    def _limits(self) -> tuple[Any, set[str]]:
+        limits = self.cloud.compute.get_limits().absolute
+        return limits, {server.name for server in self.cloud.compute.servers(details=False)}
+
+    def _check_quota(self, limits: Any, present: set[str], flavors: Mapping[str, Any]) -> None:
+        """Servers of an earlier `up` count as used already; only those still to be made need room."""
+        needed: Counter[str] = Counter()
+        for name, flavor in self.servers.items():
+            if name not in present:
+                needed += Counter(
+                    {"servers": 1, "cores": flavors[flavor].vcpus, "MB of RAM": flavors[flavor].ram}
+                )
+        for what, limit, used in (
+            ("servers", limits.instances, limits.instances_used),
+            ("cores", limits.total_cores, limits.total_cores_used),
+            ("MB of RAM", limits.total_ram, limits.total_ram_used),
+        ):
+            if limit is not None and limit >= 0 and needed[what] > limit - used:
+                self.problems.append(
+                    f"the project's quota allows {limit - used} more {what} (of {limit}), the stack needs {needed[what]}; "
+                    "ask for more, or choose smaller flavors or fewer policyEngines.count"
+                )

@@ -1,0 +1,133 @@
+"""Step 2 of the document: "Congress should be installed on each host expected to run a Congress node"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_random as random
+from pulumi_openstack import compute
+
+from components.host import Host, Site, package_environment
+from components.step import Step
+from components.template import ROOT
+
+
+# Our own modules beside Congress in its virtual environment: launcher, compatibility, probe.
+MODULES = sorted(file.name for file in (ROOT / "files/congress").iterdir() if file.suffix in {".py", ".pth"})
+
+
+@dataclass(frozen=True)
+class CongressArgs:
+    """What the configuration has to name, the same on every Congress host.
+
+    `encryption_key`: the Fernet key of datasource secrets. Congress would make one per host, and a standby with
+    another key could not read them (congress/encryption.py).
+    """
+
+    transport_url: pulumi.Input[str]
+    connection: pulumi.Input[str]
+    encryption_key: pulumi.Input[str]
+
+
+class EncryptionKey(pulumi.ComponentResource):
+    """One Fernet key for all nodes: 32 random bytes in URL-safe base64, 44 characters."""
+
+    key: pulumi.Output[str]
+
+    def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("congress-ha:index:EncryptionKey", name, None, opts)
+        self.bytes = random.RandomBytes(name, length=32, opts=pulumi.ResourceOptions(parent=self))
+        self.key = pulumi.Output.secret(
+            self.bytes.base64.apply(lambda text: text.replace("+", "-").replace("/", "_"))
+        )
+        self.register_outputs({})
+
+
+class CongressHost(pulumi.ComponentResource):
+    """A host with Congress installed and configured, nothing started.
+
+    Three steps in a row: `packages` (Debian's), `software` (Congress in its virtual environment), `ready` (the
+    configuration). None of them waits for another host.
+    """
+
+    host: Host
+    packages: Step
+    software: Step
+    ready: Step
+
+    def __init__(
+        self,
+        name: str,
+        role: str,
+        site: Site,
+        args: CongressArgs,
+        *,
+        server_group: compute.ServerGroup,
+        server_after: Sequence[pulumi.Resource],
+        more_packages: Sequence[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("congress-ha:index:CongressHost", name, None, opts)
+        self.host = Host(
+            name,
+            role,
+            site,
+            server_group=server_group,
+            server_after=server_after,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        packages = {"packages": sorted({"python3-venv", "curl", *more_packages})}
+        self.packages = Step(
+            f"{name}-packages", self.host, "congress_host/packages.sh.j2", packages, parent=self
+        )
+        self.software = Step(
+            f"{name}-software",
+            self.host,
+            "congress_host/software.sh.j2",
+            {"environment": dict(package_environment(site.settings.guest)), "modules": MODULES},
+            parent=self,
+            after=[self.packages],
+        )
+        configuration = {
+            "transport_url": args.transport_url,
+            "connection": args.connection,
+            "encryption_key": args.encryption_key,
+            "sync_period": site.settings.policy_engines.sync_period,
+            "auth": site.settings.auth,
+        }
+        self.ready = Step(
+            f"{name}-configuration",
+            self.host,
+            "congress_host/configuration.sh.j2",
+            configuration,
+            parent=self,
+            after=[self.software],
+        )
+        self.register_outputs({})
+
+    @property
+    def digest(self) -> pulumi.Output[str]:
+        """Changes when Congress on this host must be restarted to run what is installed and configured."""
+        return pulumi.Output.concat(self.software.digest, "-", self.ready.digest)
+
+
+def congress_hosts(
+    role: str, names: Sequence[str], site: Site, args: CongressArgs, *, more_packages: Sequence[str] = ()
+) -> list[CongressHost]:
+    """The Congress hosts of one role, in one anti-affinity server group."""
+    hard = site.settings.anti_affinity == "hard"
+    group = compute.ServerGroup(
+        role, name=f"{site.prefix}-{role}", policies="anti-affinity" if hard else "soft-anti-affinity"
+    )
+    hosts: list[CongressHost] = []
+    for name in names:
+        # Members of a strict group that are made at the same moment can end in ERROR, by a race of nova's own.
+        after = [host.host.server for host in hosts[-1:]] if hard else []
+        hosts.append(
+            CongressHost(
+                name, role, site, args, server_group=group, server_after=after, more_packages=more_packages
+            )
+        )
+    return hosts

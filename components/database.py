@@ -1,0 +1,78 @@
+"""Step 1 of the document, its first half: "All the Congress nodes share a database backend".
+
+MariaDB on one host. "If a replicated database solution is used, it must support table locking. Galera, for
+example, would not work": Congress 11 still locks tables when a rule is inserted, so there is one server.
+"""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_random as random
+
+from components.congress_host import CongressHost
+from components.firewall import DATABASE
+from components.host import Host, Site
+from components.step import Step
+
+NAME = USER = "congress"
+
+# What Congress and `congress-db-manage` use. LOCK TABLES: congress/db/api.py locks tables at rule inserts.
+PRIVILEGES = (
+    "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, LOCK TABLES"  # fmt: skip
+)
+
+
+class Database(pulumi.ComponentResource):
+    """`connection` is the value of Congress's `[database] connection`; `ready` saw the user log in."""
+
+    host: Host
+    connection: pulumi.Output[str]
+    ready: Step
+
+    def __init__(self, name: str, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("congress-ha:index:Database", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        self.host = Host(name, DATABASE, site, opts=child)
+        self.password = random.RandomPassword(f"{name}-password", length=32, special=False, opts=child)
+        self.connection = pulumi.Output.secret(
+            pulumi.Output.concat(
+                "mysql+pymysql://",
+                USER,
+                ":",
+                self.password.result,
+                "@",
+                self.host.address,
+                f"/{NAME}?charset=utf8",
+            )
+        )
+        context = {
+            "database": NAME,
+            "user": USER,
+            "password": self.password.result,
+            "clients": site.network.cidr,
+            "privileges": PRIVILEGES,
+            "address": self.host.address,
+        }
+        self.ready = Step(f"{name}-mariadb", self.host, "database/mariadb.sh.j2", context, parent=self)
+        self.register_outputs({})
+
+
+class Schema(pulumi.ComponentResource):
+    """Congress's tables: `congress-db-manage upgrade head`, once, on a host that has Congress."""
+
+    ready: Step
+
+    def __init__(
+        self, name: str, database: Database, on: CongressHost, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("congress-ha:index:Schema", name, None, opts)
+        self.ready = Step(
+            name,
+            on.host,
+            "database/schema.sh.j2",
+            {"software": on.software.digest},
+            parent=self,
+            after=[database.ready, on.ready],
+            limit=300,
+        )
+        self.register_outputs({})

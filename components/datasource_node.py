@@ -1,0 +1,93 @@
+"""Step 3 of the document: "we deploy a single datasource-drivers node in warm-standby style", with Pacemaker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_random as random
+
+import settings
+from components.congress_host import CongressHost
+from components.firewall import COROSYNC
+from components.step import Step
+
+HOST_NAMES = ("datasource-1", "datasource-2")
+
+# What a host of the pair needs beyond Congress. Without recommends: openhpid would leave the host degraded.
+PACKAGES = ("corosync", "pacemaker", "crmsh", "resource-agents")
+
+
+class DatasourceNode(pulumi.ComponentResource):
+    """`ready` saw Pacemaker run the datasource node on one host of the pair, and the node serve the bus.
+
+    The cluster needs nothing of Congress, so it forms while Congress is being installed; only the primitive
+    waits, for `after` (bus, database with its tables) and for Congress on both hosts: on a host without binary
+    or configuration the agent's stop fails as well, and the resource ends blocked.
+    """
+
+    node_id: str
+    hosts: tuple[CongressHost, ...]
+    ready: Step
+
+    def __init__(
+        self,
+        name: str,
+        node: settings.DatasourceNode,
+        pair: Sequence[CongressHost],
+        after: Sequence[pulumi.Resource],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("congress-ha:index:DatasourceNode", name, None, opts)
+        self.node_id = node.node_id
+        self.hosts = tuple(pair)
+        self.cluster_key = random.RandomBytes(
+            f"{name}-cluster-key", length=256, opts=pulumi.ResourceOptions(parent=self)
+        )
+        members = [
+            {"id": index, "name": congress.host.hostname, "address": congress.host.address}
+            for index, congress in enumerate(pair, start=1)
+        ]
+        cluster = {"members": members, "port": COROSYNC, "authkey": self.cluster_key.base64}
+        self.cluster = tuple(
+            Step(
+                f"{host_name}-cluster",
+                congress.host,
+                "datasource_node/cluster.sh.j2",
+                cluster,
+                parent=self,
+                after=[congress.packages],
+                limit=300,
+            )
+            for host_name, congress in zip(HOST_NAMES, pair, strict=True)
+        )
+        self.agent = tuple(
+            Step(
+                f"{host_name}-agent",
+                congress.host,
+                "datasource_node/agent.sh.j2",
+                {},
+                parent=self,
+                after=[congress.ready],
+                limit=120,
+            )
+            for host_name, congress in zip(HOST_NAMES, pair, strict=True)
+        )
+        self.ready = Step(
+            name,
+            pair[0].host,
+            "datasource_node/ds_node.sh.j2",
+            {
+                "members": members,
+                "node_id": node.node_id,
+                "monitor_interval": node.monitor_interval,
+                "monitor_timeout": node.monitor_timeout,
+                "binary": node.binary,
+                "additional_parameters": node.additional_parameters,
+                "congress": [congress.digest for congress in pair],
+            },
+            parent=self,
+            after=[*self.cluster, *self.agent, *after],
+            limit=600,
+        )
+        self.register_outputs({})

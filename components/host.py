@@ -1,0 +1,192 @@
+"""A host: a port for its whole life, a server on it, an SSH host key known beforehand, and proof that it is ready."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_tls as tls
+from pulumi_command import remote
+from pulumi_openstack import compute, networking
+
+from components.cloud import Cloud
+from components.firewall import BASTION, Firewall
+from components.network import Network
+from components.step import Step
+from components.template import render
+from settings import Guest, Settings
+
+USER = "deployer"
+
+# A server whose image, flavor or first-boot data changed is left as it is: replacing all hosts of a role at
+# once would be an outage, and rebuilding the database host would lose the data (terraform-provider-openstack
+# #123, #1190). docs/operate.md tells how a host is replaced.
+KEPT = ["userData", "imageId", "flavorId"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """What all hosts of a stack have in common. `bastion` is None only while the bastion itself is made."""
+
+    prefix: str
+    settings: Settings
+    cloud: Cloud
+    network: Network
+    firewall: Firewall
+    deployer_key: tls.PrivateKey
+    bastion: Host | None = None
+
+
+class Host(pulumi.ComponentResource):
+    """Server `<prefix>-<name>` with the security group of `role`.
+
+    `address` is its fixed address, `public_address` its floating one where `public`; `ready` is the step that
+    saw cloud-init end well, after the bastion saw the host show the key that cloud-init was given.
+    """
+
+    name: str
+    role: str
+    address: pulumi.Output[str]
+    public_address: pulumi.Output[str] | None
+    host_key: pulumi.Output[str]
+    connection: remote.ConnectionArgs
+    ready: Step
+
+    def __init__(
+        self,
+        name: str,
+        role: str,
+        site: Site,
+        *,
+        server_group: compute.ServerGroup | None = None,
+        server_after: Sequence[pulumi.Resource] = (),
+        public: bool = False,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("congress-ha:index:Host", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        self.hostname = f"{site.prefix}-{name}"
+        self.name, self.role = name, role
+        self.key = tls.PrivateKey(f"{name}-host-key", algorithm="ED25519", opts=child)
+        self.host_key = self.key.public_key_openssh.apply(str.strip)
+        self.port = networking.Port(
+            f"{name}-port",
+            name=self.hostname,
+            network_id=site.network.id,
+            fixed_ips=[networking.PortFixedIpArgs(subnet_id=site.network.subnet_id)],
+            security_group_ids=[site.firewall.groups[role].id],
+            admin_state_up=True,
+            opts=child,
+        )
+        self.address = self.port.all_fixed_ips.apply(lambda addresses: addresses[0])
+        self.server = compute.Instance(
+            name,
+            name=self.hostname,
+            image_id=site.cloud.image_id,
+            flavor_id=site.cloud.flavor_ids[site.settings.flavors.of(role)],
+            networks=[compute.InstanceNetworkArgs(port=self.port.id)],
+            scheduler_hints=[compute.InstanceSchedulerHintArgs(group=server_group.id)]
+            if server_group
+            else None,
+            metadata={"congress-ha": site.prefix, "role": role},
+            user_data=self._user_data(site),
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=KEPT, depends_on=list(server_after)),
+        )
+        self.public_address = self._floating_ip(name, site).address if public else None
+        self.connection = self._connection(site)
+        self._wait(name, site)
+        self.register_outputs({"address": self.address})
+
+    @property
+    def ready_steps(self) -> list[Step]:
+        """What a step on this host waits for at least; empty while the host is being waited for."""
+        return [self.ready] if hasattr(self, "ready") else []
+
+    def _user_data(self, site: Site) -> pulumi.Output[str]:
+        known = {
+            "user": USER,
+            "hostname": self.hostname,
+            "is_bastion": self.role == BASTION,
+            "guest": site.settings.guest,
+            "certificates": certificates(site.settings.guest),
+        }
+        secret = pulumi.Output.all(
+            host_private_key=self.key.private_key_openssh,
+            host_public_key=self.host_key,
+            deployer_public_key=site.deployer_key.public_key_openssh,
+        )
+        return pulumi.Output.secret(
+            secret.apply(lambda keys: render("host/user_data.yaml.j2", {**known, **keys}))
+        )
+
+    def _floating_ip(self, name: str, site: Site) -> networking.FloatingIp:
+        self.floating_ip = networking.FloatingIp(
+            f"{name}-address",
+            pool=site.settings.network.external_network,
+            port_id=self.port.id,
+            description=self.hostname,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(site.network.route)),
+        )
+        return self.floating_ip
+
+    def _connection(self, site: Site) -> remote.ConnectionArgs:
+        login: dict[str, Any] = {"user": USER, "private_key": site.deployer_key.private_key_openssh}
+        if site.bastion is None:
+            # 60 tries with the plugin's pauses of up to 5 s: the first boot may take more than four minutes.
+            return remote.ConnectionArgs(
+                host=self.public_address or self.address, host_key=self.host_key, dial_error_limit=60, **login
+            )
+        bastion = site.bastion
+        proxy = remote.ProxyConnectionArgs(
+            host=bastion.public_address or bastion.address, host_key=bastion.host_key, **login
+        )
+        return remote.ConnectionArgs(host=self.address, host_key=self.host_key, proxy=proxy, **login)
+
+    def _wait(self, name: str, site: Site) -> None:
+        """Through a bastion the plugin never recovers from a first handshake that fails: the bastion looks first."""
+        shown: list[Step] = []
+        if site.bastion is not None:
+            context = {
+                "host": self.hostname,
+                "address": self.address,
+                "host_key": self.host_key,
+                "server": self.server.id,
+            }
+            shown = [
+                Step(
+                    f"{name}-reachable", site.bastion, "host/reachable.sh.j2", context, parent=self, limit=420
+                )
+            ]
+        self.ready = Step(
+            f"{name}-ready",
+            self,
+            "host/ready.sh.j2",
+            {"hostname": self.hostname, "address": self.address},
+            parent=self,
+            after=shown,
+            limit=600,
+        )
+
+
+def certificates(guest: Guest) -> list[str]:
+    """Texts of the authorities that hosts shall trust."""
+    return [Path(file).read_text() for file in guest.ca_files]
+
+
+def package_environment(guest: Guest) -> Mapping[str, str]:
+    """Environment variables with which pip and uv reach their index. The authorities are in the system's store."""
+    store = "/etc/ssl/certs/ca-certificates.crt"
+    values = {
+        "PIP_CERT": store,
+        "SSL_CERT_FILE": store,
+        "PIP_INDEX_URL": guest.pip_index_url,
+        "UV_DEFAULT_INDEX": guest.pip_index_url,
+        "PIP_EXTRA_INDEX_URL": guest.pip_extra_index_url,
+        "UV_INDEX": guest.pip_extra_index_url,
+        "PIP_PROXY": guest.pip_proxy,
+        "ALL_PROXY": guest.pip_proxy,
+    }
+    return {name: value for name, value in values.items() if value}

@@ -1,0 +1,60 @@
+"""Which hosts a stack has, and what it tells about them: plain functions over settings and finished hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from components.access import Access
+from components.datasource_node import HOST_NAMES, DatasourceNode
+from components.firewall import BASTION, DATABASE, DATASOURCE_NODE, LOAD_BALANCER, MESSAGING, POLICY_ENGINE
+from components.host import Host
+from components.load_balancer import LoadBalancer
+from components.policy_engines import PolicyEngines, host_names
+from settings import Settings
+
+
+def roles(settings: Settings) -> dict[str, str]:
+    """Host name -> role, for every host of the stack."""
+    single = {name: name for name in (BASTION, DATABASE, MESSAGING, LOAD_BALANCER)}
+    pair = dict.fromkeys(HOST_NAMES, DATASOURCE_NODE)
+    engines = dict.fromkeys(host_names(settings.policy_engines), POLICY_ENGINE)
+    return {**single, **pair, **engines}
+
+
+def servers(prefix: str, settings: Settings) -> dict[str, str]:
+    """Server name -> flavor, for the check of the quota."""
+    return {f"{prefix}-{name}": settings.flavors.of(role) for name, role in roles(settings).items()}
+
+
+def export(
+    access: Access,
+    hosts: Mapping[str, Host],
+    datasource_node: DatasourceNode,
+    engines: PolicyEngines,
+    load_balancer: LoadBalancer,
+) -> None:
+    """The stack's outputs, as docs/install.md lists them. The endpoint is known when it has answered."""
+    answered = load_balancer.ready.id
+    outputs: dict[str, Any] = {
+        "endpoint": pulumi.Output.all(load_balancer.endpoint, answered).apply(lambda values: values[0]),
+        "hosts": {name: {"address": host.address, "roles": [host.role]} for name, host in hosts.items()},
+        "policy_engines": [
+            {
+                "node_id": placement.node_id,
+                "host": placement.host,
+                "address": engines.hosts[placement.host].host.address,
+                "port": placement.port,
+            }
+            for placement in engines.placements
+        ],
+        "datasource_node": {"node_id": datasource_node.node_id, "hosts": list(HOST_NAMES)},
+        "bastion": access.bastion.public_address,
+        "ssh_config": access.ssh_config(hosts),
+        "ssh_known_hosts": access.known_hosts(hosts),
+        "ssh_private_key": pulumi.Output.secret(access.key.private_key_openssh),
+    }
+    for name, value in outputs.items():
+        pulumi.export(name, value)

@@ -1,0 +1,34 @@
+"""Step 1 of the document, its second half: "A shared messaging service is also required", RabbitMQ."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_random as random
+
+from components.firewall import AMQP, MESSAGING
+from components.host import Host, Site
+from components.step import Step
+
+USER = "congress"
+
+
+class Messaging(pulumi.ComponentResource):
+    """`transport_url` as in the document: rabbit://<rabbit-userid>:<rabbit-password>@<rabbit-host-address>:5672"""
+
+    host: Host
+    transport_url: pulumi.Output[str]
+    ready: Step
+
+    def __init__(self, name: str, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("congress-ha:index:Messaging", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        self.host = Host(name, MESSAGING, site, opts=child)
+        self.password = random.RandomPassword(f"{name}-password", length=32, special=False, opts=child)
+        self.transport_url = pulumi.Output.secret(
+            pulumi.Output.concat(
+                "rabbit://", USER, ":", self.password.result, "@", self.host.address, f":{AMQP}"
+            )
+        )
+        context = {"user": USER, "password": self.password.result, "address": self.host.address, "port": AMQP}
+        self.ready = Step(f"{name}-rabbitmq", self.host, "messaging/rabbitmq.sh.j2", context, parent=self)
+        self.register_outputs({})

@@ -1,0 +1,82 @@
+"""Step 4 of the document: "we deploy N (at least 2) policy-engine nodes, each with an associated API server"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+import settings
+from components.congress_host import CongressHost
+from components.step import Step
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A policy engine: "Each node must have a unique node-id", and on one host "a different port"."""
+
+    node_id: str
+    host: str
+    port: int
+
+
+def placements(engines: settings.PolicyEngines) -> tuple[Placement, ...]:
+    """Engine i lives on host (i - 1) // per_host + 1, so a growing count never moves one."""
+    return tuple(
+        Placement(
+            node_id=f"policy-engine-{index + 1}",
+            host=f"policy-engine-host-{index // engines.per_host + 1}",
+            port=engines.base_port + index % engines.per_host,
+        )
+        for index in range(engines.count)
+    )
+
+
+def host_names(engines: settings.PolicyEngines) -> tuple[str, ...]:
+    """Names of the hosts that the engines need, each once, in order."""
+    return tuple(dict.fromkeys(placement.host for placement in placements(engines)))
+
+
+class PolicyEngines(pulumi.ComponentResource):
+    """`steps` start the engines, each after the one before it: the first alone on an empty database (two at once
+    race for the first policies and one dies), and every later change reaches them one by one.
+
+    "This step should be done only after the Datasource Drivers Node is deployed": `after`.
+    """
+
+    placements: tuple[Placement, ...]
+    steps: tuple[Step, ...]
+    hosts: dict[str, CongressHost]
+
+    def __init__(
+        self,
+        name: str,
+        engines: settings.PolicyEngines,
+        hosts: Sequence[CongressHost],
+        after: Sequence[pulumi.Resource],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("congress-ha:index:PolicyEngines", name, None, opts)
+        self.placements = placements(engines)
+        self.hosts = dict(zip(host_names(engines), hosts, strict=True))
+        steps: list[Step] = []
+        for placement in self.placements:
+            congress = self.hosts[placement.host]
+            step = Step(
+                placement.node_id,
+                congress.host,
+                "policy_engines/engine.sh.j2",
+                {
+                    "node_id": placement.node_id,
+                    "address": congress.host.address,
+                    "port": placement.port,
+                    "congress": congress.digest,
+                },
+                parent=self,
+                after=[*after, congress.ready, *steps[-1:]],
+                limit=300,
+            )
+            steps.append(step)
+        self.steps = tuple(steps)
+        self.register_outputs({})

@@ -1,0 +1,56 @@
+"""A remote step: one script, run as root on one host by pulumi-command, again whenever its text changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+from pulumi_command import remote
+
+from components.template import digest, render_step
+
+if TYPE_CHECKING:
+    from components.host import Host
+
+# files/host/congress-ha-step, put in by cloud-init: keeps the script off the command line and checks its end.
+RUNNER = "sudo -n /usr/local/sbin/congress-ha-step {name} {limit}"
+
+
+class Step(remote.Command):
+    """`templates/<template>` with `context`, run on `host` after `after` and after the host is ready.
+
+    The server's id stands in the script, so a replaced server gets its steps again, in place (a changed
+    trigger would replace, pulumi-command#189). `digest` changes with the content but not with the server.
+    """
+
+    digest: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        host: Host,
+        template: str,
+        context: Mapping[str, Any],
+        *,
+        parent: pulumi.Resource,
+        after: Sequence[pulumi.Resource] = (),
+        limit: int = 900,
+    ) -> None:
+        values: pulumi.Output[dict[str, Any]] = pulumi.Output.from_input(dict(context))
+        body: pulumi.Output[str] = pulumi.Output.secret(values.apply(lambda known: render_step(template, known)))
+        self.digest = body.apply(digest)
+        super().__init__(
+            name,
+            connection=host.connection,
+            create=RUNNER.format(name=name, limit=limit),
+            stdin=pulumi.Output.concat("# server ", host.server.id, "\n", body),
+            logging=remote.Logging.NONE,
+            add_previous_output_in_env=False,
+            opts=pulumi.ResourceOptions(
+                parent=parent,
+                depends_on=[*host.ready_steps, *after],
+                deleted_with=host.server,
+                additional_secret_outputs=["stdout", "stderr"],
+            ),
+        )

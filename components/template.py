@@ -1,0 +1,74 @@
+"""Renders templates/ and files/ into the texts that go onto hosts. Pure: no Pulumi in here.
+
+A step's script is `step/lib.sh`, the step's own template and an end marker. Inside a step's template
+`put(template, path, owner, mode)` and `put_asset(file, path, owner, mode)` become calls of the shell
+function `put_file` with the content behind them.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from hashlib import sha256
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+ROOT = Path(__file__).resolve().parent.parent
+END_MARKER = "# end of step"
+
+
+def render(template: str, context: Mapping[str, Any]) -> str:
+    """Text of `templates/<template>`; a name that the context lacks raises jinja2.UndefinedError."""
+    return _environment().get_template(template).render(**context)
+
+
+def render_step(template: str, context: Mapping[str, Any]) -> str:
+    """The body of a step: library, template, end marker. Starts with set -euo pipefail, ends with END_MARKER."""
+    library = (ROOT / "templates/step/lib.sh").read_text()
+    return f"{library}\n{render(template, context)}\n{END_MARKER}\n"
+
+
+def digest(*texts: str) -> str:
+    """Short fingerprint of texts, for a step that has to run again when another step's content changed."""
+    return sha256("\0".join(texts).encode()).hexdigest()[:16]
+
+
+def heredoc(content: str, path: str, owner: str, mode: str) -> str:
+    """Shell text that calls put_file with `content` on its standard input; `path` may hold shell variables."""
+    if not content.endswith("\n"):
+        content += "\n"
+    marker = f"END_{digest(content)}"
+    return f"put_file \"{path}\" {owner} {mode} <<'{marker}'\n{content}{marker}"
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ROOT / "templates"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
+        autoescape=False,  # noqa: S701  shell and configuration files, no HTML
+    )
+    environment.filters["sh"] = lambda value: shlex.quote(str(value))
+    environment.filters["netmask"] = lambda cidr: IPv4Network(cidr).with_netmask
+    environment.globals["put"] = _put
+    environment.globals["asset"] = _asset
+    environment.globals["put_asset"] = _put_asset
+    return environment
+
+
+@jinja2.pass_context
+def _put(context: jinja2.runtime.Context, template: str, path: str, owner: str, mode: str) -> str:
+    return heredoc(context.environment.get_template(template).render(context.get_all()), path, owner, mode)
+
+
+def _asset(file: str) -> str:
+    return (ROOT / "files" / file).read_text()
+
+
+def _put_asset(file: str, path: str, owner: str, mode: str) -> str:
+    return heredoc(_asset(file), path, owner, mode)

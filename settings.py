@@ -1,0 +1,283 @@
+"""The whole configuration of a stack, read once from Pulumi's config and validated at the edge.
+
+`load()` returns one frozen `Settings`; components take what they need from it and never read `pulumi.Config`.
+Keys are camelCase in the namespace `congress-ha`; Pulumi.prod.yaml is their manual.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv4Network
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pulumi.runtime import config
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+from settings_errors import SettingsError, describe, models_in
+
+NAMESPACE = "congress-ha"
+EVERYWHERE = IPv4Network("0.0.0.0/0")
+
+# The document's example of an operation's interval and timeout: "30s".
+Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]*(s|min)$")]
+NodeId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=60)]
+AbsolutePath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]+$")]
+Url = Annotated[str, Field(pattern=r"^https?://[^\s'\"]+$")]
+
+
+def _disjoint(cidrs: tuple[IPv4Network, ...]) -> tuple[IPv4Network, ...]:
+    for one, other in combinations(cidrs, 2):
+        if one.overlaps(other):
+            raise ValueError(f"{one} and {other} overlap; each range must stand alone")
+    return cidrs
+
+
+def _existing_file(path: Path) -> Path:
+    if not path.is_file():
+        raise ValueError(f"no file at {path} on this machine")
+    return path
+
+
+Cidrs = Annotated[tuple[IPv4Network, ...], Field(min_length=1), AfterValidator(_disjoint)]
+CertificateFile = Annotated[Path, AfterValidator(_existing_file)]
+
+
+class Model(BaseModel):
+    """Frozen, camelCase outside, and strict: an unknown key or a value of another type is an error."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, alias_generator=to_camel, validate_by_name=True
+    )
+
+
+class PolicyEngines(Model):
+    """Step 4 of the document: "Deploy N (at least 2) policy-engine nodes"."""
+
+    count: int = Field(2, ge=2, le=50, description="number of policy engines, at least 2", examples=[2])
+    per_host: int = Field(
+        1, ge=1, le=10, description="engines on one host, each with its own port", examples=[1]
+    )
+    base_port: int = Field(
+        1789, ge=1024, le=65000, description="port of a host's first engine", examples=[1789]
+    )
+    sync_period: int = Field(
+        5, ge=1, le=60, description="seconds until an engine knows a rule made at another", examples=[5]
+    )
+
+    @model_validator(mode="after")
+    def _more_than_one_host(self) -> Self:
+        if self.per_host >= self.count:
+            raise ValueError(
+                f"perHost {self.per_host} would put all {self.count} engines on one host, and one fault would end "
+                "them all; perHost must be below count"
+            )
+        return self
+
+
+class DatasourceNode(Model):
+    """Step 3 of the document: one datasource-drivers node, and the parameters of its resource agent."""
+
+    node_id: NodeId = Field(
+        "datasource-node", description="id of the datasource node", examples=["datasource-node"]
+    )
+    monitor_interval: Duration = Field("30s", description="interval of the agent's monitor", examples=["30s"])
+    monitor_timeout: Duration = Field("30s", description="timeout of the agent's monitor", examples=["30s"])
+    binary: AbsolutePath = Field(
+        "/usr/local/bin/congress-server",
+        description="what the agent starts",
+        examples=["/usr/local/bin/congress-server"],
+    )
+    additional_parameters: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9 ._=/,:-]*$",
+        description="more options for congress-server",
+        examples=["--debug"],
+    )
+
+    @field_validator("node_id")
+    @classmethod
+    def _distinct_from_engines(cls, value: str) -> str:
+        if value.startswith("policy-engine-"):
+            raise ValueError(
+                "ids that start with policy-engine- belong to the policy engines; choose another"
+            )
+        return value
+
+
+class ExistingNetwork(Model):
+    network: str = Field(min_length=1, description="name of a network of the project", examples=["private"])
+    subnet: str = Field(
+        min_length=1, description="name of its subnet, routed to the external network", examples=["private"]
+    )
+
+
+class Network(Model):
+    external_network: str = Field(
+        min_length=1, description="network that floating IPs come from", examples=["public"]
+    )
+    cidr: IPv4Network = Field(
+        IPv4Network("10.20.0.0/24"),
+        description="addresses of the stack's own network",
+        examples=["10.20.0.0/24"],
+    )
+    existing: ExistingNetwork | None = Field(
+        None,
+        description="use this network in place of an own one",
+        examples=[{"network": "n", "subnet": "s"}],
+    )
+    dns_servers: tuple[IPv4Address, ...] = Field(
+        (), description="resolvers of the hosts", examples=[["192.0.2.53"]]
+    )
+    mtu: int | None = Field(
+        None, ge=576, le=9216, description="MTU of the own network, in bytes", examples=[1450]
+    )
+
+
+class Access(Model):
+    """Who may reach the two public addresses. There is no default: an open door has to be written down."""
+
+    ssh_cidrs: Cidrs = Field(
+        description="ranges that may reach the bastion by SSH", examples=[["192.0.2.0/24"]]
+    )
+    api_cidrs: Cidrs = Field(
+        description="ranges that may reach the Congress API", examples=[["192.0.2.0/24"]]
+    )
+
+
+class Flavors(Model):
+    """Flavor per role; what is not named takes `default`."""
+
+    default: str = Field(
+        min_length=1, description="flavor of every role not named here", examples=["m1.small"]
+    )
+    bastion: str | None = Field(None, examples=["m1.tiny"])
+    database: str | None = Field(None, examples=["m1.medium"])
+    messaging: str | None = Field(None, examples=["m1.medium"])
+    datasource_node: str | None = Field(None, examples=["m1.small"])
+    policy_engine: str | None = Field(None, examples=["m1.medium"])
+    load_balancer: str | None = Field(None, examples=["m1.small"])
+
+    def of(self, role: str) -> str:
+        """Flavor's name for a role such as `policy-engine`."""
+        name: str | None = getattr(self, role.replace("-", "_"))
+        return name or self.default
+
+    def used(self) -> set[str]:
+        return {name for name in self.model_dump().values() if name}
+
+
+class Guest(Model):
+    """What the hosts need to reach their packages on sites that have mirrors, proxies or an authority of their own."""
+
+    ca_files: tuple[CertificateFile, ...] = Field(
+        (), description="PEM files that the hosts shall trust", examples=[["/etc/ssl/site-ca.pem"]]
+    )
+    apt_mirror: Url | None = Field(
+        None, description="Debian mirror", examples=["http://mirror.example/debian"]
+    )
+    apt_security_mirror: Url | None = Field(
+        None,
+        description="mirror of Debian's security updates",
+        examples=["http://mirror.example/debian-security"],
+    )
+    apt_proxy: Url | None = Field(None, description="proxy for apt", examples=["http://proxy.example:3128"])
+    pip_index_url: Url | None = Field(
+        None, description="Python package index", examples=["https://pypi.example/simple"]
+    )
+    pip_extra_index_url: Url | None = Field(
+        None, description="second index", examples=["https://pypi.example/more"]
+    )
+    pip_proxy: Url | None = Field(
+        None, description="proxy for the index", examples=["http://proxy.example:3128"]
+    )
+
+
+class Settings(Model):
+    image: str = Field(min_length=1, description="Debian 12 image with cloud-init", examples=["debian-12"])
+    flavors: Flavors = Field(description="flavors of the hosts", examples=[{"default": "m1.small"}])
+    network: Network = Field(description="the network", examples=[{"externalNetwork": "public"}])
+    access: Access = Field(
+        description="who may reach SSH and API",
+        examples=[{"sshCidrs": ["192.0.2.0/24"], "apiCidrs": ["192.0.2.0/24"]}],
+    )
+    auth: Literal["noauth"] = Field(
+        description="how the API authenticates; noauth: everyone in access.apiCidrs may do everything",
+        examples=["noauth"],
+    )
+    anti_affinity: Literal["hard", "soft"] = Field(
+        "hard",
+        description="hard: the hosts of a role stand on different compute hosts or are not made; soft: where possible",
+        examples=["soft"],
+    )
+    policy_engines: PolicyEngines = Field(
+        PolicyEngines(), description="the policy engines", examples=[{"count": 2}]
+    )
+    datasource_node: DatasourceNode = Field(
+        DatasourceNode(), description="the datasource node", examples=[{"monitorInterval": "30s"}]
+    )
+    guest: Guest = Field(Guest(), description="what hosts need to reach packages", examples=[{"caFiles": []}])
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems: list[str] = []
+        if EVERYWHERE in self.access.api_cidrs:
+            problems.append(
+                "auth: noauth with access.apiCidrs 0.0.0.0/0 lets everybody in; name the ranges of your users"
+            )
+        if self.network.existing is None:
+            for key, cidrs in (("sshCidrs", self.access.ssh_cidrs), ("apiCidrs", self.access.api_cidrs)):
+                problems += [
+                    f"access.{key}: {cidr} overlaps network.cidr {self.network.cidr}, which is for the hosts alone"
+                    for cidr in cidrs
+                    if cidr != EVERYWHERE and cidr.overlaps(self.network.cidr)
+                ]
+            hosts = 6 + self.policy_engines.count
+            if self.network.cidr.num_addresses < hosts + 8:
+                problems.append(
+                    f"network.cidr: {self.network.cidr} is too small for {hosts} hosts; use a /24"
+                )
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+def parse(values: Mapping[str, str]) -> Settings:
+    """Validate a stack's raw config: key without namespace -> text as Pulumi hands it over (JSON for objects).
+
+    Raises SettingsError with every problem at once.
+    """
+    raw: dict[str, Any] = {}
+    for key, text in values.items():
+        try:
+            raw[key] = json.loads(text) if key in STRUCTURED else text
+        except json.JSONDecodeError:
+            raw[key] = text  # refused below, like any other value of a wrong type
+    try:
+        return Settings.model_validate_json(json.dumps(raw))
+    except ValidationError as error:
+        raise SettingsError(describe(error, Settings, NAMESPACE)) from None
+
+
+STRUCTURED = {field.alias for field in Settings.model_fields.values() if models_in(field.annotation)}
+
+
+def load() -> Settings:
+    """Settings of the stack that the engine runs this program for."""
+    prefix = f"{NAMESPACE}:"
+    # pulumi.Config answers only for keys one asks for; unknown keys show in the whole map alone.
+    everything = {**config.get_config_env(), **config.CONFIG.get()}
+    return parse(
+        {key.removeprefix(prefix): text for key, text in everything.items() if key.startswith(prefix)}
+    )

@@ -1,0 +1,98 @@
+"""Turns pydantic's report into sentences that name the key, what is allowed and an example."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Sequence
+from typing import Any, get_args
+
+import pulumi
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+
+class SettingsError(pulumi.RunError):
+    """All problems of the settings, one line each. Pulumi shows a RunError's text without a traceback."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        super().__init__(
+            f"The settings have {count}; nothing was changed. Pulumi.prod.yaml explains every key.\n{lines}"
+        )
+
+
+def describe(error: ValidationError, root: type[BaseModel], namespace: str) -> list[str]:
+    """One sentence per problem of `error`, which came from validating `root`."""
+    return [_sentence(detail, root, namespace) for detail in error.errors(include_url=False)]
+
+
+def _sentence(detail: ErrorDetails, root: type[BaseModel], namespace: str) -> str:
+    location = [part for part in detail["loc"] if isinstance(part, str)]
+    index = "".join(f"[{part}]" for part in detail["loc"] if isinstance(part, int))
+    if not location:
+        return f"{namespace}: {_reason(detail)}"
+    name = f"{namespace}:{'.'.join(location)}"
+    if detail["type"] == "extra_forbidden":
+        known = ", ".join(
+            sorted(field.alias or n for n, field in _model_at(root, location[:-1]).model_fields.items())
+        )
+        return f"{name}: no such setting; known here: {known}"
+    field = _field_at(root, location)
+    text = f"{name}{index}: {_reason(detail)}"
+    if field is None:
+        return text
+    if field.description:
+        text += f" ({field.description})"
+    if field.examples:
+        text += f". Example: pulumi config set --path '{_settable(name, field)}"
+    return text
+
+
+def _settable(name: str, field: FieldInfo) -> str:
+    """End of a `pulumi config set` command; an object is shown by its first key, a list by its first element."""
+    value: Any = (field.examples or [""])[0]
+    while isinstance(value, (dict, list)) and value:
+        first = 0 if isinstance(value, list) else next(iter(value))
+        name += f"[{first}]" if isinstance(value, list) else f".{first}"
+        value = value[first]
+    shown = value if isinstance(value, str) else json.dumps(value)
+    return f"{name}' {shown}"
+
+
+def _reason(detail: ErrorDetails) -> str:
+    if detail["type"] == "missing":
+        return "is missing"
+    message = detail["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    given = detail.get("input")
+    # Settings may be secret (an index address with a password), and an object says nothing: show numbers only.
+    return f"{message} (is {json.dumps(given)})" if isinstance(given, (int, float)) else message
+
+
+def models_in(annotation: Any) -> list[type[BaseModel]]:
+    """Models that a field's annotation names, such as [Guest] for `Guest | None`."""
+    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in models_in(part)]
+
+
+def _field_at(root: type[BaseModel], location: Sequence[str]) -> FieldInfo | None:
+    model, field = root, None
+    for part in location:
+        found = next((f for n, f in model.model_fields.items() if part in (f.alias, n)), None)
+        if found is None:
+            break
+        field = found
+        inner = models_in(field.annotation)
+        model = inner[0] if inner else model
+    return field
+
+
+def _model_at(root: type[BaseModel], location: Sequence[str]) -> type[BaseModel]:
+    field = _field_at(root, location)
+    inner = models_in(field.annotation) if field else []
+    return inner[0] if inner else root

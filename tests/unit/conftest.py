@@ -1,0 +1,27 @@
+"""One recorded run of the program for each kind of stack that tests look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+import recording as recorded
+from recording import Recording
+
+
+@pytest.fixture(scope="session")
+def recording() -> Recording:
+    """The smallest stack: every setting that has a default keeps it."""
+    return recorded.run()
+
+
+@pytest.fixture(scope="session")
+def with_engines() -> Callable[[int, int], Recording]:
+    """Recording of a stack with (count, per_host) engines."""
+
+    @cache
+    def run(count: int, per_host: int) -> Recording:
+        return recorded.run(recorded.settings_with(policyEngines={"count": count, "perHost": per_host}))
+
+    return run

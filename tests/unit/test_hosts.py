@@ -1,0 +1,130 @@
+"""Hosts, node ids and ports; what every server, port and connection must have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import recording as recorded
+from components import policy_engines
+from components.cloud import Cloud, ExistingNetwork
+from hypothesis import given
+from hypothesis import strategies as st
+from recording import Recording
+from settings import PolicyEngines
+
+INSTANCE = "openstack:compute/instance:Instance"
+PORT = "openstack:networking/port:Port"
+
+
+@given(count=st.integers(2, 50), per_host=st.integers(1, 10))
+def test_placements_are_unique_and_stay_when_engines_are_added(count: int, per_host: int) -> None:
+    if per_host >= count:
+        return
+    placed = policy_engines.placements(PolicyEngines(count=count, per_host=per_host))
+    assert len({p.node_id for p in placed}) == count
+    assert len({(p.host, p.port) for p in placed}) == count
+    assert {p.port for p in placed} <= set(range(1789, 1789 + per_host))
+    if count < 50:
+        grown = policy_engines.placements(PolicyEngines(count=count + 1, per_host=per_host))
+        assert grown[:count] == placed
+
+
+@pytest.mark.parametrize(("count", "per_host", "hosts"), [(2, 1, 2), (3, 1, 3), (10, 1, 10), (3, 2, 2), (10, 4, 3)])
+def test_engines_and_their_hosts(
+    with_engines: Callable[[int, int], Recording], count: int, per_host: int, hosts: int
+) -> None:
+    recording = with_engines(count, per_host)
+    servers = [r.name for r in recording.of_type(INSTANCE) if r.name.startswith("policy-engine-host-")]
+    assert sorted(servers) == sorted(f"policy-engine-host-{i + 1}" for i in range(hosts))
+    ids = [engine["node_id"] for engine in recording.outputs["policy_engines"]]
+    assert len(set(ids)) == count
+    assert recording.outputs["datasource_node"]["node_id"] not in ids
+    endpoints = {(engine["address"], engine["port"]) for engine in recording.outputs["policy_engines"]}
+    assert len(endpoints) == count
+    for engine in recording.outputs["policy_engines"]:
+        script = recording.step(engine["node_id"]).inputs["stdin"]
+        assert f"congress-policy-engine@{engine['node_id']}.service" in script
+        assert f"bind_host = {engine['address']}\nbind_port = {engine['port']:.0f}\n" in script
+        balancer = recording.step("load-balancer-haproxy").inputs["stdin"]
+        assert f"server {engine['node_id']} {engine['address']}:{engine['port']:.0f}\n" in balancer
+
+
+def test_every_server_has_one_port_with_the_group_of_its_role(recording: Recording) -> None:
+    for server in recording.of_type(INSTANCE):
+        assert server.inputs["networks"] == [{"port": f"{server.name}-port-id"}]
+        assert "securityGroups" not in server.inputs  # ignored by nova where ports are given
+        assert recording.by_name(f"{server.name}-port").inputs["securityGroupIds"] == [
+            f"{server.inputs['metadata']['role']}-id"
+        ]
+    assert len(recording.of_type(PORT)) == len(recording.of_type(INSTANCE))
+
+
+def test_a_new_image_flavor_or_first_boot_replaces_nothing(recording: Recording) -> None:
+    for server in recording.of_type(INSTANCE):
+        assert {"userData", "imageId", "flavorId"} <= set(server.options.ignoreChanges)
+
+
+@pytest.mark.parametrize(("setting", "policy"), [("hard", "anti-affinity"), ("soft", "soft-anti-affinity")])
+def test_hosts_of_one_role_stand_apart(setting: str, policy: str) -> None:
+    recording = recorded.run(recorded.settings_with(antiAffinity=setting))
+    groups = {r.name: r.inputs["policies"] for r in recording.of_type("openstack:compute/serverGroup:ServerGroup")}
+    assert groups == {"datasource-node": policy, "policy-engine": policy}
+    for server in recording.of_type(INSTANCE):
+        role = server.inputs["metadata"]["role"]
+        hints = server.inputs.get("schedulerHints")
+        assert hints == ([{"group": f"{role}-id"}] if role in groups else None)
+    second, first = (recording.by_name(f"datasource-{i}", INSTANCE) for i in (2, 1))
+    assert recording.needs(second, first) == (setting == "hard")
+
+
+def test_connections_verify_the_host_and_go_through_the_bastion(recording: Recording) -> None:
+    bastion_key = "ssh-ed25519 public-key-of-bastion-host-key"
+    for step in recording.steps():
+        server = recording.resources[step.options.deletedWith].name
+        connection = step.inputs["connection"]
+        assert connection["hostKey"] == f"ssh-ed25519 public-key-of-{server}-host-key"
+        assert connection["privateKey"] == "CANARY-private-key-of-deployer-key"
+        if server == "bastion":
+            assert connection["host"] == recording.outputs["bastion"]
+            assert "proxy" not in connection
+        else:
+            assert connection["host"] == recording.outputs["hosts"][server]["address"]
+            assert connection["proxy"]["host"] == recording.outputs["bastion"]
+            assert connection["proxy"]["hostKey"] == bastion_key
+
+
+def test_outputs_are_those_of_the_contract(recording: Recording) -> None:
+    assert set(recording.outputs) == {
+        "endpoint",
+        "hosts",
+        "policy_engines",
+        "datasource_node",
+        "bastion",
+        "ssh_config",
+        "ssh_known_hosts",
+        "ssh_private_key",
+    }
+    assert recording.outputs["endpoint"] == f"http://{_floating(recording, 'load-balancer')}:1789"
+    assert recording.outputs["datasource_node"]["hosts"] == ["datasource-1", "datasource-2"]
+    assert set(recording.outputs["hosts"]) == {server.name for server in recording.of_type(INSTANCE)}
+    for server in recording.of_type(INSTANCE):
+        assert f"{server.name} ssh-ed25519 public-key-of-{server.name}-host-key" in recording.outputs["ssh_known_hosts"]
+
+
+def test_an_existing_network_is_used_as_it_is() -> None:
+    existing = Cloud("image-id", {"small": "id"}, "external-id", ExistingNetwork("net", "sub", "10.99.0.0/24"))
+    network = {"externalNetwork": "public", "existing": {"network": "n", "subnet": "s"}}
+    recording = recorded.run(recorded.settings_with(network=network), existing)
+    made = {resource.type for resource in recording.resources.values()}
+    for type_ in ("network:Network", "subnet:Subnet", "router:Router", "routerInterface:RouterInterface"):
+        assert f"openstack:networking/{type_}" not in made
+    for port in recording.of_type(PORT):
+        assert port.inputs["networkId"] == "net"
+        assert port.inputs["fixedIps"] == [{"subnetId": "sub"}]
+    assert "'congress'@'10.99.0.0/255.255.255.0'" in recording.step("database-mariadb").inputs["stdin"]
+
+
+def _floating(recording: Recording, host: str) -> str:
+    urn = recording.by_name(f"{host}-address").urn
+    return f"203.0.113.{list(recording.resources).index(urn) + 1}"

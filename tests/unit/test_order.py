@@ -1,0 +1,121 @@
+"""The document's order, as reachability in the graph of dependencies that the engine receives.
+
+A step that "needs" another can only run after it, whatever the engine's parallelism.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from recording import Recording
+
+DATASOURCE_HOSTS = ("datasource-1", "datasource-2")
+ENGINE_HOSTS = ("policy-engine-host-1", "policy-engine-host-2")
+CONGRESS_HOSTS = (*DATASOURCE_HOSTS, *ENGINE_HOSTS)
+
+# (later, earlier), with the sentence that says so.
+ORDER = [
+    # "Deploy messaging and database infrastructure to be shared by all the Congress nodes."
+    ("schema", "database-mariadb"),
+    ("datasource-node", "database-mariadb"),
+    ("datasource-node", "messaging-rabbitmq"),
+    ("datasource-node", "schema"),
+    ("policy-engine-1", "database-mariadb"),
+    ("policy-engine-1", "messaging-rabbitmq"),
+    ("policy-engine-1", "schema"),
+    # "Congress should be installed on each host expected to run a Congress node."
+    *((f"{host}-configuration", f"{host}-software") for host in CONGRESS_HOSTS),
+    *((f"{host}-software", f"{host}-packages") for host in CONGRESS_HOSTS),
+    # "Make sure that all nodes in the cluster have same config file with same name and path."
+    *(("datasource-node", f"{host}-configuration") for host in DATASOURCE_HOSTS),
+    # "Install the RA with following steps", before "You can now add the Pacemaker configuration".
+    *(("datasource-node", f"{host}-agent") for host in DATASOURCE_HOSTS),
+    *(("datasource-node", f"{host}-cluster") for host in DATASOURCE_HOSTS),
+    # "This step should be done only after the Datasource Drivers Node is deployed."
+    ("policy-engine-1", "datasource-node"),
+    ("policy-engine-2", "datasource-node"),
+    ("policy-engine-1", "policy-engine-host-1-configuration"),
+    ("policy-engine-2", "policy-engine-host-2-configuration"),
+    # The first engine alone on an empty database, and every change one engine at a time.
+    ("policy-engine-2", "policy-engine-1"),
+    # "Deploy a load-balancer to load-balance between the N policy-engine nodes."
+    ("load-balancer-haproxy", "policy-engine-1"),
+    ("load-balancer-haproxy", "policy-engine-2"),
+]
+
+# What must not wait, so that hosts are prepared all at once: (free, of).
+FREE = [
+    *((f"{host}-software", other) for host in CONGRESS_HOSTS for other in ("database-mariadb", "messaging-rabbitmq")),
+    *((f"{host}-cluster", f"{host}-software") for host in DATASOURCE_HOSTS),
+    ("policy-engine-host-1-configuration", "datasource-node"),
+    ("load-balancer-packages", "database-mariadb"),
+    ("messaging-rabbitmq", "database-mariadb"),
+]
+
+
+@pytest.mark.parametrize(("later", "earlier"), ORDER)
+def test_the_document_s_order(recording: Recording, later: str, earlier: str) -> None:
+    assert recording.needs(recording.step(later), recording.step(earlier))
+    assert not recording.needs(recording.step(earlier), recording.step(later))
+
+
+@pytest.mark.parametrize(("free", "of"), FREE)
+def test_preparation_waits_for_no_other_role(recording: Recording, free: str, of: str) -> None:
+    assert not recording.needs(recording.step(free), recording.step(of))
+
+
+@pytest.mark.parametrize("count", [2, 3, 10])
+def test_engines_start_one_after_another(with_engines: Callable[[int, int], Recording], count: int) -> None:
+    recording = with_engines(count, 1)
+    balancer = recording.step("load-balancer-haproxy")
+    for index in range(1, count + 1):
+        engine = recording.step(f"policy-engine-{index}")
+        assert recording.needs(engine, recording.step("datasource-node"))
+        assert recording.needs(balancer, engine)
+        if index > 1:
+            assert recording.needs(engine, recording.step(f"policy-engine-{index - 1}"))
+
+
+def test_removing_a_dependency_is_seen(recording: Recording) -> None:
+    """The assertions above rest on `needs`: without the one edge between step 3 and step 4 it must say no."""
+    datasource_node, engine = recording.step("datasource-node"), recording.step("policy-engine-1")
+    changed = Recording(
+        {
+            urn: registered
+            if registered.name != engine.name
+            else type(registered)(
+                **{
+                    **vars(registered),
+                    "dependencies": tuple(d for d in registered.dependencies if d != datasource_node.urn),
+                }
+            )
+            for urn, registered in recording.resources.items()
+        }
+    )
+    assert recording.needs(engine, datasource_node)
+    assert not changed.needs(changed.step(engine.name), datasource_node)
+
+
+def test_every_step_waits_until_its_host_is_ready(recording: Recording) -> None:
+    for step in recording.steps():
+        server = recording.resources[step.options.deletedWith]
+        if step.name.endswith(("-ready", "-reachable")):
+            continue
+        assert recording.needs(step, recording.step(f"{server.name}-ready")), step.name
+
+
+def test_hosts_are_looked_for_by_the_bastion_before_the_deployer_connects(recording: Recording) -> None:
+    for host in (*CONGRESS_HOSTS, "database", "messaging", "load-balancer"):
+        reachable, ready = recording.step(f"{host}-reachable"), recording.step(f"{host}-ready")
+        assert recording.resources[reachable.options.deletedWith].name == "bastion"
+        assert recording.needs(ready, reachable)
+        assert recording.needs(reachable, recording.step("bastion-ready"))
+
+
+def test_floating_ips_wait_for_the_router_and_ports_for_the_subnet(recording: Recording) -> None:
+    interface = recording.by_name("network-router-interface")
+    for address in recording.of_type("openstack:networking/floatingIp:FloatingIp"):
+        assert recording.needs(address, interface)
+    for port in recording.of_type("openstack:networking/port:Port"):
+        assert recording.needs(port, recording.by_name("network-subnet"))

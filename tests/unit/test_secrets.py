@@ -1,0 +1,94 @@
+"""Secrets stay in state and in private files: never on a command line, in a log or in an output."""
+
+from __future__ import annotations
+
+import pytest
+from recording import Recording, Registration, strings
+
+# Inputs that hold secrets, by type; everywhere else a secret value is a leak.
+MAY_HOLD = {
+    "command:remote:Command": {"stdin", "connection"},
+    "openstack:compute/instance:Instance": {"userData"},
+}
+
+
+def test_the_canaries_are_really_there(recording: Recording) -> None:
+    """The tests below look for values that start with CANARY; they would pass on a program without secrets."""
+    scripts = "".join(step.inputs["stdin"] for step in recording.steps())
+    assert "CANARY-password-of-database-password" in scripts
+    assert "CANARY-password-of-messaging-password" in scripts
+    assert "CANARY-bytes_of-encryption-key=" in scripts
+    assert "CANARY+bytes/of-datasource-node-cluster-key=" in scripts
+    assert "CANARY-private-key-of-database-host-key" in recording.by_name(
+        "database", "openstack:compute/instance:Instance"
+    ).inputs["userData"]
+
+
+def test_secrets_are_nowhere_but_in_secret_inputs(recording: Recording) -> None:
+    for resource in recording.resources.values():
+        allowed = MAY_HOLD.get(resource.type, set())
+        for key, value in resource.inputs.items():
+            if any("CANARY" in text for text in strings(value)):
+                assert key in allowed, f"{resource.name}.{key}"
+                assert key in resource.secrets, f"{resource.name}.{key} is not marked secret"
+
+
+def test_scripts_and_first_boot_data_are_secret_as_a_whole(recording: Recording) -> None:
+    for step in recording.steps():
+        assert {"stdin", "connection"} <= step.secrets, step.name
+    for server in recording.of_type("openstack:compute/instance:Instance"):
+        assert "userData" in server.secrets, server.name
+
+
+def test_command_lines_are_constant(recording: Recording) -> None:
+    for step in recording.steps():
+        limit = step.inputs["create"].split()[-1]
+        assert step.inputs["create"] == f"sudo -n /usr/local/sbin/congress-ha-step {step.name} {int(limit)}"
+        assert not {"update", "delete", "environment", "triggers"} & set(step.inputs), step.name
+
+
+def test_nothing_of_a_step_is_logged_and_its_outputs_are_secret(recording: Recording) -> None:
+    for step in recording.steps():
+        assert step.inputs["logging"] == "none"
+        assert step.inputs["addPreviousOutputInEnv"] is False
+        assert {"stdout", "stderr"} <= set(step.options.additionalSecretOutputs)
+
+
+def test_steps_are_tied_to_their_server(recording: Recording) -> None:
+    for step in recording.steps():
+        server = recording.resources[step.options.deletedWith]
+        assert server.type == "openstack:compute/instance:Instance"
+        # A replaced server has another id, so the script differs and the step runs again on it.
+        assert step.inputs["stdin"].startswith(f"# server {server.name}-id\n")
+        assert step.inputs["stdin"].endswith("\n# end of step\n")
+
+
+def test_only_the_ssh_key_of_the_outputs_is_secret(recording: Recording) -> None:
+    assert recording.secret_outputs == {"ssh_private_key"}
+    for name, value in recording.outputs.items():
+        if name != "ssh_private_key":
+            assert not any("CANARY" in text for text in strings(value)), name
+
+
+@pytest.mark.parametrize(
+    "step", ["datasource-1-configuration", "datasource-2-configuration", "policy-engine-host-1-configuration"]
+)
+def test_congress_hosts_share_bus_database_and_encryption_key(recording: Recording, step: str) -> None:
+    """ "All hosts should be configured with a database connection that points to the shared database"."""
+    script = recording.step(step).inputs["stdin"]
+    database, messaging = (recording.outputs["hosts"][name]["address"] for name in ("database", "messaging"))
+    password = "CANARY-password-of-{}-password"
+    assert f"transport_url = rabbit://congress:{password.format('messaging')}@{messaging}:5672\n" in script
+    assert "replicated_policy_engine = True\n" in script
+    connection = f"mysql+pymysql://congress:{password.format('database')}@{database}/congress?charset=utf8"
+    assert f"connection = {connection}\n" in script
+    assert "/etc/congress/keys/aes_key congress:congress 0600 <<< CANARY-bytes_of-encryption-key=" in script
+
+
+def test_every_congress_host_is_configured_alike(recording: Recording) -> None:
+    def body(step: Registration) -> str:
+        return str(step.inputs["stdin"]).split("\n", 1)[1]
+
+    configurations = [step for step in recording.steps() if step.name.endswith("-configuration")]
+    assert len(configurations) == 4
+    assert len({body(step) for step in configurations}) == 1
