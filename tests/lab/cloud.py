@@ -16,6 +16,10 @@ import pytest
 
 from tests.lab.guests import PREFIX, STATE, Guest, clean, connect, create, keygen, make_network, until
 
+# The SDK warns about its own future and about options that nobody set.
+pytestmark = [
+    pytest.mark.filterwarnings(f"ignore::{kind}") for kind in ("DeprecationWarning", "PendingDeprecationWarning")
+]
 ADDRESS = "10.77.0.250"
 
 
