@@ -20,6 +20,9 @@ from pathlib import Path
 
 from congress.common import config
 from oslo_config import cfg
+from oslo_log import log
+
+LOG = log.getLogger(__name__)
 
 USER = "congress"
 UMASK = 0o027
@@ -35,15 +38,20 @@ OPTIONS = [
 
 
 def main(argv: list[str]) -> int:
-    """Run a Congress node until it is stopped; give the exit code of the process."""
+    """Run a Congress node and end the process with it; return only when it cannot be begun: the exit code."""
     cfg.CONF.register_opts(OPTIONS, group="watchdog")
     try:
         config.init(argv)
-        beats = start_guard(patience(cfg.CONF))
-        if os.geteuid() == 0:
+        silence = patience(cfg.CONF)
+    except cfg.Error as error:
+        start_guard(0)  # which finds this process ended, and reports it
+        return fail(f"cannot use the configuration: {error}")
+    beats = start_guard(silence)
+    if os.geteuid() == 0:
+        try:
             become(USER)
-    except (cfg.Error, LookupError) as error:
-        return fail(str(error))
+        except LookupError as error:
+            return fail(str(error))
     os.umask(UMASK)
 
     # Not before the above: it reads the configuration while being imported, and patches the standard library.
@@ -54,8 +62,19 @@ def main(argv: list[str]) -> int:
 
     config.setup_logging()
     congress_watchdog.start(cfg.CONF, beats)
-    congress_server.main()
-    return 0
+    code = 1
+    try:
+        congress_server.main()
+        code = 0
+    except SystemExit as error:
+        code = 1 if error.code else 0
+        if error.code:
+            LOG.critical("the node does not start: %s", error.code)
+    except Exception:
+        LOG.exception("the node failed")
+    # Not by the interpreter's own end: there upstream waits for green threads that run no more, so that each
+    # stop lasts until graceful_shutdown_timeout, and a failed start for ever.
+    os._exit(code)
 
 
 def patience(conf: cfg.ConfigOpts) -> int:

@@ -26,7 +26,6 @@ api_paste_config = {venv}/etc/congress/api-paste.ini
 encryption_key_path = {home}/keys
 policy_library_path = {home}
 datasource_sync_period = 5
-graceful_shutdown_timeout = 1
 use_syslog = True
 default_log_levels = amqp=WARN,sqlalchemy=WARN,oslo_messaging.rpc.client=ERROR,stevedore=CRITICAL
 [database]

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -55,9 +56,14 @@ def test_a_configuration_that_cannot_be_used(
     def init(_: object) -> None:
         raise Cfg.Error("Failed to find some config files: /x.conf")
 
+    guarded: list[int] = []
     monkeypatch.setattr(launcher.config, "init", init)
+    monkeypatch.setattr(launcher, "start_guard", guarded.append)
     assert launcher.main(["--config-file=/x.conf"]) == 1
-    assert capsys.readouterr().err == "congress-server: Failed to find some config files: /x.conf\n"
+    assert capsys.readouterr().err == (
+        "congress-server: cannot use the configuration: Failed to find some config files: /x.conf\n"
+    )
+    assert guarded == [0]
 
 
 @pytest.mark.parametrize(("datasources", "seconds"), [(True, 30), (False, 120)])
@@ -84,15 +90,27 @@ FAKES = {
         def setup_logging(): ...
     """,
     "congress/server/congress_server.py": """
-        import os, signal
+        import os, signal, sys
         from oslo_config import cfg
         at_import = cfg.CONF.read
         def main():
             mask = os.umask(0)
             print(at_import, oct(mask), flush=True)
             if "wait" in at_import: signal.pause()
+            if "refuse" in at_import: sys.exit("ERROR: no")
+            if "fail" in at_import: raise KeyError("policy")
     """,
-    "congress_watchdog.py": "def start(conf, beats): print('watched')",
+    "congress_watchdog.py": "def start(conf, beats): print('watched', flush=True)",
+    "oslo_log/log.py": """
+        import logging
+        import sys
+        logging.basicConfig(stream=sys.stdout, format="%(message)s")
+        getLogger = logging.getLogger
+    """,
+    "congress_guard.py": """
+        import pathlib, sys
+        pathlib.Path(__file__).with_name("heard").write_bytes(sys.stdin.buffer.read())
+    """,
 }
 
 
@@ -103,7 +121,7 @@ def started(tmp_path: Path) -> Any:
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(textwrap.dedent(text))
-    for name in ("congress_launcher.py", "congress_guard.py", "congress-server"):
+    for name in ("congress_launcher.py", "congress-server"):
         (tmp_path / name).write_text((CONGRESS / name).read_text())
 
     def start(*arguments: str) -> subprocess.Popen[str]:
@@ -126,9 +144,21 @@ def test_reads_the_configuration_before_the_server_is_imported(started: Any) -> 
     assert process.returncode == 0
 
 
-def test_an_early_sigterm_is_an_ordered_stop(started: Any) -> None:
+@pytest.mark.parametrize(("how", "why"), [("refuse", "ERROR: no"), ("fail", "KeyError: 'policy'")])
+def test_a_node_that_fails_says_why_and_ends_at_once(started: Any, how: str, why: str) -> None:
+    with started(how) as process:
+        said, _ = process.communicate(timeout=20)
+    assert said.strip().endswith(why)
+    assert process.returncode == 1
+
+
+def test_the_guard_hears_of_sigterm(started: Any, tmp_path: Path) -> None:
     with started("wait") as process:
         assert process.stdout.readline() == "watched\n"
         assert process.stdout.readline().startswith("['wait']")
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
+    heard = tmp_path / "heard"
+    while not heard.exists() or not heard.read_bytes():  # the guard outlives the node by a moment
+        time.sleep(0.05)
+    assert heard.read_bytes() == bytes([signal.SIGTERM])
