@@ -134,7 +134,7 @@ def engine(bench: Bench) -> None:
                 f"    without {service}: {ended} after {time.monotonic() - start:.1f} s, answers {answer()}"
             )
             time.sleep(0.5)
-    print(f"    log: {bench.said(logged)}")
+            print(f"    log: {bench.said(logged)}")
             begin()
             if node.poll() is None:
                 print(f"    answers 200 again after {wait('200', lambda: answer() == 200):.1f} s")
