@@ -1,0 +1,202 @@
+"""Every template, who judges it, and the contexts it is judged with: what the components hand over.
+
+A template without an entry fails test_coverage.py; a name that a component adds fails StrictUndefined here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from components.congress_host import MODULES
+from components.database import PRIVILEGES
+from components.host import package_environment
+from components.policy_engines import placements
+from components.template import ROOT, render
+from settings import DatasourceNode, Guest, PolicyEngines
+
+TEMPLATES = ROOT / "templates"
+# Every secret begins with this, so that a test can look for them all.
+CANARY = "Canary"
+PASSWORD = f"{CANARY}Password0123456789abcdefghij"
+ENCRYPTION_KEY = f"{CANARY}EncryptionKey0123456789-_abcdefghijk="
+AUTHKEY = CANARY + "Q" * 330 + "w=="  # 252 bytes, between corosync's 128 and 4096
+PRIVATE_KEY = f"-----BEGIN OPENSSH PRIVATE KEY-----\n{CANARY}PrivateKey\n-----END OPENSSH PRIVATE KEY-----\n"
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHostHostHostHostHostHostHostHostHostHostHost"
+DEPLOYER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDeplDeplDeplDeplDeplDeplDeplDeplDeplDepl"
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB'\"$`\\\n-----END CERTIFICATE-----\n"
+
+
+class Judge(Enum):
+    BASH = auto()
+    HAPROXY = auto()
+    COROSYNC = auto()
+    CRM = auto()
+    CONGRESS = auto()
+    SYSTEMD = auto()
+    MARIADB = auto()
+    RABBITMQ = auto()
+    CLOUD_INIT = auto()
+    SSH = auto()
+
+
+@dataclass(frozen=True)
+class Case:
+    """One template with one context."""
+
+    template: str
+    variant: str
+    context: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.template}-{self.variant}"
+
+    @property
+    def text(self) -> str:
+        return render(self.template, self.context)
+
+
+GUEST = Guest.model_validate_json(
+    json.dumps(
+        {
+            "aptMirror": "http://mirror.example/debian",
+            "aptSecurityMirror": "http://mirror.example/debian-security",
+            "aptProxy": "http://user:pass@proxy.example:3128",
+            "pipIndexUrl": "https://user:it%27s@pypi.example/simple?a=1&b=$HOME",
+            "pipExtraIndexUrl": "https://pypi.example/more",
+            "pipProxy": "http://proxy.example:3128",
+        }
+    )
+)
+MEMBERS = [
+    {"id": index, "name": f"congress-dev-datasource-{index}", "address": f"10.20.0.1{index}"}
+    for index in (1, 2)
+]
+CONGRESS = {
+    "transport_url": f"rabbit://congress:{PASSWORD}@10.20.0.6:5672",
+    "connection": f"mysql+pymysql://congress:{PASSWORD}@10.20.0.5/congress?charset=utf8",
+    "encryption_key": ENCRYPTION_KEY,
+    "sync_period": 5,
+    "auth": "noauth",
+}
+DATABASE = {
+    "database": "congress",
+    "user": "congress",
+    "password": PASSWORD,
+    "clients": "10.20.0.0/24",
+    "privileges": PRIVILEGES,
+    "address": "10.20.0.5",
+}
+MESSAGING = {"user": "congress", "password": PASSWORD, "address": "10.20.0.6", "port": 5672}
+CLUSTER = {"members": MEMBERS, "port": 5405, "authkey": AUTHKEY}
+ENGINE = {"node_id": "policy-engine-1", "address": "10.20.0.21", "port": 1789, "congress": "0a1b-2c3d"}
+REACHABLE = {
+    "host": "congress-dev-database",
+    "address": "10.20.0.5",
+    "host_key": f"{HOST_KEY} comment",
+    "server": "6f70",
+}
+
+
+def ds_node(**chosen: str) -> dict[str, Any]:
+    """Context of the primitive for settings as a user writes them."""
+    node = DatasourceNode.model_validate_json(json.dumps(chosen))
+    return {**node.model_dump(), "members": MEMBERS, "congress": ["0a1b-2c3d", "0a1b-2c3e"]}
+
+
+def load_balancer(count: int, per_host: int = 1) -> dict[str, Any]:
+    engines = placements(PolicyEngines(count=count, per_host=per_host))
+    addresses = {name: f"10.20.0.{20 + i}" for i, name in enumerate(dict.fromkeys(e.host for e in engines), 1)}
+    servers = [{"node_id": e.node_id, "address": addresses[e.host], "port": e.port} for e in engines]
+    return {"servers": servers, "address": "10.20.0.4", "port": 1789}
+
+
+def user_data(*, bastion: bool, guest: Guest, certificates: list[str]) -> dict[str, Any]:
+    return {
+        "user": "deployer",
+        "hostname": "congress-dev-bastion" if bastion else "congress-dev-database",
+        "is_bastion": bastion,
+        "guest": guest,
+        "certificates": certificates,
+        "host_private_key": PRIVATE_KEY,
+        "host_public_key": HOST_KEY,
+        "deployer_public_key": f"{DEPLOYER_KEY}\n",
+    }
+
+
+HOSTS = {"bastion": "203.0.113.7", "database": "10.20.0.5", "policy-engine-host-1": "10.20.0.21"}
+DS_NODES = {
+    "defaults": ds_node(),
+    "everything": ds_node(
+        nodeId="ds.Node_2-a",
+        monitorInterval="10s",
+        monitorTimeout="1min",
+        binary="/opt/congress/bin/congress-server",
+        additionalParameters="--debug --log-file=/var/log/congress,ds.log",
+    ),
+}
+LOAD_BALANCERS = {
+    **{f"{count}-engines": load_balancer(count) for count in (2, 3, 10)},
+    "3-engines-on-2-hosts": load_balancer(3, per_host=2),
+}
+USER_DATA = {
+    "plain": user_data(bastion=False, guest=Guest(), certificates=[]),
+    "everything": user_data(bastion=False, guest=GUEST, certificates=[CERTIFICATE, CERTIFICATE.strip()]),
+    "bastion": user_data(bastion=True, guest=Guest(), certificates=[]),
+    "bastion-everything": user_data(bastion=True, guest=GUEST, certificates=[CERTIFICATE]),
+}
+ENGINES = {"first": ENGINE, "tenth": {**ENGINE, "node_id": "policy-engine-10", "port": 1798}}
+SOFTWARE = {
+    name: {"environment": dict(package_environment(guest)), "modules": MODULES}
+    for name, guest in (("plain", Guest()), ("mirrors", GUEST))
+}
+Contexts = Mapping[str, Mapping[str, Any]]
+
+TABLE: Mapping[str, tuple[Judge, Contexts]] = {
+    "access/ssh_config.j2": (Judge.SSH, {"hosts": {"hosts": HOSTS, "user": "deployer"}}),
+    "congress_host/configuration.sh.j2": (Judge.BASH, {"congress": CONGRESS}),
+    "congress_host/congress.conf.j2": (Judge.CONGRESS, {"congress": CONGRESS}),
+    "congress_host/packages.sh.j2": (Judge.BASH, {"two": {"packages": ["curl", "python3-venv"]}}),
+    "congress_host/software.sh.j2": (Judge.BASH, SOFTWARE),
+    "database/congress.cnf.j2": (Judge.MARIADB, {"database": DATABASE}),
+    "database/mariadb.sh.j2": (Judge.BASH, {"database": DATABASE}),
+    "database/schema.sh.j2": (Judge.BASH, {"schema": {"software": "0a1b2c3d"}}),
+    "datasource_node/agent.sh.j2": (Judge.BASH, {"agent": {}}),
+    "datasource_node/cluster.sh.j2": (Judge.BASH, {"pair": CLUSTER}),
+    "datasource_node/corosync.conf.j2": (Judge.COROSYNC, {"pair": CLUSTER}),
+    "datasource_node/ds_node.crm.j2": (Judge.CRM, DS_NODES),
+    "datasource_node/ds_node.sh.j2": (Judge.BASH, DS_NODES),
+    "host/reachable.sh.j2": (Judge.BASH, {"host": REACHABLE}),
+    "host/ready.sh.j2": (
+        Judge.BASH,
+        {"host": {"hostname": "congress-dev-database", "address": "10.20.0.5"}},
+    ),
+    "host/user_data.yaml.j2": (Judge.CLOUD_INIT, USER_DATA),
+    "load_balancer/haproxy.cfg.j2": (Judge.HAPROXY, LOAD_BALANCERS),
+    "load_balancer/haproxy.sh.j2": (Judge.BASH, LOAD_BALANCERS),
+    "messaging/rabbitmq.conf.j2": (Judge.RABBITMQ, {"messaging": MESSAGING}),
+    "messaging/rabbitmq.sh.j2": (Judge.BASH, {"messaging": MESSAGING}),
+    "policy_engines/engine.conf.j2": (Judge.CONGRESS, ENGINES),
+    "policy_engines/engine.sh.j2": (Judge.BASH, ENGINES),
+    "policy_engines/unit.service.j2": (Judge.SYSTEMD, {"engine": ENGINE}),
+}
+
+
+def cases(*judges: Judge) -> list[Case]:
+    """All cases for these judges; for all judges where none is named."""
+    return [
+        Case(template, variant, context)
+        for template, (judge, contexts) in TABLE.items()
+        for variant, context in contexts.items()
+        if not judges or judge in judges
+    ]
+
+
+def case(template: str, variant: str | None = None) -> Case:
+    """The case of a template with one variant, or the variant named."""
+    contexts = TABLE[template][1]
+    name = variant or next(iter(contexts))
+    return Case(template, name, contexts[name])

@@ -1,0 +1,58 @@
+"""Runs templates/step/lib.sh for real: own state folder, and fakes of what belongs to the system on PATH."""
+
+from __future__ import annotations
+
+import getpass
+import grp
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.template import ROOT
+from tests.render.judges import run
+
+ME = f"{getpass.getuser()}:{grp.getgrgid(os.getgid()).gr_name}"
+STATE = "STATE=/var/lib/congress-ha\n"
+
+# Tells what it was called with, then does what the test wrote into <name>.does.
+FAKE = """#!/bin/bash
+echo "$(basename "$0") $*" >> {folder}/calls
+source {folder}/"$(basename "$0").does"
+"""
+
+
+@dataclass(frozen=True)
+class Library:
+    """A host's view: `folder` holds its state, the fakes, and what they were asked."""
+
+    folder: Path
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    @property
+    def calls(self) -> list[str]:
+        file = self.folder / "calls"
+        return file.read_text().splitlines() if file.exists() else []
+
+    def forget_calls(self) -> None:
+        (self.folder / "calls").unlink(missing_ok=True)
+
+    def fake(self, name: str, does: str = "") -> None:
+        """Put a program `name` on PATH that runs the bash text `does`."""
+        (self.folder / "bin").mkdir(exist_ok=True)
+        file = self.folder / "bin" / name
+        file.write_text(FAKE.format(folder=self.folder))
+        file.chmod(0o755)
+        (self.folder / f"{name}.does").write_text(f"{does}\n")
+
+    def run(self, body: str, deadline: float = 60) -> subprocess.CompletedProcess[str]:
+        """The library, then `body`, as bash runs a step's script."""
+        text = (ROOT / "templates/step/lib.sh").read_text()
+        assert text.count(STATE) == 1
+        script = self.folder / "script"
+        script.write_text(text.replace(STATE, f"STATE={self.state}\n") + f"\n{body}\n")
+        path = f"{self.folder}/bin:{os.environ['PATH']}"
+        return run("bash", script, env={"PATH": path}, deadline=deadline)

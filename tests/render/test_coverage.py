@@ -1,0 +1,56 @@
+"""No template goes unjudged, and none renders with a name left out."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import jinja2
+import pytest
+
+from components.template import render
+from tests.render.cases import TABLE, TEMPLATES, Case, Judge, cases
+
+# Not a jinja2 template: it stands in front of every step's script, and test_library.py runs it.
+LIBRARY = "step/lib.sh"
+
+
+def test_every_template_has_a_judge() -> None:
+    there = {str(file.relative_to(TEMPLATES)) for file in TEMPLATES.rglob("*") if file.is_file()}
+    assert there - {LIBRARY} == set(TABLE), "templates/ and the table in tests/render/cases.py differ"
+
+
+def test_every_step_is_judged_as_a_script() -> None:
+    for template, (judge, _) in TABLE.items():
+        assert template.endswith(".sh.j2") == (judge is Judge.BASH), template
+
+
+@pytest.mark.parametrize("judge", Judge, ids=lambda judge: judge.name)
+def test_every_judge_speaks_in_a_test(judge: Judge) -> None:
+    """Some test is parametrized by cases(Judge.X), that is, by every template that the table gives to X."""
+    asked = set()
+    for file in Path(__file__).parent.glob("test_*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "cases":
+                asked |= {word.attr for word in node.args if isinstance(word, ast.Attribute)}
+    assert judge.name in asked
+
+
+@pytest.mark.parametrize("case", cases(), ids=str)
+def test_a_name_left_out_is_an_error(case: Case) -> None:
+    """Names that only an included template uses count too; those that this one leaves to others do not."""
+    used = [name for name in case.context if name in _names(case.template)]
+    for name in used:
+        known = {key: value for key, value in case.context.items() if key != name}
+        with pytest.raises(jinja2.UndefinedError, match=name):
+            render(case.template, known)
+
+
+def _names(template: str) -> set[str]:
+    """Names in a template and in those that it puts into files."""
+    tree = jinja2.Environment(autoescape=True).parse((TEMPLATES / template).read_text())
+    names = {node.name for node in tree.find_all(jinja2.nodes.Name)}
+    for call in tree.find_all(jinja2.nodes.Call):
+        if isinstance(call.node, jinja2.nodes.Name) and call.node.name == "put":
+            names |= _names(str(call.args[0].as_const()))
+    return names

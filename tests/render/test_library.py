@@ -1,0 +1,214 @@
+"""The shell library of all steps, templates/step/lib.sh, run by bash."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.render.library import ME, Library
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    return Library(tmp_path)
+
+
+def put(file: Path, content: str, owner: str = ME, mode: str = "0640") -> str:
+    return f"put_file {file} {owner} {mode} <<'END'\n{content}\nEND\n"
+
+
+def test_put_file_makes_folder_owner_and_mode(library: Library) -> None:
+    file = library.folder / "new/folder/file"
+    assert library.run(put(file, "one", mode="0600")).returncode == 0
+    assert (file.read_text(), file.stat().st_mode & 0o7777) == ("one\n", 0o600)
+    assert os.listdir(file.parent) == ["file"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_put_file_gives_the_file_to_its_owner(library: Library) -> None:
+    file = library.folder / "file"
+    library.run(put(file, "one"))
+    before = file.stat()
+    assert library.run(put(file, "one", owner="daemon:nogroup")).returncode == 0
+    assert (file.owner(), file.group()) == ("daemon", "nogroup")
+    assert file.stat().st_ino != before.st_ino
+
+
+def test_put_file_leaves_an_unchanged_file_alone(library: Library) -> None:
+    file = library.folder / "file"
+    library.run(put(file, "one"))
+    before = file.stat()
+    assert library.run(put(file, "one")).returncode == 0
+    after = file.stat()
+    assert (after.st_ino, after.st_mtime_ns, after.st_ctime_ns) == (before.st_ino, before.st_mtime_ns, before.st_ctime_ns)
+
+
+@pytest.mark.parametrize("change", [{"content": "two"}, {"mode": "0644"}])
+def test_put_file_replaces_in_one_move(library: Library, change: dict[str, str]) -> None:
+    """Whoever has the old file open goes on reading the old content; nobody ever sees half of the new one."""
+    file = library.folder / "file"
+    library.run(put(file, "one"))
+    with file.open() as opened:
+        assert library.run(put(file, **{"content": "one", **change})).returncode == 0
+        assert opened.read() == "one\n"
+        assert os.fstat(opened.fileno()).st_nlink == 0
+    assert file.read_text() == f"{change.get('content', 'one')}\n"
+    assert file.stat().st_mode & 0o7777 == int(change.get("mode", "0640"), 8)
+
+
+def test_put_file_that_fails_ends_the_step_and_keeps_the_old_file(library: Library) -> None:
+    file = library.folder / "file"
+    library.run(put(file, "one"))
+    done = library.run(put(file, "two", owner="no-such-user:nor-group") + "echo went on")
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert file.read_text() == "one\n"
+
+
+def test_wait_until_goes_on_as_soon_as_it_is_true(library: Library) -> None:
+    flag = library.folder / "flag"
+    start = time.monotonic()
+    done = library.run(f"(sleep 0.7; touch {flag}) &\nwait_until 30 test -e {flag} && echo there")
+    assert done.stdout == "there\n"
+    assert time.monotonic() - start < 15
+
+
+def test_wait_until_is_false_at_the_deadline(library: Library) -> None:
+    start = time.monotonic()
+    done = library.run("wait_until 2 false || die 'not within 2 s'")
+    assert (done.returncode, done.stderr) == (1, "not within 2 s\n")
+    assert 1 <= time.monotonic() - start < 15
+
+
+def test_wait_until_asks_at_least_once(library: Library) -> None:
+    assert library.run("wait_until 0 true && echo asked").stdout == "asked\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("rabbit://congress:secret@10.0.0.1:5672", "rabbit://***@10.0.0.1:5672"),
+        ("mysql+pymysql://u:p@h/db?x=1 and http://a:b@c/", "mysql+pymysql://***@h/db?x=1 and http://***@c/"),
+        ("http://user:p@ss@host/", "http://***@host/"),
+        ("https://pypi.example/simple user@host", "https://pypi.example/simple user@host"),
+    ],
+)
+def test_redact_removes_logins(library: Library, said: str, shown: str) -> None:
+    assert library.run(f"redact <<'END'\n{said}\nEND").stdout == f"{shown}\n"
+
+
+def test_redact_removes_every_login_of_a_list_of_hosts(library: Library) -> None:
+    done = library.run("redact <<< 'down: rabbit://user:one@first:5672,user:two@second:5672/vhost'")
+    assert done.stdout.startswith("down: rabbit://***@")
+    assert not {"one", "two"} & set(done.stdout.replace("@", ":").split(":"))
+
+
+def test_last_lines_shows_no_login(library: Library) -> None:
+    library.fake("journalctl", "echo 'cannot reach rabbit://congress:secret@10.0.0.1:5672'")
+    done = library.run('die "it does not start: $(last_lines congress)"')
+    assert done.stderr == "it does not start: cannot reach rabbit://***@10.0.0.1:5672\n"
+    assert library.calls == ["journalctl --no-pager -q -o cat -n 15 -u congress"]
+
+
+INSTALLED = '[[ ${!#} != curl ]] || echo -n installed; [[ ${!#} != broken ]] || echo -n half-configured'
+
+
+def test_install_packages_asks_for_what_is_missing_alone(library: Library) -> None:
+    library.fake("dpkg-query", INSTALLED)
+    library.fake("dpkg")
+    library.fake("apt-get")
+    assert library.run("install_packages curl haproxy broken").returncode == 0
+    dpkg, update, install = [call for call in library.calls if not call.startswith("dpkg-query")]
+    assert dpkg == "dpkg --configure -a"
+    assert update.startswith("apt-get update ")
+    assert install.split()[:2] == ["apt-get", "install"]
+    assert "--no-install-recommends" in install.split()
+    assert install.split()[-2:] == ["haproxy", "broken"]
+
+
+def test_install_packages_asks_nobody_when_all_is_there(library: Library) -> None:
+    library.fake("dpkg-query", INSTALLED)
+    assert library.run("install_packages curl curl && echo done").stdout == "done\n"
+    assert {call.split()[0] for call in library.calls} == {"dpkg-query"}
+
+
+def test_install_packages_says_once_what_apt_complains_about(library: Library) -> None:
+    library.fake("dpkg-query", "exit 1")
+    library.fake("dpkg", "exit 1")
+    says = "echo 'Reading package lists...'; echo 'Err:1 http://u:p@mirror.example bookworm 503'; echo 'E: Unable to fetch'"
+    library.fake("apt-get", f"{says}; exit 100")
+    done = library.run("install_packages haproxy\necho went on")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "apt could not install haproxy: Err:1 http://***@mirror.example bookworm 503\nE: Unable to fetch\n"
+    )
+
+
+SYSTEMCTL = """case $1 in
+  is-active) [ -e {folder}/active ] ;;
+  *) [ ! -e {folder}/breaks ] || exit 1; touch {folder}/active ;;
+esac"""
+
+
+@pytest.fixture
+def unit(library: Library) -> Library:
+    """A host where `congress.service` runs with the file as it is."""
+    library.fake("systemctl", SYSTEMCTL.format(folder=library.folder))
+    library.fake("journalctl", "echo 'it says why'")
+    assert library.run(step(library, "one")).returncode == 0
+    assert restarts(library) == ["systemctl restart congress"]
+    library.forget_calls()
+    return library
+
+
+def step(library: Library, content: str) -> str:
+    file = library.folder / "file"
+    return f"{put(file, content)}\nbring_up_to_date restart congress {file}"
+
+
+def restarts(library: Library) -> list[str]:
+    return [call for call in library.calls if call.startswith("systemctl") and "is-active" not in call]
+
+
+def test_unit_that_runs_with_its_files_is_left_alone(unit: Library) -> None:
+    assert unit.run(step(unit, "one")).returncode == 0
+    assert restarts(unit) == []
+
+
+def test_unit_is_restarted_when_a_file_changed(unit: Library) -> None:
+    assert unit.run(step(unit, "two")).returncode == 0
+    assert restarts(unit) == ["systemctl restart congress"]
+
+
+def test_unit_is_restarted_when_it_does_not_run(unit: Library) -> None:
+    (unit.folder / "active").unlink()
+    assert unit.run(step(unit, "one")).returncode == 0
+    assert restarts(unit) == ["systemctl restart congress"]
+
+
+def test_unit_is_restarted_after_a_cut_off_behind_put_file(unit: Library) -> None:
+    """The first run ends between the new file and the restart; the second finds the file in place."""
+    unit.run(put(unit.folder / "file", "two"))
+    assert unit.run(step(unit, "two")).returncode == 0
+    assert restarts(unit) == ["systemctl restart congress"]
+
+
+def test_unit_is_restarted_again_after_a_restart_that_failed(unit: Library) -> None:
+    (unit.folder / "breaks").touch()
+    done = unit.run(step(unit, "two"))
+    assert (done.returncode, done.stderr) == (1, "congress does not start: it says why\n")
+    (unit.folder / "breaks").unlink()
+    unit.forget_calls()
+    assert unit.run(step(unit, "two")).returncode == 0
+    assert restarts(unit) == ["systemctl restart congress"]
+
+
+def test_step_ends_when_a_file_of_its_unit_is_missing(unit: Library) -> None:
+    done = unit.run(f"bring_up_to_date restart congress {unit.folder}/gone\necho went on")
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert "gone" in done.stderr
+    assert restarts(unit) == []

@@ -1,0 +1,42 @@
+"""Every step as the whole script that a host gets: bash reads it, shellcheck finds nothing in it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from components.template import END_MARKER, ROOT, render_step
+from tests.render.cases import Case, Judge, cases
+from tests.render.judges import program, run
+
+# What shellcheck may not say about these scripts, and why. Nothing else is excluded anywhere.
+EXCLUDED = {
+    "SC2016": "single quotes around a $ are meant: a value from the settings, quoted by the filter sh",
+}
+
+
+@pytest.mark.parametrize("case", cases(Judge.BASH), ids=str)
+def test_step_is_sound(case: Case, tmp_path: Path) -> None:
+    text = render_step(case.template, case.context)
+    assert text.splitlines()[-1] == END_MARKER
+    script = tmp_path / "step"
+    script.write_text(text)
+    syntax = run("bash", "-n", script)
+    assert (syntax.returncode, syntax.stderr) == (0, "")
+    options = ["--shell=bash", "--norc", "--severity=style", "--format=json", f"--exclude={','.join(EXCLUDED)}"]
+    judged = run(program("shellcheck"), *options, script)
+    assert [f"{told['line']}: SC{told['code']}: {told['message']}" for told in json.loads(judged.stdout)] == []
+
+
+def test_runner_is_sound() -> None:
+    judged = run(program("shellcheck"), "--norc", "--severity=style", ROOT / "files/host/congress-ha-step")
+    assert judged.stdout == ""
+
+
+def test_an_unsound_step_is_found(tmp_path: Path) -> None:
+    """The judge itself: a value that reached a script without the filter sh."""
+    script = tmp_path / "step"
+    script.write_text("rm -rf $HOME/$UNSET x\n")
+    assert run(program("shellcheck"), "--shell=bash", "--norc", "--exclude=SC2016", script).returncode == 1
