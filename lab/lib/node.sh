@@ -89,7 +89,7 @@ boot_node() { # NODE
   local end=$((SECONDS + 180))
   while [ $SECONDS -lt $end ]; do
     # "starting" is enough (a compute host waits for the APIs), but systemctl calls only "running" a success.
-    state=$(in_node "$n" systemctl is-system-running 2>/dev/null || true)
+    state=$(in_node "$n" systemctl is-system-running 2>/dev/null) || true
     case $state in running | degraded | starting) return 0;; esac
     sleep 0.5
   done

@@ -27,7 +27,10 @@ unmount_node() { # NODE
     # The mount namespaces of killed processes go away a little after them.
     wait_until 20 umount -q "$I" || die "cannot unmount $I: fuser -vm $I shows who uses it"
   fi
-  ! mountpoint -q "$R" || wait_until 20 umount -q "$R" || die "cannot unmount $R: fuser -vm $R shows who uses it"
+  if mountpoint -q "$R"; then
+    rm -f "/run/systemd/nspawn/locks/inode-$(stat -c %d:%i "$R")" # left by a systemd-nspawn that was killed
+    wait_until 20 umount -q "$R" || die "cannot unmount $R: fuser -vm $R shows who uses it"
+  fi
 }
 
 remove_cgroups() {

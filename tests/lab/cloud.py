@@ -18,7 +18,8 @@ from tests.lab.guests import PREFIX, STATE, Guest, clean, connect, create, keyge
 
 # The SDK warns about its own future and about options that nobody set.
 pytestmark = [
-    pytest.mark.filterwarnings(f"ignore::{kind}") for kind in ("DeprecationWarning", "PendingDeprecationWarning")
+    pytest.mark.filterwarnings(f"ignore::{kind}")
+    for kind in ("DeprecationWarning", "PendingDeprecationWarning")
 ]
 ADDRESS = "10.77.0.250"
 
@@ -129,9 +130,10 @@ def test_an_application_credential_with_access_rules(cloud: Any, guests: list[Gu
     """It may look at one server and act on it, and nothing else: what a fencing agent needs."""
     target = guests[2]
     user = cloud.current_user_id
+    # The server's own id: {server_id} in a rule matches any one word, "detail" (the list of all) with it.
     rules = [
-        {"service": "compute", "method": "GET", "path": "/v2.1/servers/{server_id}"},
-        {"service": "compute", "method": "POST", "path": "/v2.1/servers/*/action"},
+        {"service": "compute", "method": "GET", "path": f"/v2.1/servers/{target.id}"},
+        {"service": "compute", "method": "POST", "path": f"/v2.1/servers/{target.id}/action"},
     ]
     made = cloud.identity.create_application_credential(user=user, name=PREFIX + "fence", access_rules=rules)
     try:
@@ -162,6 +164,8 @@ def test_an_application_credential_with_access_rules(cloud: Any, guests: list[Gu
         target.wait("test ! -e /run/before")
         for service, method, path in (
             ("compute", "GET", "/servers"),
+            ("compute", "GET", f"/servers/{guests[0].id}"),
+            ("compute", "POST", f"/servers/{guests[0].id}/action"),
             ("compute", "GET", "/servers/detail"),
             ("compute", "DELETE", f"/servers/{target.id}"),
             ("compute", "GET", "/flavors"),
