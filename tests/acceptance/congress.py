@@ -1,0 +1,46 @@
+"""Congress through its API, as one engine or all of them see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from deployment import Answer, request
+from openstack.connection import Connection
+
+NOVA = "acceptance_nova"
+
+
+def ok(answer: Answer) -> Any:
+    """Body of an answer that has to be good."""
+    assert answer.status in {200, 201}, f"{answer.status}: {answer.body}"
+    return answer.body
+
+
+def rows(url: str, path: str) -> list[tuple[str, ...]]:
+    """Rows of a table at `<url>/v1/<path>/rows`, sorted."""
+    body = ok(request("GET", f"{url}/v1/{path}/rows"))
+    return sorted(tuple(map(str, row["data"])) for row in body["results"])
+
+
+def by_engine(urls: Mapping[str, str], path: str) -> dict[str, list[tuple[str, ...]]]:
+    """The same table as each engine has it."""
+    return {node_id: rows(url, path) for node_id, url in urls.items()}
+
+
+def datasource_of_nova(admin: Connection) -> dict[str, Any]:
+    """A datasource of the lab's own cloud. The driver asks for all projects' servers: an administrator's right."""
+    auth = admin.config.get_auth_args()
+    return {
+        "name": NOVA,
+        "driver": "nova",
+        "config": {
+            "auth_url": auth["auth_url"],
+            "username": auth["username"],
+            "password": auth["password"],
+            "tenant_name": auth["project_name"],
+            "user_domain_name": "Default",
+            "project_domain_name": "Default",
+            "poll_time": "2",
+        },
+    }

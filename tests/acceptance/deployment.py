@@ -1,0 +1,147 @@
+"""What the acceptance tests do with a deployment: change it, ask its API, look into its hosts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PULUMI = ROOT / "scripts/pulumi"
+STACK = "dev"
+STEP = "command:remote:Command"
+
+
+class CommandError(AssertionError):
+    """A command failed; the text is what it printed last."""
+
+
+def run(command: Sequence[str | Path], *, timeout: float, stdin: str | None = None) -> str:
+    """Standard output of a command that has to succeed within `timeout` seconds."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        input=stdin,
+        stdin=subprocess.DEVNULL if stdin is None else None,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        cwd=ROOT,
+        check=False,
+    )
+    if done.returncode:
+        shown = "\n".join((done.stdout + done.stderr).splitlines()[-40:])
+        raise CommandError(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{shown}")
+    return done.stdout
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: Any
+
+
+def request(method: str, url: str, body: Any = None, timeout: float = 30) -> Answer:
+    """One HTTP request on a connection of its own; any status is an answer."""
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"Content-Type": "application/json"}
+    asked = urllib.request.Request(url, data=data, headers=headers, method=method)  # noqa: S310  http(s) only
+    try:
+        with urllib.request.urlopen(asked, timeout=timeout) as response:  # noqa: S310
+            status, text = response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            status, text = error.code, error.read().decode()
+    return Answer(status, json.loads(text) if text.strip().startswith(("{", "[")) else text)
+
+
+class Deployment:
+    """Stack `dev` on the lab. `folder` is for the SSH files of this run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def up(self, *settings: str, timeout: float = 900) -> str:
+        """`pulumi up`, with settings such as policyEngines.syncPeriod=7 for this run; what it printed."""
+        changed = [part for s in settings for part in ("--config", f"congress-ha:{s}")]
+        path = ["--config-path"] if settings else []
+        printed = run([PULUMI, "up", "--yes", "--skip-preview", "--non-interactive", *path, *changed], timeout=timeout)
+        self.forget()
+        return printed
+
+    def destroy(self, timeout: float = 600) -> str:
+        return run([PULUMI, "destroy", "--yes", "--skip-preview", "--non-interactive"], timeout=timeout)
+
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """URN -> the resource in the stack's state."""
+        exported = json.loads(run([PULUMI, "stack", "export"], timeout=60))
+        return {resource["urn"]: resource for resource in exported["deployment"].get("resources", [])}
+
+    def steps_run(self) -> dict[str, str]:
+        """Name of every remote step -> when it last ran."""
+        return {
+            urn.rsplit("::", 1)[1]: resource["modified"]
+            for urn, resource in self.resources().items()
+            if resource["type"] == STEP
+        }
+
+    def forget(self) -> None:
+        """Read the outputs anew at their next use."""
+        self.__dict__.pop("outputs", None)
+
+    @cached_property
+    def outputs(self) -> dict[str, Any]:
+        printed = run([PULUMI, "stack", "output", "--json", "--show-secrets"], timeout=60)
+        outputs: dict[str, Any] = json.loads(printed)
+        for name, output in (("ssh_config",) * 2, ("known_hosts", "ssh_known_hosts"), ("id_ed25519", "ssh_private_key")):
+            file = self.folder / name
+            file.touch(mode=0o600)
+            file.write_text(outputs[output])
+        return outputs
+
+    @property
+    def endpoint(self) -> str:
+        return str(self.outputs["endpoint"])
+
+    @property
+    def engines(self) -> list[dict[str, Any]]:
+        """node_id, host, address and port of every engine."""
+        return list(self.outputs["policy_engines"])
+
+    def hosts(self, role: str) -> list[str]:
+        return [name for name, host in self.outputs["hosts"].items() if role in host["roles"]]
+
+    def ssh_command(self, host: str) -> list[str]:
+        assert self.outputs
+        multiplexed = ["-o", "ControlMaster=auto", "-o", "ControlPath=control-%C", "-o", "ControlPersist=30"]
+        return ["env", "-C", str(self.folder), "ssh", "-F", "ssh_config", "-o", "ConnectTimeout=10", *multiplexed, host]
+
+    def on(self, host: str, command: str, timeout: float = 60) -> str:
+        """Output of a shell command as root on a host."""
+        return run([*self.ssh_command(host), "sudo", "bash", "-s"], timeout=timeout, stdin=command).strip()
+
+    def api(self, method: str, path: str, body: Any = None, timeout: float = 30) -> Answer:
+        """A request to the endpoint."""
+        return request(method, self.endpoint + path, body, timeout)
+
+    @contextmanager
+    def engine_urls(self) -> Iterator[dict[str, str]]:
+        """node_id -> a URL that reaches that engine alone, tunnelled through the load balancer's host."""
+        first = 21789
+        ports = {engine["node_id"]: first + index for index, engine in enumerate(self.engines)}
+        forwards = [f"127.0.0.1:{ports[e['node_id']]}:{e['address']}:{e['port']}" for e in self.engines]
+        ssh = self.ssh_command("load-balancer")
+        run([*ssh, "true"], timeout=30)
+        for forward in forwards:
+            run([*ssh[:-1], "-O", "forward", "-L", forward, ssh[-1]], timeout=10)
+        try:
+            yield {node_id: f"http://127.0.0.1:{port}" for node_id, port in ports.items()}
+        finally:
+            for forward in forwards:
+                run([*ssh[:-1], "-O", "cancel", "-L", forward, ssh[-1]], timeout=10)

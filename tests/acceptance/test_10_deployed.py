@@ -1,0 +1,101 @@
+"""After the first `pulumi up`: the processes, the cluster and the schema that the document asks for."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from deployment import ROOT, Deployment, run
+
+pytestmark = pytest.mark.timeout(1200)  # the first test deploys
+
+ENGINE = (
+    "/opt/congress/bin/python /usr/local/bin/congress-server --config-file /etc/congress/congress.conf"
+    " --config-file /etc/congress/{id}.conf --api --policy-engine --node-id={id}"
+)
+DATASOURCE_NODE = re.compile(
+    r"\S*python\S* /usr/local/bin/congress-server --config-file=/etc/congress/congress.conf"
+    r" --datasources --node-id=datasource-node\b"
+)
+
+
+def congress_processes(deployment: Deployment, host: str) -> list[str]:
+    """User and command line of every congress-server process on a host."""
+    listed = deployment.on(host, "ps -eo user:20=,args= | grep '[c]ongress-server --config-file' || true")
+    return [re.sub(r"\s+", " ", line) for line in listed.splitlines()]
+
+
+def test_each_engine_runs_once_on_its_host_with_its_own_id(deployment: Deployment) -> None:
+    for engine in deployment.engines:
+        wanted = [f"congress {ENGINE.format(id=e['node_id'])}" for e in deployment.engines if e["host"] == engine["host"]]
+        assert sorted(congress_processes(deployment, engine["host"])) == sorted(wanted)
+
+
+def test_the_datasource_node_runs_on_exactly_one_of_the_pair(deployment: Deployment) -> None:
+    pair = deployment.outputs["datasource_node"]["hosts"]
+    found = {host: congress_processes(deployment, host) for host in pair}
+    running = [line for lines in found.values() for line in lines if DATASOURCE_NODE.search(line)]
+    assert len(running) == 1, found
+    assert running[0].startswith("congress "), running
+    cluster = deployment.on(pair[0], "crm_mon -1 --output-as=xml")
+    located = re.search(r'<resource id="ds-node".*?<node name="([^"]+)"', cluster, re.DOTALL)
+    assert located is not None, cluster
+    assert found[located[1].removeprefix("congress-dev-")] == running
+    assert "<failures>" not in cluster, cluster
+
+
+def test_every_congress_host_sees_one_datasource_node_on_the_bus(deployment: Deployment) -> None:
+    for host in (*deployment.hosts("datasource-node"), *deployment.hosts("policy-engine")):
+        said = deployment.on(host, "/opt/congress/bin/python -m datasource_node_probe")
+        assert said == "one datasource node serves the bus"
+
+
+def test_the_agent_is_upstream_s_and_the_pair_s_configuration_the_same(deployment: Deployment) -> None:
+    digests = {
+        host: deployment.on(
+            host,
+            "cd /usr/lib/ocf/resource.d/openstack && stat -c %a congress-datasource && sha256sum < congress-datasource"
+            " && sha256sum /etc/congress/congress.conf /etc/congress/keys/aes_key",
+        )
+        for host in deployment.hosts("datasource-node")
+    }
+    assert len(set(digests.values())) == 1, digests
+    upstream = (ROOT / "files/congress/congress-datasource.sha256").read_text().split()[0]
+    assert next(iter(digests.values())).splitlines()[:2] == ["755", f"{upstream}  -"]
+
+
+def test_all_congress_hosts_share_configuration_and_key(deployment: Deployment) -> None:
+    hosts = (*deployment.hosts("datasource-node"), *deployment.hosts("policy-engine"))
+    found = {deployment.on(h, "sha256sum /etc/congress/congress.conf /etc/congress/keys/aes_key") for h in hosts}
+    assert len(found) == 1
+
+
+def test_secrets_on_hosts_are_private(deployment: Deployment) -> None:
+    for host in (*deployment.hosts("datasource-node"), *deployment.hosts("policy-engine")):
+        modes = deployment.on(host, "stat -c '%U:%G %a' /etc/congress/congress.conf /etc/congress/keys/aes_key")
+        assert modes.splitlines() == ["root:congress 640", "congress:congress 600"]
+
+
+def test_database_and_bus_are_closed_to_hosts_that_need_neither(deployment: Deployment) -> None:
+    addresses = {name: host["address"] for name, host in deployment.outputs["hosts"].items()}
+    probe = "timeout 3 bash -c 'exec 3<> /dev/tcp/{}/{}' 2>/dev/null && echo open || echo closed"
+    for target, port in (("database", 3306), ("messaging", 5672)):
+        command = probe.format(addresses[target], port)
+        assert deployment.on("load-balancer", command) == "closed"
+        assert deployment.on(deployment.engines[0]["host"], command) == "open"
+
+
+def test_hosts_of_one_role_stand_on_different_compute_hosts(deployment: Deployment, clouds: dict[str, object]) -> None:
+    admin = clouds["lab-admin"]
+    placed = {
+        server.name.removeprefix("congress-dev-"): server.hypervisor_hostname
+        for server in admin.compute.servers(all_projects=True)  # type: ignore[attr-defined]
+    }
+    for role in ("datasource-node", "policy-engine"):
+        hosts = [placed[name] for name in deployment.hosts(role)]
+        assert len(set(hosts)) == len(hosts), placed
+
+
+def test_the_work_tree_is_as_it_was(deployment: Deployment) -> None:
+    assert deployment.endpoint
+    assert run(["git", "status", "--porcelain", "--", "Pulumi*", "components", "templates"], timeout=30) == ""

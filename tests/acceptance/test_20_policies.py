@@ -1,0 +1,82 @@
+"""What a user of the endpoint gets: policies that every engine evaluates, datasources, one engine per client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import congress
+import pytest
+from deployment import Deployment
+from openstack.connection import Connection
+from waiting import wait_for
+
+POLICY = "acceptance"
+SYNC = 30  # seconds; the stack's syncPeriod is 5
+
+
+@pytest.fixture(scope="module")
+def engines(deployment: Deployment) -> Iterator[dict[str, str]]:
+    with deployment.engine_urls() as urls:
+        yield urls
+
+
+def test_a_rule_made_at_the_endpoint_is_evaluated_by_every_engine(
+    deployment: Deployment, engines: dict[str, str]
+) -> None:
+    congress.ok(deployment.api("POST", "/v1/policies", {"name": POLICY}))
+    for rule in ("p(1)", "p(2)", "q(x) :- p(x), gt(x, 1)"):
+        congress.ok(deployment.api("POST", f"/v1/policies/{POLICY}/rules", {"rule": rule}))
+    table = f"policies/{POLICY}/tables/q"
+    wait_for(
+        "every engine evaluates q to 2",
+        SYNC,
+        lambda: set(map(tuple, congress.by_engine(engines, table).values())) == {(("2",),)},
+    )
+
+
+def test_a_datasource_of_the_cloud_is_polled_and_the_same_through_every_engine(
+    deployment: Deployment, engines: dict[str, str], clouds: dict[str, Connection]
+) -> None:
+    congress.ok(deployment.api("POST", "/v1/data-sources", congress.datasource_of_nova(clouds["lab-admin"]), timeout=130))
+    names = {server.name for server in clouds["lab"].compute.servers()}
+
+    def polled() -> bool:
+        seen = congress.by_engine(engines, f"data-sources/{congress.NOVA}/tables/servers")
+        return all(names <= {row[1] for row in found} for found in seen.values())
+
+    wait_for(f"the rows of {len(names)} servers through every engine", SYNC, polled)
+    for url in engines.values():
+        status = congress.ok(congress.request("GET", f"{url}/v1/data-sources/{congress.NOVA}/status"))
+        assert status["last_error"] == "None", status
+
+
+def test_a_rule_over_the_datasource_is_evaluated_by_every_engine(
+    deployment: Deployment, engines: dict[str, str], clouds: dict[str, Connection]
+) -> None:
+    rule = f'active(name) :- {congress.NOVA}:servers(name=name, status="ACTIVE")'
+    congress.ok(deployment.api("POST", f"/v1/policies/{POLICY}/rules", {"rule": rule}))
+    names = {server.name for server in clouds["lab"].compute.servers() if server.status == "ACTIVE"}
+    table = f"policies/{POLICY}/tables/active"
+    wait_for(
+        "every engine evaluates the rule over nova's table",
+        SYNC,
+        lambda: all(names <= {row[0] for row in found} for found in congress.by_engine(engines, table).values()),
+    )
+
+
+def test_one_client_stays_on_one_engine(deployment: Deployment) -> None:
+    """ "It is recommended that a sticky configuration be used"; each request here is a connection of its own."""
+    before = requests_by_engine(deployment)
+    for _ in range(20):
+        congress.ok(deployment.api("GET", "/v1/policies"))
+    after = requests_by_engine(deployment)
+    served = {engine: after[engine] - before[engine] for engine in after}
+    assert sorted(served.values()) == [0] * (len(served) - 1) + [20], served
+
+
+def requests_by_engine(deployment: Deployment) -> dict[str, int]:
+    """Requests that HAProxy sent to each engine, health checks left out."""
+    listed = deployment.on("load-balancer", "curl -s 'http://127.0.0.1:8404/;csv'")
+    header, *lines = (line.lstrip("# ").split(",") for line in listed.splitlines() if line)
+    found = [dict(zip(header, line, strict=False)) for line in lines]
+    return {r["svname"]: int(r["stot"]) for r in found if r["pxname"] == "policy_engines" and r["svname"] != "BACKEND"}
