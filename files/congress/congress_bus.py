@@ -8,7 +8,7 @@ from typing import Any
 
 import kombu
 import oslo_messaging
-from amqp.exceptions import NotFound
+from amqp.exceptions import AMQPError, NotFound
 from oslo_config import cfg
 
 # Services by which a node of each role can be known (congress.api.base): no node of the other role has them.
@@ -36,8 +36,8 @@ def consumers(channel: Any, queue: str) -> int:
 @contextlib.contextmanager
 def connection(conf: cfg.ConfigOpts, timeout: float) -> Iterator[kombu.Connection]:
     """Connect to the first host of transport_url that takes one, each tried for `timeout` seconds."""
-    rpc_transport(conf)  # registers transport_url and the options of oslo_messaging_rabbit
-    url = oslo_messaging.TransportURL.parse(conf)
+    url = transport_url(conf)
+    rpc_transport(conf)  # registers the options of oslo_messaging_rabbit
     problems = []
     for host in url.hosts:
         place = f"{host.hostname}:{host.port or 5672} as {host.username}"
@@ -53,17 +53,27 @@ def connection(conf: cfg.ConfigOpts, timeout: float) -> Iterator[kombu.Connectio
         )
         try:
             link.connect()
-        except (OSError, *link.connection_errors) as error:
+        except (OSError, AMQPError) as error:
             problems.append(f"{place}: {error}")
             continue
         link.connection.transport.sock.settimeout(timeout)
         try:
             yield link
         finally:
-            with contextlib.suppress(OSError, *link.connection_errors):
+            with contextlib.suppress(OSError, AMQPError):
                 link.release()
         return
     raise BusError("no message bus at " + "; ".join(problems))
+
+
+def transport_url(conf: cfg.ConfigOpts) -> oslo_messaging.TransportURL:
+    try:
+        url = oslo_messaging.TransportURL.parse(conf)
+    except (oslo_messaging.InvalidTransportURL, ValueError):
+        url = None  # the errors' texts quote the URL, and with it the password
+    if url is None or url.transport != "rabbit" or not url.hosts:
+        raise BusError("transport_url is not of the form rabbit://USER:PASSWORD@HOST:PORT/")
+    return url
 
 
 def tls(conf: cfg.ConfigOpts, hostname: str) -> bool | dict[str, Any]:
