@@ -7,6 +7,11 @@ apt_options() {
   local p; p=$(apt_proxy); [ -z "$p" ] || echo "Acquire::http::Proxy \"$p\";"
 }
 
+join_build_group() {
+  mkdir -p "$(lab_group build)"
+  echo "$BASHPID" > "$(lab_group build)/cgroup.procs"
+}
+
 clean_build() { # DIRECTORY: remove what an earlier build has left, through no mount
   [ ! -e "$1" ] || { unmount_below "$1"; rm -rf "$1"; }
 }
