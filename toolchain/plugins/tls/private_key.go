@@ -34,9 +34,9 @@ type PrivateKeyArgs struct {
 // OpenSSH does not know.
 type PrivateKeyState struct {
 	PrivateKeyArgs
-	PrivateKeyOpenssh          string `pulumi:"privateKeyOpenssh" provider:"secret"`
-	PrivateKeyPem              string `pulumi:"privateKeyPem" provider:"secret"`
-	PrivateKeyPemPkcs8         string `pulumi:"privateKeyPemPkcs8" provider:"secret"`
+	PrivateKeyOpenssh          string `pulumi:"privateKeyOpenssh"`
+	PrivateKeyPem              string `pulumi:"privateKeyPem"`
+	PrivateKeyPemPkcs8         string `pulumi:"privateKeyPemPkcs8"`
 	PublicKeyFingerprintMd5    string `pulumi:"publicKeyFingerprintMd5"`
 	PublicKeyFingerprintSha256 string `pulumi:"publicKeyFingerprintSha256"`
 	PublicKeyOpenssh           string `pulumi:"publicKeyOpenssh"`
@@ -45,6 +45,13 @@ type PrivateKeyState struct {
 
 // Annotate names the type.
 func (r *PrivateKey) Annotate(a infer.Annotator) { a.SetToken("index/privateKey", "PrivateKey") }
+
+// WireDependencies makes the private outputs secret.
+func (PrivateKey) WireDependencies(f infer.FieldSelector, _ *PrivateKeyArgs, state *PrivateKeyState) {
+	f.OutputField(&state.PrivateKeyOpenssh).AlwaysSecret()
+	f.OutputField(&state.PrivateKeyPem).AlwaysSecret()
+	f.OutputField(&state.PrivateKeyPemPkcs8).AlwaysSecret()
+}
 
 // Check refuses an algorithm, curve or length that cannot work before anything is created.
 func (PrivateKey) Check(ctx context.Context, req infer.CheckRequest) (infer.CheckResponse[PrivateKeyArgs], error) {
