@@ -23,7 +23,7 @@ TEMPLATES = ROOT / "templates"
 CANARY = "Canary"
 PASSWORD = f"{CANARY}Password0123456789abcdefghij"
 ENCRYPTION_KEY = f"{CANARY}EncryptionKey0123456789-_abcdefghijk="
-AUTHKEY = CANARY + "Q" * 330 + "w=="  # 252 bytes, between corosync's 128 and 4096
+AUTHKEY = CANARY + "Q" * 330  # base64 of 252 bytes; corosync takes 128 to 4096
 PRIVATE_KEY = f"-----BEGIN OPENSSH PRIVATE KEY-----\n{CANARY}PrivateKey\n-----END OPENSSH PRIVATE KEY-----\n"
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHostHostHostHostHostHostHostHostHostHostHost"
 DEPLOYER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDeplDeplDeplDeplDeplDeplDeplDeplDeplDepl"
@@ -109,7 +109,9 @@ def ds_node(**chosen: str) -> dict[str, Any]:
 
 def load_balancer(count: int, per_host: int = 1) -> dict[str, Any]:
     engines = placements(PolicyEngines(count=count, per_host=per_host))
-    addresses = {name: f"10.20.0.{20 + i}" for i, name in enumerate(dict.fromkeys(e.host for e in engines), 1)}
+    addresses = {
+        name: f"10.20.0.{20 + i}" for i, name in enumerate(dict.fromkeys(e.host for e in engines), 1)
+    }
     servers = [{"node_id": e.node_id, "address": addresses[e.host], "port": e.port} for e in engines]
     return {"servers": servers, "address": "10.20.0.4", "port": 1789}
 

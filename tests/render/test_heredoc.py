@@ -17,7 +17,26 @@ from tests.render.library import ME, Library
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 SHELL = st.lists(
     st.sampled_from(
-        ["$HOME", "${x}", "$(id)", "`id`", "\\", "\\\n", "'", '"', "\n", "END", "EOF", "END_", "\t", " ", "<<'END'", "!", "\r", "é"]
+        [
+            "$HOME",
+            "${x}",
+            "$(id)",
+            "`id`",
+            "\\",
+            "\\\n",
+            "'",
+            '"',
+            "\n",
+            "END",
+            "EOF",
+            "END_",
+            "\t",
+            " ",
+            "<<'END'",
+            "!",
+            "\r",
+            "é",
+        ]
     )
 ).map("".join)
 

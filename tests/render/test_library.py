@@ -43,7 +43,11 @@ def test_put_file_leaves_an_unchanged_file_alone(library: Library) -> None:
     before = file.stat()
     assert library.run(put(file, "one")).returncode == 0
     after = file.stat()
-    assert (after.st_ino, after.st_mtime_ns, after.st_ctime_ns) == (before.st_ino, before.st_mtime_ns, before.st_ctime_ns)
+    assert (after.st_ino, after.st_mtime_ns, after.st_ctime_ns) == (
+        before.st_ino,
+        before.st_mtime_ns,
+        before.st_ctime_ns,
+    )
 
 
 @pytest.mark.parametrize("change", [{"content": "two"}, {"mode": "0644"}])
@@ -113,7 +117,7 @@ def test_last_lines_shows_no_login(library: Library) -> None:
     assert library.calls == ["journalctl --no-pager -q -o cat -n 15 -u congress"]
 
 
-INSTALLED = '[[ ${!#} != curl ]] || echo -n installed; [[ ${!#} != broken ]] || echo -n half-configured'
+INSTALLED = "[[ ${!#} != curl ]] || echo -n installed; [[ ${!#} != broken ]] || echo -n half-configured"
 
 
 def test_install_packages_asks_for_what_is_missing_alone(library: Library) -> None:

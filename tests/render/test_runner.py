@@ -106,12 +106,16 @@ def test_large_script_and_output_arrive_whole(host: Host) -> None:
 
 def test_nobody_else_reads_the_script(host: Host) -> None:
     """Folder and file are private, while what the step itself makes has the ordinary modes."""
-    _, out, _ = host.step(f'stat -c %a "$(dirname "$0")" "$0"; touch {host.folder}/made; stat -c %a {host.folder}/made')
+    _, out, _ = host.step(
+        f'stat -c %a "$(dirname "$0")" "$0"; touch {host.folder}/made; stat -c %a {host.folder}/made'
+    )
     assert out.split() == ["700", "600", "644"]
 
 
 def test_script_stands_on_no_command_line(host: Host) -> None:
-    _, out, _ = host.step("password=hunter2hunter2; tr '\\0' ' ' < /proc/$$/cmdline; tr '\\0' ' ' < /proc/$PPID/cmdline")
+    _, out, _ = host.step(
+        "password=hunter2hunter2; tr '\\0' ' ' < /proc/$$/cmdline; tr '\\0' ' ' < /proc/$PPID/cmdline"
+    )
     assert "congress-ha." in out
     assert "hunter2" not in out
 

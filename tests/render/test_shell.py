@@ -25,9 +25,17 @@ def test_step_is_sound(case: Case, tmp_path: Path) -> None:
     script.write_text(text)
     syntax = run("bash", "-n", script)
     assert (syntax.returncode, syntax.stderr) == (0, "")
-    options = ["--shell=bash", "--norc", "--severity=style", "--format=json", f"--exclude={','.join(EXCLUDED)}"]
+    options = [
+        "--shell=bash",
+        "--norc",
+        "--severity=style",
+        "--format=json",
+        f"--exclude={','.join(EXCLUDED)}",
+    ]
     judged = run(program("shellcheck"), *options, script)
-    assert [f"{told['line']}: SC{told['code']}: {told['message']}" for told in json.loads(judged.stdout)] == []
+    assert [
+        f"{told['line']}: SC{told['code']}: {told['message']}" for told in json.loads(judged.stdout)
+    ] == []
 
 
 def test_runner_is_sound() -> None:

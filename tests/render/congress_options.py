@@ -1,0 +1,64 @@
+"""Run by the Python that Congress is installed in: reads configuration files as Congress does, with its own options.
+
+Each line on standard input is a JSON list of files, as in --config-file; each line of the answer one JSON object:
+`values` ("group.name" of every key in the files -> value as Congress sees it) and `errors` (keys that no option
+answers to, values that their option refuses). One process for all questions: importing Congress takes seconds.
+"""
+
+import json
+import sys
+from importlib.metadata import entry_points
+
+import congress_compat  # noqa: F401  what Python removed, which congress still imports
+from oslo_config import cfg
+
+# Those of Congress's own congress-config-generator.conf, and of the libraries that its server uses beside them.
+NAMESPACES = (
+    "congress",
+    "oslo.log",
+    "oslo.policy",
+    "oslo.db",
+    "oslo.concurrency",
+    "oslo.middleware.cors",
+    "oslo.messaging",
+    "oslo.service.service",
+    "keystonemiddleware.auth_token",
+)
+
+
+def load() -> list[tuple[str | None, list[cfg.Opt]]]:
+    found: list[tuple[str | None, list[cfg.Opt]]] = []
+    for entry in entry_points(group="oslo.config.opts"):
+        if entry.name in NAMESPACES:
+            found += [(None if group == "DEFAULT" else group, list(opts)) for group, opts in entry.load()()]
+    return found
+
+
+def read(known: list[tuple[str | None, list[cfg.Opt]]], files: list[str]) -> dict[str, object]:
+    conf = cfg.ConfigOpts()
+    for group, opts in known:
+        conf.register_opts(opts, group=group)
+    conf([word for file in files for word in ("--config-file", file)], project="congress")
+    values: dict[str, object] = {}
+    errors: list[str] = []
+    for file in files:
+        keys: dict[str, dict[str, list[str]]] = {}
+        cfg.ConfigParser(file, keys).parse()
+        for section, names in keys.items():
+            for name in names:
+                try:
+                    values[f"{section}.{name}"] = conf[name] if section == "DEFAULT" else conf[section][name]
+                except (cfg.NoSuchOptError, cfg.NoSuchGroupError):
+                    errors.append(f"{section}.{name}: Congress has no such option")
+                except (ValueError, cfg.Error) as error:
+                    errors.append(f"{section}.{name}: {error}")
+    return {"values": values, "errors": errors}
+
+
+def main() -> None:
+    known = load()
+    for line in sys.stdin:
+        print(json.dumps(read(known, json.loads(line)), default=str), flush=True)
+
+
+main()

@@ -1,0 +1,139 @@
+"""The pair of the datasource node: judged by corosync, crmsh and Pacemaker, where the pair's files lie for real."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.render.cases import CLUSTER, MEMBERS, Case, Judge, case, cases
+from tests.render.judges import ocf_agent, private, program, run
+
+HERE = MEMBERS[0]["address"]
+
+
+def corosync(text: str, folder: Path) -> tuple[int, str]:
+    """Verdict of `corosync -t` on a host that has the first member's address and the step's authkey."""
+    etc = folder / "corosync"
+    etc.mkdir(exist_ok=True)
+    (etc / "corosync.conf").write_text(text)
+    (etc / "authkey").write_bytes(base64.b64decode(str(CLUSTER["authkey"])))
+    judged = run(*private([program("corosync"), "-t"], {"/etc/corosync": etc}, [HERE]))
+    return judged.returncode, judged.stdout + judged.stderr
+
+
+@pytest.mark.parametrize("case", cases(Judge.COROSYNC), ids=str)
+def test_corosync_takes_it(case: Case, tmp_path: Path) -> None:
+    status, said = corosync(case.text, tmp_path)
+    assert status == 0, said
+    assert not [line for line in said.splitlines() if "notice" not in line]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("aes256", "aes257"), ("totem {", "totem"), ("token: 1000", "token: soon"), (HERE, "10.99.99.99")],
+)
+def test_corosync_refuses_what_is_wrong(tmp_path: Path, old: str, new: str) -> None:
+    text = case("datasource_node/corosync.conf.j2").text
+    assert old in text
+    status, said = corosync(text.replace(old, new), tmp_path)
+    assert status != 0
+    assert said
+
+
+def test_every_member_stands_in_it_with_its_own_id() -> None:
+    text = case("datasource_node/corosync.conf.j2").text
+    values = [line.split(": ") for line in text.splitlines() if ": " in line]
+    known = {
+        key: [value for name, value in values if name.strip() == key]
+        for key in ("nodeid", "name", "ring0_addr", "two_node")
+    }
+    assert known == {
+        "nodeid": [str(member["id"]) for member in MEMBERS],
+        "name": [member["name"] for member in MEMBERS],
+        "ring0_addr": [member["address"] for member in MEMBERS],
+        "two_node": ["1"],
+    }
+
+
+class Pacemaker:
+    """crmsh and Pacemaker's tools on a cluster description in a file, with Congress's agent installed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.agents, self.cib = folder / "resource.d", folder / "cib.xml"
+        (self.agents / "openstack").mkdir(parents=True)
+        shutil.copy(ocf_agent(), self.agents / "openstack")
+        (self.agents / "openstack/congress-datasource").chmod(0o755)
+        self.env = {"CIB_file": str(self.cib), "HOME": str(folder), "TERM": "dumb"}
+        self.cib.write_text(run(program("cibadmin"), "--empty").stdout)
+
+    def load(self, text: str) -> tuple[int, str]:
+        """`crm configure load update`, as the step does it; exit status and what it complains about."""
+        file = self.cib.with_name("ds-node.crm")
+        file.write_text(text)
+        argv = private(
+            [program("crm"), "configure", "load", "update", file], {"/usr/lib/ocf/resource.d": self.agents}
+        )
+        done = run(*argv, env=self.env)
+        # Said by Pacemaker of every cluster without fencing.
+        said = [line for line in (done.stdout + done.stderr).splitlines() if "Blind faith" not in line]
+        return done.returncode, "\n".join(said)
+
+    @property
+    def xml(self) -> ElementTree.Element:
+        return ElementTree.parse(self.cib).getroot()  # noqa: S314  written by Pacemaker itself
+
+
+@pytest.fixture
+def pacemaker(tmp_path: Path) -> Pacemaker:
+    return Pacemaker(tmp_path)
+
+
+@pytest.mark.parametrize("case", cases(Judge.CRM), ids=str)
+def test_pacemaker_takes_the_documents_primitive(case: Case, pacemaker: Pacemaker) -> None:
+    assert pacemaker.load(case.text) == (0, "")
+    verified = run(program("crm_verify"), "--xml-file", pacemaker.cib, "-V")
+    assert verified.returncode == 0, verified.stderr
+
+    (primitive,) = pacemaker.xml.iter("primitive")
+    agent = {key: primitive.get(key) for key in ("id", "class", "provider", "type")}
+    assert agent == {"id": "ds-node", "class": "ocf", "provider": "openstack", "type": "congress-datasource"}
+    node = case.context
+    more = {"additional_parameters": node["additional_parameters"]} if node["additional_parameters"] else {}
+    parameters = {pair.get("name"): pair.get("value") for pair in primitive.iter("nvpair")}
+    wanted = {"config": "/etc/congress/congress.conf", "node_id": node["node_id"], "binary": node["binary"]}
+    assert parameters == {**wanted, **more}
+    operations = {op.get("name"): (op.get("interval"), op.get("timeout")) for op in primitive.iter("op")}
+    assert operations["monitor"] == (node["monitor_interval"], node["monitor_timeout"])
+    # The agent's own stop waits up to 15 s for Congress before it kills.
+    assert int(str(operations["stop"][1]).removesuffix("s")) >= 20
+
+
+def test_defaults_are_the_documents_example() -> None:
+    text = " ".join(case("datasource_node/ds_node.crm.j2", "defaults").text.replace("\\\n", " ").split())
+    assert text.startswith(
+        'primitive ds-node ocf:openstack:congress-datasource params config="/etc/congress/congress.conf"'
+    )
+    assert 'node_id="datasource-node"' in text
+    assert 'op monitor interval="30s" timeout="30s"' in text
+
+
+def test_second_load_takes_a_parameter_back(pacemaker: Pacemaker) -> None:
+    """What the settings no longer hold must not stay in the cluster."""
+    for variant in ("everything", "defaults"):
+        assert pacemaker.load(case("datasource_node/ds_node.crm.j2", variant).text) == (0, "")
+    names = {pair.get("name") for pair in pacemaker.xml.iter("nvpair")}
+    assert "additional_parameters" not in names
+    assert [op.get("interval") for op in pacemaker.xml.iter("op") if op.get("name") == "monitor"] == ["30s"]
+
+
+@pytest.mark.parametrize(("old", "new"), [("node_id=", "nodeid="), ("congress-datasource", "congress-data")])
+def test_crmsh_refuses_what_the_agent_does_not_declare(pacemaker: Pacemaker, old: str, new: str) -> None:
+    text = case("datasource_node/ds_node.crm.j2").text
+    status, said = pacemaker.load(text.replace(old, new))
+    assert status != 0
+    assert "ERROR" in said
+    assert not list(pacemaker.xml.iter("primitive"))

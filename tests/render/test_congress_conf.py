@@ -1,0 +1,107 @@
+"""congress.conf and an engine's own file, judged by oslo.config with Congress's own options."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.template import ROOT
+from tests.render.cases import CONGRESS, Case, Judge, case, cases
+from tests.render.judges import congress_python
+
+
+@dataclass(frozen=True)
+class Read:
+    """What Congress makes of configuration files."""
+
+    values: dict[str, Any]
+    errors: list[str]
+
+
+Reader = Callable[..., Read]
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    """Gives texts of configuration files to congress_options.py, run by Congress's Python."""
+    folder = tmp_path_factory.mktemp("congress")
+    paths = {"PYTHONPATH": str(ROOT / "files/congress"), "PYTHONDONTWRITEBYTECODE": "1"}
+    with (folder / "stderr").open("w") as stderr:
+        judge = subprocess.Popen(
+            [congress_python(), Path(__file__).with_name("congress_options.py")],
+            env={**os.environ, **paths, "PYTHONWARNINGS": "ignore"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        )
+    assert judge.stdin
+    assert judge.stdout
+    asks, answers = judge.stdin, judge.stdout
+
+    def ask(*texts: str) -> Read:
+        files = [folder / f"{number}.conf" for number in range(len(texts))]
+        for file, text in zip(files, texts, strict=True):
+            file.write_text(text)
+        asks.write(json.dumps([str(file) for file in files]) + "\n")
+        asks.flush()
+        answer = answers.readline()
+        assert answer, (folder / "stderr").read_text()
+        return Read(**json.loads(answer))
+
+    yield ask
+    asks.close()
+    assert judge.wait(timeout=20) == 0
+    answers.close()
+
+
+@pytest.mark.parametrize("case", cases(Judge.CONGRESS), ids=str)
+def test_congress_knows_every_key_and_value(case: Case, read: Reader) -> None:
+    known = read(case.text)
+    assert known.errors == []
+    assert known.values
+
+
+def test_values_are_what_the_document_asks_for(read: Reader) -> None:
+    """ "a transport_url should be specified", "the replicated_policy_engine option should be set to True", "a database
+    connection that points to the shared database"."""
+    values = read(case("congress_host/congress.conf.j2").text).values
+    assert values["DEFAULT.transport_url"] == CONGRESS["transport_url"]
+    assert values["DEFAULT.replicated_policy_engine"] is True
+    assert values["database.connection"] == CONGRESS["connection"]
+    assert values["DEFAULT.auth_strategy"] == "noauth"
+    assert values["DEFAULT.datasource_sync_period"] == 5
+    # The folder in which configuration.sh.j2 puts aes_key.
+    assert values["DEFAULT.encryption_key_path"] == "/etc/congress/keys"
+    assert 0 < values["DEFAULT.graceful_shutdown_timeout"] < 15
+    assert values["DEFAULT.api_paste_config"] == "/opt/congress/etc/congress/api-paste.ini"
+
+
+def test_engine_adds_its_address_and_port(read: Reader) -> None:
+    """In the order of the unit's command line: a later file wins."""
+    engine = case("policy_engines/engine.conf.j2", "tenth")
+    values = read(case("congress_host/congress.conf.j2").text, engine.text).values
+    assert values["DEFAULT.bind_port"] == 1798
+    assert values["DEFAULT.bind_host"] == engine.context["address"]
+    assert values["DEFAULT.replicated_policy_engine"] is True
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("transport_url", "transport_uri", "DEFAULT.transport_uri"),
+        ("[database]", "[data_base]", "data_base.connection"),
+        ("datasource_sync_period = 5", "datasource_sync_period = five", "DEFAULT.datasource_sync_period"),
+    ],
+)
+def test_what_congress_does_not_know_is_an_error(read: Reader, old: str, new: str, told: str) -> None:
+    text = case("congress_host/congress.conf.j2").text
+    assert old in text
+    assert [error.split(":")[0] for error in read(text.replace(old, new)).errors] == [told]

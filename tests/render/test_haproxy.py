@@ -1,0 +1,112 @@
+"""haproxy.cfg: judged by HAProxy, and what the HA document and Congress's behaviour ask of it."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from tests.render.cases import Case, Judge, case, cases
+from tests.render.judges import program, run
+
+SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "": 0.001}
+CONGRESS_TIMEOUT = 120  # s that Congress itself may take over a request to a datasource node that died
+Sections = dict[str, list[list[str]]]
+
+
+def sections(text: str) -> Sections:
+    """Section's heading -> its lines as words, comments left out."""
+    found: Sections = defaultdict(list)
+    heading = ""
+    for line in text.splitlines():
+        words = line.split("#")[0].split()
+        if not words:
+            continue
+        if line[0].isspace():
+            found[heading].append(words)
+        else:
+            heading = " ".join(words)
+            found[heading] = []
+    return found
+
+
+def seconds(section: list[list[str]], name: str) -> float:
+    (value,) = [words[2] for words in section if words[:2] == ["timeout", name]]
+    match = re.fullmatch(r"(\d+)(ms|s|m|h|)", value)
+    assert match, value
+    return int(match[1]) * SECONDS[match[2]]
+
+
+def check(text: str, folder: Path) -> tuple[int, str]:
+    """HAProxy's verdict; -dW makes a warning an error."""
+    file = folder / "haproxy.cfg"
+    file.write_text(text)
+    judged = run(program("haproxy"), "-c", "-dW", "-q", "-f", file)
+    return judged.returncode, judged.stdout + judged.stderr
+
+
+@pytest.mark.parametrize("case", cases(Judge.HAPROXY), ids=str)
+def test_haproxy_takes_it_without_a_warning(case: Case, tmp_path: Path) -> None:
+    assert check(case.text, tmp_path) == (0, "")
+
+
+def test_haproxy_refuses_what_is_wrong(tmp_path: Path) -> None:
+    text = case("load_balancer/haproxy.cfg.j2").text
+    assert check(text.replace("option redispatch", "option redispath"), tmp_path)[0] == 1
+    assert check(text.replace("policy-engine-2 ", "policy-engine-1 "), tmp_path)[0] == 1
+
+
+@pytest.mark.parametrize("case", cases(Judge.HAPROXY), ids=str)
+def test_every_engine_is_a_checked_server_once(case: Case) -> None:
+    """ "A load-balancer should be used to distribute incoming API requests to the N policy-engine" nodes."""
+    backend = sections(case.text)["backend policy_engines"]
+    servers = [words[1:] for words in backend if words[0] == "server"]
+    wanted = [[s["node_id"], f"{s['address']}:{s['port']}"] for s in case.context["servers"]]
+    assert [words[:2] for words in servers] == wanted
+    assert len({words[1] for words in servers}) == len(servers)
+    defaults = [words for words in backend if words[0] == "default-server"]
+    assert all("check" in words for words in servers) or any("check" in words for words in defaults)
+
+
+@pytest.fixture
+def parsed() -> Sections:
+    return sections(case("load_balancer/haproxy.cfg.j2").text)
+
+
+def test_client_stays_on_its_engine(parsed: Sections) -> None:
+    """ "It is recommended that a sticky configuration be used"."""
+    backend = parsed["backend policy_engines"]
+    assert ["stick", "on", "src"] in backend
+    (table,) = [words for words in backend if words[0] == "stick-table"]
+    assert table[1:3] == ["type", "ip"]
+
+
+def test_client_of_a_dead_engine_is_sent_to_another(parsed: Sections) -> None:
+    assert ["option", "redispatch"] in parsed["defaults"]
+    (retries,) = [int(words[1]) for words in parsed["defaults"] if words[0] == "retries"]
+    assert retries >= 1
+
+
+def test_congress_itself_answers_a_request_that_hangs(parsed: Sections) -> None:
+    everywhere = [section for name, section in parsed.items() if name != "defaults"]
+    assert not any(words[:2] == ["timeout", "server"] for section in everywhere for words in section)
+    assert seconds(parsed["defaults"], "server") > CONGRESS_TIMEOUT
+    assert seconds(parsed["defaults"], "client") > CONGRESS_TIMEOUT
+
+
+def test_engine_is_judged_by_an_answer_that_takes_bus_and_database(parsed: Sections) -> None:
+    backend = parsed["backend policy_engines"]
+    assert ["option", "httpchk", "GET", "/v1/policies"] in backend
+    assert ["http-check", "expect", "status", "200"] in backend
+    assert seconds(parsed["defaults"], "check") < 10
+
+
+def test_statistics_are_for_the_host_itself_alone(parsed: Sections) -> None:
+    binds = {name: [words[1] for words in section if words[0] == "bind"] for name, section in parsed.items()}
+    assert {name: bind for name, bind in binds.items() if bind} == {
+        "frontend congress_api": ["10.20.0.4:1789"],
+        "frontend statistics": ["127.0.0.1:8404"],
+    }
+    assert ["stats", "enable"] in parsed["frontend statistics"]
