@@ -187,6 +187,7 @@ def package_environment(guest: Guest) -> Mapping[str, str]:
         "PIP_EXTRA_INDEX_URL": guest.pip_extra_index_url,
         "UV_INDEX": guest.pip_extra_index_url,
         "PIP_PROXY": guest.pip_proxy,
-        "ALL_PROXY": guest.pip_proxy,
+        "HTTPS_PROXY": guest.pip_proxy,
+        "HTTP_PROXY": guest.pip_proxy,
     }
     return {name: value for name, value in values.items() if value}

@@ -53,6 +53,8 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=False,
         autoescape=False,  # noqa: S701  shell and configuration files, no HTML
     )
+    # A name left out is then said to be undefined by tojson as well, and not to be unknown to JSON.
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "default": str}
     environment.filters["sh"] = lambda value: shlex.quote(str(value))
     environment.filters["netmask"] = lambda cidr: IPv4Network(cidr).with_netmask
     environment.globals["put"] = _put

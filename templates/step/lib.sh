@@ -9,8 +9,8 @@ die() {
   exit 1
 }
 
-# Every address with a login in it, as in transport_url, loses the login.
-redact() { sed -E 's#://[^@/ ]+@#://***@#g'; }
+# Every address with a login in it, as in transport_url, loses the login; greedy, for a password may hold an @.
+redact() { sed -E 's#://[^/ ]*@#://***@#g'; }
 
 # last_lines UNIT: what the unit said last, for an error text.
 last_lines() { journalctl --no-pager -q -o cat -n 15 -u "$1" 2>&1 | redact; }

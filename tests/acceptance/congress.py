@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from deployment import Answer, request
+from deployment import Answer, Deployment, request
 from openstack.connection import Connection
 
 NOVA = "acceptance_nova"
@@ -26,6 +26,12 @@ def rows(url: str, path: str) -> list[tuple[str, ...]]:
 def by_engine(urls: Mapping[str, str], path: str) -> dict[str, list[tuple[str, ...]]]:
     """The same table as each engine has it."""
     return {node_id: rows(url, path) for node_id, url in urls.items()}
+
+
+def forget(deployment: Deployment, policy: str) -> None:
+    """Remove what an earlier run of the tests left at the endpoint."""
+    for path in (f"policies/{policy}", f"data-sources/{NOVA}"):
+        assert deployment.api("DELETE", f"/v1/{path}", timeout=130).status in {200, 204, 404}
 
 
 def datasource_of_nova(admin: Connection) -> dict[str, Any]:

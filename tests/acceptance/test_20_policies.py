@@ -16,6 +16,7 @@ SYNC = 30  # seconds; the stack's syncPeriod is 5
 
 @pytest.fixture(scope="module")
 def engines(deployment: Deployment) -> Iterator[dict[str, str]]:
+    congress.forget(deployment, POLICY)
     with deployment.engine_urls() as urls:
         yield urls
 
