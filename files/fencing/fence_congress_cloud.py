@@ -1,0 +1,219 @@
+# ruff: noqa: INP001 (on the hosts in the path of local modules, not a module of this project)
+"""The calls to keystone and nova that the fence agent needs, with Python's own library.
+
+Beside the agent in the checkout, in Python's path of local modules on a host.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+REQUEST_LIMIT = 10.0  # seconds
+POLL = 0.25
+# From 2.51 on a server's owner sees how an action ended.
+MICROVERSION = "compute 2.51"
+OFF = {"SHUTOFF", "SHELVED", "SHELVED_OFFLOADED", "SOFT_DELETED", "DELETED"}
+REBOOTING = {"rebooting_hard", "reboot_pending_hard", "reboot_started_hard"}
+TRANSIENT = {429, 500, 502, 503, 504}
+OK, ACCEPTED, BAD_REQUEST, UNAUTHORIZED, NOT_FOUND, CONFLICT = 200, 202, 400, 401, 404, 409
+
+
+class FenceError(Exception):
+    """Why an action was not carried out, in one line for the operator."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """The file that `--credentials` names: a JSON object with these keys; `servers`: host name -> id."""
+
+    auth_url: str
+    application_credential_id: str
+    application_credential_secret: str
+    servers: Mapping[str, str]
+    region: str | None = None
+    interface: str = "public"
+    ca_file: str | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> Credentials:
+        try:
+            if path.stat().st_mode & 0o077:
+                raise FenceError(f"{path} may be read by others than its owner: chmod 0600 {path}")
+            found = cls(**json.loads(path.read_text()))
+        except OSError as error:
+            raise FenceError(f"cannot read {path}: {error.strerror}") from None
+        except (ValueError, TypeError):
+            # The parser's own text would quote the file.
+            raise FenceError(f"{path} is not a JSON object with the keys of an agent's credentials") from None
+        if not (found.auth_url.startswith(("https://", "http://")) and found.servers):
+            raise FenceError(f"{path}: auth_url must be a URL and servers must not be empty")
+        return found
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+    def reason(self) -> str:
+        """The service's own words: `{"<kind>": {"message": text}}` with all of OpenStack."""
+        kinds = self.body.values() if isinstance(self.body, dict) else ()
+        texts = [str(kind["message"]) for kind in kinds if isinstance(kind, dict) and "message" in kind]
+        return " ".join([f"HTTP {self.status}", *texts])[:300].replace("\n", " ")
+
+
+@dataclass(frozen=True)
+class Server:
+    status: str
+    task: str | None
+
+    @property
+    def frozen(self) -> bool:
+        return self.status == "PAUSED" and (self.task is None or self.task in REBOOTING)
+
+    @property
+    def off(self) -> bool:
+        return self.status in OFF and self.task is None
+
+
+class Nova:
+    """The calls to keystone and nova, with retries until `deadline`, a time of time.monotonic()."""
+
+    def __init__(self, credentials: Credentials, deadline: float) -> None:
+        self.credentials, self.deadline = credentials, deadline
+        self.refusal = ""
+        # The system's store where no file is named.
+        self.tls = ssl.create_default_context(cafile=credentials.ca_file)
+        self.headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        self.endpoint = self._log_in()
+        self.headers["OpenStack-API-Version"] = MICROVERSION
+
+    def _send(self, method: str, url: str, body: Any = None) -> Answer:
+        """One request, any answer. A transient fault is tried again until the deadline."""
+        data = None if body is None else json.dumps(body).encode()
+        fault = "no answer"
+        while (left := self.deadline - time.monotonic()) > 0:
+            # The scheme was checked with the file, and the catalog is the cloud's own.
+            request = urllib.request.Request(url, data, self.headers, method=method)  # noqa: S310
+            try:
+                with urllib.request.urlopen(  # noqa: S310
+                    request, timeout=min(left, REQUEST_LIMIT), context=self.tls
+                ) as reply:
+                    headers = {name.lower(): value for name, value in reply.headers.items()}
+                    return Answer(reply.status, headers, _json(reply.read()))
+            except urllib.error.HTTPError as error:
+                answer = Answer(error.code, {}, _json(error.read()))
+                if error.code not in TRANSIENT:
+                    return answer
+                fault = answer.reason()
+            except ssl.SSLCertVerificationError as error:
+                raise FenceError(f"{url}: the certificate is not trusted: {error.verify_message}") from None
+            except (urllib.error.URLError, OSError) as error:
+                reason = getattr(error, "reason", error)
+                if isinstance(reason, ssl.SSLCertVerificationError):
+                    raise FenceError(
+                        f"{url}: the certificate is not trusted ({reason.verify_message}); set ca_file"
+                    ) from None
+                fault = str(reason) or type(reason).__name__
+            time.sleep(min(POLL, max(0.0, self.deadline - time.monotonic())))
+        raise FenceError(f"no success with {method} {url} in time, last: {fault}")
+
+    def _log_in(self) -> str:
+        """Store the token and give the URL of the compute service."""
+        known = self.credentials
+        identity = {
+            "methods": ["application_credential"],
+            "application_credential": {
+                "id": known.application_credential_id,
+                "secret": known.application_credential_secret,
+            },
+        }
+        url = f"{known.auth_url.rstrip('/').removesuffix('/v3')}/v3/auth/tokens"
+        answer = self._send("POST", url, {"auth": {"identity": identity}})
+        try:
+            self.headers["X-Auth-Token"] = answer.headers["x-subject-token"]
+            catalog = answer.body["token"]["catalog"]
+        except (KeyError, TypeError):
+            raise FenceError(
+                f"keystone at {known.auth_url} refuses application credential "
+                f"{known.application_credential_id}: {answer.reason()}"
+            ) from None
+        urls = [
+            str(endpoint["url"])
+            for service in catalog
+            if service["type"] == "compute"
+            for endpoint in service["endpoints"]
+            if endpoint["interface"] == known.interface and known.region in (None, endpoint["region"])
+        ]
+        if len(urls) != 1:
+            where = f"interface {known.interface}, region {known.region or 'any'}"
+            raise FenceError(f"the catalog has {len(urls)} compute endpoints with {where}, not one")
+        return urls[0].rstrip("/")
+
+    def _call(self, method: str, path: str, body: Any = None, also: tuple[int, ...] = ()) -> Answer:
+        """Answer of a request that nova carried out, or whose status is in `also`."""
+        answer = self._send(method, f"{self.endpoint}/servers/{path}", body)
+        if answer.status in (OK, ACCEPTED) or answer.status in also:
+            return answer
+        hint = ""
+        if answer.status == UNAUTHORIZED:
+            hint = "; its access rules lack this, or nova's [keystone_authtoken] has no service_type"
+        raise FenceError(f"nova refuses {method} /servers/{path}: {answer.reason()}{hint}")
+
+    def server(self, server: str) -> Server | None:
+        """State of a server; None if the cloud has deleted it."""
+        answer = self._call("GET", server, also=(NOT_FOUND,))
+        if answer.status == NOT_FOUND:
+            # A wrong region or project would know none of them, and say the same of a server that runs.
+            others = [other for other in self.credentials.servers.values() if other != server]
+            if "itemNotFound" in (answer.body or {}) and any(
+                self._call("GET", other, also=(NOT_FOUND,)).status != NOT_FOUND for other in others
+            ):
+                return None
+            raise FenceError(f"the cloud knows neither {server} nor another server of the credentials' file")
+        found = answer.body["server"]
+        return Server(found["status"], found["OS-EXT-STS:task_state"])
+
+    def act(self, server: str, action: Mapping[str, Any]) -> str | None:
+        """Request id of an accepted action; None if the server's state does not allow it now."""
+        answer = self._call("POST", f"{server}/action", action, also=(CONFLICT,))
+        if answer.status == CONFLICT:
+            self.refusal = f"; nova: {answer.reason()}"
+            return None
+        return answer.headers["x-compute-request-id"]
+
+    def check_action(self, server: str) -> None:
+        """See that actions on the server are allowed, by one that nova can only find wrong."""
+        answer = self._call("POST", f"{server}/action", {"reboot": {"type": "NONE"}}, also=(BAD_REQUEST,))
+        if answer.status != BAD_REQUEST:
+            raise FenceError(f"nova took a reboot of no type on {server}: {answer.reason()}")
+
+    def result(self, server: str, request: str) -> str | None:
+        """How the compute host ended an action: Success or Error; None while it has not."""
+        answer = self._call("GET", f"{server}/os-instance-actions/{request}", also=(NOT_FOUND,))
+        events = answer.body["instanceAction"].get("events", []) if answer.status != NOT_FOUND else []
+        results = [event["result"] for event in events]
+        return "Error" if "Error" in results else results[0] if results else None
+
+    def states(self, server: str, limit: float = float("inf")) -> Iterator[Server | None]:
+        """The server's state again and again, for `limit` seconds at most, until the deadline."""
+        end = min(self.deadline, time.monotonic() + limit)
+        while time.monotonic() < end:
+            yield self.server(server)
+            time.sleep(POLL)
+
+
+def _json(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None

@@ -1,0 +1,141 @@
+"""A small keystone and nova for the fence agent: real HTTP, and servers that change as real ones do."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+SECRET = "the-secret-of-the-credential"
+TOKEN = "the-token-of-keystone"
+ONE, TWO = "11111111-aaaa-4aaa-8aaa-111111111111", "22222222-bbbb-4bbb-8bbb-222222222222"
+
+
+@dataclass
+class Server:
+    """`pending` is what the compute host does next: (looks until it is done, status, result)."""
+
+    status: str = "ACTIVE"
+    task: str | None = None
+    pending: tuple[int, str, str] | None = None
+    results: dict[str, str] = field(default_factory=dict)
+    request: str = ""
+
+    def look(self) -> dict[str, Any]:
+        if self.pending is not None:
+            looks, status, result = self.pending
+            self.pending = (looks - 1, status, result)
+            if looks <= 0:
+                self.status, self.task, self.pending = status, None, None
+                self.results[self.request] = result
+        return {"status": self.status, "OS-EXT-STS:task_state": self.task}
+
+
+@dataclass
+class Cloud:
+    """What the tests set beforehand and look at afterwards."""
+
+    servers: dict[str, Server] = field(default_factory=lambda: {ONE: Server(), TWO: Server()})
+    actions: list[tuple[str, str]] = field(default_factory=list)
+    # What becomes of an accepted action: (looks, status, result); absent: refused with a conflict.
+    ends: dict[str, tuple[int, str, str]] = field(
+        default_factory=lambda: {
+            "pause": (2, "PAUSED", "Success"),
+            "reboot": (3, "ACTIVE", "Success"),
+            "os-stop": (3, "SHUTOFF", "Success"),
+            "os-start": (3, "ACTIVE", "Success"),
+        }
+    )
+    allowed: bool = True
+    refused: str = ""  # action that the policy forbids
+    faults: list[int] = field(default_factory=list)
+    secret: str = SECRET
+    regions: tuple[str, ...] = ("RegionOne", "RegionTwo")
+    url: str = ""
+
+    def reply(self, method: str, path: str, body: Any) -> tuple[int, dict[str, str], Any]:
+        if self.faults:
+            return self.faults.pop(0), {}, {"computeFault": {"message": "not now"}}
+        if path == "/v3/auth/tokens":
+            return self._token(body)
+        if not self.allowed:
+            return 401, {}, {"error": {"message": "The request you have made requires authentication."}}
+        server_id, _, rest = path.removeprefix("/v2.1/servers/").partition("/")
+        server = self.servers.get(server_id)
+        if server is None:
+            return 404, {}, {"itemNotFound": {"message": f"Instance {server_id} could not be found."}}
+        return self._act(server_id, server, body) if method == "POST" else (200, {}, self._show(server, rest))
+
+    def _show(self, server: Server, rest: str) -> Any:
+        if not rest:
+            return {"server": server.look()}
+        assert rest.startswith("os-instance-actions/")
+        result = server.results.get(rest.partition("/")[2])
+        return {"instanceAction": {"events": [{"result": result}]}}
+
+    def _token(self, body: Any) -> tuple[int, dict[str, str], Any]:
+        if body["auth"]["identity"]["application_credential"]["secret"] != self.secret:
+            return 401, {}, {"error": {"message": "The request you have made requires authentication."}}
+        endpoints = [
+            {"interface": interface, "region": region, "url": f"{self.url}/v2.1"}
+            for region in self.regions
+            for interface in ("public", "internal")
+        ]
+        return (
+            201,
+            {"X-Subject-Token": TOKEN},
+            {"token": {"catalog": [{"type": "compute", "endpoints": endpoints}]}},
+        )
+
+    def _act(self, server_id: str, server: Server, body: Any) -> tuple[int, dict[str, str], Any]:
+        action = next(iter(body))
+        if body == {"reboot": {"type": "NONE"}}:
+            return 400, {}, {"badRequest": {"message": "Invalid input for field/attribute type."}}
+        if action == self.refused:
+            return 403, {}, {"forbidden": {"message": f"Policy doesn't allow {action} to be performed."}}
+        self.actions.append((server_id, action))
+        if action not in self.ends or (action == "pause" and server.status != "ACTIVE"):
+            return 409, {}, {"conflictingRequest": {"message": f"Cannot '{action}' while it is locked"}}
+        server.request = f"req-{len(self.actions)}"
+        server.pending = self.ends[action]
+        server.task = {"pause": "pausing", "reboot": "rebooting_hard"}.get(action, "powering-off")
+        return 202, {"x-compute-request-id": server.request}, None
+
+
+@contextmanager
+def serving(cloud: Cloud) -> Iterator[Cloud]:
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            body = json.loads(self.rfile.read(length)) if length else None
+            authentic = self.path == "/v3/auth/tokens" or self.headers["X-Auth-Token"] == TOKEN
+            status, headers, reply = (
+                cloud.reply(self.command, self.path, body) if authentic else (401, {}, None)
+            )
+            text = b"" if reply is None else json.dumps(reply).encode()
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        do_GET = do_POST = answer  # noqa: N815 (http.server's names)
+
+        def log_message(self, *_: Any) -> None:
+            """Keep the tests' output clean."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    cloud.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield cloud
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

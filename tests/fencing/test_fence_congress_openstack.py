@@ -1,0 +1,276 @@
+"""The fence agent as a process, spoken to as Pacemaker's fencer does; a small cloud over real HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fencing.fake_cloud import ONE, SECRET, TOKEN, TWO, Cloud, Server, serving
+
+AGENT = Path(__file__).parents[2] / "files" / "fencing" / "fence_congress_openstack.py"
+# An agent with seconds instead of its minute, for the cases in which it has to give up.
+HASTY = """
+import sys
+sys.path.insert(0, {folder!r})
+import fence_congress_openstack as agent
+agent.LIMITS["reboot"] = 2.0
+agent.PAUSE_LIMIT = 0.5
+sys.exit(agent.main())
+"""
+
+
+@dataclass
+class Done:
+    status: int
+    out: str
+    error: str
+
+
+Fence = Callable[..., Done]
+
+
+@pytest.fixture
+def cloud() -> Iterator[Cloud]:
+    with serving(Cloud()) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def credentials(cloud: Cloud, tmp_path: Path) -> Path:
+    file = tmp_path / "fencing.json"
+    write(
+        file,
+        auth_url=cloud.url,
+        application_credential_id="the-id",
+        application_credential_secret=SECRET,
+        region="RegionOne",
+        servers={"one": ONE, "two": TWO},
+    )
+    return file
+
+
+def write(file: Path, **values: Any) -> None:
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(values))
+
+
+@pytest.fixture
+def fence(credentials: Path) -> Fence:
+    def fence(action: str, plug: str | None = None, *more: str, hasty: bool = False) -> Done:
+        lines = ["# said by no Pacemaker, but allowed", f"action={action}", "nodename=one", *more]
+        lines += [f"credentials={credentials}", *([f"plug={plug}"] if plug else [])]
+        code = HASTY.format(folder=str(AGENT.parent))
+        done = subprocess.run(
+            [sys.executable, *(["-c", code] if hasty else [str(AGENT)])],
+            input="\n".join(lines),
+            env={"PATH": os.environ["PATH"], "NO_PROXY": "*"},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert SECRET not in done.stdout + done.stderr
+        assert TOKEN not in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr, done.stderr
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    return fence
+
+
+def test_metadata_says_what_pacemaker_asks_for(fence: Fence) -> None:
+    root = ET.fromstring(fence("metadata").out)  # noqa: S314 (our own text)
+    assert root.attrib["name"] == "fence_congress_openstack"
+    # Pacemaker hands the server over as `plug` because the metadata has it, and turns nothing on by itself.
+    assert {p.attrib["name"] for p in root.iter("parameter")} == {"action", "plug", "credentials"}
+    actions = {a.attrib["name"]: a.attrib.get("automatic") for a in root.iter("action")}
+    assert {"on", "off", "reboot", "status", "list", "monitor", "metadata", "validate-all"} == set(actions)
+    assert actions["on"] == "0"
+
+
+def test_reboot_pauses_first_and_does_not_wait_for_the_new_guest(cloud: Cloud, fence: Fence) -> None:
+    cloud.ends["reboot"] = (10**6, "ACTIVE", "Success")
+    done = fence("reboot", ONE)
+    assert (done.status, done.out) == (0, "Success: PAUSED, rebooting\n")
+    assert cloud.actions == [(ONE, "pause"), (ONE, "reboot")]
+    assert cloud.servers[ONE].status == "PAUSED"
+
+
+def test_the_older_name_port_is_understood(cloud: Cloud, fence: Fence) -> None:
+    assert fence("reboot", None, f"port={ONE}").status == 0
+    assert cloud.actions[0] == (ONE, "pause")
+
+
+def test_a_pause_that_fails_leaves_the_proof_to_the_hard_reboot(cloud: Cloud, fence: Fence) -> None:
+    cloud.ends["pause"] = (1, "ACTIVE", "Error")
+    done = fence("reboot", ONE)
+    assert (done.status, done.out) == (0, "Success: rebooted by nova\n")
+    assert cloud.servers[ONE].results == {"req-1": "Error", "req-2": "Success"}
+
+
+def test_a_server_back_in_active_is_no_proof(cloud: Cloud, fence: Fence) -> None:
+    """Nova resets the state of a server whose reboot failed: only the action's entry tells."""
+    cloud.ends |= {"pause": (1, "ACTIVE", "Error"), "reboot": (1, "ACTIVE", "Error")}
+    done = fence("reboot", ONE)
+    assert done.status == 1
+    assert "hard reboot of 11111111-aaaa-4aaa-8aaa-111111111111 failed" in done.error
+
+
+@pytest.mark.parametrize("status", ["SHUTOFF", "PAUSED"])
+def test_a_server_that_cannot_run_is_only_brought_back(cloud: Cloud, fence: Fence, status: str) -> None:
+    cloud.servers[ONE] = Server(status)
+    assert fence("reboot", ONE).status == 0
+    assert cloud.actions == [(ONE, "reboot")]
+
+
+def test_a_restart_that_fails_does_not_make_it_less_fenced(cloud: Cloud, fence: Fence) -> None:
+    cloud.ends["reboot"] = (0, "ACTIVE", "Success")
+    cloud.refused = "reboot"
+    done = fence("reboot", ONE)
+    assert done.status == 0
+    assert "fenced but not restarted: nova refuses POST" in done.error
+    assert cloud.servers[ONE].status == "PAUSED"
+
+
+def test_a_task_of_somebody_else_is_waited_for(cloud: Cloud, fence: Fence) -> None:
+    cloud.servers[ONE] = Server("ACTIVE", "image_snapshot", (2, "ACTIVE", "Success"))
+    assert fence("reboot", ONE).status == 0
+    assert cloud.actions[0] == (ONE, "pause")
+
+
+def test_a_dead_compute_host_is_no_success_and_gets_one_request_of_each_kind(
+    cloud: Cloud, fence: Fence
+) -> None:
+    cloud.ends |= {"pause": (10**6, "PAUSED", "Success"), "reboot": (10**6, "ACTIVE", "Success")}
+    for _ in range(2):
+        done = fence("reboot", ONE, hasty=True)
+        assert done.status == 1
+        assert "was not stopped in time: it is ACTIVE, task " in done.error
+    assert cloud.actions == [(ONE, "pause"), (ONE, "reboot")]
+
+
+def test_what_nova_refuses_is_said_in_its_words(cloud: Cloud, fence: Fence) -> None:
+    cloud.ends.clear()
+    done = fence("reboot", ONE, hasty=True)
+    assert done.status == 1
+    assert "nova: HTTP 409 Cannot 'reboot' while it is locked" in done.error
+
+
+def test_a_deleted_server_counts_as_fenced_if_the_cloud_knows_the_other(cloud: Cloud, fence: Fence) -> None:
+    del cloud.servers[ONE]
+    assert fence("reboot", ONE).out == "Success: the cloud has deleted the server\n"
+    assert fence("status", ONE).status == 2
+    del cloud.servers[TWO]
+    done = fence("reboot", ONE)
+    assert done.status == 1
+    assert "knows neither" in done.error
+
+
+def test_passing_faults_of_the_services_are_tried_again(cloud: Cloud, fence: Fence) -> None:
+    cloud.faults = [503, 500, 429]
+    assert fence("reboot", ONE).status == 0
+    assert cloud.faults == []
+
+
+def test_lasting_faults_end_at_the_deadline(cloud: Cloud, fence: Fence) -> None:
+    cloud.faults = [503] * 1000
+    done = fence("reboot", ONE, hasty=True)
+    assert done.status == 1
+    assert "no success with POST" in done.error
+    assert "HTTP 503 not now" in done.error
+    assert cloud.actions == []
+
+
+def test_status_tells_on_from_off(cloud: Cloud, fence: Fence) -> None:
+    assert fence("status", ONE).status == 0
+    cloud.servers[ONE] = Server("SHUTOFF")
+    assert (fence("status", ONE).status, fence("status", ONE).out) == (2, "Status: OFF\n")
+
+
+def test_off_and_on_wait_for_their_end(cloud: Cloud, fence: Fence) -> None:
+    assert fence("off", ONE).status == 0
+    assert cloud.servers[ONE].status == "SHUTOFF"
+    assert fence("on", ONE).status == 0
+    assert cloud.servers[ONE].status == "ACTIVE"
+    assert cloud.actions == [(ONE, "os-stop"), (ONE, "os-start")]
+
+
+def test_monitor_does_nothing_and_sees_every_server(cloud: Cloud, fence: Fence) -> None:
+    assert fence("monitor").status == 0
+    assert cloud.actions == []
+    del cloud.servers[TWO]
+    done = fence("monitor")
+    assert done.status == 1
+    assert f"server {TWO} of host two is gone" in done.error
+
+
+def test_monitor_notices_a_credential_that_may_do_nothing(cloud: Cloud, fence: Fence) -> None:
+    cloud.allowed = False
+    done = fence("monitor")
+    assert done.status == 1
+    assert "its access rules lack this" in done.error
+
+
+def test_a_revoked_credential_is_named_by_its_id(cloud: Cloud, fence: Fence) -> None:
+    cloud.secret = "another"
+    done = fence("monitor")
+    assert done.status == 1
+    assert f"keystone at {cloud.url} refuses application credential the-id: HTTP 401" in done.error
+
+
+def test_a_region_without_nova_is_named(cloud: Cloud, fence: Fence) -> None:
+    cloud.regions = ("RegionTwo",)
+    done = fence("monitor")
+    assert done.status == 1
+    assert "region RegionOne" in done.error
+
+
+def test_only_the_servers_of_the_file_can_be_named(cloud: Cloud, fence: Fence) -> None:
+    stranger = "33333333-cccc-4ccc-8ccc-333333333333"
+    done = fence("reboot", stranger)
+    assert done.status == 1
+    assert stranger in done.error
+    assert cloud.actions == []
+
+
+def test_list_gives_servers_and_hosts(fence: Fence) -> None:
+    assert fence("list").out == f"{ONE},one\n{TWO},two\n"
+
+
+def test_a_file_that_others_may_read_is_refused(credentials: Path, fence: Fence) -> None:
+    credentials.chmod(0o640)
+    done = fence("validate-all")
+    assert done.status == 1
+    assert "chmod 0600" in done.error
+
+
+@pytest.mark.parametrize("text", ["no json " + SECRET, "[]", json.dumps({"secret": SECRET})])
+def test_a_file_that_is_none_is_refused_without_quoting_it(
+    credentials: Path, fence: Fence, text: str
+) -> None:
+    credentials.write_text(text)
+    done = fence("validate-all")
+    assert done.status == 1
+    assert str(credentials) in done.error
+    assert len(done.error.splitlines()) == 1
+
+
+def test_no_cloud_at_all_is_one_clear_line(credentials: Path, fence: Fence) -> None:
+    values = json.loads(credentials.read_text())
+    write(credentials, **{**values, "auth_url": "http://127.0.0.1:9"})
+    done = fence("reboot", ONE, hasty=True)
+    assert done.status == 1
+    assert "Connection refused" in done.error
+    assert len(done.error.splitlines()) == 1
+
+
+def test_an_unknown_action_is_refused(fence: Fence) -> None:
+    assert fence("destroy", ONE).status == 1
