@@ -1,8 +1,8 @@
-"""Run by the Python that Congress is installed in: reads configuration files as Congress does, with its own options.
+"""Run by the Python that Congress is installed in: reads configuration files as Congress does.
 
-Each line on standard input is a JSON list of files, as in --config-file; each line of the answer one JSON object:
-`values` ("group.name" of every key in the files -> value as Congress sees it) and `errors` (keys that no option
-answers to, values that their option refuses). One process for all questions: importing Congress takes seconds.
+Each line on standard input is a JSON list of files, as in --config-file; each line of the answer one JSON
+object: `values` ("group.name" of every key in the files -> value as Congress sees it) and `errors` (keys that
+no option answers to, values that their option refuses). One process for all, as importing takes seconds.
 """
 
 import json
@@ -12,7 +12,7 @@ from importlib.metadata import entry_points
 import congress_compat  # noqa: F401  what Python removed, which congress still imports
 from oslo_config import cfg
 
-# Those of Congress's own congress-config-generator.conf, and of the libraries that its server uses beside them.
+# Those of Congress's own congress-config-generator.conf, and of the libraries beside them.
 NAMESPACES = (
     "congress",
     "oslo.log",

@@ -79,7 +79,7 @@ def _unshare() -> tuple[str, ...] | None:
 def private(
     argv: Sequence[str | Path], mounts: Mapping[str, Path], addresses: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """Command line that runs `argv` where `mounts` (path -> folder or file of the test) hide this machine's own.
+    """Command line that runs `argv` where `mounts` (path -> folder of the test) hide this machine's own.
 
     It has a network of its own, whose loopback has `addresses`. Nothing outside sees any of it.
     """
@@ -94,9 +94,9 @@ def ocf_agent() -> Path:
     """Congress's own agent out of its source distribution, fetched once into .judges by the pin of files/."""
     agent = SDIST / "openstack-congress-11.0.0/scripts/ocf/congress-datasource"
     if not agent.exists():
-        pip = [ROOT / ".venv/bin/python", "-m", "pip", "--python", congress_python()]
+        pip: list[str | Path] = [ROOT / ".venv/bin/python", "-m", "pip", "--python", congress_python()]
         options = ["--no-deps", "--no-binary", ":all:", "--no-build-isolation", "--require-hashes"]
-        pins = ["-r", ROOT / "files/congress/sdist.txt", "-d", SDIST]
+        pins: list[str | Path] = ["-r", ROOT / "files/congress/sdist.txt", "-d", SDIST]
         got = run(*pip, "download", "-q", "--disable-pip-version-check", *options, *pins, deadline=100)
         if got.returncode:
             missing(f"Congress's source distribution could not be fetched: {got.stderr.strip()[-300:]}")

@@ -1,18 +1,18 @@
-"""The pair of the datasource node: judged by corosync, crmsh and Pacemaker, where the pair's files lie for real."""
+"""The pair of the datasource node: judged by corosync, crmsh and Pacemaker."""
 
 from __future__ import annotations
 
 import base64
 import shutil
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from tests.render.cases import CLUSTER, MEMBERS, Case, Judge, case, cases
 from tests.render.judges import ocf_agent, private, program, run
 
-HERE = MEMBERS[0]["address"]
+HERE = str(MEMBERS[0]["address"])
 
 
 def corosync(text: str, folder: Path) -> tuple[int, str]:
@@ -83,8 +83,8 @@ class Pacemaker:
         return done.returncode, "\n".join(said)
 
     @property
-    def xml(self) -> ElementTree.Element:
-        return ElementTree.parse(self.cib).getroot()  # noqa: S314  written by Pacemaker itself
+    def xml(self) -> ET.Element:
+        return ET.parse(self.cib).getroot()  # noqa: S314  written by Pacemaker itself
 
 
 @pytest.fixture

@@ -70,8 +70,7 @@ def test_congress_knows_every_key_and_value(case: Case, read: Reader) -> None:
 
 
 def test_values_are_what_the_document_asks_for(read: Reader) -> None:
-    """ "a transport_url should be specified", "the replicated_policy_engine option should be set to True", "a database
-    connection that points to the shared database"."""
+    """The document: transport_url, replicated_policy_engine = True, a connection to the shared database."""
     values = read(case("congress_host/congress.conf.j2").text).values
     assert values["DEFAULT.transport_url"] == CONGRESS["transport_url"]
     assert values["DEFAULT.replicated_policy_engine"] is True

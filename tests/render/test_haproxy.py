@@ -60,7 +60,7 @@ def test_haproxy_refuses_what_is_wrong(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("case", cases(Judge.HAPROXY), ids=str)
 def test_every_engine_is_a_checked_server_once(case: Case) -> None:
-    """ "A load-balancer should be used to distribute incoming API requests to the N policy-engine" nodes."""
+    """The document: "distribute incoming API requests to the N policy-engine (and API service) nodes"."""
     backend = sections(case.text)["backend policy_engines"]
     servers = [words[1:] for words in backend if words[0] == "server"]
     wanted = [[s["node_id"], f"{s['address']}:{s['port']}"] for s in case.context["servers"]]
@@ -76,7 +76,7 @@ def parsed() -> Sections:
 
 
 def test_client_stays_on_its_engine(parsed: Sections) -> None:
-    """ "It is recommended that a sticky configuration be used"."""
+    """The document: "It is recommended that a sticky configuration be used"."""
     backend = parsed["backend policy_engines"]
     assert ["stick", "on", "src"] in backend
     (table,) = [words for words in backend if words[0] == "stick-table"]

@@ -13,7 +13,7 @@ from tests.render.cases import case
 from tests.render.judges import run
 from tests.render.library import ME, Library
 
-# What a text file may hold. Surrogates are no characters, NUL ends a word in bash, and Python reads \r as an end of line.
+# What a text file may hold: surrogates are no characters, and bash ends a word at NUL.
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 SHELL = st.lists(
     st.sampled_from(
@@ -55,9 +55,9 @@ def test_any_content_arrives_byte_for_byte(tmp_path: Path, content: str) -> None
     assert file.read_bytes() == wanted.encode()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None)
 @given(TEXT | SHELL)
-def test_the_filter_sh_keeps_any_value_one_word(tmp_path: Path, value: str) -> None:
+def test_the_filter_sh_keeps_any_value_one_word(value: str) -> None:
     """Through a real template: the key of configuration.sh.j2, which a here-string hands to put_file."""
     context = {**case("congress_host/configuration.sh.j2").context, "encryption_key": value}
     text = render_step("congress_host/configuration.sh.j2", context)

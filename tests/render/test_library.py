@@ -24,7 +24,7 @@ def test_put_file_makes_folder_owner_and_mode(library: Library) -> None:
     file = library.folder / "new/folder/file"
     assert library.run(put(file, "one", mode="0600")).returncode == 0
     assert (file.read_text(), file.stat().st_mode & 0o7777) == ("one\n", 0o600)
-    assert os.listdir(file.parent) == ["file"]
+    assert list(file.parent.iterdir()) == [file]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
@@ -142,7 +142,8 @@ def test_install_packages_asks_nobody_when_all_is_there(library: Library) -> Non
 def test_install_packages_says_once_what_apt_complains_about(library: Library) -> None:
     library.fake("dpkg-query", "exit 1")
     library.fake("dpkg", "exit 1")
-    says = "echo 'Reading package lists...'; echo 'Err:1 http://u:p@mirror.example bookworm 503'; echo 'E: Unable to fetch'"
+    said = ("Reading package lists...", "Err:1 http://u:p@mirror.example bookworm 503", "E: Unable to fetch")
+    says = "; ".join(f"echo '{line}'" for line in said)
     library.fake("apt-get", f"{says}; exit 100")
     done = library.run("install_packages haproxy\necho went on")
     assert (done.returncode, done.stdout) == (1, "")

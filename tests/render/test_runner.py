@@ -1,4 +1,4 @@
-"""files/host/congress-ha-step, the program that runs every step on a host, for real, with a /run of its own."""
+"""files/host/congress-ha-step, the runner of every step, for real, with a /run of its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def until(condition: Callable[[], bool], seconds: float = 20) -> None:
 
 
 class Host:
-    """`run` is its /run. A step that runs `self.hold` goes on until the test says `go`, at its end at the latest."""
+    """`run` is its /run. A step that runs `hold` goes on until `go` is touched, at the test's end at last."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.run = folder, folder / "run"
@@ -53,8 +53,8 @@ class Host:
         number = self.steps.index(step)
         return status, (self.folder / f"out{number}").read_text(), (self.folder / f"err{number}").read_text()
 
-    def step(self, body: str, **how: int) -> tuple[int, str, str]:
-        return self.end(self.start(f"{body}\n{END_MARKER}\n", **how))
+    def step(self, body: str, limit: int = 20) -> tuple[int, str, str]:
+        return self.end(self.start(f"{body}\n{END_MARKER}\n", limit=limit))
 
     @property
     def left(self) -> list[str]:

@@ -1,0 +1,186 @@
+"""Files of systemd, MariaDB and RabbitMQ, each judged by the program that reads it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from components.database import PRIVILEGES
+from tests.render.cases import DATABASE, PASSWORD, Case, Judge, case, cases
+from tests.render.judges import missing, private, program, run
+
+
+def systemd(text: str, folder: Path) -> tuple[int, str]:
+    """Verdict on the unit of one engine, on a host that has /usr/local/bin/congress-server."""
+    unit = folder / "congress-policy-engine@policy-engine-1.service"
+    unit.write_text(text)
+    programs = folder / "bin"
+    programs.mkdir(exist_ok=True)
+    (programs / "congress-server").touch(mode=0o755)
+    argv = private([program("systemd-analyze"), "verify", "--man=no", unit], {"/usr/local/bin": programs})
+    judged = run(*argv)
+    return judged.returncode, judged.stdout + judged.stderr
+
+
+@pytest.mark.parametrize("case", cases(Judge.SYSTEMD), ids=str)
+def test_systemd_takes_the_unit(case: Case, tmp_path: Path) -> None:
+    assert systemd(case.text, tmp_path) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Restart=always", "Restart=alwayss"),
+        ("TimeoutStopSec", "TimeoutStop"),
+        ("/congress-server", "/no-server"),
+    ],
+)
+def test_systemd_complains_of_what_is_wrong(tmp_path: Path, old: str, new: str) -> None:
+    text = case("policy_engines/unit.service.j2").text
+    assert old in text
+    assert systemd(text.replace(old, new), tmp_path)[1]
+
+
+def test_unit_starts_the_documents_command_and_stays_up() -> None:
+    """The document: `congress-server --api --policy-engine --node-id=<unique_node_id>`."""
+    lines = [
+        line.split("=", 1) for line in case("policy_engines/unit.service.j2").text.splitlines() if "=" in line
+    ]
+    service = {key: value for key, value in lines if not key.startswith("#")}
+    assert service["ExecStart"].split() == [
+        "/usr/local/bin/congress-server",
+        *("--config-file", "/etc/congress/congress.conf"),
+        *("--config-file", "/etc/congress/%i.conf"),
+        "--api",
+        "--policy-engine",
+        "--node-id=%i",
+    ]
+    # Congress ends with status 0 on fatal errors of its database.
+    assert service["Restart"] == "always"
+    assert service["StartLimitIntervalSec"] == "0"
+    assert service["User"] == "congress"
+
+
+def mariadb(text: str, folder: Path) -> tuple[int, dict[str, str], str]:
+    """What MariaDB takes its variables for with this file alone: exit status, name -> value, errors."""
+    file = folder / "90-congress.cnf"
+    file.write_text(text)
+    file.chmod(0o644)
+    judged = run(
+        program("mariadbd"),
+        f"--defaults-file={file}",
+        f"--datadir={folder}",
+        "--user=root",
+        "--verbose",
+        "--help",
+    )
+    table = judged.stdout.partition("--------- ")[2]
+    values = dict(line.split(None, 1) for line in table.splitlines()[1:] if len(line.split(None, 1)) == 2)
+    return (
+        judged.returncode,
+        values,
+        "\n".join(line for line in judged.stderr.splitlines() if "ERROR" in line),
+    )
+
+
+@pytest.mark.parametrize("case", cases(Judge.MARIADB), ids=str)
+def test_mariadb_takes_its_file(case: Case, tmp_path: Path) -> None:
+    status, values, errors = mariadb(case.text, tmp_path)
+    assert (status, errors) == (0, "")
+    assert values["bind-address"] == DATABASE["address"]
+    # 10 engines and the datasource node, each with up to 15 connections (SQLAlchemy's 5 and 10 more).
+    assert int(values["max-connections"]) >= 11 * 15
+    assert values["skip-name-resolve"] == "TRUE"
+
+
+def test_mariadb_refuses_what_is_wrong(tmp_path: Path) -> None:
+    text = case("database/congress.cnf.j2").text
+    status, _, errors = mariadb(text.replace("max_connections", "max_connection_count"), tmp_path)
+    assert status != 0
+    assert "max_connection_count" in errors
+
+
+@pytest.fixture
+def accounts(tmp_path: Path) -> Callable[[str], tuple[str, list[list[str]]]]:
+    """Runs SQL on a fresh installation; gives errors, and what accounts may do: user, host, login, privilege.
+
+    A server with --bootstrap listens nowhere and ends after its input, one statement a line. It knows no
+    accounts before FLUSH PRIVILEGES.
+    """
+    options = ["--no-defaults", f"--datadir={tmp_path}/data", "--user=root"]
+    made = run(program("mariadb-install-db"), *options, "--skip-test-db", deadline=100)
+    assert made.returncode == 0, made.stderr
+    told = tmp_path / "told"
+    ask = (
+        "SELECT p.User, p.Host, "
+        "IF(JSON_VALUE(p.Priv, '$.authentication_string') = PASSWORD('{0}'), 'logs in', 'is refused'), "
+        "s.PRIVILEGE_TYPE, s.IS_GRANTABLE "
+        "FROM mysql.global_priv p JOIN information_schema.SCHEMA_PRIVILEGES s "
+        "ON s.GRANTEE = CONCAT(QUOTE(p.User), '@', QUOTE(p.Host)) AND s.TABLE_SCHEMA = 'congress' "
+        "INTO OUTFILE '{1}' FIELDS TERMINATED BY '|';"
+    )
+
+    def execute(sql: str) -> tuple[str, list[list[str]]]:
+        script = f"FLUSH PRIVILEGES;\n{sql}\nFLUSH PRIVILEGES;\n{ask.format(PASSWORD, told)}\n"
+        judged = run(program("mariadbd"), *options, "--bootstrap", stdin=script)
+        errors = "\n".join(line for line in judged.stderr.splitlines() if "ERROR" in line)
+        return errors, [line.split("|") for line in told.read_text().splitlines()] if told.exists() else []
+
+    return execute
+
+
+def sql_of(text: str) -> str:
+    found = re.search(r"<<'END_SQL'\n(.*)\nEND_SQL\n", text, re.DOTALL)
+    assert found
+    return found[1]
+
+
+def test_account_has_the_privileges_that_congress_needs_and_no_other(
+    accounts: Callable[[str], tuple[str, list[list[str]]]],
+) -> None:
+    """The step runs again at every change, so its SQL is run twice; in between, somebody granted too much."""
+    sql = sql_of(case("database/mariadb.sh.j2").text)
+    too_much = "GRANT EVENT ON congress.* TO 'congress'@'10.20.0.0/255.255.255.0' WITH GRANT OPTION;"
+    errors, rows = accounts(f"{sql}\n{too_much}\n{sql}")
+    assert errors == ""
+    assert {tuple(row[:3]) for row in rows} == {("congress", "10.20.0.0/255.255.255.0", "logs in")}
+    assert {row[3] for row in rows} == set(PRIVILEGES.split(", "))
+    assert {row[4] for row in rows} == {"NO"}
+
+
+def test_mariadb_refuses_sql_that_is_wrong(accounts: Callable[[str], tuple[str, list[list[str]]]]) -> None:
+    sql = sql_of(case("database/mariadb.sh.j2").text)
+    assert "ERROR" in accounts(sql.replace("LOCK TABLES", "TABLE LOCKS"))[0]
+
+
+RABBITMQ = Path("/usr/lib/rabbitmq/lib")
+
+
+def rabbitmq(text: str, folder: Path) -> tuple[int, str]:
+    """Verdict of RabbitMQ's own reader (cuttlefish, with RabbitMQ's schema), as at its start."""
+    escript = program("escript")
+    homes = sorted(RABBITMQ.glob("rabbitmq_server-*/plugins")) or missing("rabbitmq-server is not installed")
+    (schema,) = homes[-1].glob("rabbit-*/priv/schema/rabbit.schema")
+    file = folder / "rabbitmq.conf"
+    file.write_text(text)
+    judge = Path(__file__).with_name("rabbitmq_conf.escript")
+    judged = run(escript, judge, file, schema, env={"ERL_LIBS": str(homes[-1]), "HOME": str(folder)})
+    return judged.returncode, judged.stdout
+
+
+@pytest.mark.parametrize("case", cases(Judge.RABBITMQ), ids=str)
+def test_rabbitmq_takes_its_file(case: Case, tmp_path: Path) -> None:
+    status, said = rabbitmq(case.text, tmp_path)
+    assert status == 0, said
+    assert f'{{tcp_listeners,[{{"{case.context["address"]}",{case.context["port"]}}}]}}' in said
+    assert "{heartbeat,10}" in said
+
+
+@pytest.mark.parametrize(("old", "new"), [("\nheartbeat", "\nheartbeats"), (":5672", ":port")])
+def test_rabbitmq_refuses_what_is_wrong(tmp_path: Path, old: str, new: str) -> None:
+    text = case("messaging/rabbitmq.conf.j2").text
+    assert old in text
+    assert rabbitmq(text.replace(old, new), tmp_path)[0] == 1

@@ -1,0 +1,40 @@
+"""ssh_config, read by ssh itself for every host in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.render.cases import HOSTS, Case, Judge, cases
+from tests.render.judges import program, run
+
+
+def resolve(text: str, host: str, folder: Path) -> dict[str, str]:
+    """What ssh would do for `host`, by `ssh -G`: option in lower case -> value."""
+    (folder / "ssh_config").write_text(text)
+    judged = run(program("ssh"), "-G", "-T", "-F", "ssh_config", host, cwd=folder)
+    assert judged.returncode == 0, judged.stderr
+    assert judged.stderr == ""
+    return dict(line.split(" ", 1) for line in judged.stdout.splitlines() if " " in line)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("case", cases(Judge.SSH), ids=str)
+def test_ssh_goes_through_the_bastion_and_knows_the_key(case: Case, host: str, tmp_path: Path) -> None:
+    known = resolve(case.text, host, tmp_path)
+    wanted = {
+        "hostname": HOSTS[host],
+        "hostkeyalias": host,
+        "user": "deployer",
+        "identityfile": "id_ed25519",
+        "identitiesonly": "yes",
+        "userknownhostsfile": "known_hosts",
+        "stricthostkeychecking": "true",
+    }
+    assert {key: known.get(key) for key in wanted} == wanted
+    if host == "bastion":
+        assert "proxycommand" not in known
+    else:
+        # %h and %p are the inner ssh's to ask for; the outer one must find the bastion in the same file.
+        assert known["proxycommand"] == "ssh -F ssh_config -W %h:%p bastion"

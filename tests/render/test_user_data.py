@@ -1,0 +1,125 @@
+"""user_data: judged by cloud-init's schema, and what it makes of it read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.template import ROOT
+from tests.render.cases import CERTIFICATE, DEPLOYER_KEY, HOST_KEY, PRIVATE_KEY, Case, Judge, case, cases
+from tests.render.judges import private, program, run
+
+TEMPLATE = "host/user_data.yaml.j2"
+
+
+def schema(text: str, folder: Path) -> tuple[int, str]:
+    """Verdict of `cloud-init schema`, which exits 0 on keys that it only warns of."""
+    file = folder / "user_data"
+    file.write_text(text)
+    judged = run(program("cloud-init"), "schema", "--config-file", file)
+    return judged.returncode, (judged.stdout + judged.stderr).strip()
+
+
+def content(variant: str) -> dict[str, Any]:
+    found = yaml.safe_load(case(TEMPLATE, variant).text)
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.parametrize("case", cases(Judge.CLOUD_INIT), ids=str)
+def test_cloud_init_takes_it(case: Case, tmp_path: Path) -> None:
+    assert case.text.startswith("#cloud-config\n")
+    status, said = schema(case.text, tmp_path)
+    assert status == 0, said
+    assert said.startswith("Valid cloud-config")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("ssh_deletekeys: true", "ssh_deletekeys: 1"), ("disable_root: true", "disable_root: maybe")],
+)
+def test_cloud_init_refuses_what_is_wrong(tmp_path: Path, old: str, new: str) -> None:
+    text = case(TEMPLATE).text
+    assert old in text
+    assert schema(text.replace(old, new), tmp_path)[0] != 0
+
+
+@pytest.mark.parametrize("case", cases(Judge.CLOUD_INIT), ids=str)
+def test_no_key_stands_in_it_twice(case: Case) -> None:
+    """YAML takes the last of two silently."""
+    root = yaml.compose(case.text)
+    assert isinstance(root, yaml.MappingNode)
+    keys = [key.value for key, _ in root.value]
+    assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize("variant", ["plain", "bastion-everything"])
+def test_host_shows_the_key_that_the_deployer_knows_and_no_other(variant: str) -> None:
+    known = content(variant)
+    assert known["ssh_keys"] == {"ed25519_private": PRIVATE_KEY, "ed25519_public": HOST_KEY}
+    # Those of the image; cloud-init generates none where it is given one.
+    assert known["ssh_deletekeys"] is True
+
+
+def test_only_the_deployer_logs_in_and_only_by_key() -> None:
+    known = content("plain")
+    (user,) = known["users"]
+    assert (user["name"], user["lock_passwd"]) == ("deployer", True)
+    assert user["ssh_authorized_keys"] == [DEPLOYER_KEY]
+    assert (known["ssh_pwauth"], known["disable_root"]) == (False, True)
+
+
+def test_sudo_takes_the_deployers_rule(tmp_path: Path) -> None:
+    """As cloud-init writes it: a line with the user's name in /etc/sudoers.d."""
+    (user,) = content("plain")["users"]
+    file = tmp_path / "90-cloud-init-users"
+    file.write_text(f"{user['name']} {user['sudo']}\n")
+    judged = run(program("visudo"), "--check", "--strict", "--file", file)
+    assert judged.returncode == 0, judged.stdout + judged.stderr
+
+
+def test_the_runner_arrives_byte_for_byte() -> None:
+    (file,) = content("plain")["write_files"]
+    assert file["content"].encode() == (ROOT / "files/host/congress-ha-step").read_bytes()
+    assert (file["path"], file["owner"], file["permissions"]) == (
+        "/usr/local/sbin/congress-ha-step",
+        "root:root",
+        "0755",
+    )
+
+
+def test_sshd_of_the_bastion_takes_its_addition(tmp_path: Path) -> None:
+    (_, addition) = content("bastion")["write_files"]
+    assert addition["path"].startswith("/etc/ssh/sshd_config.d/")
+    config = tmp_path / "ssh"
+    (config / "sshd_config.d").mkdir(parents=True)
+    (config / "sshd_config").write_text("Include /etc/ssh/sshd_config.d/*.conf\n")
+    (config / "sshd_config.d" / Path(addition["path"]).name).write_text(addition["content"])
+    run(program("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", config / "ssh_host_ed25519_key")
+    (tmp_path / "run").mkdir()
+    mounts = {"/etc/ssh": config, "/run": tmp_path / "run"}
+    # sshd's privilege separation wants /run/sshd.
+    judged = run(*private(["sh", "-c", f"mkdir -p /run/sshd && {program('sshd')} -T"], mounts))
+    assert judged.returncode == 0, judged.stderr
+    known = dict(line.split(" ", 1) for line in judged.stdout.splitlines())
+    # One session a step, and every host's steps come through here at once.
+    assert int(known["maxstartups"].split(":")[0]) >= 50
+    assert int(known["maxsessions"]) >= 50
+
+
+def test_settings_of_the_site_arrive() -> None:
+    known = content("everything")
+    assert known["apt"] == {
+        "http_proxy": "http://user:pass@proxy.example:3128",
+        "https_proxy": "http://user:pass@proxy.example:3128",
+        "primary": [{"arches": ["default"], "uri": "http://mirror.example/debian"}],
+        "security": [{"arches": ["default"], "uri": "http://mirror.example/debian-security"}],
+    }
+    assert known["ca_certs"] == {"trusted": [CERTIFICATE, CERTIFICATE.strip()]}
+
+
+def test_nothing_of_a_site_stands_where_none_is_set() -> None:
+    assert not {"apt", "ca_certs"} & content("plain").keys()
