@@ -18,3 +18,12 @@ official_pulumi() {
 plugin_path() {
   printf '%s/home/plugins/resource-%s-v%s/pulumi-resource-%s\n' "$toolchain_out" "$1" "$2" "$1"
 }
+
+# One set of flags, so that the engine, the plugins and their tests share what is compiled. No C compiler
+# is needed; debug information is left out because it costs time and nobody debugs these binaries.
+go_build_environment() {
+  export CGO_ENABLED=0 GOWORK=off
+  export GOFLAGS='-mod=readonly -buildvcs=false -trimpath -tags=grpcnotrace -gcflags=all=-dwarf=false'
+  # The checksum database does not serve these; the go.sum files hold all of them.
+  export GONOSUMDB='github.com/pulumi/*,github.com/terraform-provider-openstack/*'
+}

@@ -32,18 +32,19 @@ type Output struct {
 	Stderr string `pulumi:"stderr"`
 }
 
-// check is the default check, except that what it says about a connection never repeats one.
+// check is the default check, except that it names the property in the text only: when a failure names
+// its property, the engine prints the property's value, and with a connection a private key.
 func check[Args any](ctx context.Context, inputs property.Map) (infer.CheckResponse[Args], error) {
 	args, failures, err := infer.DefaultCheck[Args](ctx, inputs)
 	for i, failure := range failures {
+		reason := failure.Reason
 		if failure.Property == "connection" {
-			failures[i].Reason = connectionProblem(inputs.Get("connection"))
+			reason = connectionProblem(inputs.Get("connection"))
 		}
+		failures[i] = p.CheckFailure{Reason: failure.Property + ": " + reason}
 	}
 	if logging := inputs.Get("logging"); logging.IsString() && !slices.Contains(loggings, logging.AsString()) {
-		failures = append(failures, p.CheckFailure{
-			Property: "logging", Reason: "must be one of " + strings.Join(loggings, ", "),
-		})
+		failures = append(failures, p.CheckFailure{Reason: "logging: must be one of " + strings.Join(loggings, ", ")})
 	}
 	return infer.CheckResponse[Args]{Inputs: args, Failures: failures}, err
 }
