@@ -27,7 +27,14 @@ class SettingsError(pulumi.RunError):
 
 def describe(error: ValidationError, root: type[BaseModel], namespace: str) -> list[str]:
     """One sentence per problem of `error`, which came from validating `root`."""
-    return [_sentence(detail, root, namespace) for detail in error.errors(include_url=False)]
+    details = error.errors(include_url=False)
+    # A list whose only element is wrong is also reported as too short.
+    inner = {detail["loc"][:-1] for detail in details}
+    return [
+        _sentence(detail, root, namespace)
+        for detail in details
+        if detail["type"] != "too_short" or detail["loc"] not in inner
+    ]
 
 
 def _sentence(detail: ErrorDetails, root: type[BaseModel], namespace: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import urllib.error
 import urllib.request
@@ -118,13 +119,22 @@ class Deployment:
         return [name for name, host in self.outputs["hosts"].items() if role in host["roles"]]
 
     def ssh_command(self, host: str) -> list[str]:
+        """Start of an ssh command for a host, over a connection that is kept open between commands."""
         assert self.outputs
-        multiplexed = ["-o", "ControlMaster=auto", "-o", "ControlPath=control-%C", "-o", "ControlPersist=30"]
-        return ["env", "-C", str(self.folder), "ssh", "-F", "ssh_config", "-o", "ConnectTimeout=10", *multiplexed, host]
+        ssh = ["env", "-C", str(self.folder), "ssh", "-F", "ssh_config", "-o", "ControlPath=control-%C"]
+        alive = subprocess.run([*ssh, "-O", "check", host], capture_output=True, timeout=10, check=False)
+        if alive.returncode:
+            # Apart, and with no pipe of ours: it would hold a command's output open for as long as it lives.
+            options = ["-o", "ControlMaster=yes", "-o", "ControlPersist=60", "-o", "ConnectTimeout=30"]
+            nothing = subprocess.DEVNULL
+            subprocess.run(
+                [*ssh, *options, "-fN", host], stdin=nothing, stdout=nothing, stderr=nothing, timeout=60, check=False
+            )
+        return [*ssh, "-o", "ConnectTimeout=30", host]
 
     def on(self, host: str, command: str, timeout: float = 60) -> str:
         """Output of a shell command as root on a host."""
-        return run([*self.ssh_command(host), "sudo", "bash", "-s"], timeout=timeout, stdin=command).strip()
+        return run([*self.ssh_command(host), f"sudo bash -c {shlex.quote(command)}"], timeout=timeout).strip()
 
     def api(self, method: str, path: str, body: Any = None, timeout: float = 30) -> Answer:
         """A request to the endpoint."""

@@ -1,0 +1,138 @@
+"""Settings: what is accepted, and that every problem is told at once, with its key, what is allowed, an example."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import settings
+import yaml
+from recording import ROOT, settings_with
+from settings_errors import SettingsError
+
+
+def parse(values: Mapping[str, Any]) -> settings.Settings:
+    return settings.parse({k: v if isinstance(v, str) else json.dumps(v) for k, v in values.items()})
+
+
+def problems(values: Mapping[str, Any]) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as caught:
+        parse(values)
+    return caught.value.problems
+
+
+def test_the_smallest_stack_takes_the_document_s_values() -> None:
+    parsed = parse(settings_with())
+    assert parsed.policy_engines.count == 2
+    assert parsed.datasource_node.node_id == "datasource-node"
+    assert (parsed.datasource_node.monitor_interval, parsed.datasource_node.monitor_timeout) == ("30s", "30s")
+    assert parsed.datasource_node.binary == "/usr/local/bin/congress-server"
+
+
+# One change of the smallest stack, and what the one problem has to say.
+WRONG: list[tuple[dict[str, Any], list[str]]] = [
+    ({"policyEngine": {}}, ["congress-ha:policyEngine: no such setting", "policyEngines"]),
+    ({"policyEngines": {"number": 2}}, ["congress-ha:policyEngines.number: no such setting", "count"]),
+    ({"policyEngines": {"count": 1}}, ["congress-ha:policyEngines.count", "2", "is 1", "pulumi config set"]),
+    ({"policyEngines": {"count": "two"}}, ["congress-ha:policyEngines.count", "integer"]),
+    ({"policyEngines": {"count": True}}, ["congress-ha:policyEngines.count", "integer"]),
+    ({"policyEngines": {"count": 2, "perHost": 2}}, ["congress-ha:policyEngines", "one fault would end them all"]),
+    ({"policyEngines": "two"}, ["congress-ha:policyEngines", "object"]),
+    ({"datasourceNode": {"nodeId": "policy-engine-1"}}, ["congress-ha:datasourceNode.nodeId", "choose another"]),
+    ({"datasourceNode": {"monitorInterval": "fast"}}, ["congress-ha:datasourceNode.monitorInterval", "30s"]),
+    ({"datasourceNode": {"binary": "x; rm -rf /"}}, ["congress-ha:datasourceNode.binary"]),
+    ({"datasourceNode": {"additionalParameters": '" op x'}}, ["congress-ha:datasourceNode.additionalParameters"]),
+    ({"access": {"sshCidrs": [], "apiCidrs": ["10.0.0.0/8"]}}, ["congress-ha:access.sshCidrs"]),
+    ({"access": {"sshCidrs": ["10.0.0.1/8"], "apiCidrs": ["10.1.0.0/16"]}}, ["access.sshCidrs[0]", "host bits"]),
+    (
+        {"access": {"sshCidrs": ["10.0.0.0/8", "10.1.0.0/16"], "apiCidrs": ["192.0.2.0/24"]}},
+        ["congress-ha:access.sshCidrs", "10.0.0.0/8 and 10.1.0.0/16 overlap"],
+    ),
+    ({"access": {"sshCidrs": ["192.0.2.0/24"], "apiCidrs": ["0.0.0.0/0"]}}, ["access.apiCidrs", "lets everybody in"]),
+    (
+        {"access": {"sshCidrs": ["10.20.0.0/25"], "apiCidrs": ["192.0.2.0/24"]}},
+        ["access.sshCidrs", "overlaps network.cidr"],
+    ),
+    ({"network": {"externalNetwork": "public", "cidr": "10.20.0.0/29"}}, ["network.cidr", "too small"]),
+    ({"auth": "basic"}, ["congress-ha:auth", "'noauth'"]),
+    ({"guest": {"caFiles": ["/does/not/exist.pem"]}}, ["congress-ha:guest.caFiles[0]", "/does/not/exist.pem"]),
+    ({"guest": {"aptProxy": "proxy:3128"}}, ["congress-ha:guest.aptProxy", "http://proxy.example:3128"]),
+]
+
+
+@pytest.mark.parametrize(("change", "told"), WRONG, ids=lambda value: json.dumps(value)[:50])
+def test_a_wrong_setting_is_named_with_a_way_out(change: dict[str, Any], told: list[str]) -> None:
+    (problem,) = problems(settings_with(**change))
+    for words in told:
+        assert words in problem
+
+
+@pytest.mark.parametrize("key", ["image", "flavors", "network", "access", "auth"])
+def test_a_missing_setting_is_named_with_an_example(key: str) -> None:
+    values = settings_with()
+    del values[key]
+    (problem,) = problems(values)
+    assert problem.startswith(f"congress-ha:{key}: is missing")
+    assert f"pulumi config set --path 'congress-ha:{key}" in problem
+
+
+def test_all_problems_are_told_at_once() -> None:
+    found = problems({"policyEngines": {"count": 1, "perhost": 1}, "auth": "x", "image": "i", "more": "y"})
+    keys = {problem.split(": ")[0] for problem in found}
+    assert keys == {
+        "congress-ha:policyEngines.count",
+        "congress-ha:policyEngines.perhost",
+        "congress-ha:auth",
+        "congress-ha:more",
+        "congress-ha:flavors",
+        "congress-ha:network",
+        "congress-ha:access",
+    }
+
+
+def test_an_error_never_repeats_a_text_that_may_be_secret() -> None:
+    (problem,) = problems(settings_with(guest={"pipIndexUrl": "ftp://user:CANARY@index"}))
+    assert "CANARY" not in problem
+
+
+def declared() -> dict[str, dict[str, Any]]:
+    keys: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    return {key.removeprefix("congress-ha:"): value for key, value in keys.items()}
+
+
+def test_pulumi_yaml_declares_every_key_with_its_default() -> None:
+    fields = {field.alias: field for field in settings.Settings.model_fields.values()}
+    assert set(declared()) == set(fields)
+    for key, declaration in declared().items():
+        assert declaration["description"]
+        assert ("default" in declaration) != fields[key].is_required(), key
+    defaults = {key: value["default"] for key, value in declared().items() if "default" in value}
+    assert parse({**settings_with(), **defaults}) == parse(settings_with())
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_the_shipped_stacks_are_sound(stack: str) -> None:
+    values = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    parsed = parse({key.removeprefix("congress-ha:"): value for key, value in values.items()})
+    assert parsed.policy_engines.count >= 2
+
+
+def test_the_manual_names_every_key() -> None:
+    text = (ROOT / "Pulumi.prod.yaml").read_text()
+
+    def keys(model: type[settings.Model]) -> set[str]:
+        return {str(field.alias) for field in model.model_fields.values()}
+
+    models = (settings.Settings, settings.PolicyEngines, settings.DatasourceNode, settings.Network)
+    models += (settings.ExistingNetwork, settings.Access, settings.Flavors, settings.Guest)
+    for key in set().union(*map(keys, models)):
+        assert f"{key}:" in text, key
+
+
+def test_a_certificate_is_read_where_the_setting_says(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text("-----BEGIN CERTIFICATE-----\n")
+    assert parse(settings_with(guest={"caFiles": [str(file)]})).guest.ca_files == (file,)
