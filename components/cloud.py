@@ -158,6 +158,7 @@ class _Search:
         ):
             if limit is not None and limit >= 0 and needed[what] > limit - used:
                 self.problems.append(
-                    f"the project's quota allows {limit - used} more {what} (of {limit}), the stack needs {needed[what]}; "
+                    f"the project's quota allows {limit - used} more {what} (of {limit}), "
+                    f"the stack needs {needed[what]}; "
                     "ask for more, or choose smaller flavors or fewer policyEngines.count"
                 )

@@ -13,7 +13,6 @@ from components.host import Host, Site, package_environment
 from components.step import Step
 from components.template import ROOT
 
-
 # Our own modules beside Congress in its virtual environment: launcher, compatibility, probe.
 MODULES = sorted(file.name for file in (ROOT / "files/congress").iterdir() if file.suffix in {".py", ".pth"})
 

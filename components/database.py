@@ -17,9 +17,7 @@ from components.step import Step
 NAME = USER = "congress"
 
 # What Congress and `congress-db-manage` use. LOCK TABLES: congress/db/api.py locks tables at rule inserts.
-PRIVILEGES = (
-    "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, LOCK TABLES"  # fmt: skip
-)
+PRIVILEGES = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, LOCK TABLES"
 
 
 class Database(pulumi.ComponentResource):

@@ -38,7 +38,9 @@ class Step(remote.Command):
         limit: int = 900,
     ) -> None:
         values: pulumi.Output[dict[str, Any]] = pulumi.Output.from_input(dict(context))
-        body: pulumi.Output[str] = pulumi.Output.secret(values.apply(lambda known: render_step(template, known)))
+        body: pulumi.Output[str] = pulumi.Output.secret(
+            values.apply(lambda known: render_step(template, known))
+        )
         self.digest = body.apply(digest)
         super().__init__(
             name,

@@ -72,7 +72,9 @@ class Deployment:
         """`pulumi up`, with settings such as policyEngines.syncPeriod=7 for this run; what it printed."""
         changed = [part for s in settings for part in ("--config", f"congress-ha:{s}")]
         path = ["--config-path"] if settings else []
-        printed = run([PULUMI, "up", "--yes", "--skip-preview", "--non-interactive", *path, *changed], timeout=timeout)
+        printed = run(
+            [PULUMI, "up", "--yes", "--skip-preview", "--non-interactive", *path, *changed], timeout=timeout
+        )
         self.forget()
         return printed
 
@@ -100,7 +102,11 @@ class Deployment:
     def outputs(self) -> dict[str, Any]:
         printed = run([PULUMI, "stack", "output", "--json", "--show-secrets"], timeout=60)
         outputs: dict[str, Any] = json.loads(printed)
-        for name, output in (("ssh_config",) * 2, ("known_hosts", "ssh_known_hosts"), ("id_ed25519", "ssh_private_key")):
+        for name, output in (
+            ("ssh_config",) * 2,
+            ("known_hosts", "ssh_known_hosts"),
+            ("id_ed25519", "ssh_private_key"),
+        ):
             file = self.folder / name
             file.touch(mode=0o600)
             file.write_text(outputs[output])
@@ -128,7 +134,12 @@ class Deployment:
             options = ["-o", "ControlMaster=yes", "-o", "ControlPersist=60", "-o", "ConnectTimeout=30"]
             nothing = subprocess.DEVNULL
             subprocess.run(
-                [*ssh, *options, "-fN", host], stdin=nothing, stdout=nothing, stderr=nothing, timeout=60, check=False
+                [*ssh, *options, "-fN", host],
+                stdin=nothing,
+                stdout=nothing,
+                stderr=nothing,
+                timeout=60,
+                check=False,
             )
         return [*ssh, "-o", "ConnectTimeout=30", host]
 

@@ -7,11 +7,13 @@ the node's queue, is asked for by the audits.
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 PERIOD = 0.1  # seconds between samples
 
@@ -48,7 +50,7 @@ class Observer:
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
-    def __enter__(self) -> Observer:
+    def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._observe, name="observer", daemon=True)
         self._thread.start()
         return self
@@ -86,4 +88,4 @@ def absences(samples: Sequence[Sample]) -> list[float]:
 
 def slowest_sample(samples: Sequence[Sample]) -> float:
     """The longest time between two samples, in seconds."""
-    return max((later.time - earlier.time for earlier, later in zip(samples, samples[1:], strict=False)), default=0.0)
+    return max((later.time - earlier.time for earlier, later in itertools.pairwise(samples)), default=0.0)

@@ -27,7 +27,11 @@ def congress_processes(deployment: Deployment, host: str) -> list[str]:
 
 def test_each_engine_runs_once_on_its_host_with_its_own_id(deployment: Deployment) -> None:
     for engine in deployment.engines:
-        wanted = [f"congress {ENGINE.format(id=e['node_id'])}" for e in deployment.engines if e["host"] == engine["host"]]
+        wanted = [
+            f"congress {ENGINE.format(id=e['node_id'])}"
+            for e in deployment.engines
+            if e["host"] == engine["host"]
+        ]
         assert sorted(congress_processes(deployment, engine["host"])) == sorted(wanted)
 
 
@@ -66,13 +70,17 @@ def test_the_agent_is_upstream_s_and_the_pair_s_configuration_the_same(deploymen
 
 def test_all_congress_hosts_share_configuration_and_key(deployment: Deployment) -> None:
     hosts = (*deployment.hosts("datasource-node"), *deployment.hosts("policy-engine"))
-    found = {deployment.on(h, "sha256sum /etc/congress/congress.conf /etc/congress/keys/aes_key") for h in hosts}
+    found = {
+        deployment.on(h, "sha256sum /etc/congress/congress.conf /etc/congress/keys/aes_key") for h in hosts
+    }
     assert len(found) == 1
 
 
 def test_secrets_on_hosts_are_private(deployment: Deployment) -> None:
     for host in (*deployment.hosts("datasource-node"), *deployment.hosts("policy-engine")):
-        modes = deployment.on(host, "stat -c '%U:%G %a' /etc/congress/congress.conf /etc/congress/keys/aes_key")
+        modes = deployment.on(
+            host, "stat -c '%U:%G %a' /etc/congress/congress.conf /etc/congress/keys/aes_key"
+        )
         assert modes.splitlines() == ["root:congress 640", "congress:congress 600"]
 
 
@@ -85,7 +93,9 @@ def test_database_and_bus_are_closed_to_hosts_that_need_neither(deployment: Depl
         assert deployment.on(deployment.engines[0]["host"], command) == "open"
 
 
-def test_hosts_of_one_role_stand_on_different_compute_hosts(deployment: Deployment, clouds: dict[str, object]) -> None:
+def test_hosts_of_one_role_stand_on_different_compute_hosts(
+    deployment: Deployment, clouds: dict[str, object]
+) -> None:
     admin = clouds["lab-admin"]
     placed = {
         server.name.removeprefix("congress-dev-"): server.hypervisor_hostname

@@ -38,7 +38,11 @@ def test_a_rule_made_at_the_endpoint_is_evaluated_by_every_engine(
 def test_a_datasource_of_the_cloud_is_polled_and_the_same_through_every_engine(
     deployment: Deployment, engines: dict[str, str], clouds: dict[str, Connection]
 ) -> None:
-    congress.ok(deployment.api("POST", "/v1/data-sources", congress.datasource_of_nova(clouds["lab-admin"]), timeout=130))
+    congress.ok(
+        deployment.api(
+            "POST", "/v1/data-sources", congress.datasource_of_nova(clouds["lab-admin"]), timeout=130
+        )
+    )
     names = {server.name for server in clouds["lab"].compute.servers()}
 
     def polled() -> bool:
@@ -61,7 +65,9 @@ def test_a_rule_over_the_datasource_is_evaluated_by_every_engine(
     wait_for(
         "every engine evaluates the rule over nova's table",
         SYNC,
-        lambda: all(names <= {row[0] for row in found} for found in congress.by_engine(engines, table).values()),
+        lambda: all(
+            names <= {row[0] for row in found} for found in congress.by_engine(engines, table).values()
+        ),
     )
 
 
@@ -80,4 +86,8 @@ def requests_by_engine(deployment: Deployment) -> dict[str, int]:
     listed = deployment.on("load-balancer", "curl -s 'http://127.0.0.1:8404/;csv'")
     header, *lines = (line.lstrip("# ").split(",") for line in listed.splitlines() if line)
     found = [dict(zip(header, line, strict=False)) for line in lines]
-    return {r["svname"]: int(r["stot"]) for r in found if r["pxname"] == "policy_engines" and r["svname"] != "BACKEND"}
+    return {
+        r["svname"]: int(r["stot"])
+        for r in found
+        if r["pxname"] == "policy_engines" and r["svname"] != "BACKEND"
+    }

@@ -36,7 +36,9 @@ def test_a_second_up_changes_nothing(deployment: Deployment) -> None:
 def test_an_edited_setting_runs_the_steps_that_it_concerns_again_and_no_other(deployment: Deployment) -> None:
     assert steps_of_an_up(deployment, "policyEngines.syncPeriod=7") == CONGRESS_STEPS
     for engine in deployment.engines:
-        assert deployment.on(engine["host"], "grep datasource_sync_period /etc/congress/congress.conf").endswith("= 7")
+        assert deployment.on(
+            engine["host"], "grep datasource_sync_period /etc/congress/congress.conf"
+        ).endswith("= 7")
     assert deployment.api("GET", "/v1/policies").status == 200
 
 

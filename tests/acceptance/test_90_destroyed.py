@@ -21,7 +21,9 @@ def belongings(cloud: Connection) -> dict[str, set[str]]:
         "routers": cloud.network.routers,
         "floating IPs": cloud.network.ips,
         "security groups": lambda: (
-            g for g in cloud.network.security_groups(project_id=cloud.current_project_id) if g.name != "default"
+            g
+            for g in cloud.network.security_groups(project_id=cloud.current_project_id)
+            if g.name != "default"
         ),
     }
     return {kind: {str(thing.name or thing.id) for thing in ask()} for kind, ask in kinds.items()}  # type: ignore[attr-defined]

@@ -146,7 +146,8 @@ class RecordingMonitor(mocks.MockMonitor):
 
     def _made(self, request: resource_pb2.RegisterResourceRequest, count: int) -> dict[str, Any]:
         values = {
-            key: value.replace("{name}", request.name) for key, value in self.made.get(request.type, {}).items()
+            key: value.replace("{name}", request.name)
+            for key, value in self.made.get(request.type, {}).items()
         }
         if request.type == "openstack:networking/port:Port":
             return {"allFixedIps": [f"10.20.0.{count}"]}

@@ -54,7 +54,10 @@ def test_engines_on_one_host_open_their_ports_to_the_load_balancer_alone() -> No
 
 
 def test_every_configured_range_gets_its_rule() -> None:
-    access = {"sshCidrs": ["192.0.2.0/28", "192.0.2.32/28"], "apiCidrs": ["198.51.100.0/25", "198.51.100.128/26"]}
+    access = {
+        "sshCidrs": ["192.0.2.0/28", "192.0.2.32/28"],
+        "apiCidrs": ["198.51.100.0/25", "198.51.100.128/26"],
+    }
     added = table(recorded.run(recorded.settings_with(access=access))) - TABLE
     assert added == {
         ("bastion", "tcp", 22, 22, "192.0.2.32/28"),

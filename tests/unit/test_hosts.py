@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import pytest
 import recording as recorded
-from components import policy_engines
-from components.cloud import Cloud, ExistingNetwork
 from hypothesis import given
 from hypothesis import strategies as st
 from recording import Recording
+
+from components import policy_engines
+from components.cloud import Cloud, ExistingNetwork
 from settings import PolicyEngines
 
 INSTANCE = "openstack:compute/instance:Instance"
@@ -30,7 +31,9 @@ def test_placements_are_unique_and_stay_when_engines_are_added(count: int, per_h
         assert grown[:count] == placed
 
 
-@pytest.mark.parametrize(("count", "per_host", "hosts"), [(2, 1, 2), (3, 1, 3), (10, 1, 10), (3, 2, 2), (10, 4, 3)])
+@pytest.mark.parametrize(
+    ("count", "per_host", "hosts"), [(2, 1, 2), (3, 1, 3), (10, 1, 10), (3, 2, 2), (10, 4, 3)]
+)
 def test_engines_and_their_hosts(
     with_engines: Callable[[int, int], Recording], count: int, per_host: int, hosts: int
 ) -> None:
@@ -68,7 +71,9 @@ def test_a_new_image_flavor_or_first_boot_replaces_nothing(recording: Recording)
 @pytest.mark.parametrize(("setting", "policy"), [("hard", "anti-affinity"), ("soft", "soft-anti-affinity")])
 def test_hosts_of_one_role_stand_apart(setting: str, policy: str) -> None:
     recording = recorded.run(recorded.settings_with(antiAffinity=setting))
-    groups = {r.name: r.inputs["policies"] for r in recording.of_type("openstack:compute/serverGroup:ServerGroup")}
+    groups = {
+        r.name: r.inputs["policies"] for r in recording.of_type("openstack:compute/serverGroup:ServerGroup")
+    }
     assert groups == {"datasource-node": policy, "policy-engine": policy}
     for server in recording.of_type(INSTANCE):
         role = server.inputs["metadata"]["role"]
@@ -109,11 +114,16 @@ def test_outputs_are_those_of_the_contract(recording: Recording) -> None:
     assert recording.outputs["datasource_node"]["hosts"] == ["datasource-1", "datasource-2"]
     assert set(recording.outputs["hosts"]) == {server.name for server in recording.of_type(INSTANCE)}
     for server in recording.of_type(INSTANCE):
-        assert f"{server.name} ssh-ed25519 public-key-of-{server.name}-host-key" in recording.outputs["ssh_known_hosts"]
+        assert (
+            f"{server.name} ssh-ed25519 public-key-of-{server.name}-host-key"
+            in recording.outputs["ssh_known_hosts"]
+        )
 
 
 def test_an_existing_network_is_used_as_it_is() -> None:
-    existing = Cloud("image-id", {"small": "id"}, "external-id", ExistingNetwork("net", "sub", "10.99.0.0/24"))
+    existing = Cloud(
+        "image-id", {"small": "id"}, "external-id", ExistingNetwork("net", "sub", "10.99.0.0/24")
+    )
     network = {"externalNetwork": "public", "existing": {"network": "n", "subnet": "s"}}
     recording = recorded.run(recorded.settings_with(network=network), existing)
     made = {resource.type for resource in recording.resources.values()}

@@ -46,7 +46,11 @@ ORDER = [
 
 # What must not wait, so that hosts are prepared all at once: (free, of).
 FREE = [
-    *((f"{host}-software", other) for host in CONGRESS_HOSTS for other in ("database-mariadb", "messaging-rabbitmq")),
+    *(
+        (f"{host}-software", other)
+        for host in CONGRESS_HOSTS
+        for other in ("database-mariadb", "messaging-rabbitmq")
+    ),
     *((f"{host}-cluster", f"{host}-software") for host in DATASOURCE_HOSTS),
     ("policy-engine-host-1-configuration", "datasource-node"),
     ("load-balancer-packages", "database-mariadb"),

@@ -19,9 +19,10 @@ def test_the_canaries_are_really_there(recording: Recording) -> None:
     assert "CANARY-password-of-messaging-password" in scripts
     assert "CANARY-bytes_of-encryption-key=" in scripts
     assert "CANARY+bytes/of-datasource-node-cluster-key=" in scripts
-    assert "CANARY-private-key-of-database-host-key" in recording.by_name(
-        "database", "openstack:compute/instance:Instance"
-    ).inputs["userData"]
+    assert (
+        "CANARY-private-key-of-database-host-key"
+        in recording.by_name("database", "openstack:compute/instance:Instance").inputs["userData"]
+    )
 
 
 def test_secrets_are_nowhere_but_in_secret_inputs(recording: Recording) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import settings
 import yaml
 from recording import ROOT, settings_with
+
+import settings
 from settings_errors import SettingsError
 
 
@@ -39,26 +40,44 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"policyEngines": {"count": 1}}, ["congress-ha:policyEngines.count", "2", "is 1", "pulumi config set"]),
     ({"policyEngines": {"count": "two"}}, ["congress-ha:policyEngines.count", "integer"]),
     ({"policyEngines": {"count": True}}, ["congress-ha:policyEngines.count", "integer"]),
-    ({"policyEngines": {"count": 2, "perHost": 2}}, ["congress-ha:policyEngines", "one fault would end them all"]),
+    (
+        {"policyEngines": {"count": 2, "perHost": 2}},
+        ["congress-ha:policyEngines", "one fault would end them all"],
+    ),
     ({"policyEngines": "two"}, ["congress-ha:policyEngines", "object"]),
-    ({"datasourceNode": {"nodeId": "policy-engine-1"}}, ["congress-ha:datasourceNode.nodeId", "choose another"]),
+    (
+        {"datasourceNode": {"nodeId": "policy-engine-1"}},
+        ["congress-ha:datasourceNode.nodeId", "choose another"],
+    ),
     ({"datasourceNode": {"monitorInterval": "fast"}}, ["congress-ha:datasourceNode.monitorInterval", "30s"]),
     ({"datasourceNode": {"binary": "x; rm -rf /"}}, ["congress-ha:datasourceNode.binary"]),
-    ({"datasourceNode": {"additionalParameters": '" op x'}}, ["congress-ha:datasourceNode.additionalParameters"]),
+    (
+        {"datasourceNode": {"additionalParameters": '" op x'}},
+        ["congress-ha:datasourceNode.additionalParameters"],
+    ),
     ({"access": {"sshCidrs": [], "apiCidrs": ["10.0.0.0/8"]}}, ["congress-ha:access.sshCidrs"]),
-    ({"access": {"sshCidrs": ["10.0.0.1/8"], "apiCidrs": ["10.1.0.0/16"]}}, ["access.sshCidrs[0]", "host bits"]),
+    (
+        {"access": {"sshCidrs": ["10.0.0.1/8"], "apiCidrs": ["10.1.0.0/16"]}},
+        ["access.sshCidrs[0]", "host bits"],
+    ),
     (
         {"access": {"sshCidrs": ["10.0.0.0/8", "10.1.0.0/16"], "apiCidrs": ["192.0.2.0/24"]}},
         ["congress-ha:access.sshCidrs", "10.0.0.0/8 and 10.1.0.0/16 overlap"],
     ),
-    ({"access": {"sshCidrs": ["192.0.2.0/24"], "apiCidrs": ["0.0.0.0/0"]}}, ["access.apiCidrs", "lets everybody in"]),
+    (
+        {"access": {"sshCidrs": ["192.0.2.0/24"], "apiCidrs": ["0.0.0.0/0"]}},
+        ["access.apiCidrs", "lets everybody in"],
+    ),
     (
         {"access": {"sshCidrs": ["10.20.0.0/25"], "apiCidrs": ["192.0.2.0/24"]}},
         ["access.sshCidrs", "overlaps network.cidr"],
     ),
     ({"network": {"externalNetwork": "public", "cidr": "10.20.0.0/29"}}, ["network.cidr", "too small"]),
     ({"auth": "basic"}, ["congress-ha:auth", "'noauth'"]),
-    ({"guest": {"caFiles": ["/does/not/exist.pem"]}}, ["congress-ha:guest.caFiles[0]", "/does/not/exist.pem"]),
+    (
+        {"guest": {"caFiles": ["/does/not/exist.pem"]}},
+        ["congress-ha:guest.caFiles[0]", "/does/not/exist.pem"],
+    ),
     ({"guest": {"aptProxy": "proxy:3128"}}, ["congress-ha:guest.aptProxy", "http://proxy.example:3128"]),
 ]
 
