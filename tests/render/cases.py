@@ -56,7 +56,9 @@ class Case:
 
     @property
     def text(self) -> str:
-        return render(self.template, self.context)
+        """As it lands in a file: `heredoc` ends the last line."""
+        text = render(self.template, self.context)
+        return text if text.endswith("\n") else f"{text}\n"
 
 
 GUEST = Guest.model_validate_json(

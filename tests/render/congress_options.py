@@ -1,4 +1,4 @@
-"""Run by the Python that Congress is installed in: reads configuration files as Congress does.
+"""Run by the Python that Congress is installed in: reads configuration files as a node does.
 
 Each line on standard input is a JSON list of files, as in --config-file; each line of the answer one JSON
 object: `values` ("group.name" of every key in the files -> value as Congress sees it) and `errors` (keys that
@@ -10,6 +10,7 @@ import sys
 from importlib.metadata import entry_points
 
 import congress_compat  # noqa: F401  what Python removed, which congress still imports
+import congress_launcher
 from oslo_config import cfg
 
 # Those of Congress's own congress-config-generator.conf, and of the libraries beside them.
@@ -27,7 +28,7 @@ NAMESPACES = (
 
 
 def load() -> list[tuple[str | None, list[cfg.Opt]]]:
-    found: list[tuple[str | None, list[cfg.Opt]]] = []
+    found: list[tuple[str | None, list[cfg.Opt]]] = [("watchdog", congress_launcher.OPTIONS)]
     for entry in entry_points(group="oslo.config.opts"):
         if entry.name in NAMESPACES:
             found += [(None if group == "DEFAULT" else group, list(opts)) for group, opts in entry.load()()]

@@ -79,7 +79,6 @@ def test_values_are_what_the_document_asks_for(read: Reader) -> None:
     assert values["DEFAULT.datasource_sync_period"] == 5
     # The folder in which configuration.sh.j2 puts aes_key.
     assert values["DEFAULT.encryption_key_path"] == "/etc/congress/keys"
-    assert 0 < values["DEFAULT.graceful_shutdown_timeout"] < 15
     assert values["DEFAULT.api_paste_config"] == "/opt/congress/etc/congress/api-paste.ini"
 
 
@@ -97,6 +96,7 @@ def test_engine_adds_its_address_and_port(read: Reader) -> None:
     [
         ("transport_url", "transport_uri", "DEFAULT.transport_uri"),
         ("[database]", "[data_base]", "data_base.connection"),
+        ("deadline = 30", "deadline = 3", "watchdog.deadline"),
         ("datasource_sync_period = 5", "datasource_sync_period = five", "DEFAULT.datasource_sync_period"),
     ],
 )

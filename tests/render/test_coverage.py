@@ -10,6 +10,7 @@ import pytest
 
 from components.template import render
 from tests.render.cases import TABLE, TEMPLATES, Case, Judge, cases
+from tests.render.judges import program
 
 # Not a jinja2 template: it stands in front of every step's script, and test_library.py runs it.
 LIBRARY = "step/lib.sh"
@@ -54,3 +55,12 @@ def _names(template: str) -> set[str]:
         if isinstance(call.node, jinja2.nodes.Name) and call.node.name == "put":
             names |= _names(str(call.args[0].as_const()))
     return names
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_a_judge_that_is_missing_skips_but_fails_in_ci(
+    monkeypatch: pytest.MonkeyPatch, ci: str, outcome: type[BaseException]
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    with pytest.raises(outcome, match="no-such-judge is not installed; `make judges` installs it"):
+        program("no-such-judge")
