@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -24,6 +25,30 @@ func TestWrongConnectionNeverShowsItself(t *testing.T) {
 				strings.Contains(fmt.Sprint(failures), "PRIVATE KEY") {
 				t.Errorf("want %s, have %v", want, failures)
 			}
+		}
+	}
+}
+
+// The defaults become part of the inputs, as with the official plugin: a stack that changes between the
+// two must not see other connections.
+func TestDefaultsOfConnections(t *testing.T) {
+	command, _ := remote(t)
+	checked, failures := command.Check(t, map[string]any{
+		"connection": map[string]any{"host": "target", "proxy": map[string]any{"host": "bastion"}},
+	})
+	if len(failures) > 0 {
+		t.Fatal(failures)
+	}
+	if !checked["connection"].IsSecret() {
+		t.Error("the checked connection is not secret")
+	}
+	connection := checked["connection"].SecretValue().Element.Mappable().(map[string]any)
+	proxy := connection["proxy"].(map[string]any)
+	delete(connection, "proxy")
+	defaults := map[string]any{"user": "root", "port": 22.0, "dialErrorLimit": 10.0, "perDialTimeout": 15.0}
+	for host, have := range map[string]map[string]any{"target": connection, "bastion": proxy} {
+		if want := with(defaults, "host", host); !reflect.DeepEqual(have, want) {
+			t.Errorf("%v, want %v", have, want)
 		}
 	}
 }
