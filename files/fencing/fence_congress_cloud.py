@@ -11,7 +11,7 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ MICROVERSION = "compute 2.51"
 OFF = {"SHUTOFF", "SHELVED", "SHELVED_OFFLOADED", "SOFT_DELETED", "DELETED"}
 REBOOTING = {"rebooting_hard", "reboot_pending_hard", "reboot_started_hard"}
 TRANSIENT = {429, 500, 502, 503, 504}
-OK, ACCEPTED, BAD_REQUEST, UNAUTHORIZED, NOT_FOUND, CONFLICT = 200, 202, 400, 401, 404, 409
+OK, ACCEPTED, BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT = 200, 202, 400, 401, 403, 404, 409
+REFUSALS = (FORBIDDEN, NOT_FOUND, CONFLICT)
 
 
 class FenceError(Exception):
@@ -91,6 +92,7 @@ class Nova:
     def __init__(self, credentials: Credentials, deadline: float) -> None:
         self.credentials, self.deadline = credentials, deadline
         self.refusal = ""
+        self.looked = time.monotonic() - POLL
         # The system's store where no file is named.
         self.tls = ssl.create_default_context(cafile=credentials.ca_file)
         self.headers = {"Accept": "application/json", "Content-Type": "application/json"}
@@ -184,9 +186,9 @@ class Nova:
         return Server(found["status"], found["OS-EXT-STS:task_state"])
 
     def act(self, server: str, action: Mapping[str, Any]) -> str | None:
-        """Request id of an accepted action; None if the server's state does not allow it now."""
-        answer = self._call("POST", f"{server}/action", action, also=(CONFLICT,))
-        if answer.status == CONFLICT:
+        """Request id of an accepted action; None if the server is gone, or its state or a policy forbids it."""
+        answer = self._call("POST", f"{server}/action", action, also=REFUSALS)
+        if answer.status in REFUSALS:
             self.refusal = f"; nova: {answer.reason()}"
             return None
         return answer.headers["x-compute-request-id"]
@@ -197,19 +199,23 @@ class Nova:
         if answer.status != BAD_REQUEST:
             raise FenceError(f"nova took a reboot of no type on {server}: {answer.reason()}")
 
-    def result(self, server: str, request: str) -> str | None:
-        """How the compute host ended an action: Success or Error; None while it has not."""
-        answer = self._call("GET", f"{server}/os-instance-actions/{request}", also=(NOT_FOUND,))
-        events = answer.body["instanceAction"].get("events", []) if answer.status != NOT_FOUND else []
-        results = [event["result"] for event in events]
-        return "Error" if "Error" in results else results[0] if results else None
+    def result(self, server: str, request: str, limit: float = float("inf")) -> str | None:
+        """How the compute host ended an action: Success or Error; None if not within `limit` seconds."""
+        end = time.monotonic() + limit
+        while self.in_time() and time.monotonic() < end:
+            answer = self._call("GET", f"{server}/os-instance-actions/{request}", also=(NOT_FOUND,))
+            if answer.status != NOT_FOUND:
+                # One event with these actions, that of the compute host; none before it took the action up.
+                for event in answer.body["instanceAction"].get("events", []):
+                    if event["result"]:
+                        return str(event["result"])
+        return None
 
-    def states(self, server: str, limit: float = float("inf")) -> Iterator[Server | None]:
-        """The server's state again and again, for `limit` seconds at most, until the deadline."""
-        end = min(self.deadline, time.monotonic() + limit)
-        while time.monotonic() < end:
-            yield self.server(server)
-            time.sleep(POLL)
+    def in_time(self) -> bool:
+        """Whether the deadline is still ahead, after what is left of the pause between two looks."""
+        time.sleep(max(0.0, POLL - (time.monotonic() - self.looked)))
+        self.looked = time.monotonic()
+        return self.looked < self.deadline
 
 
 def _json(text: bytes) -> Any:

@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fence_congress_cloud import REBOOTING, Credentials, FenceError, Nova, Server
+from fence_congress_cloud import Credentials, FenceError, Nova, Server
 
 CREDENTIALS = "/etc/congress-ha/fencing.json"
 # Seconds an action may take. Pacemaker's pcmk_*_timeout and the monitor's timeout lie above, so that what the
@@ -68,60 +68,44 @@ credential from a file that only root may read.</longdesc>
 def reboot(nova: Nova, server: str) -> str:
     """Return as soon as the old guest cannot run any more."""
     state: Server | None = None
-    for state in nova.states(server):
+    refused = False
+    while nova.in_time():
+        # Straight away, not after a look at the server: that asks neutron as well, and takes longer.
+        pause = nova.act(server, {"pause": None})
+        if pause and nova.result(server, pause, PAUSE_LIMIT) == "Success":
+            return f"paused, {restart(nova, server)}"
+        state = nova.server(server)
         if state is None:
             return "the cloud has deleted the server"
         if state.frozen or state.off:
-            return f"{state.status}, {restart(nova, server, state)}"
-        if state.task is not None:
-            continue  # of somebody else, or of an earlier attempt of ours: its end will show
-        if state.status == "ACTIVE" and nova.act(server, {"pause": None}):
-            paused = settled(nova, server)
-            if paused is None or paused.frozen or paused.off:
-                continue
-        request = nova.act(server, {"reboot": {"type": "HARD"}})
-        if request and rebooted(nova, server, request):
-            return "rebooted by nova"
+            return f"{state.status}, {restart(nova, server)}"
+        # A task that is not our pause is somebody else's, or an earlier attempt's: its end will show.
+        # An ACTIVE server without one may just have got rid of it: the hard reboot is for the second refusal.
+        if pause or (state.task is None and (refused or state.status != "ACTIVE")):
+            request = nova.act(server, {"reboot": {"type": "HARD"}})
+            if request and (result := nova.result(server, request)):
+                if result == "Success":
+                    return "rebooted by nova"
+                raise FenceError(f"nova neither paused {server} nor rebooted it; see its list of events")
+        refused = state.task is None
     raise FenceError(f"server {server} was not stopped in time: {described(state)}{nova.refusal}")
 
 
-def settled(nova: Nova, server: str) -> Server | None:
-    """State after the pause: at its end, or as it is when the end is no longer worth waiting for."""
-    state: Server | None = None
-    for state in nova.states(server, PAUSE_LIMIT):
-        if state is None or state.task is None:
-            break
-    return state
-
-
-def rebooted(nova: Nova, server: str, request: str) -> bool:
-    """Whether the hard reboot `request` ended well. It may not have: then the caller looks again."""
-    for state in nova.states(server):
-        result = nova.result(server, request)
-        if result == "Error":
-            raise FenceError(f"nova's hard reboot of {server} failed: {described(state)}; see its event list")
-        if result and state and state.task is None:
-            return state.status == "ACTIVE"
-    return False
-
-
-def restart(nova: Nova, server: str, state: Server) -> str:
+def restart(nova: Nova, server: str) -> str:
     """Bring a fenced server back. That it may fail does not make it less fenced."""
-    if state.task in REBOOTING:
-        return "rebooting"
     nova.deadline = min(nova.deadline, time.monotonic() + RESTART_LIMIT)
     try:
-        nova.act(server, {"reboot": {"type": "HARD"}})
+        accepted = nova.act(server, {"reboot": {"type": "HARD"}})
     except FenceError as error:
-        print(f"server {server} is fenced but not restarted: {error}", file=sys.stderr)
-        return "not restarted"
-    return "rebooting"
+        return f"not restarted: {error}"
+    return "rebooting" if accepted else f"not restarted{nova.refusal}"
 
 
 def switch(nova: Nova, server: str, action: Mapping[str, Any], done: Callable[[Server | None], bool]) -> None:
     state: Server | None = None
     asked = False
-    for state in nova.states(server):
+    while nova.in_time():
+        state = nova.server(server)
         if done(state):
             return
         if not asked and state and state.task is None:

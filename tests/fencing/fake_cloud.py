@@ -74,6 +74,7 @@ class Cloud:
         if not rest:
             return {"server": server.look()}
         assert rest.startswith("os-instance-actions/")
+        server.look()
         result = server.results.get(rest.partition("/")[2])
         return {"instanceAction": {"events": [{"result": result}]}}
 
@@ -97,9 +98,11 @@ class Cloud:
             return 400, {}, {"badRequest": {"message": "Invalid input for field/attribute type."}}
         if action == self.refused:
             return 403, {}, {"forbidden": {"message": f"Policy doesn't allow {action} to be performed."}}
-        self.actions.append((server_id, action))
-        if action not in self.ends or (action == "pause" and server.status != "ACTIVE"):
+        # Nova refuses what the state does not allow; a pause that hangs may be followed by a hard reboot.
+        busy = server.task not in ((None, "pausing") if action == "reboot" else (None,))
+        if action not in self.ends or busy or (action == "pause" and server.status != "ACTIVE"):
             return 409, {}, {"conflictingRequest": {"message": f"Cannot '{action}' while it is locked"}}
+        self.actions.append((server_id, action))
         server.request = f"req-{len(self.actions)}"
         server.pending = self.ends[action]
         server.task = {"pause": "pausing", "reboot": "rebooting_hard"}.get(action, "powering-off")
