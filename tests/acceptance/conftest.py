@@ -11,8 +11,9 @@ from pathlib import Path
 
 import openstack
 import pytest
-from deployment import Deployment
 from openstack.connection import Connection
+
+from tests.acceptance.deployment import Deployment
 
 LAB_STATE = Path(os.environ.get("LAB_STATE", "/var/lib/congress-lab"))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from deployment import Answer, Deployment, request
 from openstack.connection import Connection
+
+from tests.acceptance.deployment import Answer, Deployment, request
 
 NOVA = "acceptance_nova"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from deployment import ROOT, Deployment, run
+
+from tests.acceptance.deployment import ROOT, Deployment, run
 
 pytestmark = pytest.mark.timeout(1200)  # the first test deploys
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import congress
 import pytest
-from deployment import Deployment
 from openstack.connection import Connection
-from waiting import wait_for
+
+from tests.acceptance import congress
+from tests.acceptance.deployment import Deployment, request
+from tests.acceptance.waiting import wait_for
 
 POLICY = "acceptance"
 SYNC = 30  # seconds; the stack's syncPeriod is 5
@@ -51,7 +52,7 @@ def test_a_datasource_of_the_cloud_is_polled_and_the_same_through_every_engine(
 
     wait_for(f"the rows of {len(names)} servers through every engine", SYNC, polled)
     for url in engines.values():
-        status = congress.ok(congress.request("GET", f"{url}/v1/data-sources/{congress.NOVA}/status"))
+        status = congress.ok(request("GET", f"{url}/v1/data-sources/{congress.NOVA}/status"))
         assert status["last_error"] == "None", status
 
 

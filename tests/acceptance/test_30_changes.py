@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from deployment import Deployment
+
+from tests.acceptance.deployment import Deployment
 
 pytestmark = pytest.mark.timeout(900)
 

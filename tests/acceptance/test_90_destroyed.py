@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import pytest
-from deployment import Deployment
 from openstack.connection import Connection
+
+from tests.acceptance.deployment import Deployment
 
 
 def belongings(cloud: Connection) -> dict[str, set[str]]:

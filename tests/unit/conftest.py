@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import cache
 
 import pytest
-import recording as recorded
-from recording import Recording
+
+from tests.unit import recording as recorded
+from tests.unit.recording import Recording
 
 
 @pytest.fixture(scope="session")

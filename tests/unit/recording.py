@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pulumi
+from google.protobuf import empty_pb2
 from google.protobuf.json_format import MessageToDict
 from pulumi.runtime import mocks
 from pulumi.runtime.proto import resource_pb2
-from pulumi.runtime.settings import set_root_resource
+from pulumi.runtime.settings import ROOT as ROOT_RESOURCE
 
 from components import cloud
 
@@ -161,7 +162,7 @@ class RecordingMonitor(mocks.MockMonitor):
             raw = MessageToDict(request.outputs)
             self.recording.outputs = {key: _plain(value) for key, value in raw.items()}
             self.recording.secret_outputs = frozenset(key for key, value in raw.items() if _is_secret(value))
-        return super().RegisterResourceOutputs(request)
+        return empty_pb2.Empty()
 
 
 class _NoMocks(mocks.Mocks):
@@ -186,11 +187,15 @@ def run(settings: Mapping[str, Any] | None = None, existing: cloud.Cloud = CLOUD
 
 async def _program(monitor: RecordingMonitor, values: Mapping[str, Any]) -> None:
     mocks.set_mocks(_NoMocks(), project="congress-ha", stack=STACK, preview=False, monitor=monitor)
-    set_root_resource(None)  # a stack of our own, so that its outputs are recorded
+    ROOT_RESOURCE.set(None)  # a stack of our own, so that its outputs are recorded
     pulumi.runtime.set_all_config(
         {f"congress-ha:{k}": v if isinstance(v, str) else json.dumps(v) for k, v in values.items()}
     )
-    await pulumi.runtime.run_in_stack(lambda: runpy.run_path(str(ROOT / "__main__.py")))
+    await pulumi.runtime.run_in_stack(_run_main)
+
+
+def _run_main() -> None:
+    runpy.run_path(str(ROOT / "__main__.py"))
 
 
 def _is_secret(value: Any) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import recording as recorded
-from recording import Recording
+from tests.unit import recording as recorded
+from tests.unit.recording import Recording
 
 TABLE = {
     # (to, protocol, first port, last port, from)

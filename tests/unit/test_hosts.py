@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-import recording as recorded
 from hypothesis import given
 from hypothesis import strategies as st
-from recording import Recording
 
 from components import policy_engines
 from components.cloud import Cloud, ExistingNetwork
 from settings import PolicyEngines
+from tests.unit import recording as recorded
+from tests.unit.recording import Recording
 
 INSTANCE = "openstack:compute/instance:Instance"
 PORT = "openstack:networking/port:Port"

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from recording import Recording
+
+from tests.unit.recording import Recording
 
 DATASOURCE_HOSTS = ("datasource-1", "datasource-2")
 ENGINE_HOSTS = ("policy-engine-host-1", "policy-engine-host-2")

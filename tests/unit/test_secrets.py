@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from recording import Recording, Registration, strings
+
+from tests.unit.recording import Recording, Registration, strings
 
 # Inputs that hold secrets, by type; everywhere else a secret value is a leak.
 MAY_HOLD = {

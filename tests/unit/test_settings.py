@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
-from recording import ROOT, settings_with
 
 import settings
 from settings_errors import SettingsError
+from tests.unit.recording import ROOT, settings_with
 
 
 def parse(values: Mapping[str, Any]) -> settings.Settings:
@@ -145,9 +145,9 @@ def test_the_manual_names_every_key() -> None:
     def keys(model: type[settings.Model]) -> set[str]:
         return {str(field.alias) for field in model.model_fields.values()}
 
-    models = (settings.Settings, settings.PolicyEngines, settings.DatasourceNode, settings.Network)
-    models += (settings.ExistingNetwork, settings.Access, settings.Flavors, settings.Guest)
-    for key in set().union(*map(keys, models)):
+    models: list[type[settings.Model]] = [settings.Settings, settings.PolicyEngines, settings.DatasourceNode]
+    models += [settings.Network, settings.ExistingNetwork, settings.Access, settings.Flavors, settings.Guest]
+    for key in set().union(*(keys(model) for model in models)):
         assert f"{key}:" in text, key
 
 
