@@ -1,0 +1,113 @@
+"""README and docs/ name nothing that is not there: targets, files, tests, settings, outputs, links."""
+
+from __future__ import annotations
+
+import re
+from itertools import chain
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from settings import Settings
+from settings_errors import models_in
+from tests.scripts.checkout import ROOT
+from tests.unit import recording
+
+PAPERS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TARGETS = set(re.findall(r"^([a-z][a-z-]*):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE))
+FOLDERS = "components|docs|files|lab|scripts|templates|tests|toolchain|tools|.ci"
+PATH = re.compile(rf"(?:^|(?<=[\s(]))((?:{FOLDERS})/[\w./-]*|[\w.]+\.(?:md|py|toml|txt|yaml))(?:::(\w+))?")
+LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
+# Files of Congress, of the user and of the state folder, which have no folder of ours before them.
+NOT_OURS = {"clouds.yaml", "Pulumi.mine.yaml", "Pulumi.NAME.yaml"}
+
+
+def code(text: str) -> list[str]:
+    """What stands as code: spans between backticks, and indented blocks line by line."""
+    blocks = re.findall(r"^ {4}(\S.*)$", text, re.MULTILINE)
+    spans = re.findall(r"`([^`]+)`", re.sub(r"^ {4}.*$", "", text, flags=re.MULTILINE))
+    return [*blocks, *spans]
+
+
+def slug(heading: str) -> str:
+    """Name of a heading in a link, as Git forges make it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def known_setting(key: str) -> bool:
+    """Whether `policyEngines.count` and the like is a key of the settings."""
+    models: list[type[BaseModel]] = [Settings]
+    for part in key.removeprefix("congress-ha:").split("."):
+        field = next((f for model in models for f in model.model_fields.values() if f.alias == part), None)
+        if field is None:
+            return False
+        models = models_in(field.annotation)
+    return True
+
+
+def settings_named(text: str) -> set[str]:
+    """Keys with a dot whose first part is a setting, and everything after congress-ha: ."""
+    top = "|".join(str(field.alias) for field in Settings.model_fields.values())
+    dotted = rf"(?:{top})(?:\.[A-Za-z]+)+"
+    return {
+        found
+        for piece in code(text)
+        if not PATH.fullmatch(piece)
+        for found in re.findall(rf"congress-ha:[A-Za-z.]+|(?<![\w.:/-]){dotted}(?![\w/])", piece)
+    }
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.name)
+class TestPaper:
+    def test_names_targets_that_exist(self, paper: Path) -> None:
+        calls = re.findall(r"\bmake((?: [a-z][a-z-]*)+)", "\n".join(code(paper.read_text())))
+        assert set(chain(*(call.split() for call in calls))) - TARGETS == set()
+
+    def test_names_files_and_tests_that_exist(self, paper: Path) -> None:
+        missing = []
+        for path, test in (
+            match.groups() for piece in code(paper.read_text()) for match in PATH.finditer(piece)
+        ):
+            if path in NOT_OURS:
+                continue
+            file = ROOT / path
+            if not file.exists() or (test and f"def {test}(" not in file.read_text()):
+                missing.append(f"{path}::{test}" if test else path)
+        assert missing == []
+
+    def test_names_settings_that_exist(self, paper: Path) -> None:
+        assert {key for key in settings_named(paper.read_text()) if not known_setting(key)} == set()
+
+    def test_links_lead_somewhere(self, paper: Path) -> None:
+        dead = []
+        for path, anchor in LINK.findall(paper.read_text()):
+            target = (paper.parent / path).resolve() if path else paper
+            if not target.exists():
+                dead.append(path)
+            elif anchor:
+                headings = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
+                dead += [f"{path}#{anchor}"] if anchor not in map(slug, headings) else []
+        assert dead == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/install.md"])
+def test_outputs_are_those_of_the_program(name: str) -> None:
+    table = re.search(r"^\| output \|.*\n\|[-|]+\n((?:\|.*\n)+)", (ROOT / name).read_text(), re.MULTILINE)
+    assert table is not None
+    listed = {output for row in table[1].splitlines() for output in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert listed == set(recording.run().outputs)
+
+
+def test_what_is_not_there_is_found() -> None:
+    assert not known_setting("policyEngines.number")
+    assert known_setting("congress-ha:guest.pipIndexUrl")
+    assert settings_named("`policyEngines.number`, `congress-ha:nothing` and access.word") == {
+        "policyEngines.number",
+        "congress-ha:nothing",
+    }
+    assert code("`a b`\n\n    make nothing\n") == ["make nothing", "a b"]
+    assert [match.groups() for match in PATH.finditer("tests/no/file.py::test_x nothing.py")] == [
+        ("tests/no/file.py", "test_x"),
+        ("nothing.py", None),
+    ]
