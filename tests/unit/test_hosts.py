@@ -65,7 +65,7 @@ def test_every_server_has_one_port_with_the_group_of_its_role(recording: Recordi
 
 def test_a_new_image_flavor_or_first_boot_replaces_nothing(recording: Recording) -> None:
     for server in recording.of_type(INSTANCE):
-        assert {"userData", "imageId", "flavorId"} <= set(server.options.ignoreChanges)
+        assert {"userData", "imageId", "flavorId", "schedulerHints"} <= set(server.options.ignoreChanges)
 
 
 @pytest.mark.parametrize(("setting", "policy"), [("hard", "anti-affinity"), ("soft", "soft-anti-affinity")])
