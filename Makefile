@@ -17,6 +17,10 @@ up: ## Bring everything up: toolchain, lab (stack dev only), program; print the 
 preview: venv ## Show what `make up` would change
 	@scripts/pulumi preview --diff
 
+.PHONY: status
+status: venv ## Show the health of each role and what to do about what is wrong; ARGS=--json for machines
+	@scripts/status $(ARGS)
+
 .PHONY: output
 output: ## Print the stack's outputs as one JSON object; SECRETS=1 shows the secret ones
 	@scripts/output

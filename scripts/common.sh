@@ -3,6 +3,7 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034 # used by the scripts that source this
 stack=${STACK:-dev}
+lab_state=${LAB_STATE:-/var/lib/congress-lab}
 
 say() { printf '%s\n' "$*"; }
 
@@ -32,4 +33,16 @@ uv_like_pip() {
     value=$(pip_setting index-url)
     if [[ -n $value ]]; then export UV_DEFAULT_INDEX=$value; fi
   fi
+}
+
+# Hands stack dev's own backend, passphrase and cloud to Pulumi and to OpenStack's tools. Of any other stack these
+# are the user's own and stay untouched.
+stack_environment() {
+  local name
+  [[ $stack == dev ]] || return 0
+  # A variable from the user's own OpenStack or Pulumi must not win over the lab's.
+  for name in "${!OS_@}" PULUMI_CONFIG_PASSPHRASE; do unset "$name"; done
+  export PULUMI_BACKEND_URL=file://$root/.state/pulumi
+  export PULUMI_CONFIG_PASSPHRASE_FILE=$root/.state/passphrase
+  export OS_CLIENT_CONFIG_FILE=$lab_state/clouds.yaml OS_CLOUD=lab
 }

@@ -18,7 +18,7 @@ SSH_FILES = {"ssh_config": "ssh_config", "known_hosts": "ssh_known_hosts", "id_e
 
 
 def next_steps(outputs: dict[str, Any]) -> str:
-    """Return the endpoint and three commands to try on it."""
+    """Return the endpoint and commands to try on it."""
     endpoint = outputs["endpoint"].rstrip("/")
     engine = outputs["policy_engines"][0]["host"]
     return f"""
@@ -27,6 +27,7 @@ Congress is up: {endpoint}
 Try next:
   curl -s {endpoint}/v1/policies
   curl -s {endpoint}/v1/policies -H 'Content-Type: application/json' -d '{{"name": "first"}}'
+  make status
   make ssh HOST={engine}"""
 
 

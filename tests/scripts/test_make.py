@@ -29,6 +29,7 @@ CONTRACT = {
     "output",
     "preview",
     "ssh",
+    "status",
     "help",
 }
 
@@ -109,6 +110,7 @@ def test_up_of_another_stack_is_just_the_program(checkout: Checkout) -> None:
     assert done.returncode == 0, done.stderr
     assert re.findall(r"^== (\w+): (?!done)", done.stdout, re.MULTILINE) == ["venv", "toolchain", "program"]
     assert "Congress is up: http://192.0.2.10:1789\n" in done.stdout
+    assert "\n  make status\n" in done.stdout
     assert "make ssh HOST=engine-1" in done.stdout
     up, output = checkout.calls()
     assert up["args"] == ["up", "--yes", "--skip-preview", "--non-interactive"]

@@ -1,0 +1,202 @@
+"""Faults of servers, engines, load balancer, database and bus: what is said of each, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.tools.changes import (
+    HANGS,
+    balancer,
+    broken_datasource,
+    bus,
+    database,
+    engine,
+    healthy,
+    host,
+    lines,
+    long_unchanged,
+    policy,
+    view,
+)
+from tools.facts import Backend, DatasourceView, EngineView, Facts, Unseen
+from tools.finding import Severity
+from tools.findings import judge
+
+WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
+    "cloud": (
+        lambda f: replace(f, cloud="no login"),
+        "servers: the cloud could not be asked: no login",
+        "clouds.yaml",
+    ),
+    "missing": (
+        lambda f: host(f, "database", status="missing"),
+        "database: the cloud has no server congress-dev-database",
+        "up --refresh",
+    ),
+    "off": (
+        lambda f: host(f, "database", status="SHUTOFF", ssh="x"),
+        "database is SHUTOFF",
+        "openstack server start congress-dev-database",
+    ),
+    "error": (
+        lambda f: host(f, "database", status="ERROR", fault="disk"),
+        "database is in state ERROR: disk",
+        "reboot --hard",
+    ),
+    "resize": (lambda f: host(f, "database", status="REBOOT"), "database is REBOOT", "server show"),
+    "ssh": (
+        lambda f: host(f, "database", ssh="refused", connected=False),
+        "database cannot be reached by SSH: refused",
+        "console log show",
+    ),
+    "slow host": (
+        lambda f: host(f, "database", ssh="no answers within 5 s", connected=True),
+        "database: no answers within 5 s",
+        "overloaded",
+    ),
+    "unit": (
+        lambda f: engine(f, unit=("activating", "auto-restart")),
+        "policy-engine-2 does not run (activating auto-restart)",
+        "journalctl",
+    ),
+    "engine hangs": (
+        lambda f: engine(f, view=HANGS),
+        "policy-engine-2 does not answer GET /v1/policies: no answer within 4 s",
+        "journalctl",
+    ),
+    "engine's 500": (
+        lambda f: engine(f, view=EngineView(500, 5)),
+        "policy-engine-2 answers 500 to GET /v1/policies",
+        "database and bus first",
+    ),
+    "key": (lambda f: view(f, datasources=None), "policy-engine-2 cannot list its datasources", "aes_key"),
+    "policy unknown": (
+        lambda f: policy(f, known=False),
+        "policy-engine-2 is not in sync: it does not know policy acceptance",
+        "restart congress-policy-engine@policy-engine-2",
+    ),
+    "rule missing": (
+        lambda f: policy(f, missing=("p(x) :- q(x)",)),
+        "it lacks 1 rules of policy acceptance, first: p(x) :- q(x)",
+        "on policy-engine-host-2",
+    ),
+    "table missing": (
+        lambda f: policy(f, tables=("p",)),
+        "policy acceptance has no table q there",
+        "restart",
+    ),
+    "datasource unknown": (
+        lambda f: view(
+            long_unchanged(f), datasources={"n": DatasourceView(known=False, code=200, last_error="")}
+        ),
+        "it does not know datasource n",
+        "restart",
+    ),
+    "datasource fails": (
+        lambda f: broken_datasource(f, "HTTP 403"),
+        "datasource nova does not update: HTTP 403",
+        "configuration",
+    ),
+    "datasource mute": (
+        lambda f: view(f, datasources={"n": DatasourceView(known=True, code=404, last_error="")}),
+        "no status of datasource n through policy-engine-2",
+        "datasource node",
+    ),
+    "endpoint": (
+        lambda f: replace(f, endpoint=Unseen("timed out")),
+        "the endpoint does not answer: timed out",
+        "access.apiCidrs",
+    ),
+    "haproxy": (
+        lambda f: replace(f, balancer=Unseen("refused")),
+        "HAProxy's statistics: refused",
+        "restart haproxy",
+    ),
+    "backend down": (
+        lambda f: balancer(f, Backend("DOWN", "L4CON")),
+        "policy-engine-2 is DOWN (L4CON)",
+        "engines",
+    ),
+    "backend out": (
+        lambda f: balancer(f, Backend("MAINT", "")),
+        "policy-engine-2 was taken out by hand (MAINT)",
+        "state ready",
+    ),
+    "backend gone": (lambda f: balancer(f, None), "HAProxy has no server policy-engine-2", "make up"),
+    "database": (
+        lambda f: replace(f, database=Unseen("cannot connect")),
+        "MariaDB does not answer: cannot connect",
+        "restart mariadb",
+    ),
+    "database full": (
+        lambda f: database(f, connections=400),
+        "400 of 500 connections are used",
+        "PROCESSLIST",
+    ),
+    "locked": (
+        lambda f: database(f, waiting=3, waiting_seconds=60),
+        "3 statements wait for locks, up to 60 s",
+        "KILL",
+    ),
+    "bus": (
+        lambda f: replace(f, bus=Unseen("no node")),
+        "RabbitMQ does not answer: no node",
+        "restart rabbitmq-server",
+    ),
+    "alarm": (lambda f: bus(f, alarms="[disk]"), "RabbitMQ takes no messages, alarms: [disk]", "df -h"),
+}
+
+NOTES: dict[str, tuple[Callable[[Facts], Facts], str]] = {
+    "just changed": (
+        lambda f: long_unchanged(policy(f, known=False), 6),
+        "it does not know policy acceptance, 6 s after a change",
+    ),
+    "not all told": (
+        lambda f: policy(f, complete=False, tables=()),
+        "told only a part of policy acceptance in time",
+    ),
+}
+
+
+def test_of_a_healthy_deployment_nothing_is_said() -> None:
+    assert lines(judge(healthy())) == []
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_fault_is_named_once_with_its_way_out(case: str) -> None:
+    change, what, way_out = WRONG[case]
+    findings = judge(change(healthy()))
+    (told,) = [finding for finding in findings if finding.severity == Severity.WRONG]
+    assert what in f"{told.role}: {told.what}"
+    assert way_out in told.way_out
+
+
+@pytest.mark.parametrize("case", NOTES)
+def test_what_heals_by_itself_or_is_willed_is_a_note(case: str) -> None:
+    change, what = NOTES[case]
+    (told,) = judge(change(healthy()))
+    assert told.severity == Severity.NOTE
+    assert what in f"{told.role}: {told.what}"
+
+
+def test_without_the_bastion_only_the_bastion_is_named() -> None:
+    behind = Unseen("the bastion was not reached", told=True)
+    seen = healthy()
+    blind = replace(
+        seen,
+        hosts={
+            name: replace(h, ssh="refused" if name == "bastion" else "behind", connected=False)
+            for name, h in seen.hosts.items()
+        },
+        clusters=dict.fromkeys(seen.clusters, behind),
+        processes=dict.fromkeys(seen.processes, behind),
+        pings=dict.fromkeys(seen.pings, behind),
+        engines={name: replace(e, unit=behind, view=behind) for name, e in seen.engines.items()},
+        balancer=behind,
+        database=behind,
+        bus=behind,
+    )
+    assert lines(judge(blind)) == ["servers: bastion cannot be reached by SSH: refused"]

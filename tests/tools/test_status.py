@@ -1,0 +1,116 @@
+"""The command: table, JSON, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer import Typer
+from typer.testing import CliRunner, Result
+
+from tests.tools.healthy import SERVERS, STACK, facts, reports
+from tools import cloud, reach, status
+from tools.facts import Unseen
+from tools.finding import note, wrong
+from tools.limits import Limits
+from tools.questions import questions
+from tools.stack import ROOT, StackError
+from tools.table import rows
+
+app = Typer()
+app.command()(status.main)
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str, servers: object = SERVERS) -> Result:
+    monkeypatch.setattr(status, "read_outputs", dict)
+    monkeypatch.setattr(status, "parse", lambda *_: STACK)
+    monkeypatch.setattr(status, "look", lambda *_: reports())
+    monkeypatch.setattr(status, "endpoint", lambda *_: 20)
+    monkeypatch.setattr(cloud, "servers", lambda *_: servers)
+    monkeypatch.setenv("STACK", "dev")
+    return CliRunner().invoke(app, arguments)
+
+
+def test_a_healthy_stack_is_one_table_and_exit_code_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run(monkeypatch)
+    assert done.exit_code == 0, done.output
+    lines = done.output.splitlines()
+    assert [line.split("  ")[0] for line in lines[2:10]] == [
+        "servers",
+        "cluster",
+        "fencing",
+        "datasource node",
+        "engines",
+        "load balancer",
+        "database",
+        "bus",
+    ]
+    assert "8 of 8 active in the cloud, 8 reached" in lines[2]
+    assert "Started on congress-dev-datasource-1, 1 on the bus, ping" in lines[5]
+    assert lines[10].startswith("note fencing: none: a cut between")
+    assert lines[-1].startswith("All is well (looked for ")
+
+
+def test_json_is_one_object_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = {name: server for name, server in SERVERS.items() if name != "congress-dev-messaging"}
+    done = run(monkeypatch, "--json", servers=gone)
+    assert done.exit_code == 1
+    told = json.loads(done.output)
+    assert (told["stack"], told["ok"]) == ("dev", False)
+    assert told["roles"]["servers"] == {"state": "wrong", "seen": "7 of 8 active in the cloud, 8 reached"}
+    assert told["roles"]["bus"]["state"] == "ok"
+    assert told["findings"][0] == {
+        "severity": "wrong",
+        "role": "servers",
+        "what": "messaging: the cloud has no server congress-dev-messaging",
+        "way_out": "make it anew: make pulumi ARGS='up --refresh --yes'",
+    }
+
+
+def test_a_cloud_that_is_not_reached_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run(monkeypatch, servers="no login")
+    assert done.exit_code == 1
+    assert "cloud not asked, 8 reached" in done.output
+
+
+def test_without_a_deployment_the_exit_code_is_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing() -> None:
+        raise StackError("no stack named 'prod' found")
+
+    monkeypatch.setattr(status, "read_outputs", nothing)
+    monkeypatch.setattr(cloud, "servers", lambda *_: SERVERS)
+    done = CliRunner().invoke(app, [])
+    assert (done.exit_code, done.output) == (2, "status: no stack named 'prod' found\n")
+
+
+def test_the_worst_finding_is_a_role_s_state_and_what_was_not_seen_is_not_ok() -> None:
+    seen = replace(facts(), bus=Unseen("lost", told=True))
+    findings = [note("engines", "", ""), wrong("engines", "", ""), note("engines", "", "")]
+    table = rows(seen, findings)
+    assert table["engines"][0] == "wrong"
+    assert table["bus"] == ("unseen", "its host could not be asked")
+    assert table["database"][0] == "ok"
+
+
+def test_questions_are_for_every_role() -> None:
+    asked = {name: questions(name, STACK, Limits()) for name in STACK.hosts}
+    assert asked["policy-engine-host-2"].keys() == {"unit policy-engine-2", "view policy-engine-2"}
+    assert [name for name in STACK.hosts if not asked[name]] == [reach.BASTION]
+    for name, answered in reports().items():
+        assert answered.answers.keys() == asked[name].keys()
+
+
+def test_the_script_says_that_nothing_is_deployed(tmp_path: Path) -> None:
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    for name in ("status", "common.sh"):
+        (scripts / name).write_bytes((ROOT / "scripts" / name).read_bytes())
+    env = {"PATH": os.environ["PATH"]}
+    done = subprocess.run(
+        ["bash", scripts / "status"], env=env, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stderr) == (2, "status: nothing is deployed on stack dev: make up\n")

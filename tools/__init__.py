@@ -1,0 +1,1 @@
+"""What an operator runs beside the Pulumi program. Nothing here changes a deployment."""

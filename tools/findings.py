@@ -1,0 +1,195 @@
+"""From Facts to findings: what is wrong, in one line each, with the way out. Asks nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tools.facts import DatasourceView, EngineState, EngineView, Facts, HostState, Unseen
+from tools.finding import Finding, note, wrong
+from tools.findings_pair import pair
+
+# From this share of the connections on, the next engine or a burst of requests may get none.
+FULL = 0.8
+# Seconds that the synchronization of an engine may take beside its period.
+SLACK = 2
+
+
+def judge(facts: Facts) -> list[Finding]:
+    """All findings, in the order of the table's rows."""
+    return [
+        *servers(facts),
+        *pair(facts),
+        *engines(facts),
+        *load_balancer(facts),
+        *database(facts),
+        *bus(facts),
+    ]
+
+
+def unseen(role: str, what: Unseen, subject: str, way_out: str) -> Iterator[Finding]:
+    """A finding for what could not be looked at, unless the host's own finding says it already."""
+    if not what.told:
+        yield wrong(role, f"{subject}: {what.why}", way_out)
+
+
+def servers(facts: Facts) -> Iterator[Finding]:
+    if facts.cloud is not None:
+        yield wrong(
+            "servers",
+            f"the cloud could not be asked: {facts.cloud}",
+            "check OS_CLOUD, clouds.yaml and the cloud's API; the stack itself may run on",
+        )
+    lost_bastion = any(host.role == "bastion" and host.ssh for host in facts.hosts.values())
+    for name, host in facts.hosts.items():
+        yield from _server(name, host, behind=lost_bastion and host.role != "bastion")
+
+
+def _server(name: str, host: HostState, *, behind: bool) -> Iterator[Finding]:
+    match host.status:
+        case "missing":
+            way_out = "make it anew: make pulumi ARGS='up --refresh --yes'"
+            yield wrong("servers", f"{name}: the cloud has no server {host.server}", way_out)
+        case "SHUTOFF" | "PAUSED" | "SUSPENDED":
+            verb = {"SHUTOFF": "start", "PAUSED": "unpause", "SUSPENDED": "resume"}[host.status]
+            yield wrong("servers", f"{name} is {host.status}", f"openstack server {verb} {host.server}")
+        case "ERROR":
+            way_out = f"openstack server reboot --hard {host.server}, else replace it (docs/recover.md)"
+            fault = f": {host.fault}" if host.fault else ""
+            yield wrong("servers", f"{name} is in state ERROR{fault}", way_out)
+        case "ACTIVE" | None if host.ssh is not None and not behind:
+            yield _silent(name, host)
+        case "ACTIVE" | None:
+            pass
+        case other:
+            yield wrong("servers", f"{name} is {other}", f"wait, then: openstack server show {host.server}")
+
+
+def _silent(name: str, host: HostState) -> Finding:
+    if host.connected:
+        return wrong("servers", f"{name}: {host.ssh}", f"overloaded? make ssh HOST={name} ARGS='top -b -n 1'")
+    way_out = f"openstack console log show {host.server}; openstack server reboot --hard {host.server}"
+    return wrong("servers", f"{name} cannot be reached by SSH: {host.ssh}", way_out)
+
+
+def engines(facts: Facts) -> Iterator[Finding]:
+    for node_id, engine in facts.engines.items():
+        yield from _engine(node_id, engine)
+    views = {
+        node_id: engine.view
+        for node_id, engine in facts.engines.items()
+        if isinstance(engine.view, EngineView) and engine.view.policies is not None
+    }
+    changed = facts.database.changed if not isinstance(facts.database, Unseen) else None
+    for node_id, view in views.items():
+        yield from _partly(node_id, view)
+        for lacks in _out_of_sync(view, views):
+            what = f"{node_id} is not in sync: {lacks}"
+            restart = (
+                f"on {facts.engines[node_id].host}: sudo systemctl restart congress-policy-engine@{node_id}"
+            )
+            if changed is not None and changed <= view.sync_period + SLACK:
+                yield note("engines", f"{what}, {changed} s after a change", "none needed: at the next sync")
+            else:
+                yield wrong("engines", what, restart)
+    yield from _datasources(views)
+
+
+def _engine(node_id: str, engine: EngineState) -> Iterator[Finding]:
+    unit = f"congress-policy-engine@{node_id}"
+    log = f"on {engine.host}: sudo journalctl -u {unit} -n 50"
+    if isinstance(engine.unit, tuple) and engine.unit[0] != "active":
+        state = " ".join(engine.unit)
+        yield wrong("engines", f"{node_id} does not run ({state})", f"{log}; sudo systemctl start {unit}")
+    elif isinstance(engine.view, Unseen):
+        yield from unseen("engines", engine.view, f"{node_id} does not answer GET /v1/policies", log)
+    elif engine.view.code not in {200, 401}:
+        way_out = f"look at database and bus first, then {log}"
+        yield wrong("engines", f"{node_id} answers {engine.view.code} to GET /v1/policies", way_out)
+
+
+def _out_of_sync(view: EngineView, views: dict[str, EngineView]) -> Iterator[str]:
+    """What one engine's memory lacks of the database, or has beside all the others."""
+    for name, policy in (view.policies or {}).items():
+        if not policy.known:
+            yield f"it does not know policy {name}"
+        elif policy.missing:
+            yield f"it lacks {len(policy.missing)} rules of policy {name}, first: {policy.missing[0]}"
+        elif policy.complete:
+            union = {t for v in views.values() if (p := (v.policies or {}).get(name)) for t in p.tables}
+            if absent := sorted(union - set(policy.tables)):
+                yield f"policy {name} has no table {absent[0]} there, but at another engine"
+    for name, datasource in (view.datasources or {}).items():
+        if not datasource.known:
+            yield f"it does not know datasource {name}"
+
+
+def _partly(node_id: str, view: EngineView) -> Iterator[Finding]:
+    """What an engine did not answer, though it answers."""
+    if late := [name for name, policy in (view.policies or {}).items() if not policy.complete]:
+        what = f"{node_id} told only a part of policy {late[0]} in time: in sync or not is not known"
+        yield note("engines", what, "run it again when the engine has less to do")
+    if view.datasources is None:
+        way_out = "compare /etc/congress/keys/aes_key on all Congress hosts: sudo sha256sum; then: make up"
+        yield wrong("engines", f"{node_id} cannot list its datasources", way_out)
+
+
+def _datasources(views: dict[str, EngineView]) -> Iterator[Finding]:
+    """Each datasource once: what is wrong with it is the same at every engine, or the engine is named."""
+    seen: dict[str, dict[str, DatasourceView]] = {}
+    for node_id, view in views.items():
+        for name, datasource in (view.datasources or {}).items():
+            seen.setdefault(name, {})[node_id] = datasource
+    for name, at in seen.items():
+        if errors := [datasource.last_error for datasource in at.values() if datasource.last_error]:
+            way_out = f"mend its configuration or its service; congress datasource {name} polls on by itself"
+            yield wrong("engines", f"datasource {name} does not update: {errors[0][:160]}", way_out)
+        if dead := [node_id for node_id, datasource in at.items() if datasource.code != 200]:  # noqa: PLR2004
+            what = f"no status of datasource {name} through {', '.join(dead)}"
+            yield wrong("engines", what, "see datasource node and bus; a moved node needs a few seconds")
+
+
+def load_balancer(facts: Facts) -> Iterator[Finding]:
+    if isinstance(facts.endpoint, Unseen):
+        way_out = "see the rows above; allowed from here? (setting access.apiCidrs)"
+        yield from unseen("load balancer", facts.endpoint, "the endpoint does not answer", way_out)
+    if isinstance(facts.balancer, Unseen):
+        way_out = "on load-balancer: sudo systemctl status haproxy; sudo systemctl restart haproxy"
+        yield from unseen("load balancer", facts.balancer, "HAProxy's statistics", way_out)
+        return
+    for node_id in facts.engines:
+        backend = facts.balancer.get(node_id)
+        if backend is None:
+            yield wrong("load balancer", f"HAProxy has no server {node_id}", "make up")
+        elif backend.status in {"MAINT", "DRAIN"}:
+            enable = f"set server policy_engines/{node_id} state ready"
+            way_out = f"on load-balancer: echo '{enable}' | sudo socat - /run/haproxy/admin.sock"
+            yield wrong("load balancer", f"{node_id} was taken out by hand ({backend.status})", way_out)
+        elif not backend.status.startswith("UP"):
+            what = f"{node_id} is {backend.status} ({backend.check})"
+            yield wrong("load balancer", what, "see engines above; it returns after two good checks")
+
+
+def database(facts: Facts) -> Iterator[Finding]:
+    if isinstance(facts.database, Unseen):
+        way_out = "on database: sudo journalctl -u mariadb -n 50; sudo systemctl restart mariadb"
+        yield from unseen("database", facts.database, "MariaDB does not answer", way_out)
+        return
+    used, most = facts.database.connections, facts.database.max_connections
+    if used >= FULL * most:
+        way_out = "on database: sudo mariadb -e 'SHOW PROCESSLIST' tells who; restart that engine"
+        yield wrong("database", f"{used} of {most} connections are used", way_out)
+    if facts.database.waiting:
+        what = f"{facts.database.waiting} statements wait for locks, up to {facts.database.waiting_seconds} s"
+        way_out = "on database: sudo mariadb -e 'SHOW FULL PROCESSLIST'; KILL the one that holds the tables"
+        yield wrong("database", what, way_out)
+
+
+def bus(facts: Facts) -> Iterator[Finding]:
+    if isinstance(facts.bus, Unseen):
+        way_out = (
+            "on messaging: sudo journalctl -u rabbitmq-server -n 50; sudo systemctl restart rabbitmq-server"
+        )
+        yield from unseen("bus", facts.bus, "RabbitMQ does not answer", way_out)
+    elif facts.bus.alarms:
+        way_out = "on messaging: free -m; df -h /var/lib/rabbitmq; free what lacks, it goes on by itself"
+        yield wrong("bus", f"RabbitMQ takes no messages, alarms: {facts.bus.alarms}", way_out)

@@ -1,0 +1,163 @@
+"""From what hosts, cloud and endpoint answered to Facts."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from tools.cloud import Server
+from tools.facts import (
+    Backend,
+    Bus,
+    Database,
+    DatasourceView,
+    EngineState,
+    EngineView,
+    Facts,
+    HostState,
+    PolicyView,
+    Process,
+    Unseen,
+)
+from tools.reach import Report
+from tools.reading_cluster import cluster
+from tools.remote.runner import Answer
+from tools.stack import Engine, Stack
+
+OK = 200
+T = TypeVar("T")
+
+
+def read(
+    stack: Stack,
+    reports: Mapping[str, Report],
+    servers: Mapping[str, Server] | str,
+    endpoint: int | Unseen,
+) -> Facts:
+    """`servers`: the cloud's, by name, or why it could not be asked."""
+    of = {role: [name for name, host in stack.hosts.items() if host.role == role] for role in _roles(stack)}
+    pair = of.get("datasource-node", [])
+    return Facts(
+        cloud=servers if isinstance(servers, str) else None,
+        hosts={name: _host(name, stack, reports[name], servers) for name in stack.hosts},
+        clusters={name: _cluster(reports[name]) for name in pair},
+        processes={
+            name: understood(reports[name], "processes", lambda text: processes(text, stack.node_id), {0, 1})
+            for name in pair
+        },
+        pings={name: understood(reports[name], "ping", int) for name in pair},
+        engines={engine.node_id: _engine(engine, reports[engine.host]) for engine in stack.engines},
+        balancer=understood(reports[of["load-balancer"][0]], "haproxy", backends),
+        endpoint=endpoint,
+        database=understood(reports[of["database"][0]], "database", database),
+        bus=understood(reports[of["messaging"][0]], "bus", bus),
+    )
+
+
+def understood(
+    report: Report, question: str, parse: Callable[[str], T], good: frozenset[int] | set[int] = frozenset({0})
+) -> T | Unseen:
+    """A question's answer, parsed; Unseen with the reason when there is none."""
+    if report.problem:
+        return Unseen(report.problem, told=True)
+    answer = report.answers[question]
+    if answer["code"] not in good:
+        return Unseen(why(answer))
+    try:
+        return parse(answer["out"])
+    except (ValueError, KeyError, TypeError) as error:
+        return Unseen(f"answer not understood: {error}")
+
+
+def why(answer: Answer) -> str:
+    if answer["code"] is None:
+        return f"no answer within {answer['seconds']:.0f} s"
+    said = (answer["err"].strip() or answer["out"].strip()).splitlines()
+    return said[-1] if said else f"exit code {answer['code']}"
+
+
+def processes(ps: str, node_id: str) -> tuple[Process, ...]:
+    """The datasource nodes among the lines `pid state arguments...` of user congress's processes."""
+    found = []
+    for line in ps.splitlines():
+        pid, state, *words = line.split()
+        if "--datasources" in words and f"--node-id={node_id}" in words:
+            found.append(Process(int(pid), state))
+    return tuple(found)
+
+
+def backends(stats: str) -> dict[str, Backend]:
+    """The servers of HAProxy's backend policy_engines, from its statistics as CSV."""
+    rows = csv.DictReader(stats.lstrip("# ").splitlines())
+    found = {
+        row["svname"]: Backend(row["status"], row["last_chk"] or row["check_status"])
+        for row in rows
+        if row["pxname"] == "policy_engines" and row["svname"] != "BACKEND"
+    }
+    if not found:
+        raise ValueError("no servers of policy_engines in HAProxy's statistics")
+    return found
+
+
+def database(lines: str) -> Database:
+    known = dict(line.split("\t") for line in lines.splitlines())
+    changed = known.pop("changed")
+    numbers = {name: int(value) for name, value in known.items()}
+    return Database(**numbers, changed=None if changed == "NULL" else int(changed))
+
+
+def bus(lines: str) -> Bus:
+    known = dict(line.split("=", 1) for line in lines.splitlines() if "=" in line)
+    alarms = known["alarms"]
+    return Bus("" if alarms == "[]" else alarms, int(known["connections"]), int(known["consumers"]))
+
+
+def view(text: str) -> EngineView:
+    """What tools/remote/engine.py printed."""
+    known: dict[str, Any] = json.loads(text)
+    if known["code"] != OK:
+        return EngineView(known["code"], known["ms"])
+    policies = {
+        p["name"]: PolicyView(p["known"], tuple(p["missing"]), tuple(p["tables"]), p["rules"], p["complete"])
+        for p in known["policies"]
+    }
+    datasources = {
+        d["name"]: DatasourceView(d["known"], d["code"], d["last_error"]) for d in known["datasources"] or []
+    }
+    listed = known["datasources"] is not None
+    return EngineView(OK, known["ms"], known["sync_period"], policies, datasources if listed else None)
+
+
+def _roles(stack: Stack) -> set[str]:
+    return {host.role for host in stack.hosts.values()}
+
+
+def _host(name: str, stack: Stack, report: Report, servers: Mapping[str, Server] | str) -> HostState:
+    host = stack.hosts[name]
+    if isinstance(servers, str):
+        return HostState(host.role, host.server, None, "", report.problem, report.connected)
+    server = servers.get(host.server, Server("missing", ""))
+    return HostState(host.role, host.server, server.status, server.fault, report.problem, report.connected)
+
+
+def _cluster(report: Report) -> Any:
+    constraints = understood(report, "constraints", str)
+    return understood(
+        report, "cluster", lambda text: cluster(text, constraints if isinstance(constraints, str) else "")
+    )
+
+
+def _engine(engine: Engine, report: Report) -> EngineState:
+    unit = understood(report, f"unit {engine.node_id}", _unit)
+    seen = understood(report, f"view {engine.node_id}", view)
+    if isinstance(unit, Unseen):
+        return EngineState(engine.host, unit, 0, seen)
+    return EngineState(
+        engine.host, (unit["ActiveState"], unit["SubState"]), int(unit.get("NRestarts", "0")), seen
+    )
+
+
+def _unit(text: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in text.splitlines())

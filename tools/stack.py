@@ -1,0 +1,80 @@
+"""A deployed stack as its outputs describe it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+# Names as the output ssh_config expects them beside it -> the output that holds the text.
+SSH_FILES = {"ssh_config": "ssh_config", "known_hosts": "ssh_known_hosts", "id_ed25519": "ssh_private_key"}
+
+
+class StackError(Exception):
+    """There is no deployment to look at; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """`server`: the server's name in the cloud, which is the host's own and Pacemaker's name of it, too."""
+
+    role: str
+    server: str
+
+
+@dataclass(frozen=True)
+class Engine:
+    node_id: str
+    host: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Stack:
+    name: str
+    hosts: Mapping[str, Host]
+    engines: tuple[Engine, ...]
+    node_id: str
+    endpoint: str
+
+
+def read_outputs(timeout: float = 60) -> dict[str, Any]:
+    """The outputs of stack $STACK with the secret ones, from Pulumi's state. Raises StackError."""
+    asked = subprocess.run(
+        [ROOT / "scripts/pulumi", "stack", "output", "--json", "--show-secrets"],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    if asked.returncode:
+        raise StackError(asked.stderr.strip())
+    outputs: dict[str, Any] = json.loads(asked.stdout)
+    return outputs
+
+
+def parse(name: str, outputs: Mapping[str, Any]) -> Stack:
+    """Raises StackError for a stack whose first `up` did not come to its outputs."""
+    needed = {"endpoint", "hosts", "policy_engines", "datasource_node", *SSH_FILES.values()}
+    if missing := sorted(needed - outputs.keys()):
+        raise StackError(
+            f"stack {name} has no output {missing[0]}: nothing is deployed on it, or not to the end: make up"
+        )
+    # Of a name such as organization/project/dev the program knows the last part.
+    prefix = f"congress-{name.rsplit('/', 1)[-1]}"
+    return Stack(
+        name=name,
+        hosts={host: Host(known["roles"][0], f"{prefix}-{host}") for host, known in outputs["hosts"].items()},
+        engines=tuple(
+            Engine(engine["node_id"], engine["host"], f"http://{engine['address']}:{engine['port']}")
+            for engine in outputs["policy_engines"]
+        ),
+        node_id=outputs["datasource_node"]["node_id"],
+        endpoint=outputs["endpoint"].rstrip("/"),
+    )

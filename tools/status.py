@@ -1,0 +1,89 @@
+"""Shows the health of a stack's roles, and what to do about what is wrong. Changes nothing.
+
+Exit code 0: all is well; 1: something is wrong; 2: there is nothing to look at.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Thread
+from typing import Annotated
+
+import typer
+
+from tools import cloud
+from tools.facts import Unseen
+from tools.findings import judge
+from tools.limits import Limits
+from tools.reach import look
+from tools.reading import read
+from tools.stack import StackError, parse, read_outputs
+from tools.table import as_json, show
+
+
+def endpoint(url: str, limits: Limits) -> int | Unseen:
+    """Milliseconds until GET /v1/policies was answered, or why it was not; 401 is an answer, too."""
+    began = time.monotonic()
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        opener.open(f"{url}/v1/policies", timeout=limits.endpoint).close()
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code != 401:  # noqa: PLR2004
+            return Unseen(f"{url} answers {error.code} to GET /v1/policies")
+    except OSError as error:
+        return Unseen(f"{url}: {getattr(error, 'reason', error)}")
+    return round((time.monotonic() - began) * 1000)
+
+
+class CloudInquiry(Thread):
+    """Asks the cloud meanwhile. A daemon: a cloud that hangs keeps nobody."""
+
+    def __init__(self, prefix: str, limits: Limits) -> None:
+        super().__init__(daemon=True)
+        self.prefix, self.limits = prefix, limits
+        self.answer: dict[str, cloud.Server] | str = "no answer in time"
+
+    def run(self) -> None:
+        self.answer = cloud.servers(self.prefix, self.limits)
+
+
+def main(
+    *, json_: Annotated[bool, typer.Option("--json", help="one JSON object instead of a table")] = False
+) -> None:
+    """Show the health of every role of stack $STACK (default: dev); exit code 1 when something is wrong."""
+    began, limits = time.monotonic(), Limits.here()
+    name = os.environ.get("STACK", "dev")
+    inquiry = CloudInquiry(f"congress-{name.rsplit('/', 1)[-1]}-", limits)
+    inquiry.start()
+    try:
+        outputs = read_outputs()
+        stack = parse(name, outputs)
+    except StackError as error:
+        typer.echo(f"status: {error}", err=True)
+        raise typer.Exit(2) from None
+    with tempfile.TemporaryDirectory(prefix="congress-ha-") as folder, ThreadPoolExecutor(1) as pool:
+        answered = pool.submit(endpoint, stack.endpoint, limits)
+        reports = look(stack, outputs, Path(folder), limits)
+        facts_of_endpoint = answered.result()
+    inquiry.join(limits.cloud)
+    facts = read(stack, reports, inquiry.answer, facts_of_endpoint)
+    findings = judge(facts)
+    seconds = time.monotonic() - began
+    if json_:
+        typer.echo(json.dumps(as_json(name, facts, findings, seconds), indent=1))
+    else:
+        show(name, facts, findings, seconds)
+    if not as_json(name, facts, findings, seconds)["ok"]:
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)

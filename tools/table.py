@@ -1,0 +1,135 @@
+"""What the terminal and --json show: a row per role, then the findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tools.facts import Cluster, EngineView, Facts, Unseen
+from tools.finding import Finding, Severity
+
+# Columns of the table in a file or a pipe.
+FILE_WIDTH = 160
+STYLES = {"ok": "green", "note": "yellow", "wrong": "bold red", "unseen": "magenta"}
+
+
+def rows(facts: Facts, findings: Iterable[Finding]) -> dict[str, tuple[str, str]]:
+    """Role -> (state, summary). State: ok, note, wrong, or unseen when its hosts could not be asked."""
+    worst: dict[str, str] = {}
+    for finding in findings:
+        if worst.get(finding.role) != Severity.WRONG:
+            worst[finding.role] = finding.severity
+    return {
+        role: (worst.get(role, "ok" if summary else "unseen"), summary or "its host could not be asked")
+        for role, summary in _summaries(facts).items()
+    }
+
+
+def _summaries(facts: Facts) -> dict[str, str]:
+    """What was seen of each role; "" when nothing."""
+    view = next((seen for seen in facts.clusters.values() if isinstance(seen, Cluster)), None)
+    reached = sum(host.ssh is None for host in facts.hosts.values())
+    active = sum(host.status == "ACTIVE" for host in facts.hosts.values())
+    in_cloud = "cloud not asked" if facts.cloud else f"{active} of {len(facts.hosts)} active in the cloud"
+    return {
+        "servers": f"{in_cloud}, {reached} reached",
+        "cluster": _cluster(view) if view else "",
+        "fencing": _fencing(view) if view else "",
+        "datasource node": _node(facts, view),
+        "engines": _engines(facts),
+        "load balancer": _balancer(facts),
+        "database": ""
+        if isinstance(facts.database, Unseen)
+        else f"answers, {facts.database.connections} of {facts.database.max_connections} connections used",
+        "bus": "" if isinstance(facts.bus, Unseen) else f"{facts.bus.connections} connections",
+    }
+
+
+def _cluster(view: Cluster) -> str:
+    online = sum(node.online for node in view.nodes)
+    return f"{online} of {len(view.nodes)} online, {'quorum' if view.quorum else 'NO quorum'}"
+
+
+def _fencing(view: Cluster) -> str:
+    devices = [f"{device.id} on {', '.join(device.nodes) or 'no host'}" for device in view.fencing]
+    return f"{'enabled' if view.stonith_enabled else 'disabled'}, {'; '.join(devices) or 'no device'}"
+
+
+def _node(facts: Facts, view: Cluster | None) -> str:
+    said = []
+    node = next((resource for resource in view.resources if resource.id == "ds-node"), None) if view else None
+    if node:
+        said.append(f"{node.role} on {', '.join(node.nodes) or 'no host'}")
+    if not isinstance(facts.bus, Unseen):
+        said.append(f"{facts.bus.consumers} on the bus")
+    if times := [ping for ping in facts.pings.values() if not isinstance(ping, Unseen)]:
+        said.append(f"ping {min(times)} ms")
+    return ", ".join(said)
+
+
+def _engines(facts: Facts) -> str:
+    views = {
+        node_id: engine.view
+        for node_id, engine in facts.engines.items()
+        if isinstance(engine.view, EngineView) and engine.view.code
+    }
+    if not views:
+        return ""
+    times = ", ".join(f"{view.ms} ms" for view in views.values())
+    first = next((view for view in views.values() if view.policies is not None), None)
+    said = [f"{len(views)} of {len(facts.engines)} answer ({times})"]
+    if first and first.policies is not None:
+        rules = sum(policy.rules for policy in first.policies.values())
+        said.append(
+            f"{len(first.policies)} policies, {rules} rules, {len(first.datasources or {})} datasources"
+        )
+    return ", ".join(said)
+
+
+def _balancer(facts: Facts) -> str:
+    said = []
+    if not isinstance(facts.balancer, Unseen):
+        up = sum(backend.status.startswith("UP") for backend in facts.balancer.values())
+        said.append(f"{up} of {len(facts.balancer)} engines up")
+    if not isinstance(facts.endpoint, Unseen):
+        said.append(f"endpoint answers in {facts.endpoint} ms")
+    return ", ".join(said)
+
+
+def show(stack: str, facts: Facts, findings: list[Finding], seconds: float) -> None:
+    """Print table and findings."""
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = FILE_WIDTH
+    table = Table(title=f"Stack {stack}", title_justify="left", box=None, pad_edge=False)
+    for column in ("role", "state", "seen"):
+        table.add_column(column, no_wrap=column != "seen")
+    for role, (state, summary) in rows(facts, findings).items():
+        table.add_row(role, Text(state, STYLES[state]), summary)
+    console.print(table)
+    for finding in findings:
+        console.print(Text(finding.severity, STYLES[finding.severity]), end="")
+        console.print(f" {finding.role}: {finding.what} -> {finding.way_out}", markup=False)
+    count = sum(finding.severity == Severity.WRONG for finding in findings)
+    verdict = f"{count} wrong" if count else "All is well"
+    console.print(f"{verdict} (looked for {seconds:.1f} s).")
+
+
+def as_json(stack: str, facts: Facts, findings: list[Finding], seconds: float) -> dict[str, Any]:
+    """What --json prints, for machines."""
+    return {
+        "stack": stack,
+        "ok": all(finding.severity != Severity.WRONG for finding in findings),
+        "seconds": round(seconds, 1),
+        "roles": {
+            role: {"state": state, "seen": seen} for role, (state, seen) in rows(facts, findings).items()
+        },
+        "findings": [
+            {"severity": f.severity.value, "role": f.role, "what": f.what, "way_out": f.way_out}
+            for f in findings
+        ],
+    }
