@@ -120,7 +120,11 @@ def show(stack: str, facts: Facts, findings: list[Finding], seconds: float) -> N
 
 
 def as_json(stack: str, facts: Facts, findings: list[Finding], seconds: float) -> dict[str, Any]:
-    """What --json prints, for machines."""
+    """What --json prints, for machines.
+
+    stack; ok: nothing is wrong; seconds: how long it looked; roles: role -> {state, seen}, the table;
+    findings: list of {severity: wrong | note, role, what, way_out}.
+    """
     return {
         "stack": stack,
         "ok": all(finding.severity != Severity.WRONG for finding in findings),
