@@ -39,8 +39,8 @@ def guest_settings(
     settings: dict[str, Any] = {"caFiles": ca_files, "aptProxy": apt_proxy}
     # pip takes several further indexes in one option, one a line; the stack's setting holds one.
     settings |= {key: (options.get(name, "").split() or [""])[0] for key, name in PIP_KEYS.items()}
-    settings["httpProxy"] = env.get("http_proxy") or env.get("HTTP_PROXY", "")
-    settings["httpsProxy"] = env.get("https_proxy") or env.get("HTTPS_PROXY", "")
+    # Where pip has no proxy of its own, it goes through the machine's.
+    settings["pipProxy"] = settings["pipProxy"] or env.get("https_proxy") or env.get("HTTPS_PROXY", "")
     return {key: value for key, value in settings.items() if value}
 
 

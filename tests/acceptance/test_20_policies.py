@@ -60,7 +60,12 @@ def test_a_rule_over_the_datasource_is_evaluated_by_every_engine(
     deployment: Deployment, engines: dict[str, str], clouds: dict[str, Connection]
 ) -> None:
     rule = f'active(name) :- {congress.NOVA}:servers(name=name, status="ACTIVE")'
-    congress.ok(deployment.api("POST", f"/v1/policies/{POLICY}/rules", {"rule": rule}))
+    # An engine knows a new datasource's tables after its next synchronisation, and refuses the rule until then.
+    wait_for(
+        "the endpoint takes a rule over nova's table",
+        SYNC,
+        lambda: congress.ok(deployment.api("POST", f"/v1/policies/{POLICY}/rules", {"rule": rule})),
+    )
     names = {server.name for server in clouds["lab"].compute.servers() if server.status == "ACTIVE"}
     table = f"policies/{POLICY}/tables/active"
     wait_for(

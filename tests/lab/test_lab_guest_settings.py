@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab import guest_settings as g
+from settings import Guest
 
 
 def test_nothing_special_gives_no_keys() -> None:
@@ -25,9 +26,18 @@ def test_everything() -> None:
         "pipIndexUrl": "https://user:pw@pypi.example/simple",
         "pipExtraIndexUrl": "https://a/",
         "pipProxy": "http://p:3",
-        "httpProxy": "http://p:1",
-        "httpsProxy": "http://p:2",
     }
+
+
+def test_without_a_proxy_of_its_own_pip_goes_through_the_machine_s() -> None:
+    env = {"http_proxy": "http://p:1", "HTTPS_PROXY": "http://p:2"}
+    assert g.guest_settings([], "", "", env) == {"pipProxy": "http://p:2"}
+
+
+def test_what_the_lab_says_of_guests_are_settings_that_the_program_knows() -> None:
+    config = "global.index-url='https://a/'\nglobal.extra-index-url='https://b/'\nglobal.proxy='http://p:3'\n"
+    found = g.guest_settings([], config, "http://apt:4", {})
+    Guest.model_validate_json(json.dumps(found))
 
 
 def test_pip_options_a_variable_beats_install_beats_global() -> None:

@@ -68,7 +68,9 @@ class Pacemaker:
         shutil.copy(ocf_agent(), self.agents / "openstack")
         (self.agents / "openstack/congress-datasource").chmod(0o755)
         self.env = {"CIB_file": str(self.cib), "HOME": str(folder), "TERM": "dumb"}
-        self.cib.write_text(run(program("cibadmin"), "--empty").stdout)
+        # As on the pair: both hosts see each other.
+        empty = run(program("cibadmin"), "--empty").stdout
+        self.cib.write_text(empty.replace("<cib ", '<cib have-quorum="1" ', 1))
 
     def load(self, text: str) -> tuple[int, str]:
         """`crm configure load update`, as the step does it; exit status and what it complains about."""
