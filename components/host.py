@@ -21,9 +21,9 @@ from settings import Guest, Settings
 
 USER = "deployer"
 
-# A server whose image, flavor, server group or first-boot data changed is left as it is: replacing all hosts
-# of a role at once would be an outage, and rebuilding the database host would lose the data (terraform-provider-openstack
-# #123, #1190). docs/recover.md tells how a host is replaced.
+# A server whose image, flavor, server group or first-boot data changed is left as it is: replacing all hosts of
+# a role at once would be an outage, and rebuilding the database host would lose the data
+# (terraform-provider-openstack#123, #1190). docs/recover.md tells how a host is replaced.
 KEPT = ["userData", "imageId", "flavorId", "schedulerHints"]
 
 
