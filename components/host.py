@@ -164,7 +164,7 @@ class Host(pulumi.ComponentResource):
             f"{name}-ready",
             self,
             "host/ready.sh.j2",
-            {"hostname": self.hostname, "address": self.address},
+            {"hostname": self.hostname, "address": self.address, "user": USER},
             parent=self,
             after=shown,
             limit=600,

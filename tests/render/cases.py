@@ -176,7 +176,7 @@ TABLE: Mapping[str, tuple[Judge, Contexts]] = {
     "host/reachable.sh.j2": (Judge.BASH, {"host": REACHABLE}),
     "host/ready.sh.j2": (
         Judge.BASH,
-        {"host": {"hostname": "congress-dev-database", "address": "10.20.0.5"}},
+        {"host": {"hostname": "congress-dev-database", "address": "10.20.0.5", "user": "deployer"}},
     ),
     "host/user_data.yaml.j2": (Judge.CLOUD_INIT, USER_DATA),
     "load_balancer/haproxy.cfg.j2": (Judge.HAPROXY, LOAD_BALANCERS),
