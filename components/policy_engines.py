@@ -71,6 +71,7 @@ class PolicyEngines(pulumi.ComponentResource):
                     "node_id": placement.node_id,
                     "address": congress.host.address,
                     "port": placement.port,
+                    "on_this_host": [p.node_id for p in self.placements if p.host == placement.host],
                     "congress": congress.digest,
                 },
                 parent=self,

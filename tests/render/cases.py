@@ -94,7 +94,13 @@ DATABASE = {
 }
 MESSAGING = {"user": "congress", "password": PASSWORD, "address": "10.20.0.6", "port": 5672}
 CLUSTER = {"members": MEMBERS, "port": 5405, "authkey": AUTHKEY}
-ENGINE = {"node_id": "policy-engine-1", "address": "10.20.0.21", "port": 1789, "congress": "0a1b-2c3d"}
+ENGINE = {
+    "node_id": "policy-engine-1",
+    "address": "10.20.0.21",
+    "port": 1789,
+    "on_this_host": ["policy-engine-1", "policy-engine-10"],
+    "congress": "0a1b-2c3d",
+}
 REACHABLE = {
     "host": "congress-dev-database",
     "address": "10.20.0.5",

@@ -53,6 +53,13 @@ def test_engines_and_their_hosts(
         assert f"server {engine['node_id']} {engine['address']}:{engine['port']:.0f}\n" in balancer
 
 
+def test_a_host_s_engines_stop_those_that_left_it(with_engines: Callable[[int, int], Recording]) -> None:
+    recording = with_engines(3, 2)
+    for node_id in ("policy-engine-1", "policy-engine-2"):
+        assert 'on_this_host=" policy-engine-1 policy-engine-2 "' in recording.step(node_id).inputs["stdin"]
+    assert 'on_this_host=" policy-engine-3 "' in recording.step("policy-engine-3").inputs["stdin"]
+
+
 def test_every_server_has_one_port_with_the_group_of_its_role(recording: Recording) -> None:
     for server in recording.of_type(INSTANCE):
         assert server.inputs["networks"] == [{"port": f"{server.name}-port-id"}]
