@@ -12,6 +12,7 @@ import yaml
 
 import settings
 from settings_errors import SettingsError
+from settings_types import Model
 from tests.unit.recording import ROOT, settings_with
 
 
@@ -142,10 +143,10 @@ def test_the_shipped_stacks_are_sound(stack: str) -> None:
 def test_the_manual_names_every_key() -> None:
     text = (ROOT / "Pulumi.prod.yaml").read_text()
 
-    def keys(model: type[settings.Model]) -> set[str]:
+    def keys(model: type[Model]) -> set[str]:
         return {str(field.alias) for field in model.model_fields.values()}
 
-    models: list[type[settings.Model]] = [settings.Settings, settings.PolicyEngines, settings.DatasourceNode]
+    models: list[type[Model]] = [settings.Settings, settings.PolicyEngines, settings.DatasourceNode]
     models += [settings.Network, settings.ExistingNetwork, settings.Access, settings.Flavors, settings.Guest]
     for key in set().union(*(keys(model) for model in models)):
         assert f"{key}:" in text, key
