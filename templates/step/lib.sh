@@ -40,6 +40,16 @@ put_file() {
   fi
 }
 
+# Debian asks this file whether a package may start its services; they start when they are configured, not before.
+POLICY=/usr/sbin/policy-rc.d
+POLICY_TEXT=$'#!/bin/sh\n# Of congress-ha, while packages are installed.\nexit 101'
+start_nothing() {
+  [ ! -e "$POLICY" ] || [ "$(cat "$POLICY")" = "$POLICY_TEXT" ] || return 0
+  printf '%s\n' "$POLICY_TEXT" > "$POLICY"
+  chmod 0755 "$POLICY"
+  trap 'rm -f "$POLICY"' EXIT
+}
+
 # install_packages NAME...: asks the mirror only for what is missing.
 install_packages() {
   local missing=() package log=$STATE/apt.log
@@ -48,6 +58,7 @@ install_packages() {
   done
   [ ${#missing[@]} -gt 0 ] || return 0
   local options=(-q -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold -o Acquire::Retries=3 -o Acquire::Languages=none)
+  start_nothing
   # A package that an earlier, cut-off installation left half configured blocks every later one.
   dpkg --configure -a > "$log" 2>&1 || true
   { apt-get update "${options[@]}" && apt-get install -y --no-install-recommends "${options[@]}" "${missing[@]}"; } \

@@ -14,6 +14,7 @@ from tests.render.judges import run
 
 ME = f"{getpass.getuser()}:{grp.getgrgid(os.getgid()).gr_name}"
 STATE = "STATE=/var/lib/congress-ha\n"
+POLICY = "POLICY=/usr/sbin/policy-rc.d\n"
 
 # Tells what it was called with, then does what the test wrote into <name>.does.
 FAKE = """#!/bin/bash
@@ -31,6 +32,11 @@ class Library:
     @property
     def state(self) -> Path:
         return self.folder / "state"
+
+    @property
+    def policy(self) -> Path:
+        """Stands for Debian's policy-rc.d."""
+        return self.folder / "policy-rc.d"
 
     @property
     def calls(self) -> list[str]:
@@ -51,8 +57,9 @@ class Library:
     def run(self, body: str, deadline: float = 60) -> subprocess.CompletedProcess[str]:
         """The library, then `body`, as bash runs a step's script."""
         text = (ROOT / "templates/step/lib.sh").read_text()
-        assert text.count(STATE) == 1
+        assert text.count(STATE) == text.count(POLICY) == 1
+        text = text.replace(STATE, f"STATE={self.state}\n").replace(POLICY, f"POLICY={self.policy}\n")
         script = self.folder / "script"
-        script.write_text(text.replace(STATE, f"STATE={self.state}\n") + f"\n{body}\n")
+        script.write_text(f"{text}\n{body}\n")
         path = f"{self.folder}/bin:{os.environ['PATH']}"
         return run("bash", script, env={"PATH": path}, deadline=deadline)

@@ -139,6 +139,21 @@ def test_install_packages_asks_nobody_when_all_is_there(library: Library) -> Non
     assert {call.split()[0] for call in library.calls} == {"dpkg-query"}
 
 
+@pytest.mark.parametrize("status", [0, 100])
+def test_packages_start_nothing_while_they_are_installed(library: Library, status: int) -> None:
+    library.fake("dpkg-query", "exit 1")
+    library.fake("dpkg")
+    asked = f"[ $1 = update ] || {{ {library.policy}; echo $? > {library.folder}/answer; exit {status}; }}"
+    library.fake("apt-get", asked)
+    library.policy.write_text("")  # of somebody else: it stays as it is
+    library.run("install_packages haproxy")
+    assert library.policy.read_text() == ""
+    library.policy.unlink()
+    assert (library.run("install_packages haproxy").returncode == 0) == (status == 0)
+    assert (library.folder / "answer").read_text() == "101\n"
+    assert not library.policy.exists()
+
+
 def test_install_packages_says_once_what_apt_complains_about(library: Library) -> None:
     library.fake("dpkg-query", "exit 1")
     library.fake("dpkg", "exit 1")
