@@ -98,7 +98,7 @@ class _Search:
             return (None, None)
 
     def _missing(self, key: str, kind: str, name: str, there: Sequence[str]) -> None:
-        known = f"; there are: {', '.join(sorted(there)[:12])}" if there else ""
+        known = f"; there are: {', '.join(sorted(set(there))[:12])}" if there else ""
         self.problems.append(f"{NAMESPACE}:{key}: the cloud has no {kind} named {name}{known}")
 
     def _image(self) -> Any:

@@ -1,0 +1,138 @@
+"""What the settings name in the cloud is looked up before anything is made, and all that is missing told at once."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import openstack
+import pytest
+from openstack.exceptions import HttpException
+
+import settings
+from components import cloud
+from tests.unit.recording import settings_with
+
+LIMITS = {"instances": 10, "instances_used": 4, "total_cores": 20, "total_cores_used": 4}
+SERVERS = {f"congress-test-{index}": "small" for index in range(6)}
+
+
+def things(*names: str, **more: Any) -> list[SimpleNamespace]:
+    return [SimpleNamespace(name=name, id=f"{name}-id", **more) for name in names]
+
+
+class FakeCloud(SimpleNamespace):
+    """Answers as openstacksdk does; a test replaces what it wants different."""
+
+    def __init__(self) -> None:
+        limits = SimpleNamespace(**LIMITS, total_ram=-1, total_ram_used=0)
+        images = [SimpleNamespace(name="debian-12", id=f"id-{i}", created_at=f"2026-0{i}") for i in (1, 3, 2)]
+        super().__init__(
+            authorize=lambda: "token",
+            image=SimpleNamespace(images=lambda **_: [*images, *things("ubuntu", created_at="2026-04")]),
+            compute=SimpleNamespace(
+                flavors=lambda: things("small", "large", vcpus=1, ram=1024),
+                get_limits=lambda: SimpleNamespace(absolute=limits),
+                servers=lambda **_: things("another"),
+            ),
+            network=SimpleNamespace(
+                networks=lambda **_: things("public"),
+                find_network=lambda name: SimpleNamespace(id=f"{name}-id") if name == "there" else None,
+                subnets=lambda **_: things("v4", cidr="10.9.0.0/24"),
+            ),
+        )
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
+    there = FakeCloud()
+    monkeypatch.setattr(openstack, "connect", lambda **_: there)
+    return there
+
+
+def look_up(servers: dict[str, str] | None = None, **changes: Any) -> cloud.Cloud:
+    values = settings_with(**changes)
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+    return cloud.look_up(settings.parse(texts), SERVERS if servers is None else servers)
+
+
+def problems(**changes: Any) -> tuple[str, ...]:
+    with pytest.raises(cloud.CloudError) as caught:
+        look_up(**changes)
+    return caught.value.problems
+
+
+@pytest.mark.usefixtures("fake")
+def test_ids_of_what_is_there_and_of_the_newest_image() -> None:
+    found = look_up()
+    assert found.image_id == "id-3"
+    assert found.flavor_ids == {"small": "small-id"}
+    assert found.external_network_id == "public-id"
+    assert found.existing_network is None
+
+
+@pytest.mark.usefixtures("fake")
+def test_everything_missing_is_named_with_its_setting_and_what_there_is() -> None:
+    found = problems(image="fedora", flavors={"default": "huge"}, network={"externalNetwork": "outside"})
+    assert sorted(found) == [
+        "congress-ha:flavors: the cloud has no flavor named huge; there are: large, small",
+        "congress-ha:image: the cloud has no image named fedora; there are: debian-12, ubuntu",
+        "congress-ha:network.externalNetwork: the cloud has no external network named outside; there are: public",
+    ]
+
+
+@pytest.mark.usefixtures("fake")
+@pytest.mark.parametrize(
+    ("existing", "told"),
+    [
+        (
+            {"network": "gone", "subnet": "v4"},
+            "network.existing.network: the cloud has no network named gone",
+        ),
+        (
+            {"network": "there", "subnet": "v6"},
+            "network.existing.subnet: the cloud has no subnet in there named v6",
+        ),
+    ],
+)
+def test_an_existing_network_has_to_exist(existing: dict[str, str], told: str) -> None:
+    (problem,) = problems(network={"externalNetwork": "public", "existing": existing})
+    assert told in problem
+
+
+@pytest.mark.usefixtures("fake")
+def test_an_existing_network_is_found_with_its_range() -> None:
+    existing = {"network": "there", "subnet": "v4"}
+    found = look_up(network={"externalNetwork": "public", "existing": existing})
+    assert found.existing_network == cloud.ExistingNetwork("there-id", "v4-id", "10.9.0.0/24")
+
+
+@pytest.mark.usefixtures("fake")
+def test_too_small_a_quota_is_told_before_anything_is_made() -> None:
+    with pytest.raises(cloud.CloudError, match=r"allows 6 more servers \(of 10\), the stack needs 7"):
+        look_up(servers={f"congress-test-{index}": "small" for index in range(7)})
+
+
+def test_servers_that_are_there_need_no_more_room(fake: FakeCloud) -> None:
+    fake.compute.servers = lambda **_: things(*SERVERS)
+    fake.compute.get_limits().absolute.instances_used = 10
+    look_up()
+
+
+def test_a_refused_question_is_one_problem(fake: FakeCloud) -> None:
+    def refuse() -> None:
+        raise HttpException("not for you")
+
+    fake.compute.flavors = refuse
+    (problem,) = problems()
+    assert problem == "the cloud refused a question (flavors): not for you"
+
+
+def test_without_a_login_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: Any) -> None:
+        raise openstack.exceptions.ConfigException("Cloud mycloud was not found.")
+
+    monkeypatch.setattr(openstack, "connect", fail)
+    (problem,) = problems()
+    assert problem.startswith("no login to the cloud: Cloud mycloud was not found; set OS_CLOUD")
