@@ -61,7 +61,7 @@ def questions(host: str, stack: Stack, limits: Limits) -> dict[str, Question]:
                 "cluster": command("crm_mon -1 --include=all --output-as=xml"),
                 "constraints": command("cibadmin -Q -o constraints"),
                 "processes": command("ps -u congress -o pid=,stat=,args="),
-                "ping": python("/opt/congress/bin/python", "ping.py", CONFIGURATION, limits.inside),
+                "ping": command(f"/opt/congress/bin/python -m congress_ping {CONFIGURATION} {limits.inside}"),
             }
         case "policy-engine":
             asked: dict[str, Question] = {}

@@ -5,11 +5,14 @@
 
 PID writes a byte each second from its service loop, and Python adds the number of each signal that PID
 gets. So an end of the pipe is the end of PID, and it is a crash unless SIGTERM or SIGINT went before. A pipe
-that is silent for SILENCE seconds is a process that hangs, was stopped (SIGSTOP) or starves: it is killed.
+that is silent for SILENCE seconds is a process that hangs, was stopped (SIGSTOP) or starves: it is killed. A `!` is
+the word of congress_watchdog that the node cannot work on this host: then Pacemaker shall not try it here again
+before its failure-timeout is over, however few the failures were.
 
 Where Pacemaker runs the node, a crash or a kill is reported to it, which acts at once instead of at the next
-monitor; elsewhere (policy engines) systemd sees the end by itself. A process of its own, because a stopped or
-hung one cannot notice that it is; kept as root where the node was started as root, because only root may
+monitor; elsewhere (policy engines) systemd sees the end by itself. So is an end that somebody else than Pacemaker
+ordered (`kill` by hand): the agent removes its pid file when its own stop is complete. A process of its own, because
+a stopped or hung one cannot notice that it is; kept as root where the node was started as root, because only root may
 report. It never opens a socket of its own and reads nothing but single bytes.
 """
 
@@ -19,13 +22,17 @@ import signal
 import subprocess
 import sys
 import syslog
+import time
 
 TOLD_TO_STOP = {signal.SIGTERM, signal.SIGINT}
+UNABLE = b"!"
 # After a pause of the whole host (live migration) both wake up at once: the node gets to speak first.
 GRACE = 2.0
 # Importing Congress keeps the loop from turning: 1 s on an idle host, 15 s seen on one with a load of 20.
 START = 60.0
 REPORT_TIMEOUT = 20
+# The agent looks once a second whether the node has ended, and then removes its pid file.
+STOP = 5.0
 SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -35,26 +42,32 @@ def main() -> int:
     for number in (*TOLD_TO_STOP, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     syslog.openlog("congress-guard", syslog.LOG_PID, syslog.LOG_DAEMON)
-    trouble = watch(sys.stdin.fileno(), pid, silence)
+    resource = os.environ.get("OCF_RESOURCE_INSTANCE")
+    trouble, unable = watch(sys.stdin.fileno(), pid, silence)
+    if trouble is None and resource and not stopped_by_the_agent(resource, pid):
+        trouble = "was told to stop, but not by Pacemaker"
     if trouble is None:
         return 0
     syslog.syslog(syslog.LOG_CRIT, f"congress-server, process {pid}: {trouble}")
-    resource = os.environ.get("OCF_RESOURCE_INSTANCE")
     if resource and os.geteuid() == 0:
-        report(resource)
+        report(resource, unable=unable)
     return 1
 
 
-def watch(beats: int, pid: int, silence: float) -> str | None:
-    """Wait for the end of `pid` and say what was wrong with it; None when it ended as it was told."""
+def watch(beats: int, pid: int, silence: float) -> tuple[str | None, bool]:
+    """Wait for the end of `pid`: what was wrong with it, None when it ended as it was told, and whether it said that
+    it is unable to work here.
+    """
     patience: float | None = silence + START
+    unable = False
     while True:
         if not spoke(beats, patience) and not spoke(beats, GRACE):
             os.kill(pid, signal.SIGKILL)
-            return f"its service loop stood still for {patience:.0f} s: killed"
+            return f"its service loop stood still for {patience:.0f} s: killed", False
         data = os.read(beats, 4096)
         if not data:
-            return "ended without being told to" if patience else None
+            return ("ended without being told to" if patience else None), unable
+        unable = unable or UNABLE in data
         if not TOLD_TO_STOP.isdisjoint(data):
             patience = None  # how long a stop may take is for those to judge who asked for it
         elif patience:
@@ -65,10 +78,29 @@ def spoke(beats: int, patience: float | None) -> bool:
     return bool(select.select([beats], [], [], patience)[0])
 
 
-def report(resource: str) -> None:
-    """Tell Pacemaker that `resource` failed on this node."""
+def stopped_by_the_agent(resource: str, pid: int) -> bool:
+    """Whether the agent's pid file, where it still names this process, is gone in time."""
+    file = f"{os.environ.get('HA_RSCTMP', '/run/resource-agents')}/{resource}.pid"
+    deadline = time.monotonic() + STOP
+    while time.monotonic() < deadline:
+        try:
+            with open(file) as known:  # noqa: PTH123  pathlib takes 10 ms to import, in every guard
+                if known.read().strip() != str(pid):
+                    return True
+        except FileNotFoundError:
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def report(resource: str, *, unable: bool) -> None:
+    """Tell Pacemaker that `resource` failed on this node; `unable`: as often as it takes to leave the node."""
     try:
         node = crm("crm_node", "-n")
+        if unable:
+            # What Pacemaker itself counts of a failure that is reported: see crm_mon -f.
+            crm("attrd_updater", "-n", f"last-failure-{resource}#asyncmon_0", "-U", str(int(time.time())))
+            crm("attrd_updater", "-n", f"fail-count-{resource}#asyncmon_0", "-U", "INFINITY")
         crm("crm_resource", "--fail", "-r", resource, "-N", node)
     except (OSError, subprocess.SubprocessError) as error:
         syslog.syslog(syslog.LOG_ERR, f"could not report the failure of {resource} to Pacemaker: {error}")

@@ -8,8 +8,10 @@ Takes the command line of upstream's congress-server and hands it on unchanged. 
   yet, so both keep their defaults whatever the file says.
 - Started as root, as Congress's OCF agent does, it becomes the user congress before it opens anything.
 - The node ends when it can no longer work (congress_watchdog), and its end is noticed (congress_guard).
+- A datasource node that is told to stop does so at once (congress_stop).
 """
 
+import gc
 import os
 import pwd
 import signal
@@ -58,10 +60,15 @@ def main(argv: list[str]) -> int:
     from congress.server import congress_server  # noqa: PLC0415
 
     # isort: split
+    import congress_stop  # noqa: PLC0415
     import congress_watchdog  # noqa: PLC0415
 
+    gc.freeze()
+    gc.enable()
     config.setup_logging()
     congress_watchdog.start(cfg.CONF, beats)
+    if cfg.CONF.datasources:
+        congress_stop.arm()
     code = 1
     try:
         congress_server.main()

@@ -9,8 +9,13 @@ what congress_guard watches, from outside, by the beat that is sent from here.
 Both roles end without the bus: a policy engine without it does not even refuse, its requests hang. Only the
 datasource node ends without the database: another host may reach it, whereas an engine answers an honest
 error at once and recovers 0.2 s after the database is back, sooner than by a restart.
+
+A datasource node that has not worked yet is patient: it started because the other host did not work either, or
+because that one is gone. Its patience is longer than Pacemaker's failure-timeout, so that when it gives up, the other
+host may be tried again; so no outage of bus or database, however long, leaves the node stopped.
 """
 
+import contextlib
 import dataclasses
 import math
 import os
@@ -27,21 +32,33 @@ from sqlalchemy.pool import NullPool
 LOG = log.getLogger(__name__)
 
 PAUSE = 3  # seconds between two looks; also what a look may add to the deadline
+SHORT_PAUSE = 0.5  # while it has not worked yet
 TIMEOUT = 5.0
-START = 30  # a node that is starting answers late; drivers are being loaded, datasources read
+START = 60  # a node that is starting answers late; drivers are being loaded, datasources read
+FAILURE_TIMEOUT = 120  # of templates/datasource_node/ds_node.crm.j2
 EXIT_CODE = 69  # EX_UNAVAILABLE of sysexits.h
+ALIVE, UNABLE = b".", b"!"  # what congress_guard understands
 
 
 @dataclasses.dataclass
 class Check:
-    """One thing the node needs. `silence` is the seconds since the last success, counted by `beat`."""
+    """One thing the node needs. `silence` is the seconds since the last success, counted by `beat`.
+
+    `first` is the patience until the first success, `patience` the one after it.
+    """
 
     what: str
     probe: Callable[[], object]
     patience: float
+    first: float
     once: bool = False
+    worked: bool = False
     silence: int = 0
     problem: str = "no answer"
+
+    @property
+    def over(self) -> bool:
+        return self.silence > (self.patience if self.worked else self.first)
 
     def run(self) -> None:
         while True:
@@ -50,23 +67,31 @@ class Check:
             except (Exception, eventlet.Timeout) as error:  # noqa: BLE001 - whatever it is, this is not working
                 self.problem = f"{type(error).__name__}: {error}".splitlines()[0]
             else:
-                self.silence = 0
+                self.silence, self.worked = 0, True
                 if self.once:
                     self.patience = math.inf
                     return
-            eventlet.sleep(PAUSE)
+            eventlet.sleep(PAUSE if self.worked else SHORT_PAUSE)
 
 
 def start(conf: cfg.ConfigOpts, beats: int) -> None:
-    """Watch this node from green threads; `beats` is the pipe to congress_guard."""
+    """Watch this node from green threads; `beats` is the pipe to congress_guard.
+
+    Returns when the node may be started: Congress ends at once if it finds no database.
+    """
     everything = checks(conf)
     for check in everything:
         eventlet.spawn(check.run)
     eventlet.spawn(beat, beats, everything)
+    if conf.datasources:
+        database = everything[-1]
+        while not database.worked:
+            eventlet.sleep(0.05)
 
 
 def checks(conf: cfg.ConfigOpts) -> list[Check]:
     deadline = conf.watchdog.deadline
+    patient = FAILURE_TIMEOUT + deadline
     service = DATASOURCE_MANAGER if conf.datasources else POLICY_ENGINE
     transport = rpc_transport(conf)
     database = sqlalchemy.create_engine(conf.database.connection, poolclass=NullPool)
@@ -76,7 +101,7 @@ def checks(conf: cfg.ConfigOpts) -> list[Check]:
 
     def reaches_bus() -> None:
         # While the node answers over the bus, a connection just for asking would only fill the bus's log.
-        if answer.silence > PAUSE + TIMEOUT:
+        if not answer.worked or answer.silence > PAUSE + TIMEOUT:
             with connection(conf, TIMEOUT):
                 pass
 
@@ -84,12 +109,17 @@ def checks(conf: cfg.ConfigOpts) -> list[Check]:
         with eventlet.Timeout(TIMEOUT), database.connect() as link:
             link.execute(sqlalchemy.text("SELECT 1"))
 
-    answer = Check("its own answer over the message bus", answers, deadline + START)
-
+    first = patient if conf.datasources else deadline
+    answer = Check(
+        "its own answer over the message bus",
+        answers,
+        patience=deadline,
+        first=patient if conf.datasources else START,
+    )
     return [
         answer,
-        Check("the message bus", reaches_bus, deadline),
-        Check("the database", reaches_database, deadline, once=not conf.datasources),
+        Check("the message bus", reaches_bus, patience=deadline, first=first),
+        Check("the database", reaches_database, patience=deadline, first=first, once=not conf.datasources),
     ]
 
 
@@ -101,14 +131,16 @@ def beat(beats: int, everything: list[Check]) -> None:
     write = patcher.original("os").write  # the green one would wait for a guard that does not read
     while True:
         try:
-            write(beats, b".")
+            write(beats, ALIVE)
         except BlockingIOError:
             pass
         except BrokenPipeError:
             end("congress_guard, which watches over this process, is gone")
         for check in everything:
             check.silence += 1
-            if check.silence > check.patience:
+            if check.over:
+                with contextlib.suppress(BlockingIOError):
+                    write(beats, UNABLE)
                 end(f"without {check.what} for {check.silence} s: {check.problem}")
         eventlet.sleep(1)
 

@@ -25,7 +25,8 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
         for library in (
             *("eventlet", "eventlet.patcher", "sqlalchemy", "sqlalchemy.pool", "oslo_log", "oslo_config"),
             *("oslo_messaging", "congress", "congress.common", "congress.common.config", "kombu", "amqp"),
-            *("amqp.exceptions", "congress_bus"),
+            *("amqp.exceptions", "congress_bus", "oslo_messaging.rpc", "oslo_messaging.rpc.server"),
+            *("oslo_service", "oslo_service.service"),
         ):
             monkeypatch.setitem(sys.modules, library, libraries.get(library.replace(".", "_"), MagicMock()))
         spec = importlib.util.spec_from_file_location(name, CONGRESS / f"{name}.py")

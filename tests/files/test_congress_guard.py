@@ -16,12 +16,13 @@ SILENCE, GRACE = 0.4, 2.0
 class Guarded:
     """A process and the guard over it; what the process would write is written by the test."""
 
-    def __init__(self) -> None:
+    def __init__(self, **env: str) -> None:
         listens, self.beats = os.pipe()
         self.process = subprocess.Popen(["sleep", "60"])
         self.guard = subprocess.Popen(
             [sys.executable, "-IS", CONGRESS / "congress_guard.py", str(self.process.pid), str(SILENCE)],
             stdin=listens,
+            env=os.environ | env,
         )
         os.close(listens)
 
@@ -49,6 +50,20 @@ def test_an_end_after_sigterm_was_ordered(guarded: Guarded) -> None:
     guarded.says(ord("."), signal.SIGTERM)
     guarded.ends()
     assert guarded.guard.wait(5) == 0
+
+
+@pytest.mark.parametrize(("removed", "status"), [(True, 0), (False, 1)])
+def test_under_pacemaker_only_its_agent_orders_a_stop(tmp_path: Path, *, removed: bool, status: int) -> None:
+    """The agent's last act is to remove its pid file; a `kill` by hand removes nothing."""
+    guarded = Guarded(OCF_RESOURCE_INSTANCE="ds-node", HA_RSCTMP=str(tmp_path))
+    pid_file = tmp_path / "ds-node.pid"
+    pid_file.write_text(f"{guarded.process.pid}\n")
+    guarded.says(ord("."), signal.SIGTERM)
+    guarded.ends()
+    if removed:
+        time.sleep(0.3)
+        pid_file.unlink()
+    assert guarded.guard.wait(10) == status
 
 
 def test_any_other_end_is_a_crash(guarded: Guarded) -> None:
@@ -89,20 +104,39 @@ def test_outlives_the_signals_of_a_service_manager(guarded: Guarded) -> None:
     assert guarded.guard.wait(5) == 0
 
 
-def test_tells_pacemaker(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, text in (("crm_node", "echo this-host"), ("crm_resource", f'echo "$@" > {tmp_path}/told')):
+@pytest.mark.parametrize("unable", [False, True])
+def test_tells_pacemaker(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, unable: bool
+) -> None:
+    tell = f'echo "$(basename $0) $@" >> {tmp_path}/told'
+    for name, text in (("crm_node", "echo this-host"), ("crm_resource", tell), ("attrd_updater", tell)):
         (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
         (tmp_path / name).chmod(0o755)
     guard = load("congress_guard")
     monkeypatch.setattr(guard, "SYSTEM_PATH", f"{tmp_path}:/usr/bin:/bin")
-    guard.report("ds-node")
-    assert (tmp_path / "told").read_text() == "--fail -r ds-node -N this-host\n"
+    monkeypatch.setattr(guard.time, "time", lambda: 1700000000.9)
+    guard.report("ds-node", unable=unable)
+    aside = [
+        "attrd_updater -n last-failure-ds-node#asyncmon_0 -U 1700000000",
+        "attrd_updater -n fail-count-ds-node#asyncmon_0 -U INFINITY",
+    ]
+    failed = "crm_resource --fail -r ds-node -N this-host"
+    assert (tmp_path / "told").read_text().splitlines() == [*(aside if unable else []), failed]
+
+
+@pytest.mark.parametrize(("said", "unable"), [(b"..", False), (b".!", True)])
+def test_hears_that_the_node_is_unable_to_work_here(load: Load, said: bytes, *, unable: bool) -> None:
+    listens, beats = os.pipe()
+    os.write(beats, said)
+    os.close(beats)
+    assert load("congress_guard").watch(listens, 1, 5) == ("ended without being told to", unable)
+    os.close(listens)
 
 
 def test_says_when_pacemaker_cannot_be_told(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     guard, said = load("congress_guard"), []
     monkeypatch.setattr(guard, "SYSTEM_PATH", "/nonexistent")
     monkeypatch.setattr(guard.syslog, "syslog", lambda _, text: said.append(text))
-    guard.report("ds-node")
+    guard.report("ds-node", unable=False)
     assert len(said) == 1
     assert "could not report the failure of ds-node" in said[0]

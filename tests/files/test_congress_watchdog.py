@@ -7,6 +7,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
+from components.template import ROOT
 from tests.files.conftest import Load
 
 
@@ -40,20 +41,22 @@ def beaten(watchdog: Any, *checks: Any, seconds: int) -> str:
     naps(watchdog, seconds)
     with pytest.raises(Enough):
         watchdog.beat(beats, checks)
-    assert set(os.read(listens, 1000)) == set(b".")
+    assert set(os.read(listens, 1000)) <= set(b".!")
     os.close(listens)
     os.close(beats)
     return watchdog.end.call_args.args[0] if watchdog.end.called else ""
 
 
 def test_ends_the_node_after_the_deadline_and_says_why(watchdog: Any) -> None:
-    check = watchdog.Check("the database", probe(), patience=30, problem="(1045) Access denied")
+    check = watchdog.Check(
+        "the database", probe(), patience=30, first=150, worked=True, problem="(1045) Access denied"
+    )
     assert beaten(watchdog, check, seconds=29) == ""
     assert beaten(watchdog, check, seconds=29) == "without the database for 31 s: (1045) Access denied"
 
 
 def test_a_success_begins_the_deadline_anew(watchdog: Any) -> None:
-    check = watchdog.Check("the database", probe(ValueError("away"), None), patience=30, silence=29)
+    check = watchdog.Check("the database", probe(ValueError("away"), None), patience=30, first=30, silence=29)
     naps(watchdog, 1)
     with pytest.raises(Enough):
         check.run()
@@ -63,7 +66,7 @@ def test_a_success_begins_the_deadline_anew(watchdog: Any) -> None:
 
 def test_a_failure_of_any_kind_does_not_end_the_looking(watchdog: Any) -> None:
     failures = (Eventlet.Timeout("5 seconds"), KeyError("x"), OSError("two\nlines"))
-    check = watchdog.Check("the bus", probe(*failures), patience=30, silence=7)
+    check = watchdog.Check("the bus", probe(*failures), patience=30, first=30, silence=7)
     naps(watchdog, 2)
     with pytest.raises(Enough):
         check.run()
@@ -72,7 +75,7 @@ def test_a_failure_of_any_kind_does_not_end_the_looking(watchdog: Any) -> None:
 
 
 def test_what_is_needed_for_the_start_alone_is_not_asked_again(watchdog: Any) -> None:
-    check = watchdog.Check("the database", probe(None), patience=30, once=True)
+    check = watchdog.Check("the database", probe(None), patience=30, first=30, once=True)
     check.run()
     check.silence = 10**6
     assert beaten(watchdog, check, seconds=3) == ""
@@ -101,9 +104,32 @@ def test_does_not_wait_for_a_guard_that_does_not_read(watchdog: Any) -> None:
     os.close(beats)
 
 
-@pytest.mark.parametrize(("datasources", "once"), [(True, False), (False, True)])
+def test_is_patient_until_it_has_worked_once(watchdog: Any) -> None:
+    check = watchdog.Check("the bus", probe(), patience=30, first=150)
+    assert beaten(watchdog, check, seconds=149) == ""
+    assert beaten(watchdog, check, seconds=1) == "without the bus for 151 s: no answer"
+
+
+def test_tells_the_guard_that_it_is_unable(watchdog: Any) -> None:
+    listens, beats = os.pipe()
+    check = watchdog.Check("the bus", probe(), patience=30, first=0)
+    with pytest.raises(Enough):
+        watchdog.beat(beats, [check])
+    assert os.read(listens, 10) == b".!"
+    os.close(listens)
+    os.close(beats)
+
+
+def test_pacemaker_forgets_a_failure_before_the_other_host_gives_up(watchdog: Any) -> None:
+    text = (ROOT / "templates/datasource_node/ds_node.crm.j2").read_text()
+    assert f"failure-timeout={watchdog.FAILURE_TIMEOUT}\n" in text
+
+
+@pytest.mark.parametrize(
+    ("datasources", "once", "first"), [(True, False, (150,) * 3), (False, True, (60, 30, 30))]
+)
 def test_only_a_datasource_node_lives_by_the_database(
-    watchdog: Any, datasources: object, once: object
+    watchdog: Any, datasources: object, once: object, first: tuple[int, int, int]
 ) -> None:
     conf = SimpleNamespace(
         datasources=datasources,
@@ -112,7 +138,8 @@ def test_only_a_datasource_node_lives_by_the_database(
         node_id="n",
     )
     answer, bus, database = watchdog.checks(conf)
-    assert (answer.patience, bus.patience, database.patience) == (60, 30, 30)
+    assert (answer.patience, bus.patience, database.patience) == (30, 30, 30)
+    assert (answer.first, bus.first, database.first) == first
     assert (answer.once, bus.once, database.once) == (False, False, once)
     answer.probe()
     service = watchdog.DATASOURCE_MANAGER if datasources else watchdog.POLICY_ENGINE
@@ -120,7 +147,13 @@ def test_only_a_datasource_node_lives_by_the_database(
 
 
 def test_connects_to_the_bus_only_when_the_node_no_longer_answers(watchdog: Any) -> None:
-    answer, bus, _ = watchdog.checks(MagicMock(datasources=True))
+    conf = MagicMock(datasources=True)
+    conf.watchdog.deadline = 30
+    answer, bus, _ = watchdog.checks(conf)
+    bus.probe()
+    assert watchdog.connection.called
+    watchdog.connection.reset_mock()
+    answer.worked = True
     bus.probe()
     assert not watchdog.connection.called
     answer.silence = 9

@@ -1,10 +1,11 @@
-"""Sent to a host of the pair, run by Congress's Python: calls `ping` of the datasource node.
+# ruff: noqa: INP001 (a module of Congress's virtual environment, not of this project)
+"""Calls `ping` of the datasource node over the message bus, in a tenth of a second.
 
-files/congress/datasource_node_probe.py asks the same at a deployment, and imports Congress and oslo.messaging
-for it: more than a second of processor time, where this takes a tenth. So it speaks oslo.messaging's envelope
-2.0 by itself (_drivers/common.py and amqpdriver.py of the pinned 14.7.2).
+datasource_node_probe asks more at a deployment, and imports Congress and oslo.messaging for it: more than a second
+of processor time. So this speaks oslo.messaging's envelope 2.0 by itself (_drivers/common.py and amqpdriver.py of
+the pinned 14.7.2). The fence agent's witness, and a row of `make status`.
 
-usage: ping.py CONFIGURATION SECONDS: prints the milliseconds it took; exit code 1 and one line on failure.
+usage: congress_ping.py CONFIGURATION SECONDS: prints the milliseconds it took; exit code 1 and one line on failure.
 """
 
 from __future__ import annotations
