@@ -12,67 +12,14 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any, Literal, Self
 
 from pulumi.runtime import config
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from settings_errors import SettingsError, describe, models_in
-from settings_types import AbsolutePath, CertificateFile, Cidrs, Duration, Model, NodeId, Url
+from settings_nodes import DatasourceNode, PolicyEngines
+from settings_types import CertificateFile, Cidrs, Model, Url
 
 NAMESPACE = "congress-ha"
 EVERYWHERE = IPv4Network("0.0.0.0/0")
-
-
-class PolicyEngines(Model):
-    """Step 4 of the document: "Deploy N (at least 2) policy-engine nodes"."""
-
-    count: int = Field(2, ge=2, le=50, description="number of policy engines, at least 2", examples=[2])
-    per_host: int = Field(
-        1, ge=1, le=10, description="engines on one host, each with its own port", examples=[1]
-    )
-    base_port: int = Field(
-        1789, ge=1024, le=65000, description="port of a host's first engine", examples=[1789]
-    )
-    sync_period: int = Field(
-        5, ge=1, le=60, description="seconds until an engine knows a rule made at another", examples=[5]
-    )
-
-    @model_validator(mode="after")
-    def _more_than_one_host(self) -> Self:
-        if self.per_host >= self.count:
-            raise ValueError(
-                f"perHost {self.per_host} would put all {self.count} engines on one host, and one fault would end "
-                "them all; perHost must be below count"
-            )
-        return self
-
-
-class DatasourceNode(Model):
-    """Step 3 of the document: one datasource-drivers node, and the parameters of its resource agent."""
-
-    node_id: NodeId = Field(
-        "datasource-node", description="id of the datasource node", examples=["datasource-node"]
-    )
-    monitor_interval: Duration = Field("30s", description="interval of the agent's monitor", examples=["30s"])
-    monitor_timeout: Duration = Field("30s", description="timeout of the agent's monitor", examples=["30s"])
-    binary: AbsolutePath = Field(
-        "/usr/local/bin/congress-server",
-        description="what the agent starts",
-        examples=["/usr/local/bin/congress-server"],
-    )
-    additional_parameters: str = Field(
-        "",
-        pattern=r"^[A-Za-z0-9 ._=/,:-]*$",
-        description="more options for congress-server",
-        examples=["--debug"],
-    )
-
-    @field_validator("node_id")
-    @classmethod
-    def _distinct_from_engines(cls, value: str) -> str:
-        if value.startswith("policy-engine-"):
-            raise ValueError(
-                "ids that start with policy-engine- belong to the policy engines; choose another"
-            )
-        return value
 
 
 class ExistingNetwork(Model):

@@ -18,6 +18,8 @@ from keystoneauth1.exceptions import ClientException
 from openstack.connection import Connection
 from openstack.exceptions import SDKException
 
+from components import login
+from components.login import Login
 from settings import NAMESPACE, Settings
 
 TIMEOUT = 20.0  # seconds a single request to the cloud may take
@@ -41,12 +43,13 @@ class ExistingNetwork:
 
 @dataclass(frozen=True)
 class Cloud:
-    """Ids of what exists in the cloud already; `flavor_ids` by name."""
+    """Ids of what exists in the cloud already; `flavor_ids` by name. `login`: where the stack fences with it."""
 
     image_id: str
     flavor_ids: Mapping[str, str]
     external_network_id: str
     existing_network: ExistingNetwork | None = None
+    login: Login | None = None
 
 
 def look_up(settings: Settings, servers: Mapping[str, str]) -> Cloud:
@@ -77,18 +80,20 @@ class _Search:
             self._image,
             self._flavors,
             self._external,
+            self._login,
             self._existing,
             self._limits,
         ]
         with ThreadPoolExecutor(len(searches)) as pool:
-            image, flavors, external, existing, (limits, present) = [
+            image, flavors, external, deployer, existing, (limits, present) = [
                 done.result() for done in [pool.submit(self._asked, search) for search in searches]
             ]
         if not self.problems:
             self._check_quota(limits, present, flavors)
         if self.problems:
             raise CloudError(self.problems)
-        return Cloud(image.id, {name: flavor.id for name, flavor in flavors.items()}, external.id, existing)
+        flavor_ids = {name: flavor.id for name, flavor in flavors.items()}
+        return Cloud(image.id, flavor_ids, external.id, existing, deployer)
 
     def _asked(self, search: Callable[[], Any]) -> Any:
         try:
@@ -121,6 +126,18 @@ class _Search:
         if wanted not in networks:
             self._missing("network.externalNetwork", "external network", wanted, list(networks))
         return networks.get(wanted)
+
+    def _login(self) -> Login | None:
+        if self.settings.datasource_node.fencing == "none":
+            return None
+        found = login.of(self.cloud)
+        if found.restricted and self.settings.datasource_node.fencing == "openstack":
+            self.problems.append(
+                f"{NAMESPACE}:datasourceNode.fencing: your login is a restricted application credential, which may "
+                "not make the one for fencing; log in with a password or with one made by `openstack application "
+                "credential create --unrestricted`, or choose fencing: fence_openstack"
+            )
+        return found
 
     def _existing(self) -> ExistingNetwork | None:
         wanted = self.settings.network.existing

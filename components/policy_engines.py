@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-import settings
+import settings_nodes
 from components.congress_host import CongressHost
 from components.step import Step
 
@@ -21,7 +21,7 @@ class Placement:
     port: int
 
 
-def placements(engines: settings.PolicyEngines) -> tuple[Placement, ...]:
+def placements(engines: settings_nodes.PolicyEngines) -> tuple[Placement, ...]:
     """Engine i lives on host (i - 1) // per_host + 1, so a growing count never moves one."""
     return tuple(
         Placement(
@@ -33,7 +33,7 @@ def placements(engines: settings.PolicyEngines) -> tuple[Placement, ...]:
     )
 
 
-def host_names(engines: settings.PolicyEngines) -> tuple[str, ...]:
+def host_names(engines: settings_nodes.PolicyEngines) -> tuple[str, ...]:
     """Names of the hosts that the engines need, each once, in order."""
     return tuple(dict.fromkeys(placement.host for placement in placements(engines)))
 
@@ -52,7 +52,7 @@ class PolicyEngines(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        engines: settings.PolicyEngines,
+        engines: settings_nodes.PolicyEngines,
         hosts: Sequence[CongressHost],
         after: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions | None = None,

@@ -1,14 +1,15 @@
 """Renders templates/ and files/ into the texts that go onto hosts. Pure: no Pulumi in here.
 
 A step's script is `step/lib.sh`, the step's own template and an end marker. Inside a step's template
-`put(template, path, owner, mode)` and `put_asset(file, path, owner, mode)` become calls of the shell
-function `put_file` with the content behind them.
+`put(template, path, owner, mode)`, `put_asset(file, path, owner, mode)` and `put_text(text, path, owner, mode)` become
+calls of the shell function `put_file` with the content behind them.
 """
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from functools import cache
 from hashlib import sha256
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -44,6 +45,7 @@ def heredoc(content: str, path: str, owner: str, mode: str) -> str:
     return f"put_file \"{path}\" {owner} {mode} <<'{marker}'\n{content}{marker}"
 
 
+@cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(ROOT / "templates"),
@@ -60,6 +62,7 @@ def _environment() -> jinja2.Environment:
     environment.globals["put"] = _put
     environment.globals["asset"] = _asset
     environment.globals["put_asset"] = _put_asset
+    environment.globals["put_text"] = heredoc
     return environment
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ from openstack.exceptions import HttpException
 
 import settings
 from components import cloud
+from components.login import Login
 from tests.unit.recording import settings_with
 
 LIMITS = {"instances": 10, "instances_used": 4, "total_cores": 20, "total_cores_used": 4}
@@ -22,19 +24,40 @@ def things(*names: str, **more: Any) -> list[SimpleNamespace]:
     return [SimpleNamespace(name=name, id=f"{name}-id", **more) for name in names]
 
 
+class Access:
+    """What keystone says of a login; `credential`: the application credential that it used, if any."""
+
+    def __init__(self) -> None:
+        self.role_names = ["reader", "member"]
+        self.user_id = "me"
+        self.credential: dict[str, Any] | None = None
+
+    @property
+    def application_credential(self) -> dict[str, Any]:
+        if self.credential is None:
+            raise KeyError("application_credential")
+        return self.credential
+
+
 class FakeCloud(SimpleNamespace):
     """Answers as openstacksdk does; a test replaces what it wants different."""
 
     def __init__(self) -> None:
         limits = SimpleNamespace(**LIMITS, total_ram=-1, total_ram_used=0)
         images = [SimpleNamespace(name="debian-12", id=f"id-{i}", created_at=f"2026-0{i}") for i in (1, 3, 2)]
+        self.access = Access()
+        auth = SimpleNamespace(auth_url="https://cloud/v3", get_access=lambda _: self.access)
         super().__init__(
             authorize=lambda: "token",
+            session=SimpleNamespace(auth=auth),
+            config=SimpleNamespace(get_interface=lambda _: "internal", get_region_name=lambda _: "RegionTwo"),
+            identity=SimpleNamespace(get=lambda _: SimpleNamespace(status_code=200)),
             image=SimpleNamespace(images=lambda **_: [*images, *things("ubuntu", created_at="2026-04")]),
             compute=SimpleNamespace(
                 flavors=lambda: things("small", "large", vcpus=1, ram=1024),
                 get_limits=lambda: SimpleNamespace(absolute=limits),
                 servers=lambda **_: things("another"),
+                get_endpoint=lambda: "https://cloud/compute/v2.1/",
             ),
             network=SimpleNamespace(
                 networks=lambda **_: things("public"),
@@ -136,3 +159,35 @@ def test_without_a_login_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(openstack, "connect", fail)
     (problem,) = problems()
     assert problem.startswith("no login to the cloud: Cloud mycloud was not found; set OS_CLOUD")
+
+
+def test_the_login_for_fencing_is_made_from_the_deployers(fake: FakeCloud) -> None:
+    expected = Login(
+        auth_url="https://cloud/v3",
+        region="RegionTwo",
+        interface="internal",
+        compute_path="/compute/v2.1",
+        roles=("member",),
+        access_rules=True,
+        restricted=False,
+    )
+    assert look_up().login == expected
+    fake.identity.get = lambda _: SimpleNamespace(status_code=404)
+    fake.access.role_names = ["operator"]
+    assert look_up().login == replace(expected, access_rules=False, roles=("operator",))
+
+
+@pytest.mark.usefixtures("fake")
+def test_without_fencing_no_login_is_needed() -> None:
+    assert look_up(datasourceNode={"fencing": "none"}).login is None
+
+
+def test_a_restricted_login_cannot_make_the_one_for_fencing(fake: FakeCloud) -> None:
+    fake.access.credential = {"id": "a", "restricted": True}
+    (problem,) = problems()
+    assert problem.startswith(
+        "congress-ha:datasourceNode.fencing: your login is a restricted application credential"
+    )
+    assert "--unrestricted" in problem
+    fake.access.credential = {"id": "a", "restricted": False}
+    assert look_up().login is not None

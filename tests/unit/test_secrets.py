@@ -20,6 +20,7 @@ def test_the_canaries_are_really_there(recording: Recording) -> None:
     assert "CANARY-password-of-messaging-password" in scripts
     assert "CANARY-bytes_of-encryption-key=" in scripts
     assert "CANARY+bytes/of-datasource-node-cluster-key=" in scripts
+    assert '"application_credential_secret": "CANARY-secret-of-fencing"' in scripts
     assert (
         "CANARY-private-key-of-database-host-key"
         in recording.by_name("database", "openstack:compute/instance:Instance").inputs["userData"]

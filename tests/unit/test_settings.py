@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 import settings
+import settings_nodes
 from settings_errors import SettingsError
 from settings_types import Model
 from tests.unit.recording import ROOT, settings_with
@@ -55,6 +56,19 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     (
         {"datasourceNode": {"additionalParameters": '" op x'}},
         ["congress-ha:datasourceNode.additionalParameters"],
+    ),
+    ({"datasourceNode": {"config": "congress.conf"}}, ["congress-ha:datasourceNode.config"]),
+    (
+        {"datasourceNode": {"fencing": "ipmi"}},
+        ["congress-ha:datasourceNode.fencing", "'openstack'", "'none'"],
+    ),
+    (
+        {"datasourceNode": {"fencing": "fence_openstack"}},
+        ["congress-ha:datasourceNode", "logs in by password: set fencingLogin"],
+    ),
+    (
+        {"datasourceNode": {"fencingLogin": {"username": "u", "password": "p", "project": "x"}}},
+        ["congress-ha:datasourceNode", "remove it"],
     ),
     ({"access": {"sshCidrs": [], "apiCidrs": ["10.0.0.0/8"]}}, ["congress-ha:access.sshCidrs"]),
     (
@@ -146,7 +160,11 @@ def test_the_manual_names_every_key() -> None:
     def keys(model: type[Model]) -> set[str]:
         return {str(field.alias) for field in model.model_fields.values()}
 
-    models: list[type[Model]] = [settings.Settings, settings.PolicyEngines, settings.DatasourceNode]
+    models: list[type[Model]] = [
+        settings.Settings,
+        settings_nodes.PolicyEngines,
+        settings_nodes.DatasourceNode,
+    ]
     models += [settings.Network, settings.ExistingNetwork, settings.Access, settings.Flavors, settings.Guest]
     for key in set().union(*(keys(model) for model in models)):
         assert f"{key}:" in text, key

@@ -1,0 +1,54 @@
+"""The deployer's login to the cloud, as far as a login for fencing is made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+from urllib.parse import urlsplit
+
+from keystoneauth1.access import AccessInfoV3
+from keystoneauth1.identity.base import BaseIdentityPlugin
+from openstack.connection import Connection
+
+# What nova asks of somebody who pauses and reboots servers of his project (policy project_member_api).
+LEAST_ROLE = "member"
+OK = 200
+
+
+@dataclass(frozen=True)
+class Login:
+    """Where keystone and nova are, and what an application credential of this login may be.
+
+    `compute_path`: that of nova's endpoint, such as /v2.1; `roles`: the fewest that do; `access_rules`: keystone
+    knows them (Train and later); `restricted`: it may make no application credential at all.
+    """
+
+    auth_url: str
+    region: str | None
+    interface: str
+    compute_path: str
+    roles: tuple[str, ...]
+    access_rules: bool
+    restricted: bool
+
+
+def of(cloud: Connection) -> Login:
+    """Raises SDKException or ClientException when the cloud does not answer."""
+    auth = cast("BaseIdentityPlugin", cloud.session.auth)
+    access = cast("AccessInfoV3", auth.get_access(cloud.session))
+    names = access.role_names or []
+    try:
+        restricted = bool(access.application_credential.get("restricted", True))
+    except KeyError:  # it is no application credential
+        restricted = False
+    rules = cloud.identity.get(f"/users/{access.user_id}/access_rules")
+    interface = cloud.config.get_interface("compute")
+    return Login(
+        auth_url=str(auth.auth_url),
+        region=cloud.config.get_region_name("compute"),
+        interface=interface if isinstance(interface, str) else "public",
+        compute_path=urlsplit(str(cloud.compute.get_endpoint())).path.rstrip("/"),
+        roles=(LEAST_ROLE,) if LEAST_ROLE in names else tuple(names),
+        access_rules=rules.status_code == OK,
+        restricted=restricted,
+    )

@@ -1,0 +1,103 @@
+"""Settings of Congress's own nodes: the policy engines, and the datasource node with its fencing."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from settings_types import AbsolutePath, Duration, Model, NodeId
+
+
+class PolicyEngines(Model):
+    """Step 4 of the document: "Deploy N (at least 2) policy-engine nodes"."""
+
+    count: int = Field(2, ge=2, le=50, description="number of policy engines, at least 2", examples=[2])
+    per_host: int = Field(
+        1, ge=1, le=10, description="engines on one host, each with its own port", examples=[1]
+    )
+    base_port: int = Field(
+        1789, ge=1024, le=65000, description="port of a host's first engine", examples=[1789]
+    )
+    sync_period: int = Field(
+        5, ge=1, le=60, description="seconds until an engine knows a rule made at another", examples=[5]
+    )
+
+    @model_validator(mode="after")
+    def _more_than_one_host(self) -> Self:
+        if self.per_host >= self.count:
+            raise ValueError(
+                f"perHost {self.per_host} would put all {self.count} engines on one host, and one fault would end "
+                "them all; perHost must be below count"
+            )
+        return self
+
+
+class FencingLogin(Model):
+    """A user of the cloud for Debian's own agent, fence_openstack, which can log in by password only."""
+
+    username: str = Field(min_length=1, description="user of the cloud", examples=["congress-fencing"])
+    password: SecretStr = Field(min_length=1, description="its password", examples=["..."])
+    user_domain: str = Field("Default", description="domain of the user", examples=["Default"])
+    project: str = Field(min_length=1, description="project of the stack's servers", examples=["congress"])
+    project_domain: str = Field("Default", description="domain of the project", examples=["Default"])
+
+
+class DatasourceNode(Model):
+    """Step 3 of the document: one datasource-drivers node, the parameters of its resource agent, its fencing."""
+
+    node_id: NodeId = Field(
+        "datasource-node", description="id of the datasource node", examples=["datasource-node"]
+    )
+    monitor_interval: Duration = Field("30s", description="interval of the agent's monitor", examples=["30s"])
+    monitor_timeout: Duration = Field("30s", description="timeout of the agent's monitor", examples=["30s"])
+    config: AbsolutePath = Field(
+        "/etc/congress/congress.conf",
+        description="name of Congress's configuration file for the agent, the same on both hosts",
+        examples=["/etc/congress/congress.conf"],
+    )
+    binary: AbsolutePath = Field(
+        "/usr/local/bin/congress-server",
+        description="what the agent starts",
+        examples=["/usr/local/bin/congress-server"],
+    )
+    additional_parameters: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9 ._=/,:-]*$",
+        description="more options for congress-server",
+        examples=["--debug"],
+    )
+    fencing: Literal["openstack", "fence_openstack", "none"] = Field(
+        "openstack",
+        description="who stops a host of the pair that is lost; openstack: our agent, with an application credential; "
+        "fence_openstack: Debian's, with fencingLogin; none: nobody, and then a split pair runs two datasource nodes",
+        examples=["openstack"],
+    )
+    fencing_access_rules: bool = Field(
+        default=True,
+        description="limit the application credential to these two servers; false for a cloud whose nova has no "
+        "service_type in [keystone_authtoken]",
+        examples=[True],
+    )
+    fencing_login: FencingLogin | None = Field(
+        None, description="for fencing: fence_openstack", examples=[{"username": "congress-fencing"}]
+    )
+
+    @field_validator("node_id")
+    @classmethod
+    def _distinct_from_engines(cls, value: str) -> str:
+        if value.startswith("policy-engine-"):
+            raise ValueError(
+                "ids that start with policy-engine- belong to the policy engines; choose another"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _login_where_it_is_used(self) -> Self:
+        if self.fencing == "fence_openstack" and self.fencing_login is None:
+            raise ValueError("fencing: fence_openstack logs in by password: set fencingLogin")
+        if self.fencing != "fence_openstack" and self.fencing_login is not None:
+            raise ValueError(
+                "fencingLogin is for fencing: fence_openstack; remove it, its password is not used"
+            )
+        return self
