@@ -8,6 +8,7 @@ from components.access import Access
 from components.congress_host import CongressArgs, EncryptionKey, congress_hosts
 from components.database import Database, Schema
 from components.datasource_node import HOST_NAMES, PACKAGES, DatasourceNode
+from components.fencing import Fencing
 from components.firewall import DATASOURCE_NODE, POLICY_ENGINE, Firewall, rules
 from components.load_balancer import LoadBalancer
 from components.messaging import Messaging
@@ -34,8 +35,9 @@ engine_hosts = congress_hosts(POLICY_ENGINE, host_names(config.policy_engines), 
 schema = Schema("schema", database, on=pair[0])
 
 # 3. The document deploys the "one datasource-drivers node" before the policy engines.
+fencing = Fencing("fencing", site, pair)
 datasource_node = DatasourceNode(
-    "datasource-node", config.datasource_node, pair, after=[schema.ready, messaging.ready]
+    "datasource-node", config.datasource_node, pair, fencing=fencing, after=[schema.ready, messaging.ready]
 )
 
 # 4. "Deploy N (at least 2) policy-engine nodes."

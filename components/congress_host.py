@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 import pulumi
 import pulumi_random as random
@@ -11,7 +12,9 @@ from pulumi_openstack import compute
 
 from components.host import Host, Site, package_environment
 from components.step import Step
-from components.template import ROOT
+from components.template import ROOT, render
+
+CONFIG = "congress_host/congress.conf.j2"
 
 # Our own modules beside Congress in its virtual environment: launcher, compatibility, probe.
 MODULES = sorted(file.name for file in (ROOT / "files/congress").iterdir() if file.suffix in {".py", ".pth"})
@@ -48,13 +51,14 @@ class CongressHost(pulumi.ComponentResource):
     """A host with Congress installed and configured, nothing started.
 
     Three steps in a row: `packages` (Debian's), `software` (Congress in its virtual environment), `ready` (the
-    configuration). None of them waits for another host.
+    configuration). None of them waits for another host. `config_sha256` (secret) is of congress.conf as it has to be.
     """
 
     host: Host
     packages: Step
     software: Step
     ready: Step
+    config_sha256: pulumi.Output[str]
 
     def __init__(
         self,
@@ -96,6 +100,11 @@ class CongressHost(pulumi.ComponentResource):
             "sync_period": site.settings.policy_engines.sync_period,
             "auth": site.settings.auth,
         }
+        self.config_sha256 = pulumi.Output.secret(
+            pulumi.Output.from_input(configuration).apply(
+                lambda known: sha256(f"{render(CONFIG, known)}\n".encode()).hexdigest()
+            )
+        )
         self.ready = Step(
             f"{name}-configuration",
             self.host,

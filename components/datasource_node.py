@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_random as random
 
-import settings
+import settings_nodes
 from components.congress_host import CongressHost
+from components.fencing import Fencing
 from components.firewall import COROSYNC
 from components.step import Step
 
@@ -22,8 +23,8 @@ class DatasourceNode(pulumi.ComponentResource):
     """`ready` saw Pacemaker run the datasource node on one host of the pair, and the node serve the bus.
 
     The cluster needs nothing of Congress, so it forms while Congress is being installed; only the primitive
-    waits, for `after` (bus, database with its tables) and for Congress on both hosts: on a host without binary
-    or configuration the agent's stop fails as well, and the resource ends blocked.
+    waits, for `after` (bus, database with its tables), for Congress on both hosts (on a host without binary or
+    configuration the agent's stop fails as well, and the resource ends blocked), and for `fencing`.
     """
 
     node_id: str
@@ -33,8 +34,10 @@ class DatasourceNode(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        node: settings.DatasourceNode,
+        node: settings_nodes.DatasourceNode,
         pair: Sequence[CongressHost],
+        *,
+        fencing: Fencing,
         after: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -61,12 +64,30 @@ class DatasourceNode(pulumi.ComponentResource):
             )
             for host_name, congress in zip(HOST_NAMES, pair, strict=True)
         )
+        resource = {
+            "members": members,
+            "node_id": node.node_id,
+            "monitor_interval": node.monitor_interval,
+            "monitor_timeout": node.monitor_timeout,
+            "config": node.config,
+            "binary": node.binary,
+            "additional_parameters": node.additional_parameters,
+            "fencing": node.fencing,
+            "devices": fencing.devices,
+            "congress": [congress.digest for congress in pair],
+        }
+        # With the whole resource as context: a host is looked at anew whenever the resource changes.
         self.agent = tuple(
             Step(
                 f"{host_name}-agent",
                 congress.host,
                 "datasource_node/agent.sh.j2",
-                {},
+                {
+                    "host": host_name,
+                    "config": node.config,
+                    "config_sha256": congress.config_sha256,
+                    "resource": resource,
+                },
                 parent=self,
                 after=[congress.ready],
                 limit=120,
@@ -77,17 +98,9 @@ class DatasourceNode(pulumi.ComponentResource):
             name,
             pair[0].host,
             "datasource_node/ds_node.sh.j2",
-            {
-                "members": members,
-                "node_id": node.node_id,
-                "monitor_interval": node.monitor_interval,
-                "monitor_timeout": node.monitor_timeout,
-                "binary": node.binary,
-                "additional_parameters": node.additional_parameters,
-                "congress": [congress.digest for congress in pair],
-            },
+            resource,
             parent=self,
-            after=[*self.cluster, *self.agent, *after],
+            after=[*self.cluster, *self.agent, *fencing.steps, *after],
             limit=600,
         )
         self.register_outputs({})

@@ -77,7 +77,7 @@ def _fencing(view: Cluster) -> Iterator[Finding]:
             yield wrong("fencing", "enabled, but there is no device", way_out)
         else:
             what = "none: a cut between the two hosts lets both run a datasource node"
-            yield note("fencing", what, "this release configures none: docs/design.md, third voice")
+            yield note("fencing", what, "set datasourceNode.fencing: openstack, then: make up")
         return
     if not view.stonith_enabled:
         yield wrong("fencing", "there are devices, but stonith-enabled is false", "make up")

@@ -10,6 +10,8 @@ could not be destroyed goes back to ACTIVE like a rebooted one (nova/compute/man
 instance is running"). A paused one in the same trouble goes to ERROR and stays frozen. Only where nova cannot
 pause, the hard reboot itself has to be the proof, by its entry in the server's list of actions.
 
+Which of two hosts that ask for each other survives is decided in fence_congress_split.
+
 Needs nothing but Python: Debian's library for fence agents would bring 26 packages onto each host.
 """
 
@@ -23,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from fence_congress_cloud import Credentials, FenceError, Nova, Server
+from fence_congress_split import holds_back
 
 CREDENTIALS = "/etc/congress-ha/fencing.json"
 # Seconds an action may take. Pacemaker's pcmk_*_timeout and the monitor's timeout lie above, so that what the
@@ -50,6 +53,21 @@ credential from a file that only root may read.</longdesc>
 <getopt mixed="--credentials=[file]" />
 <content type="string" default="{CREDENTIALS}" />
 <shortdesc lang="en">File with the application credential and the servers</shortdesc>
+</parameter>
+<parameter name="resource" unique="0" required="0">
+<getopt mixed="--resource=[id]" />
+<content type="string" />
+<shortdesc lang="en">Resource whose host survives a split; without, nobody holds back</shortdesc>
+</parameter>
+<parameter name="witness" unique="0" required="0">
+<getopt mixed="--witness=[command]" />
+<content type="string" default="false" />
+<shortdesc lang="en">Command that succeeds while the resource does its work, wherever it runs</shortdesc>
+</parameter>
+<parameter name="delay" unique="0" required="0">
+<getopt mixed="--delay=[seconds]" />
+<content type="second" default="10" />
+<shortdesc lang="en">How long to hold back</shortdesc>
 </parameter>
 </parameters>
 <actions>
@@ -140,6 +158,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("-o", "--action", default="reboot")
     parser.add_argument("-n", "--plug", metavar="SERVER-ID")
     parser.add_argument("--credentials", type=Path, default=Path(CREDENTIALS))
+    parser.add_argument("--resource", metavar="ID")
+    parser.add_argument("--witness", metavar="COMMAND", default="false")
+    parser.add_argument("--delay", metavar="SECONDS", type=float, default=10.0)
     if len(sys.argv) > 1:
         return parser.parse_args()
     known = vars(parser.parse_args([]))
@@ -148,7 +169,10 @@ def options() -> argparse.Namespace:
         # Pacemaker says more than it was asked for, such as nodename; `port` is plug's older name.
         name = {"port": "plug", "option": "action"}.get(name, name)
         if name in known and value:
-            known[name] = Path(value) if name == "credentials" else value
+            try:
+                known[name] = {"credentials": Path, "delay": float}.get(name, str)(value)
+            except ValueError:
+                raise FenceError(f"{name}={value}: not a number of seconds") from None
     return argparse.Namespace(**known)
 
 
@@ -168,6 +192,17 @@ def run(asked: argparse.Namespace) -> int:
         return 0
     if action != "monitor" and asked.plug not in credentials.servers.values():
         raise FenceError(f"plug {asked.plug} is none of the servers of {asked.credentials}")
+    return act(asked, action, credentials)
+
+
+def act(asked: argparse.Namespace, action: str, credentials: Credentials) -> int:
+    """Exit status of an action that takes the cloud."""
+    if (
+        action in {"reboot", "off"}
+        and asked.resource
+        and holds_back(asked.resource, asked.witness, asked.plug, credentials.servers)
+    ):
+        time.sleep(asked.delay)
     nova = Nova(credentials, time.monotonic() + LIMITS[action])
     if action == "monitor":
         monitor(nova)

@@ -3,94 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.fencing.fake_cloud import ONE, SECRET, TOKEN, TWO, Cloud, Server, serving
-
-AGENT = Path(__file__).parents[2] / "files" / "fencing" / "fence_congress_openstack.py"
-# An agent with seconds instead of its minute, for the cases in which it has to give up.
-HASTY = """
-import sys
-sys.path.insert(0, {folder!r})
-import fence_congress_openstack as agent
-agent.LIMITS["reboot"] = 2.0
-agent.PAUSE_LIMIT = 0.5
-sys.exit(agent.main())
-"""
-
-
-@dataclass
-class Done:
-    status: int
-    out: str
-    error: str
-
-
-Fence = Callable[..., Done]
-
-
-@pytest.fixture
-def cloud() -> Iterator[Cloud]:
-    with serving(Cloud()) as cloud:
-        yield cloud
-
-
-@pytest.fixture
-def credentials(cloud: Cloud, tmp_path: Path) -> Path:
-    file = tmp_path / "fencing.json"
-    write(
-        file,
-        auth_url=cloud.url,
-        application_credential_id="the-id",
-        application_credential_secret=SECRET,
-        region="RegionOne",
-        servers={"one": ONE, "two": TWO},
-    )
-    return file
-
-
-def write(file: Path, **values: Any) -> None:
-    file.touch(mode=0o600)
-    file.write_text(json.dumps(values))
-
-
-@pytest.fixture
-def fence(credentials: Path) -> Fence:
-    def fence(action: str, plug: str | None = None, *more: str, hasty: bool = False) -> Done:
-        lines = ["# said by no Pacemaker, but allowed", f"action={action}", "nodename=one", *more]
-        lines += [f"credentials={credentials}", *([f"plug={plug}"] if plug else [])]
-        code = HASTY.format(folder=str(AGENT.parent))
-        done = subprocess.run(
-            [sys.executable, *(["-c", code] if hasty else [str(AGENT)])],
-            input="\n".join(lines),
-            env={"PATH": os.environ["PATH"], "NO_PROXY": "*"},
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-        assert SECRET not in done.stdout + done.stderr
-        assert TOKEN not in done.stdout + done.stderr
-        assert "Traceback" not in done.stderr, done.stderr
-        return Done(done.returncode, done.stdout, done.stderr)
-
-    return fence
+from tests.fencing.conftest import Fence, write
+from tests.fencing.fake_cloud import ONE, SECRET, TWO, Cloud, Server
 
 
 def test_metadata_says_what_pacemaker_asks_for(fence: Fence) -> None:
     root = ET.fromstring(fence("metadata").out)  # noqa: S314 (our own text)
     assert root.attrib["name"] == "fence_congress_openstack"
     # Pacemaker hands the server over as `plug` because the metadata has it, and turns nothing on by itself.
-    assert {p.attrib["name"] for p in root.iter("parameter")} == {"action", "plug", "credentials"}
+    assert {p.attrib["name"] for p in root.iter("parameter")} == {
+        *("action", "plug", "credentials", "resource", "witness", "delay")
+    }
     actions = {a.attrib["name"]: a.attrib.get("automatic") for a in root.iter("action")}
     assert {"on", "off", "reboot", "status", "list", "monitor", "metadata", "validate-all"} == set(actions)
     assert actions["on"] == "0"

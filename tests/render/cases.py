@@ -9,14 +9,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
+from hashlib import sha256
 from typing import Any
 
 from components.congress_host import MODULES
 from components.database import PRIVILEGES
+from components.fencing import credential_login, password_login
 from components.host import package_environment
+from components.login import Login
 from components.policy_engines import placements
 from components.template import ROOT, render
-from settings import DatasourceNode, Guest, PolicyEngines
+from settings import Guest
+from settings_nodes import DatasourceNode, FencingLogin, PolicyEngines
 
 TEMPLATES = ROOT / "templates"
 # Every secret begins with this, so that a test can look for them all.
@@ -77,6 +81,17 @@ MEMBERS = [
     {"id": index, "name": f"congress-dev-datasource-{index}", "address": f"10.20.0.1{index}"}
     for index in (1, 2)
 ]
+SERVERS = {str(member["name"]): f"b1f2c3d4-0000-4000-8000-00000000000{member['id']}" for member in MEMBERS}
+FENCING_LOGIN = {"username": "fencer", "password": PASSWORD, "project": "congress"}
+LOGIN = Login(
+    auth_url="https://cloud.example:5000/v3",
+    region="RegionOne",
+    interface="public",
+    compute_path="/v2.1",
+    roles=("member",),
+    access_rules=True,
+    restricted=False,
+)
 CONGRESS = {
     "transport_url": f"rabbit://congress:{PASSWORD}@10.20.0.6:5672",
     "connection": f"mysql+pymysql://congress:{PASSWORD}@10.20.0.5/congress?charset=utf8",
@@ -109,10 +124,16 @@ REACHABLE = {
 }
 
 
-def ds_node(**chosen: str) -> dict[str, Any]:
+def ds_node(**chosen: Any) -> dict[str, Any]:
     """Context of the primitive for settings as a user writes them."""
     node = DatasourceNode.model_validate_json(json.dumps(chosen))
-    return {**node.model_dump(), "members": MEMBERS, "congress": ["0a1b-2c3d", "0a1b-2c3e"]}
+    devices = {} if node.fencing == "none" else SERVERS
+    return {
+        **node.model_dump(),
+        "members": MEMBERS,
+        "devices": devices,
+        "congress": ["0a1b-2c3d", "0a1b-2c3e"],
+    }
 
 
 def load_balancer(count: int, per_host: int = 1) -> dict[str, Any]:
@@ -146,7 +167,29 @@ DS_NODES = {
         monitorTimeout="1min",
         binary="/opt/congress/bin/congress-server",
         additionalParameters="--debug --log-file=/var/log/congress,ds.log",
+        config="/etc/congress/datasource-node.conf",
+        fencing="fence_openstack",
+        fencingLogin=FENCING_LOGIN,
     ),
+    "unfenced": ds_node(fencing="none"),
+}
+AGENTS = {
+    name: {
+        "host": "datasource-2",
+        "config": resource["config"],
+        "config_sha256": sha256(b"congress.conf").hexdigest(),
+        "resource": resource,
+    }
+    for name, resource in DS_NODES.items()
+}
+FENCING: Mapping[str, Mapping[str, Any]] = {
+    "openstack": {
+        "login": credential_login(LOGIN, "the-id", f"{CANARY}Secret'\"$`", SERVERS),
+    },
+    "fence_openstack": {
+        "servers": SERVERS,
+        "login": password_login(LOGIN, FencingLogin.model_validate_json(json.dumps(FENCING_LOGIN))),
+    },
 }
 LOAD_BALANCERS = {
     **{f"{count}-engines": load_balancer(count) for count in (2, 3, 10)},
@@ -174,11 +217,14 @@ TABLE: Mapping[str, tuple[Judge, Contexts]] = {
     "database/congress.cnf.j2": (Judge.MARIADB, {"database": DATABASE}),
     "database/mariadb.sh.j2": (Judge.BASH, {"database": DATABASE}),
     "database/schema.sh.j2": (Judge.BASH, {"schema": {"software": "0a1b2c3d"}}),
-    "datasource_node/agent.sh.j2": (Judge.BASH, {"agent": {}}),
+    "datasource_node/agent.sh.j2": (Judge.BASH, AGENTS),
     "datasource_node/cluster.sh.j2": (Judge.BASH, {"pair": CLUSTER}),
     "datasource_node/corosync.conf.j2": (Judge.COROSYNC, {"pair": CLUSTER}),
     "datasource_node/ds_node.crm.j2": (Judge.CRM, DS_NODES),
     "datasource_node/ds_node.sh.j2": (Judge.BASH, DS_NODES),
+    **{f"fencing/{agent}.sh.j2": (Judge.BASH, {"login": context}) for agent, context in FENCING.items()},
+    # Judged as a part of ds_node.crm.j2, which includes them.
+    **{f"fencing/{agent}.crm.j2": (Judge.CRM, {}) for agent in FENCING},
     "host/reachable.sh.j2": (Judge.BASH, {"host": REACHABLE}),
     "host/ready.sh.j2": (
         Judge.BASH,

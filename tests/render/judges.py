@@ -17,11 +17,14 @@ from components.template import ROOT
 CONGRESS_PYTHON = ROOT / ".judges/congress/bin/python"
 SDIST = ROOT / ".judges/sdist"
 
-# Mounts "$1" on "$2" and so on up to --, gives the loopback the addresses up to the next --, runs the rest.
+# Mounts "$1" on "$2" and so on up to --; lays "$1" over "$2" and so on up to the next --; gives the loopback the
+# addresses up to the next --; runs the rest.
 # `ip` is asked only for what it must do: without a network namespace of its own there is no address.
 ENTER = """
 set -e
 while [ "$1" != -- ]; do mount --bind "$1" "$2"; shift 2; done
+shift
+while [ "$1" != -- ]; do mount -t overlay overlay -o "lowerdir=$1:$2" "$2"; shift 2; done
 shift
 ip link set lo up
 while [ "$1" != -- ]; do ip address add "$1/32" dev lo; shift; done
@@ -77,15 +80,20 @@ def _unshare() -> tuple[str, ...] | None:
 
 
 def private(
-    argv: Sequence[str | Path], mounts: Mapping[str, Path], addresses: Sequence[str] = ()
+    argv: Sequence[str | Path],
+    mounts: Mapping[str, Path],
+    addresses: Sequence[str] = (),
+    overlays: Mapping[str, Path] | None = None,
 ) -> tuple[str, ...]:
     """Command line that runs `argv` where `mounts` (path -> folder of the test) hide this machine's own.
 
-    It has a network of its own, whose loopback has `addresses`. Nothing outside sees any of it.
+    What is in the folders of `overlays` lies over what this machine has there. It has a network of its own, whose
+    loopback has `addresses`. Nothing outside sees any of it.
     """
     words = _unshare() or missing("this machine allows no mount and network namespaces (unshare)")
     pairs = [part for path, source in mounts.items() for part in (str(source), path)]
-    inner = [*pairs, "--", *addresses, "--", *(str(word) for word in argv)]
+    layers = [part for path, source in (overlays or {}).items() for part in (str(source), path)]
+    inner = [*pairs, "--", *layers, "--", *addresses, "--", *(str(word) for word in argv)]
     return (*words, "bash", "-c", ENTER, "bash", *inner)
 
 

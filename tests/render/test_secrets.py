@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import pytest
 
 from components.template import heredoc, render_step
-from tests.render.cases import CANARY, Case, Judge, case, cases
+from tests.render.cases import CANARY, Case, Judge, cases
 
 HEREDOC = re.compile(r"<<'?(\w+)'?$")
 # Who reads a here-document with a secret in it, and from where: its standard input.
@@ -79,6 +79,8 @@ def test_the_contexts_hold_secrets() -> None:
         "congress_host/configuration.sh.j2",
         "database/mariadb.sh.j2",
         "datasource_node/cluster.sh.j2",
+        "fencing/fence_openstack.sh.j2",
+        "fencing/openstack.sh.j2",
         "messaging/rabbitmq.sh.j2",
     }
 
@@ -126,7 +128,7 @@ def test_a_hidden_secret_is_let_pass(line: str) -> None:
 
 def test_only_files_for_congress_or_root_hold_secrets() -> None:
     """Modes of what put_file writes: a secret's file is closed to others."""
-    for one in (case("congress_host/configuration.sh.j2"), case("datasource_node/cluster.sh.j2")):
+    for one in cases(Judge.BASH):
         for command, body in commands(render_step(one.template, one.context)):
             if CANARY in body + command and (written := re.search(r"put_file \S+ \S+ (\d{4})", command)):
                 assert int(written[1], 8) & 0o007 == 0, command

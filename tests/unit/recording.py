@@ -23,6 +23,7 @@ from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import ROOT as ROOT_RESOURCE
 
 from components import cloud
+from components.login import Login
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STACK = "test"
@@ -36,7 +37,16 @@ SETTINGS: dict[str, Any] = {
     "access": {"sshCidrs": ["192.0.2.0/28"], "apiCidrs": ["198.51.100.0/24"]},
     "auth": "noauth",
 }
-CLOUD = cloud.Cloud("image-id", {"small": "flavor-small"}, "external-id")
+LOGIN = Login(
+    auth_url="https://cloud.example:5000/v3",
+    region="RegionOne",
+    interface="public",
+    compute_path="/v2.1",
+    roles=("member",),
+    access_rules=True,
+    restricted=False,
+)
+CLOUD = cloud.Cloud("image-id", {"small": "flavor-small"}, "external-id", login=LOGIN)
 
 
 def settings_with(**changes: Any) -> dict[str, Any]:
@@ -113,6 +123,9 @@ class RecordingMonitor(mocks.MockMonitor):
         },
         "random:index/randomPassword:RandomPassword": {"result": "CANARY-password-of-{name}"},
         "random:index/randomBytes:RandomBytes": {"base64": "CANARY+bytes/of-{name}="},
+        "openstack:identity/applicationCredential:ApplicationCredential": {
+            "secret": "CANARY-secret-of-{name}"
+        },
         "command:remote:Command": {"stdout": "", "stderr": ""},
     }
 

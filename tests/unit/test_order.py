@@ -33,6 +33,8 @@ ORDER = [
     # "Install the RA with following steps", before "You can now add the Pacemaker configuration".
     *(("datasource-node", f"{host}-agent") for host in DATASOURCE_HOSTS),
     *(("datasource-node", f"{host}-cluster") for host in DATASOURCE_HOSTS),
+    # Whoever may start the node must be able to stop the other host first.
+    *(("datasource-node", f"{host}-fencing") for host in DATASOURCE_HOSTS),
     # "This step should be done only after the Datasource Drivers Node is deployed."
     ("policy-engine-1", "datasource-node"),
     ("policy-engine-2", "datasource-node"),
@@ -53,6 +55,7 @@ FREE = [
         for other in ("database-mariadb", "messaging-rabbitmq")
     ),
     *((f"{host}-cluster", f"{host}-software") for host in DATASOURCE_HOSTS),
+    *((f"{host}-fencing", f"{host}-software") for host in DATASOURCE_HOSTS),
     ("policy-engine-host-1-configuration", "datasource-node"),
     ("load-balancer-packages", "database-mariadb"),
     ("messaging-rabbitmq", "database-mariadb"),

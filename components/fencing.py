@@ -1,0 +1,128 @@
+"""Fencing: how a host of the pair that is lost is stopped for certain before its node starts on the other one.
+
+The document leaves it to the "OpenStack High Availability Guide for general usage of Pacemaker"; without it a cut
+link means two datasource nodes. The cloud fences, asked by an agent on the other host.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+from pulumi_openstack import identity
+
+import settings_nodes
+from components.congress_host import CongressHost
+from components.host import Site
+from components.login import Login
+from components.step import Step
+
+UNFENCED = (
+    "datasourceNode.fencing is none: when the two hosts of the pair lose sight of each other, both run the datasource "
+    "node, and a host that hangs is never stopped"
+)
+
+
+Rule = identity.ApplicationCredentialAccessRuleArgs
+
+
+def access_rules(compute_path: str, servers: Sequence[str]) -> Sequence[Rule]:
+    """All that the agent asks of nova. Ids, not {server_id}: that matches any word, such as `detail`."""
+    return [
+        Rule(service="compute", method=method, path=f"{compute_path}/servers/{server}{rest}")
+        for server in servers
+        for method, rest in (("GET", ""), ("POST", "/action"), ("GET", "/os-instance-actions/*"))
+    ]
+
+
+class Fencing(pulumi.ComponentResource):
+    """`steps`: each host has agent and login, and the agent saw that it may fence; `devices`: for Pacemaker's
+    configuration, host name -> id of its server. Neither where fencing is none.
+    """
+
+    steps: tuple[Step, ...]
+    devices: Mapping[str, pulumi.Output[str]]
+
+    def __init__(
+        self,
+        name: str,
+        site: Site,
+        pair: Sequence[CongressHost],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("congress-ha:index:Fencing", name, None, opts)
+        node, login = site.settings.datasource_node, site.cloud.login
+        self.devices, self.steps = {}, ()
+        if login is None:
+            pulumi.log.warn(UNFENCED)
+        else:
+            self.devices = {congress.host.hostname: congress.host.server.id for congress in pair}
+            context = {"servers": self.devices, "login": self._login(name, login, node)}
+            self.steps = tuple(
+                Step(
+                    f"{congress.host.name}-fencing",
+                    congress.host,
+                    f"fencing/{node.fencing}.sh.j2",
+                    context,
+                    parent=self,
+                    after=[congress.packages],
+                    limit=180,
+                )
+                for congress in pair
+            )
+        self.register_outputs({})
+
+    def _login(self, name: str, login: Login, node: settings_nodes.DatasourceNode) -> pulumi.Output[str]:
+        """Text of the file that the agent logs in with: JSON, for fence_openstack a clouds.yaml (YAML holds JSON)."""
+        if node.fencing_login is not None:
+            return pulumi.Output.secret(password_login(login, node.fencing_login))
+        self.credential = self._credential(name, login, node)
+        return pulumi.Output.secret(
+            pulumi.Output.all(
+                id=self.credential.id, secret=self.credential.secret, servers=self.devices
+            ).apply(lambda known: credential_login(login, **known))
+        )
+
+    def _credential(
+        self, name: str, login: Login, node: settings_nodes.DatasourceNode
+    ) -> identity.ApplicationCredential:
+        """It may look at these two servers, pause and reboot them, and no more. A replaced server makes it anew."""
+        rules = pulumi.Output.all(*self.devices.values()).apply(
+            lambda servers: access_rules(login.compute_path, servers)
+        )
+        return identity.ApplicationCredential(
+            name,
+            description=f"fencing of the pair {', '.join(self.devices)}",
+            roles=list(login.roles),
+            access_rules=rules if login.access_rules and node.fencing_access_rules else None,
+            opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["secret"]),
+        )
+
+
+def credential_login(login: Login, id: str, secret: str, servers: Mapping[str, str]) -> str:  # noqa: A002
+    """File of fence_congress_openstack."""
+    values: dict[str, Any] = {
+        "auth_url": login.auth_url,
+        "application_credential_id": id,
+        "application_credential_secret": secret,
+        "region": login.region,
+        "interface": login.interface,
+        "servers": dict(servers),
+    }
+    return json.dumps(values, indent=1)
+
+
+def password_login(login: Login, user: settings_nodes.FencingLogin) -> str:
+    """A clouds.yaml with one cloud, congress-ha, for fence_openstack."""
+    auth = {
+        "auth_url": login.auth_url,
+        "username": user.username,
+        "password": user.password.get_secret_value(),
+        "project_name": user.project,
+        "user_domain_name": user.user_domain,
+        "project_domain_name": user.project_domain,
+    }
+    cloud = {"auth": auth, "region_name": login.region, "interface": login.interface}
+    return json.dumps({"clouds": {"congress-ha": cloud}}, indent=1)

@@ -1,0 +1,71 @@
+"""Which host wins a split: the one that runs the resource, unless it does its work no more."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.fencing.conftest import Fence, write
+from tests.fencing.fake_cloud import ONE, SECRET, TWO, Cloud
+
+HERE = platform.node()
+OTHER, EARLIER = f"{HERE}-2", HERE[:-1]
+DELAY = 3.0
+Split = Callable[..., float]
+
+
+@pytest.fixture
+def split(cloud: Cloud, credentials: Path, fence: Fence, tmp_path: Path) -> Split:
+    """Seconds until the other host was fenced; `where` Pacemaker says the resource runs, and its witness."""
+
+    def split(where: str | None, witness: str, other: str = OTHER) -> float:
+        write(
+            credentials,
+            auth_url=cloud.url,
+            application_credential_id="the-id",
+            application_credential_secret=SECRET,
+            region="RegionOne",
+            servers={HERE: ONE, other: TWO},
+        )
+        crm_resource = tmp_path / "crm_resource"
+        answer = "exit 102" if where is None else f"echo {where}"
+        crm_resource.write_text(f'#!/bin/sh\n[ "$*" = "--resource ds-node --locate --quiet" ] && {answer}\n')
+        crm_resource.chmod(0o755)
+        path = f"{tmp_path}:{os.environ['PATH']}"
+        began = time.monotonic()
+        parameters = ["resource=ds-node", f"witness={witness}", f"delay={DELAY}"]
+        done = fence("reboot", TWO, *parameters, PATH=path)
+        assert done.status == 0, done.error
+        assert cloud.actions == [(TWO, "pause"), (TWO, "reboot")]
+        return time.monotonic() - began
+
+    return split
+
+
+def test_the_host_that_runs_it_fences_at_once(split: Split) -> None:
+    assert split(HERE, "true") < DELAY
+
+
+def test_the_other_one_holds_back_while_it_works(split: Split) -> None:
+    assert split(OTHER, "true") >= DELAY
+
+
+@pytest.mark.parametrize("witness", ["false", "no-such-program", "sh -c 'exit 1'"])
+def test_and_does_not_when_it_works_no_more(split: Split, witness: str) -> None:
+    assert split(OTHER, witness) < DELAY
+
+
+@pytest.mark.parametrize(("other", "holds_back"), [(OTHER, False), (EARLIER, True)])
+def test_where_it_runs_nowhere_the_names_decide(split: Split, other: str, *, holds_back: bool) -> None:
+    assert (split(None, "true", other) >= DELAY) == holds_back
+
+
+def test_a_delay_that_is_none_is_refused(fence: Fence, cloud: Cloud) -> None:
+    done = fence("reboot", ONE, "delay=soon")
+    assert (done.status, done.error) == (1, "Failed: delay=soon: not a number of seconds\n")
+    assert cloud.actions == []

@@ -1,0 +1,36 @@
+"""What the pair's hosts are asked before Pacemaker gets the resource."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+
+import pytest
+
+from tests.unit import recording as recorded
+from tests.unit.recording import Recording
+
+AGENTS = ("datasource-1-agent", "datasource-2-agent")
+
+
+@pytest.mark.parametrize("host", ["datasource-1", "datasource-2"])
+def test_a_host_is_asked_for_the_configuration_that_it_was_given(recording: Recording, host: str) -> None:
+    given = recording.step(f"{host}-configuration").inputs["stdin"]
+    written = re.search(
+        r"put_file \"/etc/congress/congress.conf\" .*?<<'(END_\w+)'\n(.*?)\1\n", given, re.DOTALL
+    )
+    assert written is not None
+    asked = recording.step(f"{host}-agent").inputs["stdin"]
+    assert f'= "{sha256(written[2].encode()).hexdigest()}  -"' in asked
+
+
+def test_both_hosts_are_asked_again_whenever_the_resource_changes(recording: Recording) -> None:
+    changes = (
+        {"datasourceNode": {"monitorInterval": "20s"}},
+        {"datasourceNode": {"additionalParameters": "--debug"}},
+        {"policyEngines": {"count": 2, "syncPeriod": 9}},
+    )
+    for change in changes:
+        changed = recorded.run(recorded.settings_with(**change))
+        for step in (*AGENTS, "datasource-node"):
+            assert changed.step(step).inputs["stdin"] != recording.step(step).inputs["stdin"], (step, change)

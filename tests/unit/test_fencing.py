@@ -1,0 +1,117 @@
+"""Who may stop a host of the pair: a credential that can do no more, and none where fencing is off."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.fencing import UNFENCED, access_rules
+from tests.unit import recording as recorded
+from tests.unit.recording import CLOUD, LOGIN, Recording
+
+CREDENTIAL = "openstack:identity/applicationCredential:ApplicationCredential"
+FENCED = ("datasource-1", "datasource-2")
+LOGIN_WITH_PASSWORD = {"username": "fencer", "password": "CANARY-fencer", "project": "congress"}
+
+
+def with_node(**node: Any) -> Recording:
+    return recorded.run(recorded.settings_with(datasourceNode=node))
+
+
+def login_file(recording: Recording, host: str) -> dict[str, Any]:
+    """The JSON that the host's step puts where its agent reads it."""
+    script = recording.step(f"{host}-fencing").inputs["stdin"]
+    (text,) = re.findall(r"root:root 0600 <<'(\w+)'\n(.*?)\n\1\n", script, re.DOTALL)
+    known: dict[str, Any] = json.loads(text[1])
+    return known
+
+
+def test_the_credential_may_watch_and_act_on_the_two_servers_only(recording: Recording) -> None:
+    (credential,) = recording.of_type(CREDENTIAL)
+    assert credential.inputs["roles"] == ["member"]
+    assert not credential.inputs.get("unrestricted")
+    allowed = {(r["service"], r["method"], r["path"]) for r in credential.inputs["accessRules"]}
+    assert allowed == {
+        ("compute", method, f"/v2.1/servers/{host}-id{rest}")
+        for host in FENCED
+        for method, rest in (("GET", ""), ("POST", "/action"), ("GET", "/os-instance-actions/*"))
+    }
+    assert "secret" in credential.options.additionalSecretOutputs
+
+
+def test_rules_are_below_the_path_of_the_clouds_nova() -> None:
+    assert access_rules("/compute/v2.1", ["s"])[0].path == "/compute/v2.1/servers/s"
+
+
+@pytest.mark.parametrize("host", FENCED)
+def test_both_hosts_log_in_with_it(recording: Recording, host: str) -> None:
+    assert login_file(recording, host) == {
+        "auth_url": LOGIN.auth_url,
+        "application_credential_id": "fencing-id",
+        "application_credential_secret": "CANARY-secret-of-fencing",
+        "region": "RegionOne",
+        "interface": "public",
+        "servers": {f"congress-test-{name}": f"{name}-id" for name in FENCED},
+    }
+
+
+def test_each_host_is_fenced_by_the_other(recording: Recording) -> None:
+    script = recording.step("datasource-node").inputs["stdin"]
+    for name in FENCED:
+        host = f"congress-test-{name}"
+        assert (
+            f'primitive fence-{host} stonith:fence_congress_openstack \\\n   params pcmk_host_map="{host}:{name}-id"'
+            in script
+        )
+        assert f"location fence-{host}-from-elsewhere fence-{host} -inf: {host}\n" in script
+    assert "stonith-enabled=true" in script
+
+
+@pytest.mark.parametrize(
+    ("cloud", "node"),
+    [
+        (replace(CLOUD, login=replace(LOGIN, access_rules=False)), {}),
+        (CLOUD, {"fencingAccessRules": False}),
+    ],
+)
+def test_a_cloud_without_access_rules_limits_by_role(cloud: Any, node: dict[str, Any]) -> None:
+    recording = recorded.run(recorded.settings_with(datasourceNode=node), cloud)
+    (credential,) = recording.of_type(CREDENTIAL)
+    assert "accessRules" not in credential.inputs
+    assert credential.inputs["roles"] == ["member"]
+
+
+def test_debians_agent_logs_in_with_the_password_given() -> None:
+    recording = with_node(fencing="fence_openstack", fencingLogin=LOGIN_WITH_PASSWORD)
+    with pytest.raises(LookupError):
+        recording.of_type(CREDENTIAL)
+    auth = login_file(recording, "datasource-1")["clouds"]["congress-ha"]["auth"]
+    assert (auth["username"], auth["password"], auth["user_domain_name"]) == (
+        "fencer",
+        "CANARY-fencer",
+        "Default",
+    )
+    assert "stdin" in recording.step("datasource-1-fencing").secrets
+    script = recording.step("datasource-node").inputs["stdin"]
+    assert "stonith:fence_openstack" in script
+    # One side is delayed, so that the two do not shoot each other.
+    assert script.count("pcmk_delay_base") == 1
+    assert "CANARY" not in script
+
+
+def test_without_fencing_nothing_is_made_and_everybody_is_warned(monkeypatch: pytest.MonkeyPatch) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", warned.append)
+    recording = recorded.run(
+        recorded.settings_with(datasourceNode={"fencing": "none"}), replace(CLOUD, login=None)
+    )
+    assert not [r.name for r in recording.resources.values() if r.type == CREDENTIAL or "-fencing" in r.name]
+    script = recording.step("datasource-node").inputs["stdin"]
+    assert "stonith-enabled=false" in script
+    assert "primitive fence-" not in script
+    assert warned == [UNFENCED]
