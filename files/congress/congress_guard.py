@@ -6,8 +6,8 @@
 PID writes a byte each second from its service loop, and Python adds the number of each signal that PID
 gets. So an end of the pipe is the end of PID, and it is a crash unless SIGTERM or SIGINT went before. A pipe
 that is silent for SILENCE seconds is a process that hangs, was stopped (SIGSTOP) or starves: it is killed. A `!` is
-the word of congress_watchdog that the node cannot work on this host: then Pacemaker shall not try it here again
-before its failure-timeout is over, however few the failures were.
+the word of congress_watchdog that the node cannot work on this host: then Pacemaker shall prefer any other one until
+its failure-timeout is over, however few the failures were.
 
 Where Pacemaker runs the node, a crash or a kill is reported to it, which acts at once instead of at the next
 monitor; elsewhere (policy engines) systemd sees the end by itself. So is an end that somebody else than Pacemaker
@@ -26,6 +26,7 @@ import time
 
 TOLD_TO_STOP = {signal.SIGTERM, signal.SIGINT}
 UNABLE = b"!"
+FAILURES_OF_THE_UNABLE = 1000  # templates/datasource_node/ds_node.crm.j2 says what follows from so many
 # After a pause of the whole host (live migration) both wake up at once: the node gets to speak first.
 GRACE = 2.0
 # Importing Congress keeps the loop from turning: 1 s on an idle host, 15 s seen on one with a load of 20.
@@ -94,13 +95,13 @@ def stopped_by_the_agent(resource: str, pid: int) -> bool:
 
 
 def report(resource: str, *, unable: bool) -> None:
-    """Tell Pacemaker that `resource` failed on this node; `unable`: as often as it takes to leave the node."""
+    """Tell Pacemaker that `resource` failed on this node; `unable`: so often that any other node is better."""
     try:
         node = crm("crm_node", "-n")
         if unable:
             # What Pacemaker itself counts of a failure that is reported: see crm_mon -f.
             crm("attrd_updater", "-n", f"last-failure-{resource}#asyncmon_0", "-U", str(int(time.time())))
-            crm("attrd_updater", "-n", f"fail-count-{resource}#asyncmon_0", "-U", "INFINITY")
+            crm("attrd_updater", "-n", f"fail-count-{resource}#asyncmon_0", "-U", str(FAILURES_OF_THE_UNABLE))
         crm("crm_resource", "--fail", "-r", resource, "-N", node)
     except (OSError, subprocess.SubprocessError) as error:
         syslog.syslog(syslog.LOG_ERR, f"could not report the failure of {resource} to Pacemaker: {error}")

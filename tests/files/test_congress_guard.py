@@ -118,7 +118,7 @@ def test_tells_pacemaker(
     guard.report("ds-node", unable=unable)
     aside = [
         "attrd_updater -n last-failure-ds-node#asyncmon_0 -U 1700000000",
-        "attrd_updater -n fail-count-ds-node#asyncmon_0 -U INFINITY",
+        "attrd_updater -n fail-count-ds-node#asyncmon_0 -U 1000",
     ]
     failed = "crm_resource --fail -r ds-node -N this-host"
     assert (tmp_path / "told").read_text().splitlines() == [*(aside if unable else []), failed]
