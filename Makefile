@@ -58,6 +58,14 @@ acceptance: venv toolchain lab-up ## Deploy on the lab and prove that it works
 bench: venv toolchain lab-up ## Measure up, no-op up, preview and destroy on the running lab; RUNS=3
 	@.venv/bin/python -m scripts.bench --runs $(or $(RUNS),3)
 
+.PHONY: bench-faults
+bench-faults: venv ## Do each fault to the running stack dev and measure; RUNS=5, ONLY='part of a name'
+	@.venv/bin/python -m scripts.faults measure --runs $(or $(RUNS),5) --only '$(ONLY)'
+
+.PHONY: faults
+faults: venv ## Do random faults to the running stack dev; COUNT=30, SEED=1
+	@.venv/bin/python -m scripts.faults sequence --count $(or $(COUNT),30) --seed $(or $(SEED),1)
+
 ##@ Lab
 .PHONY: lab-up
 lab-up: ## Start the embedded OpenStack on this machine (root, Debian 12)

@@ -5,17 +5,12 @@ They end by destroying stack `dev`; `make acceptance` is for machines whose lab 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
-import openstack
 import pytest
 from openstack.connection import Connection
 
-from tests.acceptance.deployment import Deployment
-
-LAB_STATE = Path(os.environ.get("LAB_STATE", "/var/lib/congress-lab"))
+from tests.acceptance.deployment import Deployment, lab_cloud
 
 
 @pytest.fixture(scope="session")
@@ -29,8 +24,5 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
 @pytest.fixture(scope="session")
 def clouds() -> Iterator[dict[str, Connection]]:
     """The lab's cloud as the deploying user (`lab`) and as its administrator (`lab-admin`)."""
-    os.environ["OS_CLIENT_CONFIG_FILE"] = str(LAB_STATE / "clouds.yaml")
-    connections = {name: openstack.connect(cloud=name) for name in ("lab", "lab-admin")}
-    yield connections
-    for connection in connections.values():
-        connection.close()
+    with lab_cloud("lab") as user, lab_cloud("lab-admin") as admin:
+        yield {"lab": user, "lab-admin": admin}

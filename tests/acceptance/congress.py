@@ -29,20 +29,20 @@ def by_engine(urls: Mapping[str, str], path: str) -> dict[str, list[tuple[str, .
     return {node_id: rows(url, path) for node_id, url in urls.items()}
 
 
-def forget(deployment: Deployment, policy: str) -> None:
+def forget(deployment: Deployment, policy: str, datasource: str = NOVA) -> None:
     """Remove what an earlier run of the tests left at the endpoint."""
-    for kind, name in (("policies", policy), ("data-sources", NOVA)):
+    for kind, name in (("policies", policy), ("data-sources", datasource)):
         for there in ok(deployment.api("GET", f"/v1/{kind}"))["results"]:
             if there["name"] == name:
                 ok(deployment.api("DELETE", f"/v1/{kind}/{there['id']}", timeout=130))
 
 
-def datasource_of_nova(admin: Connection) -> dict[str, Any]:
-    """A datasource of the lab's own cloud. The driver asks for all projects' servers: an administrator's right."""
+def datasource_of(driver: str, name: str, admin: Connection, poll_time: int = 2) -> dict[str, Any]:
+    """A datasource of the lab's own cloud. Drivers ask for everything of all projects: an administrator's right."""
     auth = admin.config.get_auth_args()
     return {
-        "name": NOVA,
-        "driver": "nova",
+        "name": name,
+        "driver": driver,
         "config": {
             "auth_url": auth["auth_url"],
             "username": auth["username"],
@@ -50,6 +50,6 @@ def datasource_of_nova(admin: Connection) -> dict[str, Any]:
             "tenant_name": auth["project_name"],
             "user_domain_name": "Default",
             "project_domain_name": "Default",
-            "poll_time": "2",
+            "poll_time": str(poll_time),
         },
     }

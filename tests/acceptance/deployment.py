@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import urllib.error
@@ -14,6 +15,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import openstack
+from openstack.connection import Connection
+
+LAB_STATE = Path(os.environ.get("LAB_STATE", "/var/lib/congress-lab"))
 ROOT = Path(__file__).resolve().parent.parent.parent
 PULUMI = ROOT / "scripts/pulumi"
 STACK = "dev"
@@ -62,6 +67,14 @@ def request(method: str, url: str, body: Any = None, timeout: float = 30) -> Ans
     return Answer(status, json.loads(text) if text.strip().startswith(("{", "[")) else text)
 
 
+@contextmanager
+def lab_cloud(name: str) -> Iterator[Connection]:
+    """The lab's cloud as the deploying user (`lab`) or as its administrator (`lab-admin`)."""
+    os.environ["OS_CLIENT_CONFIG_FILE"] = str(LAB_STATE / "clouds.yaml")
+    with openstack.connect(cloud=name) as connection:
+        yield connection
+
+
 class Deployment:
     """Stack `dev` on the lab. `folder` is for the SSH files of this run."""
 
@@ -71,9 +84,12 @@ class Deployment:
     def up(self, *settings: str, timeout: float = 900) -> str:
         """`pulumi up`, with settings such as policyEngines.syncPeriod=7 for this run; what it printed."""
         changed = [part for s in settings for part in ("--config", f"congress-ha:{s}")]
-        path = ["--config-path"] if settings else []
+        return self.up_with(*(["--config-path"] if settings else []), *changed, timeout=timeout)
+
+    def up_with(self, *options: str, timeout: float = 900) -> str:
+        """`pulumi up` with options of its own; what it printed."""
         printed = run(
-            [PULUMI, "up", "--yes", "--skip-preview", "--non-interactive", *path, *changed], timeout=timeout
+            [PULUMI, "up", "--yes", "--skip-preview", "--non-interactive", *options], timeout=timeout
         )
         self.forget()
         return printed

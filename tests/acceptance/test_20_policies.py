@@ -41,7 +41,10 @@ def test_a_datasource_of_the_cloud_is_polled_and_the_same_through_every_engine(
 ) -> None:
     congress.ok(
         deployment.api(
-            "POST", "/v1/data-sources", congress.datasource_of_nova(clouds["lab-admin"]), timeout=130
+            "POST",
+            "/v1/data-sources",
+            congress.datasource_of("nova", congress.NOVA, clouds["lab-admin"]),
+            timeout=130,
         )
     )
     names = {server.name for server in clouds["lab"].compute.servers()}

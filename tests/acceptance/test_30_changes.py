@@ -8,7 +8,9 @@ from tests.acceptance.deployment import Deployment
 
 pytestmark = pytest.mark.timeout(900)
 
+AGENTS = {"datasource-1-agent", "datasource-2-agent"}
 CONGRESS_STEPS = {
+    *AGENTS,
     *(f"{host}-configuration" for host in ("datasource-1", "datasource-2")),
     *(f"policy-engine-host-{i}-configuration" for i in (1, 2)),
     "datasource-node",
@@ -45,7 +47,8 @@ def test_an_edited_setting_runs_the_steps_that_it_concerns_again_and_no_other(de
 
 def test_a_setting_of_the_cluster_does_not_touch_the_engines(deployment: Deployment) -> None:
     assert steps_of_an_up(deployment, "policyEngines.syncPeriod=7", "datasourceNode.monitorInterval=20s") == {
-        "datasource-node"
+        *AGENTS,
+        "datasource-node",
     }
     configured = deployment.on("datasource-1", "crm configure show ds-node")
     assert "op monitor interval=20s timeout=30s" in configured

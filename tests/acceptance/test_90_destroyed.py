@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 from openstack.connection import Connection
@@ -12,6 +13,7 @@ from tests.acceptance.deployment import Deployment
 
 def belongings(cloud: Connection) -> dict[str, set[str]]:
     """Everything of the deploying project that a stack could leave, by kind."""
+    identity: Any = cloud.identity
     kinds: dict[str, Callable[[], Iterable[object]]] = {
         "servers": cloud.compute.servers,
         "server groups": cloud.compute.server_groups,
@@ -26,6 +28,8 @@ def belongings(cloud: Connection) -> dict[str, set[str]]:
             for g in cloud.network.security_groups(project_id=cloud.current_project_id)
             if g.name != "default"
         ),
+        "application credentials": lambda: identity.application_credentials(cloud.current_user_id),
+        "access rules": lambda: identity.access_rules(cloud.current_user_id),
     }
     return {kind: {str(thing.name or thing.id) for thing in ask()} for kind, ask in kinds.items()}  # type: ignore[attr-defined]
 

@@ -1,0 +1,95 @@
+"""Faults on the deployed stack dev: each measured some times, or a random sequence. The lab and its stack stay.
+
+Measuring prints a table in Markdown: seconds from the fault until every engine had a row of a datasource that was
+written after it, and the seconds without a datasource node. Stops at the first fault that is not survived as
+tests/acceptance expects it.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tests.acceptance.deployment import Deployment, lab_cloud
+from tests.acceptance.faults import FAULTS, Outcome, suffer
+from tests.acceptance.pair import Pair, watched
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@contextmanager
+def deployed() -> Iterator[Pair]:
+    with tempfile.TemporaryDirectory(prefix="congress-ha-faults-") as folder:
+        deployment = Deployment(Path(folder))
+        with lab_cloud("lab-admin") as admin, watched(deployment, admin) as pair:
+            yield pair
+
+
+def table(outcomes: dict[str, list[Outcome]]) -> str:
+    """Median and worst over the runs of each fault, in Markdown."""
+    lines = [
+        "| fault | runs | rows fresh again: median | worst | node absent: median | worst |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, runs in outcomes.items():
+        fresh = [run.fresh for run in runs]
+        absent = [sum(run.record.absences) for run in runs]
+        figures = (statistics.median(fresh), max(fresh), statistics.median(absent), max(absent))
+        lines.append(f"| {name} | {len(runs)} | {' | '.join(f'{figure:.1f}' for figure in figures)} |")
+    return "\n".join(lines)
+
+
+def done(pair: Pair, number: int, name: str) -> Outcome:
+    """Do one fault and tell how it went."""
+    print(f"faults: {number}. {name}: ", end="", file=sys.stderr, flush=True)
+    started = time.monotonic()
+    try:
+        outcome = suffer(pair, FAULTS[name])
+    except AssertionError as error:
+        sys.exit(f"not survived: {error}")
+    absent, seconds = sum(outcome.record.absences), time.monotonic() - started
+    told = f"fresh after {outcome.fresh:.1f} s, absent {absent:.1f} s; {seconds:.0f} s with its audit"
+    print(told, file=sys.stderr, flush=True)
+    return outcome
+
+
+@app.command()
+def measure(
+    runs: Annotated[int, typer.Option(min=1, help="How often each fault is done.")] = 5,
+    only: Annotated[str, typer.Option(help="Only faults whose name contains this.")] = "",
+) -> None:
+    """Measure each fault."""
+    outcomes: dict[str, list[Outcome]] = {name: [] for name in FAULTS if only in name}
+    if not outcomes:
+        sys.exit(f"faults: none is named like {only!r}: {', '.join(FAULTS)}")
+    with deployed() as pair:
+        for number in range(1, runs + 1):
+            for name, so_far in outcomes.items():
+                so_far.append(done(pair, number, name))
+    print(table(outcomes))
+
+
+@app.command()
+def sequence(
+    count: Annotated[int, typer.Option(min=1, help="How many faults.")] = 30,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same sequence.")] = 1,
+) -> None:
+    """Do faults in random order."""
+    dice = random.Random(seed)  # noqa: S311  no cryptography
+    with deployed() as pair:
+        for number in range(1, count + 1):
+            done(pair, number, dice.choice(list(FAULTS)))
+    print(f"faults: {count} faults of seed {seed} survived in a row")
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,197 @@
+"""Watches how many datasource nodes there are, ten times a second, on both hosts and on the message bus.
+
+The servers share this machine's kernel, so every process of every server is in this machine's /proc, and no fault of
+a network hides it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Self
+
+from tests.acceptance.guests import PROC, hostname, pids
+
+PERIOD = 0.1
+# A process that is this old runs no other program any more.
+YOUNG = 3.0
+CGROUP = Path("/sys/fs/cgroup/freezer")
+
+# Sent to a Congress host: consumers of the datasource manager's queue, several times a second.
+CONSUMERS = """
+import configparser, sys, time
+from urllib.parse import unquote, urlsplit
+import amqp
+config = configparser.ConfigParser(strict=False, interpolation=None)
+config.read("/etc/congress/congress.conf")
+url = urlsplit(config["DEFAULT"]["transport_url"])
+while True:
+    try:
+        with amqp.Connection(host=f"{url.hostname}:{url.port}", userid=url.username, password=unquote(url.password),
+                             connect_timeout=2, read_timeout=2, write_timeout=2) as link:
+            while True:
+                with link.channel() as channel:
+                    try:
+                        count = channel.queue_declare("congress-service-_ds_manager-bus", passive=True).consumer_count
+                    except amqp.NotFound:
+                        count = 0
+                print(time.time(), count, flush=True)
+                time.sleep(0.2)
+    except (OSError, amqp.AMQPError):
+        print(time.time(), -1, flush=True)
+        time.sleep(0.2)
+"""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The running datasource nodes at a moment, as (host, pid)."""
+
+    time: float
+    nodes: tuple[tuple[str, int], ...]
+
+
+@dataclass
+class Record:
+    """What was seen in a span of time. `consumers`: (time, count), -1 while the bus does not answer."""
+
+    samples: list[Sample] = field(default_factory=list)
+    consumers: list[tuple[float, int]] = field(default_factory=list)
+
+    @property
+    def most(self) -> int:
+        return max(len(sample.nodes) for sample in self.samples)
+
+    @property
+    def absences(self) -> list[float]:
+        """Length in seconds of each span in which no node ran."""
+        spans: list[float] = []
+        since: float | None = None
+        for sample in self.samples:
+            if sample.nodes:
+                if since is not None:
+                    spans.append(sample.time - since)
+                since = None
+            elif since is None:
+                since = sample.time
+        return [*spans, *([self.samples[-1].time - since] if since is not None else [])]
+
+    @property
+    def longest_pause(self) -> float:
+        """Between two samples: nothing is known of that time."""
+        times = [sample.time for sample in self.samples]
+        return max(later - earlier for earlier, later in pairwise(times))
+
+    def story(self) -> str:
+        """Every change, for an error's text."""
+        lines, before = [], None
+        for sample in self.samples:
+            if sample.nodes != before:
+                lines.append(f"{sample.time - self.samples[0].time:6.1f} s: {sample.nodes or 'none'}")
+                before = sample.nodes
+        return "\n".join(lines)
+
+
+class Observer:
+    """`hosts`: names of the pair's servers. Use as a context; `since(time)` gives what was seen from then on."""
+
+    def __init__(self, hosts: Iterable[str], bus: list[str]) -> None:
+        self.hosts, self.bus = frozenset(hosts), bus
+        self._record = Record()
+        self._over = threading.Event()
+        self._known: dict[tuple[int, str], tuple[float, str | None]] = {}
+        self._trouble: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        self._watcher = subprocess.Popen(
+            self.bus, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        assert self._watcher.stdin is not None
+        self._watcher.stdin.write(CONSUMERS)
+        self._watcher.stdin.close()
+        self._threads = [
+            threading.Thread(target=self._guarded, args=(loop,)) for loop in (self._look, self._read)
+        ]
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._watcher.kill()
+        for thread in self._threads:
+            thread.join(10)
+        self._watcher.wait(10)
+        assert self._watcher.stdout is not None
+        self._watcher.stdout.close()
+
+    def since(self, moment: float) -> Record:
+        """Fails if the observer itself could not look all the time."""
+        if self._trouble:
+            raise AssertionError("the observer failed") from self._trouble
+        return Record(
+            [sample for sample in list(self._record.samples) if sample.time >= moment],
+            [count for count in list(self._record.consumers) if count[0] >= moment],
+        )
+
+    def _guarded(self, loop: object) -> None:
+        try:
+            loop()  # type: ignore[operator]
+        except Exception as error:  # noqa: BLE001  told by `since`
+            self._trouble = error
+
+    def _look(self) -> None:
+        while not self._over.wait(PERIOD):
+            self._record.samples.append(Sample(time.time(), tuple(sorted(self.running()))))
+
+    def _read(self) -> None:
+        assert self._watcher.stdout is not None
+        for line in self._watcher.stdout:
+            moment, count = line.split()
+            self._record.consumers.append((float(moment), int(count)))
+
+    def running(self) -> Iterator[tuple[str, int]]:
+        """Datasource nodes on the pair that are able to run: not frozen with their server, not dead already."""
+        seen = set()
+        for pid in pids():
+            with contextlib.suppress(OSError, ValueError):
+                state, started = stat(pid)
+                key = (pid, started)
+                seen.add(key)
+                first, host = self._known.get(key, (time.monotonic(), None))
+                if time.monotonic() - first < YOUNG:
+                    host = self._node_of(pid)
+                    self._known[key] = (first, host)
+                if host is not None and state != "Z" and not frozen(pid):
+                    yield host, pid
+        for key in self._known.keys() - seen:
+            del self._known[key]
+
+    def _node_of(self, pid: int) -> str | None:
+        """Host of the pair if the process is a datasource node there."""
+        words = (PROC / f"{pid}/cmdline").read_bytes().split(b"\0")
+        if b"--datasources" not in words:
+            return None
+        host = hostname(pid)
+        return host if host in self.hosts else None
+
+
+def stat(pid: int) -> tuple[str, str]:
+    """State and start time."""
+    fields = (PROC / f"{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return fields[0], fields[19]
+
+
+def frozen(pid: int) -> bool:
+    """Paused by the cloud, with the whole server: it cannot do anything."""
+    for line in (PROC / f"{pid}/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers == "freezer":
+            return (CGROUP / path.strip("/") / "freezer.state").read_text().strip() == "FROZEN"
+    return False

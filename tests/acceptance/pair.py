@@ -1,0 +1,102 @@
+"""The pair under test: which host runs the datasource node, and whether all is well again after a fault."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from openstack.connection import Connection
+
+from tests.acceptance.deployment import ROOT, STACK, Deployment
+from tests.acceptance.guests import Server
+from tests.acceptance.observer import Observer, Record
+from tests.acceptance.pulse import Pulse
+from tests.acceptance.waiting import wait_for
+
+# Until a host that was fenced has booted and rejoined, and the bus has dropped the connection of a lost node.
+WELL_AGAIN = 180.0
+MAY_PAUSE = 1.0
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a fault may do. `limit`: seconds until a row is fresh through every engine.
+
+    `vanishes`: a host may go without closing its connections, so that the bus still counts its consumer until the
+    heartbeat is over, beside that of the other host.
+    """
+
+    limit: float
+    absences: int = 1
+    vanishes: bool = False
+
+
+class Pair:
+    def __init__(self, deployment: Deployment, admin: Connection, observer: Observer, pulse: Pulse) -> None:
+        self.deployment, self.observer, self.pulse = deployment, observer, pulse
+        found = admin.compute.servers(all_projects=True)
+        self.servers = tuple(Server(s.name, s.id, admin) for s in found if s.name in observer.hosts)
+
+    @property
+    def active(self) -> Server:
+        """Runs the datasource node; fails unless exactly one does."""
+        ((host, _),) = self.observer.running()
+        return next(server for server in self.servers if server.name == host)
+
+    @property
+    def standby(self) -> Server:
+        active = self.active
+        return next(server for server in self.servers if server is not active)
+
+    def troubles(self) -> list[str]:
+        """What `make status` finds wrong."""
+        done = subprocess.run(
+            [ROOT / "scripts/status", "--json"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode in {0, 1}, done.stderr
+        findings = json.loads(done.stdout)["findings"]
+        return [f"{f['role']}: {f['what']}" for f in findings if f["severity"] == "wrong"]
+
+    def well(self, seconds: float = WELL_AGAIN) -> None:
+        """Wait until nothing is wrong any more, by itself."""
+
+        def nothing_wrong() -> bool:
+            assert (troubles := self.troubles()) == [], troubles
+            return True
+
+        wait_for("all is well by itself", seconds, nothing_wrong)
+
+    def audit(self, moment: float, expected: Expected) -> Record:
+        """After a fault at `moment`: well again, rows fresh, and never two nodes in between."""
+        self.well()
+        self.pulse.fresh(time.time(), limit=15)
+        record = self.observer.since(moment)
+        story = record.story()
+        assert record.longest_pause < MAY_PAUSE, f"{record.longest_pause:.1f} s were not observed"
+        assert record.most == 1, story
+        assert len(record.absences) <= expected.absences, story
+        counts = [count for _, count in record.consumers]
+        assert max(counts) <= (2 if expected.vanishes else 1), counts
+        assert counts[-1] == 1, counts[-20:]
+        return record
+
+
+@contextmanager
+def watched(deployment: Deployment, admin: Connection) -> Iterator[Pair]:
+    """The deployment's pair with observer and pulse at work."""
+    names = [f"congress-{STACK}-{name}" for name in deployment.hosts("datasource-node")]
+    bus = [*deployment.ssh_command(deployment.engines[0]["host"]), "sudo /opt/congress/bin/python -"]
+    with deployment.engine_urls() as engines:
+        pulse = Pulse(deployment, admin, engines)
+        pulse.prepare()
+        with pulse, Observer(names, bus) as observer:
+            yield Pair(deployment, admin, observer, pulse)

@@ -1,0 +1,93 @@
+"""A datasource that changes all the time, and when each engine's policy knows of a change.
+
+A counter stands in the description of a project in keystone; the datasource node polls keystone, the engines get its
+rows, and a rule of a policy makes a table of them. What an engine says of that table came the whole way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any, Self
+
+from openstack.connection import Connection
+
+from tests.acceptance import congress
+from tests.acceptance.deployment import Deployment
+from tests.acceptance.waiting import wait_for
+
+POLICY = "pulse"
+DATASOURCE = "pulse_keystone"
+PROJECT = "congress-pulse"
+RULE = f'beat(count) :- {DATASOURCE}:projects(name="{PROJECT}", description=count)'
+WRITE, READ = 0.4, 0.2
+
+
+class Pulse:
+    """Use as a context, after `prepare`."""
+
+    def __init__(self, deployment: Deployment, admin: Connection, engines: Mapping[str, str]) -> None:
+        self.deployment, self.admin, self.engines = deployment, admin, engines
+        keystone: Any = admin.identity
+        self.keystone = keystone
+        self.project = keystone.find_project(PROJECT) or keystone.create_project(name=PROJECT)
+        self.written: dict[str, float] = {}
+        self.seen: dict[str, dict[str, float]] = {node_id: {} for node_id in engines}
+        self._over = threading.Event()
+
+    def prepare(self) -> None:
+        """Make datasource, policy and rule, and wait until every engine follows."""
+        congress.forget(self.deployment, POLICY, DATASOURCE)
+        made = congress.datasource_of("keystonev3", DATASOURCE, self.admin, poll_time=1)
+        congress.ok(self.deployment.api("POST", "/v1/data-sources", made, timeout=130))
+        congress.ok(self.deployment.api("POST", "/v1/policies", {"name": POLICY}))
+        wait_for(
+            "the endpoint takes a rule over the new datasource",
+            30,
+            lambda: congress.ok(self.deployment.api("POST", f"/v1/policies/{POLICY}/rules", {"rule": RULE})),
+        )
+
+    def __enter__(self) -> Self:
+        self._threads = [
+            threading.Thread(target=self._write),
+            *(threading.Thread(target=self._read, args=engine) for engine in self.engines.items()),
+        ]
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join(60)
+
+    def fresh(self, moment: float, limit: float) -> float:
+        """Seconds from `moment` until every engine knows a count that was written after it."""
+        return max(
+            wait_for(
+                f"{node_id} knows a row of the datasource that is younger than the fault",
+                moment + limit - time.time(),
+                lambda seen=seen: self._first(seen, moment),  # type: ignore[misc]
+                pause=0.05,
+            )
+            for node_id, seen in self.seen.items()
+        )
+
+    def _first(self, seen: dict[str, float], moment: float) -> float | None:
+        times = [when for count, when in list(seen.items()) if self.written.get(count, 0) >= moment]
+        return min(times) - moment if times else None
+
+    def _write(self) -> None:
+        while not self._over.wait(WRITE):
+            count, moment = f"{time.time():.1f}", time.time()
+            with contextlib.suppress(Exception):  # a cloud that is slow for once only beats less often
+                self.keystone.update_project(self.project, description=count)
+                self.written[count] = moment
+
+    def _read(self, node_id: str, url: str) -> None:
+        while not self._over.wait(READ):
+            with contextlib.suppress(AssertionError, OSError):  # an engine that answers nothing knows nothing
+                for (count,) in congress.rows(url, f"policies/{POLICY}/tables/beat"):
+                    self.seen[node_id].setdefault(count, time.time())
