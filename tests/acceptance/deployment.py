@@ -42,7 +42,7 @@ def run(command: Sequence[str | Path], *, timeout: float, stdin: str | None = No
         check=False,
     )
     if done.returncode:
-        shown = "\n".join((done.stdout + done.stderr).splitlines()[-40:])
+        shown = "\n".join((done.stdout + done.stderr).splitlines()[-200:])
         raise CommandError(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{shown}")
     return done.stdout
 
