@@ -99,4 +99,6 @@ def watched(deployment: Deployment, admin: Connection) -> Iterator[Pair]:
         pulse = Pulse(deployment, admin, engines)
         pulse.prepare()
         with pulse, Observer(names, bus) as observer:
+            # An engine takes up a new datasource, then a rule over it, each at a synchronisation of its own.
+            pulse.fresh(time.time(), limit=60)
             yield Pair(deployment, admin, observer, pulse)
