@@ -1,13 +1,14 @@
 """The single faults that a pair has to survive, done as hosts, networks, clouds and operators do them.
 
-Nothing here helps the cluster: what a fault returns for afterwards plugs a cable in again, gives power back, or takes
+Nothing here helps the cluster: what a fault does after its `yield` plugs a cable in again, gives power back, or takes
 an operator's own order back.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from tests.acceptance.guests import Server, init_of
@@ -16,13 +17,12 @@ from tests.acceptance.pair import Expected, Pair
 from tests.acceptance.waiting import wait_for
 
 NODE = "[-]-datasources --node-id"
-Undo = Callable[[], object]
 
 
 @dataclass(frozen=True)
 class Fault:
     name: str
-    strike: Callable[[Pair], Undo]
+    lasting: Callable[[Pair], AbstractContextManager[None]]
     expected: Expected
 
 
@@ -40,8 +40,8 @@ FAULTS: dict[str, Fault] = {}
 
 
 def fault(name: str, *, limit: float, absences: int = 1, vanishes: bool = False) -> Callable[..., None]:
-    def add(strike: Callable[[Pair], Undo]) -> None:
-        FAULTS[name] = Fault(name, strike, Expected(limit, absences, vanishes))
+    def add(strike: Callable[[Pair], Iterator[None]]) -> None:
+        FAULTS[name] = Fault(name, contextmanager(strike), Expected(limit, absences, vanishes))
 
     return add
 
@@ -50,139 +50,145 @@ def suffer(pair: Pair, fault: Fault) -> Outcome:
     """Strike, measure, take it back, audit."""
     pair.pulse.fresh(time.time(), limit=15)
     moment = time.time()
-    undo = fault.strike(pair)
-    try:
+    with fault.lasting(pair):
         fresh = pair.pulse.fresh(moment, fault.expected.limit)
-    finally:
-        undo()
     return Outcome(fresh, pair.audit(moment, fault.expected))
 
 
-def nothing() -> None:
-    """Nobody has to do anything."""
-
-
 @fault("crm node standby", limit=20)
-def node_standby(pair: Pair) -> Undo:
+def node_standby(pair: Pair) -> Iterator[None]:
     host = pair.active
     host.run(f"crm node standby {host.name}")
-    return lambda: host.run(f"crm node online {host.name}")
+    try:
+        yield
+    finally:
+        host.run(f"crm node online {host.name}")
 
 
 @fault("crm resource move", limit=20)
-def resource_move(pair: Pair) -> Undo:
+def resource_move(pair: Pair) -> Iterator[None]:
     host, to = pair.active, pair.standby
     host.run(f"crm resource move ds-node {to.name}")
-    return lambda: host.run("crm resource clear ds-node")
+    try:
+        yield
+    finally:
+        host.run("crm resource clear ds-node")
 
 
 @fault("host destroyed by the cloud", limit=60, vanishes=True)
-def host_destroyed(pair: Pair) -> Undo:
+def host_destroyed(pair: Pair) -> Iterator[None]:
     pair.active.virsh("destroy")
-    return nothing
+    yield
 
 
 @fault("corosync killed", limit=60, vanishes=True)
-def corosync_killed(pair: Pair) -> Undo:
+def corosync_killed(pair: Pair) -> Iterator[None]:
     pair.active.run("pkill -KILL -x corosync")
-    return nothing
+    yield
 
 
 @fault("Pacemaker killed", limit=60, vanishes=True)
-def pacemaker_killed(pair: Pair) -> Undo:
+def pacemaker_killed(pair: Pair) -> Iterator[None]:
     pair.active.run("pkill -KILL pacemaker")
-    return nothing
+    yield
 
 
 @fault("host rebooted from inside", limit=60)
-def host_rebooted(pair: Pair) -> Undo:
+def host_rebooted(pair: Pair) -> Iterator[None]:
     pair.active.run("systemctl reboot")
-    return nothing
+    yield
 
 
 @fault("cut from everything", limit=60, vanishes=True)
-def cut_from_everything(pair: Pair) -> Undo:
+def cut_from_everything(pair: Pair) -> Iterator[None]:
     host = pair.active
     host.link("down")
-    return lambda: host.link("up")
+    try:
+        yield
+    finally:
+        host.link("up")
 
 
 @fault("cut between the two", limit=60, vanishes=True)
-def cut_between(pair: Pair) -> Undo:
+def cut_between(pair: Pair) -> Iterator[None]:
     addresses = {name: host["address"] for name, host in pair.deployment.outputs["hosts"].items()}
     before = {server: init_of(server.name) for server in pair.servers}
-    undo = blackhole(pair.servers, [addresses[name] for name in pair.deployment.hosts("datasource-node")])
 
     def fenced() -> list[Server]:
         return [server for server, init in before.items() if init_of(server.name) != init]
 
-    wait_for("one fences the other", 60, fenced)
-    return undo
+    with blackhole(pair.servers, [addresses[name] for name in pair.deployment.hosts("datasource-node")]):
+        wait_for("one fences the other", 60, fenced)
+        yield
 
 
 @fault("standby destroyed", limit=20, absences=0)
-def standby_destroyed(pair: Pair) -> Undo:
+def standby_destroyed(pair: Pair) -> Iterator[None]:
     pair.standby.virsh("destroy")
-    return nothing
+    yield
 
 
 @fault("RabbitMQ restarted", limit=60, absences=0)
-def rabbitmq_restarted(pair: Pair) -> Undo:
+def rabbitmq_restarted(pair: Pair) -> Iterator[None]:
     pair.deployment.on("messaging", "systemctl restart rabbitmq-server")
-    return nothing
+    yield
 
 
 @fault("MariaDB restarted", limit=30, absences=0)
-def mariadb_restarted(pair: Pair) -> Undo:
+def mariadb_restarted(pair: Pair) -> Iterator[None]:
     pair.deployment.on("database", "systemctl restart mariadb")
-    return nothing
+    yield
 
 
 @fault("both hosts off and on", limit=150, vanishes=True)
-def both_off_and_on(pair: Pair) -> Undo:
+def both_off_and_on(pair: Pair) -> Iterator[None]:
     for server in pair.servers:
         server.virsh("destroy")
     for server in pair.servers:
         server.power_on()
-    return nothing
+    yield
 
 
 @fault("process killed", limit=20)
-def process_killed(pair: Pair) -> Undo:
+def process_killed(pair: Pair) -> Iterator[None]:
     pair.active.signal(NODE, "KILL")
-    return nothing
+    yield
 
 
 @fault("process stopped (SIGSTOP)", limit=70)
-def process_stopped(pair: Pair) -> Undo:
+def process_stopped(pair: Pair) -> Iterator[None]:
     pair.active.signal(NODE, "STOP")
-    return nothing
+    yield
 
 
 @fault("bus lost for the host", limit=90)
-def bus_lost(pair: Pair) -> Undo:
+def bus_lost(pair: Pair) -> Iterator[None]:
     bus = pair.deployment.outputs["hosts"]["messaging"]["address"]
-    return blackhole((pair.active,), (bus,))
+    with blackhole([pair.active], [bus]):
+        yield
 
 
 @fault("database lost for the host", limit=90)
-def database_lost(pair: Pair) -> Undo:
+def database_lost(pair: Pair) -> Iterator[None]:
     """The datasources go on without it, so rows stay fresh; but nobody could make a datasource any more."""
     host, database = pair.active, pair.deployment.outputs["hosts"]["database"]["address"]
-    undo = blackhole((host,), (database,))
-    wait_for("the node leaves the host", 80, lambda: {at for at, _ in pair.observer.running()} - {host.name})
-    return undo
+    with blackhole([host], [database]):
+        wait_for(
+            "the node leaves the host", 80, lambda: {at for at, _ in pair.observer.running()} - {host.name}
+        )
+        yield
 
 
-def blackhole(servers: tuple[Server, ...], addresses: list[str] | tuple[str, ...]) -> Undo:
+@contextmanager
+def blackhole(servers: Sequence[Server], addresses: Sequence[str]) -> Iterator[None]:
     """Cut servers from addresses; a server that is started anew by fencing has lost the cut."""
-    for server in servers:
-        own = server.run("hostname -I").split()
-        server.run(" && ".join(f"ip route add blackhole {other}" for other in addresses if other not in own))
-
-    def undo() -> None:
+    try:
+        for server in servers:
+            own = server.run("hostname -I").split()
+            for other in set(addresses) - set(own):
+                server.run(f"ip route add blackhole {other}")
+        yield
+    finally:
         for server in servers:
             wait_for(f"{server.name} runs", 90, lambda server=server: init_of(server.name))  # type: ignore[misc]
             server.run("ip route flush type blackhole")
-
-    return undo

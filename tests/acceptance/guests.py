@@ -20,7 +20,7 @@ PROC = Path("/proc")
 def hostname(pid: int) -> str:
     """Of the container that a process is in; "" when it just ended."""
     try:
-        return (PROC / f"{pid}/root/etc/hostname").read_text().strip()
+        return (PROC / str(pid) / "root" / "etc/hostname").read_text().strip()
     except OSError:
         return ""
 

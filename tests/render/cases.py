@@ -16,11 +16,11 @@ from components.congress_host import MODULES
 from components.database import PRIVILEGES
 from components.fencing import credential_login, password_login
 from components.host import package_environment
-from components.login import Login
 from components.policy_engines import placements
 from components.template import ROOT, render
 from settings import Guest
 from settings_nodes import DatasourceNode, FencingLogin, PolicyEngines
+from tests.deployer import LOGIN
 
 TEMPLATES = ROOT / "templates"
 # Every secret begins with this, so that a test can look for them all.
@@ -83,15 +83,6 @@ MEMBERS = [
 ]
 SERVERS = {str(member["name"]): f"b1f2c3d4-0000-4000-8000-00000000000{member['id']}" for member in MEMBERS}
 FENCING_LOGIN = {"username": "fencer", "password": PASSWORD, "project": "congress"}
-LOGIN = Login(
-    auth_url="https://cloud.example:5000/v3",
-    region="RegionOne",
-    interface="public",
-    compute_path="/v2.1",
-    roles=("member",),
-    access_rules=True,
-    restricted=False,
-)
 CONGRESS = {
     "transport_url": f"rabbit://congress:{PASSWORD}@10.20.0.6:5672",
     "connection": f"mysql+pymysql://congress:{PASSWORD}@10.20.0.5/congress?charset=utf8",

@@ -23,7 +23,7 @@ from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import ROOT as ROOT_RESOURCE
 
 from components import cloud
-from components.login import Login
+from tests.deployer import LOGIN
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STACK = "test"
@@ -37,15 +37,6 @@ SETTINGS: dict[str, Any] = {
     "access": {"sshCidrs": ["192.0.2.0/28"], "apiCidrs": ["198.51.100.0/24"]},
     "auth": "noauth",
 }
-LOGIN = Login(
-    auth_url="https://cloud.example:5000/v3",
-    region="RegionOne",
-    interface="public",
-    compute_path="/v2.1",
-    roles=("member",),
-    access_rules=True,
-    restricted=False,
-)
 CLOUD = cloud.Cloud("image-id", {"small": "flavor-small"}, "external-id", login=LOGIN)
 
 

@@ -13,7 +13,7 @@ from openstack.exceptions import HttpException
 
 import settings
 from components import cloud
-from components.login import Login
+from tests.deployer import LOGIN
 from tests.unit.recording import settings_with
 
 LIMITS = {"instances": 10, "instances_used": 4, "total_cores": 20, "total_cores_used": 4}
@@ -162,14 +162,12 @@ def test_without_a_login_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_login_for_fencing_is_made_from_the_deployers(fake: FakeCloud) -> None:
-    expected = Login(
+    expected = replace(
+        LOGIN,
         auth_url="https://cloud/v3",
         region="RegionTwo",
         interface="internal",
         compute_path="/compute/v2.1",
-        roles=("member",),
-        access_rules=True,
-        restricted=False,
     )
     assert look_up().login == expected
     fake.identity.get = lambda _: SimpleNamespace(status_code=404)

@@ -11,8 +11,9 @@ import pulumi
 import pytest
 
 from components.fencing import UNFENCED, access_rules
+from tests.deployer import LOGIN
 from tests.unit import recording as recorded
-from tests.unit.recording import CLOUD, LOGIN, Recording
+from tests.unit.recording import CLOUD, Recording
 
 CREDENTIAL = "openstack:identity/applicationCredential:ApplicationCredential"
 FENCED = ("datasource-1", "datasource-2")

@@ -1,0 +1,15 @@
+"""Whom the tests without a cloud deploy as."""
+
+from __future__ import annotations
+
+from components.login import Login
+
+LOGIN = Login(
+    auth_url="https://cloud.example:5000/v3",
+    region="RegionOne",
+    interface="public",
+    compute_path="/v2.1",
+    roles=("member",),
+    access_rules=True,
+    restricted=False,
+)
