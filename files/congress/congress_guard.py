@@ -5,9 +5,12 @@
 
 PID writes a byte each second from its service loop, and Python adds the number of each signal that PID
 gets. So an end of the pipe is the end of PID, and it is a crash unless SIGTERM or SIGINT went before. A pipe
-that is silent for SILENCE seconds is a process that hangs, was stopped (SIGSTOP) or starves: it is killed. A `!` is
-the word of congress_watchdog that the node cannot work on this host: then Pacemaker shall prefer any other one until
-its failure-timeout is over, however few the failures were.
+that is silent for SILENCE seconds is a process that hangs, was stopped (SIGSTOP) or starves: it is killed.
+
+A `!` is the word of congress_watchdog that the node cannot work on this host: then Pacemaker shall prefer any other
+one, however few the failures were, until its failure-timeout is over or a `+` says that the node does work here.
+Without the latter, a node that came back to this host for want of the other one would leave it again as soon as that is
+back.
 
 Where Pacemaker runs the node, a crash or a kill is reported to it, which acts at once instead of at the next
 monitor; elsewhere (policy engines) systemd sees the end by itself. So is an end that somebody else than Pacemaker
@@ -16,16 +19,19 @@ a stopped or hung one cannot notice that it is; kept as root where the node was 
 report. It never opens a socket of its own and reads nothing but single bytes.
 """
 
+import contextlib
 import os
+import re
 import select
 import signal
 import subprocess
 import sys
 import syslog
 import time
+from collections.abc import Callable, Iterator
 
 TOLD_TO_STOP = {signal.SIGTERM, signal.SIGINT}
-UNABLE = b"!"
+WORKS, UNABLE = b"+", b"!"
 FAILURES_OF_THE_UNABLE = 1000  # templates/datasource_node/ds_node.crm.j2 says what follows from so many
 # After a pause of the whole host (live migration) both wake up at once: the node gets to speak first.
 GRACE = 2.0
@@ -44,20 +50,23 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)
     syslog.openlog("congress-guard", syslog.LOG_PID, syslog.LOG_DAEMON)
     resource = os.environ.get("OCF_RESOURCE_INSTANCE")
-    trouble, unable = watch(sys.stdin.fileno(), pid, silence)
+    pacemaker = Pacemaker(resource) if resource and os.geteuid() == 0 else None
+    trouble, unable = watch(sys.stdin.fileno(), pid, silence, pacemaker.able if pacemaker else None)
     if trouble is None and resource and not stopped_by_the_agent(resource, pid):
         trouble = "was told to stop, but not by Pacemaker"
     if trouble is None:
         return 0
     syslog.syslog(syslog.LOG_CRIT, f"congress-server, process {pid}: {trouble}")
-    if resource and os.geteuid() == 0:
-        report(resource, unable=unable)
+    if pacemaker:
+        pacemaker.failed(unable=unable)
     return 1
 
 
-def watch(beats: int, pid: int, silence: float) -> tuple[str | None, bool]:
+def watch(
+    beats: int, pid: int, silence: float, works: Callable[[], None] | None = None
+) -> tuple[str | None, bool]:
     """Wait for the end of `pid`: what was wrong with it, None when it ended as it was told, and whether it said that
-    it is unable to work here.
+    it is unable to work here. Calls `works` when it says that it does.
     """
     patience: float | None = silence + START
     unable = False
@@ -69,6 +78,8 @@ def watch(beats: int, pid: int, silence: float) -> tuple[str | None, bool]:
         if not data:
             return ("ended without being told to" if patience else None), unable
         unable = unable or UNABLE in data
+        if works and WORKS in data:
+            works()
         if not TOLD_TO_STOP.isdisjoint(data):
             patience = None  # how long a stop may take is for those to judge who asked for it
         elif patience:
@@ -94,19 +105,42 @@ def stopped_by_the_agent(resource: str, pid: int) -> bool:
     return False
 
 
-def report(resource: str, *, unable: bool) -> None:
-    """Tell Pacemaker that `resource` failed on this node; `unable`: so often that any other node is better."""
+class Pacemaker:
+    """What Pacemaker on this node is told of a resource; that it could not be told is logged.
+
+    It counts the failures that it was told of in attributes of the node: see crm_mon -f.
+    """
+
+    def __init__(self, resource: str) -> None:
+        self.resource = resource
+        self.count, self.last = (f"{what}-{resource}#asyncmon_0" for what in ("fail-count", "last-failure"))
+
+    def failed(self, *, unable: bool) -> None:
+        """The resource failed here; `unable`: so often that any other node is better."""
+        with logged(f"could not report the failure of {self.resource} to Pacemaker"):
+            node = crm("crm_node", "-n")
+            if unable:
+                crm("attrd_updater", "-n", self.last, "-U", str(int(time.time())))
+                crm("attrd_updater", "-n", self.count, "-U", str(FAILURES_OF_THE_UNABLE))
+            crm("crm_resource", "--fail", "-r", self.resource, "-N", node)
+            text = f"reported the failure of {self.resource} on {node} to Pacemaker"
+            syslog.syslog(syslog.LOG_NOTICE, text)
+
+    def able(self) -> None:
+        """It works here: take back that it was unable, and nothing else."""
+        with logged(f"could not tell Pacemaker that {self.resource} works here"):
+            known = re.search(r'value="(\d+)"', crm("attrd_updater", "-n", self.count, "-Q"))
+            if known and int(known[1]) >= FAILURES_OF_THE_UNABLE:
+                for name in (self.count, self.last):
+                    crm("attrd_updater", "-n", name, "-D")
+
+
+@contextlib.contextmanager
+def logged(what: str) -> Iterator[None]:
     try:
-        node = crm("crm_node", "-n")
-        if unable:
-            # What Pacemaker itself counts of a failure that is reported: see crm_mon -f.
-            crm("attrd_updater", "-n", f"last-failure-{resource}#asyncmon_0", "-U", str(int(time.time())))
-            crm("attrd_updater", "-n", f"fail-count-{resource}#asyncmon_0", "-U", str(FAILURES_OF_THE_UNABLE))
-        crm("crm_resource", "--fail", "-r", resource, "-N", node)
+        yield
     except (OSError, subprocess.SubprocessError) as error:
-        syslog.syslog(syslog.LOG_ERR, f"could not report the failure of {resource} to Pacemaker: {error}")
-        return
-    syslog.syslog(syslog.LOG_NOTICE, f"reported the failure of {resource} on {node} to Pacemaker")
+        syslog.syslog(syslog.LOG_ERR, f"{what}: {error}")
 
 
 def crm(*command: str) -> str:

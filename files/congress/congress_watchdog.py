@@ -37,7 +37,7 @@ TIMEOUT = 5.0
 START = 60  # a node that is starting answers late; drivers are being loaded, datasources read
 FAILURE_TIMEOUT = 120  # of templates/datasource_node/ds_node.crm.j2
 EXIT_CODE = 69  # EX_UNAVAILABLE of sysexits.h
-ALIVE, UNABLE = b".", b"!"  # what congress_guard understands
+ALIVE, WORKS, UNABLE = b".", b"+", b"!"  # what congress_guard understands
 
 
 @dataclasses.dataclass
@@ -124,14 +124,18 @@ def checks(conf: cfg.ConfigOpts) -> list[Check]:
 
 
 def beat(beats: int, everything: list[Check]) -> None:
-    """Tell the guard each second that the loop turns, and end the node if a check was silent too long.
+    """Tell the guard each second that the loop turns, once that the node works, and end the node if a check was silent
+    too long.
 
     Seconds are counted, not read from a clock, so that a host that was paused has lost none.
     """
     write = patcher.original("os").write  # the green one would wait for a guard that does not read
+    told = False
     while True:
+        works = not told and all(check.worked for check in everything)
         try:
-            write(beats, ALIVE)
+            write(beats, WORKS if works else ALIVE)
+            told = told or works
         except BlockingIOError:
             pass
         except BrokenPipeError:

@@ -34,8 +34,7 @@ class Outcome:
     record: Record
 
 
-# In the order of the tests. Those that count as failures of their host come last: for two minutes after them, the node
-# leaves that host again as soon as the other one is back, and that would be a second absence in a later fault.
+# In the order of the tests.
 FAULTS: dict[str, Fault] = {}
 
 

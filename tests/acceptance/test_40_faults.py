@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import time
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from tests.acceptance.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(600)
 
+SEED = 1
+SEQUENCE = 8 * 60  # seconds
 CONGRESS_CONF = "/etc/congress/congress.conf"
 LOGIN = "/etc/congress-ha/fencing.json"
 
@@ -33,6 +36,18 @@ def pair(deployment: Deployment, clouds: dict[str, Connection]) -> Iterator[Pair
 @pytest.mark.parametrize("name", FAULTS)
 def test_one_datasource_node_and_fresh_rows(pair: Pair, name: str) -> None:
     suffer(pair, FAULTS[name])
+
+
+@pytest.mark.timeout(SEQUENCE + 400)
+def test_a_random_sequence(pair: Pair) -> None:
+    dice, end = random.Random(SEED), time.monotonic() + SEQUENCE  # noqa: S311  no cryptography
+    survived = 0
+    while time.monotonic() < end:
+        name = dice.choice(list(FAULTS))
+        print(f"{survived + 1}. {name}", flush=True)
+        suffer(pair, FAULTS[name])
+        survived += 1
+    assert survived > 0
 
 
 def test_a_fence_device_that_cannot_log_in_is_shown_and_the_way_out_helps(pair: Pair) -> None:

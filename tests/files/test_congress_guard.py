@@ -115,13 +115,47 @@ def test_tells_pacemaker(
     guard = load("congress_guard")
     monkeypatch.setattr(guard, "SYSTEM_PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setattr(guard.time, "time", lambda: 1700000000.9)
-    guard.report("ds-node", unable=unable)
+    guard.Pacemaker("ds-node").failed(unable=unable)
     aside = [
         "attrd_updater -n last-failure-ds-node#asyncmon_0 -U 1700000000",
         "attrd_updater -n fail-count-ds-node#asyncmon_0 -U 1000",
     ]
     failed = "crm_resource --fail -r ds-node -N this-host"
     assert (tmp_path / "told").read_text().splitlines() == [*(aside if unable else []), failed]
+
+
+@pytest.mark.parametrize(
+    ("value", "taken_back"), [("", False), ("2", False), ("999", False), ("1000", True), ("1002", True)]
+)
+def test_a_node_that_works_is_no_longer_unable(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, value: str, taken_back: bool
+) -> None:
+    attrd_updater = tmp_path / "attrd_updater"
+    attrd_updater.write_text(
+        f"""#!/bin/sh
+case "$*" in
+*-Q) echo 'name="fail-count-ds-node#asyncmon_0" host="this-host" value="{value}"' ;;
+*) echo "told $@" >> {tmp_path}/told ;;
+esac
+"""
+    )
+    attrd_updater.chmod(0o755)
+    (tmp_path / "told").touch()
+    guard = load("congress_guard")
+    monkeypatch.setattr(guard, "SYSTEM_PATH", f"{tmp_path}:/usr/bin:/bin")
+    guard.Pacemaker("ds-node").able()
+    both = ["told -n fail-count-ds-node#asyncmon_0 -D", "told -n last-failure-ds-node#asyncmon_0 -D"]
+    assert (tmp_path / "told").read_text().splitlines() == (both if taken_back else [])
+
+
+def test_hears_once_that_the_node_works(load: Load) -> None:
+    listens, beats = os.pipe()
+    os.write(beats, b"..+.")
+    os.close(beats)
+    heard: list[bool] = []
+    load("congress_guard").watch(listens, 1, 5, lambda: heard.append(True))
+    assert heard == [True]
+    os.close(listens)
 
 
 @pytest.mark.parametrize(("said", "unable"), [(b"..", False), (b".!", True)])
@@ -137,6 +171,6 @@ def test_says_when_pacemaker_cannot_be_told(load: Load, monkeypatch: pytest.Monk
     guard, said = load("congress_guard"), []
     monkeypatch.setattr(guard, "SYSTEM_PATH", "/nonexistent")
     monkeypatch.setattr(guard.syslog, "syslog", lambda _, text: said.append(text))
-    guard.report("ds-node", unable=False)
+    guard.Pacemaker("ds-node").failed(unable=False)
     assert len(said) == 1
     assert "could not report the failure of ds-node" in said[0]

@@ -41,7 +41,7 @@ def beaten(watchdog: Any, *checks: Any, seconds: int) -> str:
     naps(watchdog, seconds)
     with pytest.raises(Enough):
         watchdog.beat(beats, checks)
-    assert set(os.read(listens, 1000)) <= set(b".!")
+    assert set(os.read(listens, 1000)) <= set(b".+!")
     os.close(listens)
     os.close(beats)
     return watchdog.end.call_args.args[0] if watchdog.end.called else ""
@@ -116,6 +116,23 @@ def test_tells_the_guard_that_it_is_unable(watchdog: Any) -> None:
     with pytest.raises(Enough):
         watchdog.beat(beats, [check])
     assert os.read(listens, 10) == b".!"
+    os.close(listens)
+    os.close(beats)
+
+
+def test_tells_the_guard_once_that_the_node_works(watchdog: Any) -> None:
+    listens, beats = os.pipe()
+    checks = [watchdog.Check("a", probe(), 30, 30, worked=True), watchdog.Check("b", probe(), 30, 30)]
+
+    def nap(_: float) -> None:
+        checks[1].worked = watchdog.eventlet.sleep.call_count >= 2
+        if watchdog.eventlet.sleep.call_count == 4:
+            raise Enough
+
+    watchdog.eventlet.sleep.side_effect = nap
+    with pytest.raises(Enough):
+        watchdog.beat(beats, checks)
+    assert os.read(listens, 10) == b"..+."
     os.close(listens)
     os.close(beats)
 
