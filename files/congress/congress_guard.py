@@ -120,6 +120,9 @@ class Pacemaker:
         with logged(f"could not report the failure of {self.resource} to Pacemaker"):
             node = crm("crm_node", "-n")
             if unable:
+                # What was with another node is older news: two that are unable would keep the resource where it is.
+                for other in set(crm("crm_node", "-p").split()) - {node}:
+                    self._forget(other)
                 crm("attrd_updater", "-n", self.last, "-U", str(int(time.time())))
                 crm("attrd_updater", "-n", self.count, "-U", str(FAILURES_OF_THE_UNABLE))
             crm("crm_resource", "--fail", "-r", self.resource, "-N", node)
@@ -131,8 +134,11 @@ class Pacemaker:
         with logged(f"could not tell Pacemaker that {self.resource} works here"):
             known = re.search(r'value="(\d+)"', crm("attrd_updater", "-n", self.count, "-Q"))
             if known and int(known[1]) >= FAILURES_OF_THE_UNABLE:
-                for name in (self.count, self.last):
-                    crm("attrd_updater", "-n", name, "-D")
+                self._forget(crm("crm_node", "-n"))
+
+    def _forget(self, node: str) -> None:
+        for name in (self.count, self.last):
+            crm("attrd_updater", "-n", name, "-D", "-N", node)
 
 
 @contextlib.contextmanager

@@ -108,8 +108,9 @@ def test_outlives_the_signals_of_a_service_manager(guarded: Guarded) -> None:
 def test_tells_pacemaker(
     load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, unable: bool
 ) -> None:
+    nodes = '[ "$1" = -n ] && echo this-host || echo this-host other-host'
     tell = f'echo "$(basename $0) $@" >> {tmp_path}/told'
-    for name, text in (("crm_node", "echo this-host"), ("crm_resource", tell), ("attrd_updater", tell)):
+    for name, text in (("crm_node", nodes), ("crm_resource", tell), ("attrd_updater", tell)):
         (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
         (tmp_path / name).chmod(0o755)
     guard = load("congress_guard")
@@ -117,6 +118,8 @@ def test_tells_pacemaker(
     monkeypatch.setattr(guard.time, "time", lambda: 1700000000.9)
     guard.Pacemaker("ds-node").failed(unable=unable)
     aside = [
+        "attrd_updater -n fail-count-ds-node#asyncmon_0 -D -N other-host",
+        "attrd_updater -n last-failure-ds-node#asyncmon_0 -D -N other-host",
         "attrd_updater -n last-failure-ds-node#asyncmon_0 -U 1700000000",
         "attrd_updater -n fail-count-ds-node#asyncmon_0 -U 1000",
     ]
@@ -140,11 +143,16 @@ esac
 """
     )
     attrd_updater.chmod(0o755)
+    (tmp_path / "crm_node").write_text("#!/bin/sh\necho this-host\n")
+    (tmp_path / "crm_node").chmod(0o755)
     (tmp_path / "told").touch()
     guard = load("congress_guard")
     monkeypatch.setattr(guard, "SYSTEM_PATH", f"{tmp_path}:/usr/bin:/bin")
     guard.Pacemaker("ds-node").able()
-    both = ["told -n fail-count-ds-node#asyncmon_0 -D", "told -n last-failure-ds-node#asyncmon_0 -D"]
+    both = [
+        "told -n fail-count-ds-node#asyncmon_0 -D -N this-host",
+        "told -n last-failure-ds-node#asyncmon_0 -D -N this-host",
+    ]
     assert (tmp_path / "told").read_text().splitlines() == (both if taken_back else [])
 
 
