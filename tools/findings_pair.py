@@ -91,7 +91,9 @@ def _fencing(view: Cluster) -> Iterator[Finding]:
     for event in _last_failed(view.fence_events):
         what = f"{event.action} of {event.target} failed: {event.reason or 'no reason given'}"
         yield wrong(
-            "fencing", what, "sudo stonith_admin --history '*' -V; then: sudo stonith_admin --cleanup"
+            "fencing",
+            what,
+            "sudo stonith_admin --history '*' -V; then: sudo stonith_admin --history '*' --cleanup",
         )
 
 

@@ -132,9 +132,10 @@ class Pacemaker:
     def able(self) -> None:
         """It works here: take back that it was unable, and nothing else."""
         with logged(f"could not tell Pacemaker that {self.resource} works here"):
-            known = re.search(r'value="(\d+)"', crm("attrd_updater", "-n", self.count, "-Q"))
+            node = crm("crm_node", "-n")
+            known = re.search(r'value="(\d+)"', crm("attrd_updater", "-n", self.count, "-Q", "-N", node))
             if known and int(known[1]) >= FAILURES_OF_THE_UNABLE:
-                self._forget(crm("crm_node", "-n"))
+                self._forget(node)
 
     def _forget(self, node: str) -> None:
         for name in (self.count, self.last):

@@ -46,7 +46,8 @@ def fault(name: str, *, limit: float, absences: int = 1, vanishes: bool = False)
 
 
 def suffer(pair: Pair, fault: Fault) -> Outcome:
-    """Strike, measure, take it back, audit."""
+    """Wait for a pair that is whole, strike, measure, take it back, audit."""
+    pair.whole()
     pair.pulse.fresh(time.time(), limit=15)
     moment = time.time()
     with fault.lasting(pair):

@@ -20,6 +20,8 @@ from tests.acceptance.waiting import wait_for
 # Until a host that was fenced has booted and rejoined, and the bus has dropped the connection of a lost node.
 WELL_AGAIN = 180.0
 MAY_PAUSE = 1.0
+# As templates/datasource_node/ds_node.crm.j2 has them, with half a minute for Pacemaker to look.
+AVOIDED, FORGOTTEN = 3, 150.0
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,17 @@ class Pair:
             return True
 
         wait_for("all is well by itself", seconds, nothing_wrong)
+
+    def whole(self) -> None:
+        """Wait until Pacemaker avoids neither host for its failures: until then it is no standby for a next fault."""
+
+        def avoids_none() -> bool:
+            said = self.active.run("attrd_updater -Q -A -n fail-count-ds-node#asyncmon_0")
+            avoided = [line for line in said.splitlines() if int(line.split('"')[5] or 0) >= AVOIDED]
+            assert avoided == [], avoided
+            return True
+
+        wait_for("failures are forgotten", FORGOTTEN, avoids_none)
 
     def audit(self, moment: float, expected: Expected) -> Record:
         """After a fault at `moment`: well again, rows fresh, and never two nodes in between."""

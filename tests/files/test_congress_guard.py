@@ -137,7 +137,8 @@ def test_a_node_that_works_is_no_longer_unable(
     attrd_updater.write_text(
         f"""#!/bin/sh
 case "$*" in
-*-Q) echo 'name="fail-count-ds-node#asyncmon_0" host="this-host" value="{value}"' ;;
+"-n fail-count-ds-node#asyncmon_0 -Q -N this-host")
+    echo 'name="fail-count-ds-node#asyncmon_0" host="this-host" value="{value}"' ;;
 *) echo "told $@" >> {tmp_path}/told ;;
 esac
 """
