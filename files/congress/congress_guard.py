@@ -21,7 +21,6 @@ report. It never opens a socket of its own and reads nothing but single bytes.
 
 import contextlib
 import os
-import re
 import select
 import signal
 import subprocess
@@ -133,8 +132,8 @@ class Pacemaker:
         """It works here: take back that it was unable, and nothing else."""
         with logged(f"could not tell Pacemaker that {self.resource} works here"):
             node = crm("crm_node", "-n")
-            known = re.search(r'value="(\d+)"', crm("attrd_updater", "-n", self.count, "-Q", "-N", node))
-            if known and int(known[1]) >= FAILURES_OF_THE_UNABLE:
+            known = crm("crm_attribute", "-t", "status", "-N", node, "-n", self.count, "-G", "-q", "-d", "0")
+            if known.isdigit() and int(known) >= FAILURES_OF_THE_UNABLE:
                 self._forget(node)
 
     def _forget(self, node: str) -> None:

@@ -81,9 +81,12 @@ class Pair:
         """Wait until Pacemaker avoids neither host for its failures: until then it is no standby for a next fault."""
 
         def avoids_none() -> bool:
-            said = self.active.run("attrd_updater -Q -A -n fail-count-ds-node#asyncmon_0")
-            avoided = [line for line in said.splitlines() if int(line.split('"')[5] or 0) >= AVOIDED]
-            assert avoided == [], avoided
+            host, count = (
+                self.active,
+                "crm_attribute -t status -n fail-count-ds-node#asyncmon_0 -G -q -d 0 -N",
+            )
+            counts = {server.name: int(host.run(f"{count} {server.name}")) for server in self.servers}
+            assert max(counts.values()) < AVOIDED, counts
             return True
 
         wait_for("failures are forgotten", FORGOTTEN, avoids_none)

@@ -128,24 +128,19 @@ def test_tells_pacemaker(
 
 
 @pytest.mark.parametrize(
-    ("value", "taken_back"), [("", False), ("2", False), ("999", False), ("1000", True), ("1002", True)]
+    ("value", "taken_back"), [("0", False), ("2", False), ("999", False), ("1000", True), ("1002", True)]
 )
 def test_a_node_that_works_is_no_longer_unable(
     load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, value: str, taken_back: bool
 ) -> None:
-    attrd_updater = tmp_path / "attrd_updater"
-    attrd_updater.write_text(
-        f"""#!/bin/sh
-case "$*" in
-"-n fail-count-ds-node#asyncmon_0 -Q -N this-host")
-    echo 'name="fail-count-ds-node#asyncmon_0" host="this-host" value="{value}"' ;;
-*) echo "told $@" >> {tmp_path}/told ;;
-esac
-"""
-    )
-    attrd_updater.chmod(0o755)
-    (tmp_path / "crm_node").write_text("#!/bin/sh\necho this-host\n")
-    (tmp_path / "crm_node").chmod(0o755)
+    asked = "-t status -N this-host -n fail-count-ds-node#asyncmon_0 -G -q -d 0"
+    for name, text in (
+        ("crm_attribute", f'[ "$*" = "{asked}" ] && echo {value}'),
+        ("attrd_updater", f'echo "told $@" >> {tmp_path}/told'),
+        ("crm_node", "echo this-host"),
+    ):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
     (tmp_path / "told").touch()
     guard = load("congress_guard")
     monkeypatch.setattr(guard, "SYSTEM_PATH", f"{tmp_path}:/usr/bin:/bin")
