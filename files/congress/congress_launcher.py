@@ -8,7 +8,8 @@ Takes the command line of upstream's congress-server and hands it on unchanged. 
   yet, so both keep their defaults whatever the file says.
 - Started as root, as Congress's OCF agent does, it becomes the user congress before it opens anything.
 - The node ends when it can no longer work (congress_watchdog), and its end is noticed (congress_guard).
-- A datasource node that is told to stop does so at once (congress_stop).
+- A datasource node that is told to stop does so at once (congress_stop), and one that begins makes engines forget what
+  an earlier one told them (congress_publish).
 """
 
 import gc
@@ -60,6 +61,7 @@ def main(argv: list[str]) -> int:
     from congress.server import congress_server  # noqa: PLC0415
 
     # isort: split
+    import congress_publish  # noqa: PLC0415
     import congress_stop  # noqa: PLC0415
     import congress_watchdog  # noqa: PLC0415
 
@@ -68,6 +70,7 @@ def main(argv: list[str]) -> int:
     config.setup_logging()
     congress_watchdog.start(cfg.CONF, beats)
     if cfg.CONF.datasources:
+        congress_publish.arm()
         congress_stop.arm()
     code = 1
     try:

@@ -92,9 +92,10 @@ class Pair:
         wait_for("failures are forgotten", FORGOTTEN, avoids_none)
 
     def audit(self, moment: float, expected: Expected) -> Record:
-        """After a fault at `moment`: well again, rows fresh, and never two nodes in between."""
+        """After a fault at `moment`: well again, rows fresh and none left over, never two nodes in between."""
         self.well()
         self.pulse.fresh(time.time(), limit=15)
+        self.pulse.single(limit=15)
         record = self.observer.since(moment)
         story = record.story()
         assert record.longest_pause < MAY_PAUSE, f"{record.longest_pause:.1f} s were not observed"

@@ -75,6 +75,16 @@ class Pulse:
             for node_id, seen in self.seen.items()
         )
 
+    def single(self, limit: float) -> None:
+        """Wait until each engine has the one row that there is: none of an earlier datasource node is left."""
+
+        def one_each() -> bool:
+            found = congress.by_engine(self.engines, f"policies/{POLICY}/tables/beat")
+            assert all(len(rows) == 1 for rows in found.values()), found
+            return True
+
+        wait_for("each engine has one row of the datasource and no old one beside it", limit, one_each)
+
     def _first(self, seen: dict[str, float], moment: float) -> float | None:
         times = [when for count, when in list(seen.items()) if self.written.get(count, 0) >= moment]
         return min(times) - moment if times else None

@@ -101,6 +101,7 @@ FAKES = {
             if "fail" in at_import: raise KeyError("policy")
     """,
     "congress_watchdog.py": "def start(conf, beats): print('watched', flush=True)",
+    "congress_publish.py": "def arm(): print('published', flush=True)",
     "congress_stop.py": "def arm(): print('armed', flush=True)",
     "oslo_log/log.py": """
         import logging
@@ -141,7 +142,7 @@ def started(tmp_path: Path) -> Any:
 def test_reads_the_configuration_before_the_server_is_imported(started: Any) -> None:
     with started("--config-file", "F", "--datasources") as process:
         said, _ = process.communicate(timeout=20)
-    assert said == "watched\narmed\n['--config-file', 'F', '--datasources'] 0o27\n"
+    assert said == "watched\npublished\narmed\n['--config-file', 'F', '--datasources'] 0o27\n"
     assert process.returncode == 0
 
 
@@ -156,6 +157,7 @@ def test_a_node_that_fails_says_why_and_ends_at_once(started: Any, how: str, why
 def test_the_guard_hears_of_sigterm(started: Any, tmp_path: Path) -> None:
     with started("wait") as process:
         assert process.stdout.readline() == "watched\n"
+        assert process.stdout.readline() == "published\n"
         assert process.stdout.readline() == "armed\n"
         assert process.stdout.readline().startswith("['wait']")
         process.send_signal(signal.SIGTERM)

@@ -1,0 +1,43 @@
+# ruff: noqa: INP001 (a module of Congress's virtual environment, not of this project)
+"""After a failover, let every engine have exactly the rows that the datasource node has.
+
+A datasource publishes differences, numbered from 0. Upstream numbers from 0 again in a new process, and its first
+publication is a difference to nothing. So the engines, which keep their rows over a failover:
+
+- keep for ever what went away while no node ran (seen: a row of before the failover beside the one of after it),
+- keep all of a table that is empty now, for an empty difference is not sent,
+- ignore the new node for as many publications as the old one made, if an engine that subscribed in between used up
+  the number 0 (seen: a table that stayed empty for minutes).
+
+Here the first publication of a table in the life of a process is the whole table under number 0, which a subscriber
+takes for a new beginning, and asking for a table uses up no number.
+"""
+
+from typing import Any
+
+from congress.dse2.data_service import DataService
+
+# Before number 0: what a subscriber got then is replaced by the first publication.
+UNPUBLISHED = -1
+
+
+def arm() -> None:
+    publish, last_published = DataService.publish, DataService.get_last_published_data_with_seqnum
+
+    def publish_from_the_beginning(self: Any, table: str, data: Any, use_snapshot: bool = False) -> None:  # noqa: FBT001, FBT002
+        if table in self.sender_seqnums:
+            publish(self, table, data, use_snapshot)
+            return
+        rows = set(data)
+        self._last_published_data[table] = rows
+        self.sender_seqnums[table] = 0
+        self.node.publish_table_sequenced(self.service_id, table, list(rows), is_snapshot=True, seqnum=0)
+
+    def last_published_or_what_is_there(self: Any, table: str) -> tuple[int, list[Any]]:
+        if table in self.sender_seqnums:
+            known: tuple[int, list[Any]] = last_published(self, table)
+            return known
+        return UNPUBLISHED, list(self.get_snapshot(table))
+
+    DataService.publish = publish_from_the_beginning
+    DataService.get_last_published_data_with_seqnum = last_published_or_what_is_there

@@ -1,0 +1,40 @@
+import json
+from pathlib import Path
+
+from components.template import ROOT
+from tests.render.judges import congress_python, run
+
+FAILOVERS = Path(__file__).with_name("publish_over_failover.py")
+
+
+def rows(*words: str) -> dict[str, list[str]]:
+    paths = {
+        "PYTHONPATH": str(ROOT / "files/congress"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONWARNINGS": "ignore",
+    }
+    done = run(congress_python(), FAILOVERS, *words, env=paths)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, list[str]] = json.loads(done.stdout)
+    return found
+
+
+def test_an_engine_has_the_rows_of_the_node_after_every_failover() -> None:
+    assert rows() == {
+        "polled": ["kept", "older"],
+        "a row went while no node ran": ["kept", "new"],
+        "the next difference": ["kept", "newer"],
+        "all rows went": [],
+        "before the first poll": ["some"],
+        "another engine asked first": ["fresh"],
+        "the one that asked": ["fresh"],
+        "one that came later": ["fresh", "fresher"],
+    }
+
+
+def test_upstream_alone_does_not() -> None:
+    """What congress_publish is for; once Congress does better by itself, it can go."""
+    seen = rows("upstream")
+    assert seen["a row went while no node ran"] == ["kept", "new", "older"]
+    assert "kept" in seen["all rows went"]
+    assert seen["another engine asked first"] != ["fresh"]
