@@ -21,6 +21,10 @@ LOAD_BALANCER = "load-balancer"
 ROLES = (BASTION, DATABASE, MESSAGING, DATASOURCE_NODE, POLICY_ENGINE, LOAD_BALANCER)
 
 SSH, MYSQL, AMQP, COROSYNC, API = 22, 3306, 5672, 5405, 1789
+# Where the load balancer tells an engine's host what it thinks of the engine.
+ENGINE_STATE = 8405
+# From an engine's port to that of its agent, which HAProxy's agent-check asks.
+AGENT_CHECK = 100
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ def rules(settings: Settings) -> tuple[Rule, ...]:
     """The whole firewall of a stack."""
     engines = settings.policy_engines
     engine_ports = (engines.base_port, engines.base_port + engines.per_host - 1)
+    agent_ports = (engine_ports[0] + AGENT_CHECK, engine_ports[1] + AGENT_CHECK)
     return (
         *(Rule(BASTION, "tcp", (SSH, SSH), cidr) for cidr in settings.access.ssh_cidrs),
         *(Rule(role, "tcp", (SSH, SSH), BASTION) for role in ROLES if role != BASTION),
@@ -49,6 +54,8 @@ def rules(settings: Settings) -> tuple[Rule, ...]:
         *(Rule(MESSAGING, "tcp", (AMQP, AMQP), role) for role in (DATASOURCE_NODE, POLICY_ENGINE)),
         Rule(DATASOURCE_NODE, "udp", (COROSYNC, COROSYNC), DATASOURCE_NODE),
         Rule(POLICY_ENGINE, "tcp", engine_ports, LOAD_BALANCER),
+        Rule(POLICY_ENGINE, "tcp", agent_ports, LOAD_BALANCER),
+        Rule(LOAD_BALANCER, "tcp", (ENGINE_STATE, ENGINE_STATE), POLICY_ENGINE),
         *(Rule(LOAD_BALANCER, "tcp", (API, API), cidr) for cidr in settings.access.api_cidrs),
     )
 

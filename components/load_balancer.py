@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pulumi
 
-from components.firewall import API, LOAD_BALANCER
+from components.firewall import API, ENGINE_STATE, LOAD_BALANCER
 from components.host import Host, Site
 from components.policy_engines import PolicyEngines
 from components.step import Step
@@ -26,18 +26,24 @@ class LoadBalancer(pulumi.ComponentResource):
             f"{name}-packages",
             self.host,
             "congress_host/packages.sh.j2",
-            {"packages": ["curl", "haproxy"]},
+            {"packages": ["curl", "haproxy", "socat"]},
             parent=self,
         )
         servers = [
-            {"node_id": p.node_id, "address": engines.hosts[p.host].host.address, "port": p.port}
-            for p in engines.placements
+            {
+                "id": index,
+                "node_id": placement.node_id,
+                "address": engines.hosts[placement.host].host.address,
+                "port": placement.port,
+                "agent_port": placement.agent_port,
+            }
+            for index, placement in enumerate(engines.placements, 1)
         ]
         self.ready = Step(
             f"{name}-haproxy",
             self.host,
             "load_balancer/haproxy.sh.j2",
-            {"servers": servers, "address": self.host.address, "port": API},
+            {"servers": servers, "address": self.host.address, "port": API, "state_port": ENGINE_STATE},
             parent=self,
             after=[package, *engines.steps],
             limit=300,

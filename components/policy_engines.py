@@ -9,7 +9,11 @@ import pulumi
 
 import settings_nodes
 from components.congress_host import CongressHost
+from components.firewall import AGENT_CHECK, ENGINE_STATE
 from components.step import Step
+
+# Seconds in which an engine that is stopped may answer the requests that it has.
+DRAIN_LIMIT = 30
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,11 @@ class Placement:
     node_id: str
     host: str
     port: int
+
+    @property
+    def agent_port(self) -> int:
+        """Where HAProxy's agent-check asks whether this engine is to get requests."""
+        return self.port + AGENT_CHECK
 
 
 def placements(engines: settings_nodes.PolicyEngines) -> tuple[Placement, ...]:
@@ -40,7 +49,8 @@ def host_names(engines: settings_nodes.PolicyEngines) -> tuple[str, ...]:
 
 class PolicyEngines(pulumi.ComponentResource):
     """`steps` start the engines, each after the one before it: the first alone on an empty database (two at once
-    race for the first policies and one dies), and every later change reaches them one by one.
+    race for the first policies and one dies), and every later change reaches them one by one: drained at the load
+    balancer, restarted, proved, taken back. One that does not come back fails its step, and the rest stay untouched.
 
     "This step should be done only after the Datasource Drivers Node is deployed": `after`.
     """
@@ -71,6 +81,9 @@ class PolicyEngines(pulumi.ComponentResource):
                     "node_id": placement.node_id,
                     "address": congress.host.address,
                     "port": placement.port,
+                    "agent_port": placement.agent_port,
+                    "state_port": ENGINE_STATE,
+                    "drain_limit": DRAIN_LIMIT,
                     "on_this_host": [p.node_id for p in self.placements if p.host == placement.host],
                     "congress": congress.digest,
                 },

@@ -104,6 +104,9 @@ ENGINE = {
     "node_id": "policy-engine-1",
     "address": "10.20.0.21",
     "port": 1789,
+    "agent_port": 1889,
+    "state_port": 8405,
+    "drain_limit": 30,
     "on_this_host": ["policy-engine-1", "policy-engine-10"],
     "congress": "0a1b-2c3d",
 }
@@ -132,8 +135,17 @@ def load_balancer(count: int, per_host: int = 1) -> dict[str, Any]:
     addresses = {
         name: f"10.20.0.{20 + i}" for i, name in enumerate(dict.fromkeys(e.host for e in engines), 1)
     }
-    servers = [{"node_id": e.node_id, "address": addresses[e.host], "port": e.port} for e in engines]
-    return {"servers": servers, "address": "10.20.0.4", "port": 1789}
+    servers = [
+        {
+            "id": index,
+            "node_id": engine.node_id,
+            "address": addresses[engine.host],
+            "port": engine.port,
+            "agent_port": engine.agent_port,
+        }
+        for index, engine in enumerate(engines, 1)
+    ]
+    return {"servers": servers, "address": "10.20.0.4", "port": 1789, "state_port": 8405}
 
 
 def user_data(*, bastion: bool, guest: Guest, certificates: list[str]) -> dict[str, Any]:
@@ -228,6 +240,7 @@ TABLE: Mapping[str, tuple[Judge, Contexts]] = {
     "messaging/rabbitmq.sh.j2": (Judge.BASH, {"messaging": MESSAGING}),
     "policy_engines/engine.conf.j2": (Judge.CONGRESS, ENGINES),
     "policy_engines/engine.sh.j2": (Judge.BASH, ENGINES),
+    "policy_engines/agent.service.j2": (Judge.SYSTEMD, {"engine": ENGINE}),
     "policy_engines/unit.service.j2": (Judge.SYSTEMD, {"engine": ENGINE}),
 }
 

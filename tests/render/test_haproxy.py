@@ -64,11 +64,14 @@ def test_every_engine_is_a_checked_server_once(case: Case) -> None:
     """The document: "distribute incoming API requests to the N policy-engine (and API service) nodes"."""
     backend = sections(case.text)["backend policy_engines"]
     servers = [words[1:] for words in backend if words[0] == "server"]
-    wanted = [[s["node_id"], f"{s['address']}:{s['port']}"] for s in case.context["servers"]]
-    assert [words[:2] for words in servers] == wanted
+    wanted = [
+        [s["node_id"], f"{s['address']}:{s['port']}", "id", str(s["id"]), "agent-port", str(s["agent_port"])]
+        for s in case.context["servers"]
+    ]
+    assert servers == wanted
     assert len({words[1] for words in servers}) == len(servers)
     defaults = [words for words in backend if words[0] == "default-server"]
-    assert all("check" in words for words in servers) or any("check" in words for words in defaults)
+    assert any("check" in words and "agent-check" in words for words in defaults)
 
 
 @pytest.fixture
@@ -79,9 +82,10 @@ def parsed() -> Sections:
 def test_client_stays_on_its_engine(parsed: Sections) -> None:
     """The document: "It is recommended that a sticky configuration be used"."""
     backend = parsed["backend policy_engines"]
-    assert ["stick", "on", "src"] in backend
+    assert ["stick", "store-request", "src"] in backend
     (table,) = [words for words in backend if words[0] == "stick-table"]
     assert table[1:3] == ["type", "ip"]
+    assert table[-2:] == ["peers", "load_balancer"]  # else a reload forgets who stays where
 
 
 def test_client_of_a_dead_engine_is_sent_to_another(parsed: Sections) -> None:
@@ -108,6 +112,7 @@ def test_statistics_are_for_the_host_itself_alone(parsed: Sections) -> None:
     binds = {name: [words[1] for words in section if words[0] == "bind"] for name, section in parsed.items()}
     assert {name: bind for name, bind in binds.items() if bind} == {
         "frontend congress_api": ["10.20.0.4:1789"],
+        "frontend engine_state": ["10.20.0.4:8405"],
         "frontend statistics": ["127.0.0.1:8404"],
     }
     assert ["stats", "enable"] in parsed["frontend statistics"]

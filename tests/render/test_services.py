@@ -14,12 +14,15 @@ from tests.render.judges import missing, private, program, run
 
 
 def systemd(text: str, folder: Path) -> tuple[int, str]:
-    """Verdict on the unit of one engine, on a host that has /usr/local/bin/congress-server."""
+    """Verdict on a unit, on a host that has our programs in /usr/local/bin and the agent of the engine."""
     unit = folder / "congress-policy-engine@policy-engine-1.service"
     unit.write_text(text)
     programs = folder / "bin"
     programs.mkdir(exist_ok=True)
-    (programs / "congress-server").touch(mode=0o755)
+    for name in ("congress-server", "congress-drain"):
+        (programs / name).touch(mode=0o755)
+    agent = folder / "congress-agent-check-policy-engine-1.service"
+    agent.write_text(case("policy_engines/agent.service.j2").text)
     argv = private([program("systemd-analyze"), "verify", "--man=no", unit], {"/usr/local/bin": programs})
     judged = run(*argv)
     return judged.returncode, judged.stdout + judged.stderr

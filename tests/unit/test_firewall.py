@@ -19,6 +19,8 @@ TABLE = {
     ("messaging", "tcp", 5672, 5672, "policy-engine"),
     ("datasource-node", "udp", 5405, 5405, "datasource-node"),
     ("policy-engine", "tcp", 1789, 1789, "load-balancer"),
+    ("policy-engine", "tcp", 1889, 1889, "load-balancer"),
+    ("load-balancer", "tcp", 8405, 8405, "policy-engine"),
     ("load-balancer", "tcp", 1789, 1789, "198.51.100.0/24"),
 }
 
@@ -50,6 +52,8 @@ def test_engines_on_one_host_open_their_ports_to_the_load_balancer_alone() -> No
     assert changed == {
         ("policy-engine", "tcp", 1789, 1789, "load-balancer"),
         ("policy-engine", "tcp", 2000, 2002, "load-balancer"),
+        ("policy-engine", "tcp", 1889, 1889, "load-balancer"),
+        ("policy-engine", "tcp", 2100, 2102, "load-balancer"),
     }
 
 

@@ -50,7 +50,7 @@ def test_engines_and_their_hosts(
         assert f"congress-policy-engine@{engine['node_id']}.service" in script
         assert f"bind_host = {engine['address']}\nbind_port = {engine['port']:.0f}\n" in script
         balancer = recording.step("load-balancer-haproxy").inputs["stdin"]
-        assert f"server {engine['node_id']} {engine['address']}:{engine['port']:.0f}\n" in balancer
+        assert f"server {engine['node_id']} {engine['address']}:{engine['port']:.0f} id " in balancer
 
 
 def test_a_host_s_engines_stop_those_that_left_it(with_engines: Callable[[int, int], Recording]) -> None:

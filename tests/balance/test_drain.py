@@ -1,0 +1,153 @@
+"""An engine leaves the load balancer and comes back, and no client notices."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.waiting import wait_for
+from tests.balance.balanced import Balanced, balanced
+
+
+@pytest.fixture
+def behind(tmp_path: Path) -> Iterator[Balanced]:
+    with balanced(tmp_path) as found:
+        yield found
+
+
+class Client(threading.Thread):
+    """Asks again and again on one connection, as a client that keeps it; `answers` are the engines' ids."""
+
+    def __init__(self, behind: Balanced) -> None:
+        super().__init__(daemon=True)
+        self.port, self.over = behind.port, threading.Event()
+        self.answers: list[str] = []
+        self.errors: list[str] = []
+
+    def run(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        while not self.over.wait(0.005):
+            try:
+                connection.request("GET", "/v1/data")
+                answer = connection.getresponse()
+                self.answers.append(answer.read().decode())
+                if answer.status != 200:
+                    self.errors.append(f"status {answer.status}")
+            except (OSError, http.client.HTTPException) as error:
+                self.errors.append(repr(error))
+                connection.close()
+
+    def end(self) -> None:
+        self.over.set()
+        self.join(30)
+        assert self.errors == []
+
+
+@pytest.fixture
+def client(behind: Balanced) -> Iterator[Client]:
+    client = Client(behind)
+    client.start()
+    yield client
+    client.end()
+
+
+def test_a_drained_engine_answers_what_it_has_and_gets_nothing_new(behind: Balanced, client: Client) -> None:
+    engine = behind.engine(behind.get())
+    engine.pause = 2.0
+    slow: list[str] = []
+    asking = threading.Thread(target=lambda: slow.append(behind.get("/slow")))
+    asking.start()
+    assert engine.serving.wait(5)
+    began = time.monotonic()
+    done = engine.drain("out", "20")
+    assert (done.returncode, done.stdout) == (0, f"{engine.node_id} serves nobody\n"), done.stderr
+    assert time.monotonic() - began > 1
+    asking.join()
+    assert slow == [engine.node_id]
+    (other,) = [e for e in behind.engines if e is not engine]
+    seen = len(client.answers)
+    assert {behind.get() for _ in range(20)} == {other.node_id}, "a client that sticks to it is sent to it"
+    assert set(client.answers[seen:]) == {other.node_id}
+
+
+@pytest.mark.usefixtures("client")
+def test_it_is_back_when_clients_get_to_it(behind: Balanced) -> None:
+    first, second = behind.engines
+    first.drain("out", "20")
+    done = first.drain("back", "20")
+    assert (done.returncode, done.stdout) == (0, "policy-engine-1 is served to clients\n"), done.stderr
+    assert behind.state("policy-engine-1").startswith("1 1 ")
+    second.drain("out", "20")
+    assert behind.get() == "policy-engine-1"
+
+
+def test_one_that_is_not_well_is_not_back(behind: Balanced) -> None:
+    first = behind.engines[0]
+    first.drain("out", "20")
+    first.healthy = False
+    behind.until(first.node_id, "0 ")
+    done = first.drain("back", "1")
+    assert done.returncode == 1
+    assert done.stdout == "policy-engine-1 after 1 s at the load balancer: down, weight 1, 0 requests\n"
+
+
+def test_a_request_that_takes_too_long_is_told_and_not_waited_for(behind: Balanced) -> None:
+    engine = behind.engine(behind.get())
+    engine.pause = 6.0
+    asking = threading.Thread(target=lambda: behind.get("/slow"))
+    asking.start()
+    assert engine.serving.wait(5)
+    done = engine.drain("out", "1")
+    assert done.returncode == 0
+    assert "up, weight 0, 1 requests" in done.stdout
+    asking.join()
+
+
+def test_an_engine_that_ended_by_itself_is_not_drained(behind: Balanced) -> None:
+    engine = behind.engines[0]
+    assert engine.drain("out", "20", main_pid=False).returncode == 0
+    assert not (engine.run / "policy-engine-1.left").exists()
+
+
+def test_without_a_load_balancer_nobody_is_waited_for(behind: Balanced) -> None:
+    engine = behind.engines[0]
+    behind.process.terminate()
+    behind.process.wait(20)
+    began = time.monotonic()
+    assert engine.drain("out", "30").returncode == 0
+    assert engine.drain("back", "30").returncode == 0
+    assert time.monotonic() - began < 15
+    (engine.run / "policy-engine-1.asked").unlink()
+    assert engine.drain("back", "30").returncode == 0
+
+
+def test_a_reload_keeps_clients_where_they_are(behind: Balanced) -> None:
+    first, second = behind.engines
+    first.drain("out", "20")
+    assert behind.get() == second.node_id
+    first.drain("back", "20")
+    # A process hands its table on only after the 5 s in which it waits for one from an older process itself.
+    wait_for("HAProxy is past its start", 15, lambda: "resync_timeout=<PAST>" in behind.runtime("show peers"))
+    behind.reload()
+    stuck = "server_key=policy-engine-2"
+    wait_for("the table is handed on", 15, lambda: stuck in behind.runtime("show table policy_engines"))
+    assert {behind.get() for _ in range(20)} == {second.node_id}
+
+
+@pytest.mark.usefixtures("client")
+def test_an_engine_is_forgotten_without_a_client_that_notices(behind: Balanced) -> None:
+    first, second = behind.engines
+    behind.runtime(f"disable agent policy_engines/{second.node_id}")
+    behind.runtime(f"set weight policy_engines/{second.node_id} 0%")
+    behind.until(second.node_id, "1 0 0")
+    behind.write([first])
+    behind.reload()
+    began = time.monotonic()
+    assert second.drain("back", "30").returncode == 0
+    assert time.monotonic() - began < 10
+    assert {behind.get() for _ in range(50)} == {first.node_id}
