@@ -1,0 +1,58 @@
+"""What an `up` changes: what `pulumi preview` says, and what the state shows afterwards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tests.acceptance.deployment import PULUMI, Deployment, run
+
+# Name of a resource -> created, updated, replaced or deleted.
+Changes = Mapping[str, str]
+# Pulumi's name of a step -> what it is here; a replacement is several steps.
+OPERATIONS = {
+    "create": "created",
+    "update": "updated",
+    "delete": "deleted",
+    "replace": "replaced",
+    "create-replacement": "replaced",
+    "delete-replaced": "replaced",
+}
+
+
+def name_of(urn: str) -> str:
+    return urn.rsplit("::", 1)[1]
+
+
+def previewed(*options: str) -> Changes:
+    """What `pulumi preview` with these options says."""
+    printed = run([PULUMI, "preview", "--json", "--non-interactive", *options], timeout=120)
+    steps = json.loads(printed)["steps"]
+    return {name_of(step["urn"]): OPERATIONS[step["op"]] for step in steps if step["op"] in OPERATIONS}
+
+
+def happened(before: Mapping[str, dict[str, Any]], after: Mapping[str, dict[str, Any]]) -> Changes:
+    """The difference of two states (`Deployment.resources`); components and providers have none."""
+    found = {}
+    for urn in {*before, *after}:
+        was, is_now = before.get(urn), after.get(urn)
+        if was is None:
+            found[name_of(urn)] = "created"
+        elif is_now is None:
+            found[name_of(urn)] = "deleted"
+        elif was.get("id") != is_now.get("id"):
+            found[name_of(urn)] = "replaced"
+        elif was.get("inputs") != is_now.get("inputs"):
+            found[name_of(urn)] = "updated"
+    return found
+
+
+def honestly(deployment: Deployment, up: Callable[[], Any], *options: str) -> Changes:
+    """Run an `up` with options; what changed, which has to be what `pulumi preview` said."""
+    said = previewed(*options)
+    before = deployment.resources()
+    up()
+    changed = happened(before, deployment.resources())
+    assert changed == said
+    return changed

@@ -1,0 +1,164 @@
+"""Clients at the endpoint that read and write all the time, and what went wrong for them.
+
+HAProxy binds a client to an engine by its address. So the clients have addresses of their own; one has another for each
+connection, and so no engine of its own. Some keep their connection, some make a new one for each request.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count, cycle
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.acceptance import congress
+from tests.acceptance.deployment import Deployment
+from tests.acceptance.waiting import wait_for
+
+POLICY = "traffic"
+# On the lab's bridge to the endpoint, beside its pool of floating addresses.
+BRIDGE, ADDRESSES = "lab-ext", [f"10.233.100.{last}" for last in range(230, 242)]
+PAUSE = 0.05
+# Congress may take 120 s over a request; a client that gives up before would hide how long it was.
+TIMEOUT = 130.0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request: when it began (time.time()), the seconds that it took, what was wrong with it."""
+
+    client: str
+    request: str
+    began: float
+    seconds: float
+    wrong: str
+
+    def __str__(self) -> str:
+        when = time.strftime("%T", time.gmtime(self.began))
+        return f"{when} {self.client}: {self.request}: {self.seconds:.2f} s, {self.wrong or 'well'}"
+
+
+class Client(threading.Thread):
+    """Asks until it is told to end; `kept`: on one connection."""
+
+    def __init__(
+        self, label: str, endpoint: str, addresses: Sequence[str], *, kept: bool, writes: bool
+    ) -> None:
+        super().__init__(name=label, daemon=True)
+        self.kept, self.writes = kept, writes
+        self.asked: list[Asked] = []
+        self.over = threading.Event()
+        self._target = urlsplit(endpoint)
+        self._addresses = cycle(addresses)
+        self._connection: http.client.HTTPConnection | None = None
+
+    def run(self) -> None:
+        for number in count():
+            if self.over.wait(PAUSE):
+                break
+            if self.writes:
+                path = f"/v1/policies/{POLICY}/rules"
+                made = self._ask("POST", path, {"rule": f'p("{self.name}", {number})'})
+                if made:
+                    self._ask("DELETE", f"{path}/{made['id']}")
+            else:
+                self._ask("GET", f"/v1/policies/{POLICY}/tables/known/rows")
+                self._ask("GET", "/v1/policies")
+        self._hang_up()
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        began, started = time.time(), time.monotonic()
+        answer, wrong = None, ""
+        try:
+            status, text = self._exchange(method, path, body)
+            if status in {200, 201, 204}:
+                answer = json.loads(text) if text else None
+            else:
+                wrong = f"{status}: {text[:200]!r}"
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            wrong = repr(error)
+            self._hang_up()
+        self.asked.append(Asked(self.name, f"{method} {path}", began, time.monotonic() - started, wrong))
+        return answer
+
+    def _exchange(self, method: str, path: str, body: Any) -> tuple[int, bytes]:
+        if self._connection is None:
+            host, port = str(self._target.hostname), self._target.port
+            source = (next(self._addresses), 0)
+            self._connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT, source_address=source)
+        sent = None if body is None else json.dumps(body)
+        self._connection.request(method, path, sent, {"Content-Type": "application/json"})
+        answer = self._connection.getresponse()
+        text = answer.read()
+        if not self.kept or answer.will_close:
+            self._hang_up()
+        return answer.status, text
+
+    def _hang_up(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+
+class Traffic:
+    """What all clients met since a moment."""
+
+    def __init__(self, clients: Sequence[Client]) -> None:
+        self.clients = clients
+
+    def since(self, moment: float) -> list[Asked]:
+        return [asked for client in self.clients for asked in list(client.asked) if asked.began >= moment]
+
+    def failed(self, moment: float) -> list[Asked]:
+        return [asked for asked in self.since(moment) if asked.wrong]
+
+    def slowest(self, moment: float) -> Asked:
+        return max(self.since(moment), key=lambda asked: asked.seconds)
+
+
+@contextmanager
+def addresses() -> Iterator[Sequence[str]]:
+    """More addresses of this machine on the lab's bridge."""
+    for address in ADDRESSES:
+        subprocess.run(["ip", "address", "replace", f"{address}/32", "dev", BRIDGE], check=True)
+    try:
+        yield ADDRESSES
+    finally:
+        for address in ADDRESSES:
+            subprocess.run(["ip", "address", "del", f"{address}/32", "dev", BRIDGE], check=True)
+
+
+@contextmanager
+def traffic(deployment: Deployment) -> Iterator[Traffic]:
+    """Clients at work: readers and writers, with kept connections and new ones, sticky and not."""
+    congress.forget(deployment, POLICY)
+    congress.ok(deployment.api("POST", "/v1/policies", {"name": POLICY}))
+    congress.ok(deployment.api("POST", f"/v1/policies/{POLICY}/rules", {"rule": "known(1)"}))
+    table = f"policies/{POLICY}/tables/known"
+    with deployment.engine_urls() as urls:
+        wait_for("every engine knows the policy", 30, lambda: all(congress.by_engine(urls, table).values()))
+    with addresses() as own:
+        clients = [
+            Client("kept reader", deployment.endpoint, own[0:1], kept=True, writes=False),
+            Client("new reader", deployment.endpoint, own[1:2], kept=False, writes=False),
+            Client("kept writer", deployment.endpoint, own[2:3], kept=True, writes=True),
+            Client("new writer", deployment.endpoint, own[3:4], kept=False, writes=True),
+            Client("reader of many addresses", deployment.endpoint, own[4:], kept=False, writes=False),
+        ]
+        for client in clients:
+            client.start()
+        try:
+            yield Traffic(clients)
+        finally:
+            for client in clients:
+                client.over.set()
+            for client in clients:
+                client.join(TIMEOUT)
+    congress.forget(deployment, POLICY)
