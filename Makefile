@@ -66,6 +66,10 @@ bench-faults: venv ## Do each fault to the running stack dev and measure; RUNS=5
 faults: venv ## Do random faults to the running stack dev; COUNT=30, SEED=1
 	@.venv/bin/python -m scripts.faults sequence --count $(or $(COUNT),30) --seed $(or $(SEED),1)
 
+.PHONY: bench-changes
+bench-changes: venv ## Change the running stack dev with clients at its endpoint, and measure
+	@.venv/bin/python -m scripts.changes
+
 ##@ Lab
 .PHONY: lab-up
 lab-up: ## Start the embedded OpenStack on this machine (root, Debian 12)

@@ -43,7 +43,7 @@ def happened(before: Mapping[str, dict[str, Any]], after: Mapping[str, dict[str,
             found[name_of(urn)] = "deleted"
         elif was.get("id") != is_now.get("id"):
             found[name_of(urn)] = "replaced"
-        elif was.get("inputs") != is_now.get("inputs"):
+        elif was.get("modified") != is_now.get("modified"):
             found[name_of(urn)] = "updated"
     return found
 
@@ -54,5 +54,9 @@ def honestly(deployment: Deployment, up: Callable[[], Any], *options: str) -> Ch
     before = deployment.resources()
     up()
     changed = happened(before, deployment.resources())
-    assert changed == said
+    assert changed == said, {
+        name: f"previewed {said.get(name)}, happened {changed.get(name)}"
+        for name in {*said, *changed}
+        if said.get(name) != changed.get(name)
+    }
     return changed

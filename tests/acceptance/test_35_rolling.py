@@ -95,7 +95,9 @@ def test_an_engine_s_host_is_rebooted(deployment: Deployment, clients: Traffic) 
     engine = deployment.engines[0]
     booted = deployment.on(engine["host"], "cat /proc/sys/kernel/random/boot_id; stat -c %Y /proc/1")
     with Unnoticed(clients):
-        deployment.on(engine["host"], "systemctl reboot")
+        deployment.on(
+            engine["host"], "systemd-run -q --on-active=1 systemctl reboot"
+        )  # the answer comes first
         wait_for(
             "the host is up again",
             120,
