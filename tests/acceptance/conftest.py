@@ -11,6 +11,7 @@ import pytest
 from openstack.connection import Connection
 
 from tests.acceptance.deployment import Deployment, lab_cloud
+from tests.acceptance.traffic import Traffic, traffic
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +27,10 @@ def clouds() -> Iterator[dict[str, Connection]]:
     """The lab's cloud as the deploying user (`lab`) and as its administrator (`lab-admin`)."""
     with lab_cloud("lab") as user, lab_cloud("lab-admin") as admin:
         yield {"lab": user, "lab-admin": admin}
+
+
+@pytest.fixture(scope="module")
+def clients(deployment: Deployment) -> Iterator[Traffic]:
+    """Clients at work at the endpoint."""
+    with traffic(deployment) as clients:
+        yield clients

@@ -167,6 +167,13 @@ class Deployment:
         """A request to the endpoint."""
         return request(method, self.endpoint + path, body, timeout)
 
+    def engine_pids(self) -> dict[str, str]:
+        """node_id -> process of each engine."""
+        show = "systemctl show -P MainPID congress-policy-engine@"
+        return {
+            engine["node_id"]: self.on(engine["host"], show + engine["node_id"]) for engine in self.engines
+        }
+
     @contextmanager
     def engine_urls(self) -> Iterator[dict[str, str]]:
         """node_id -> a URL that reaches that engine alone, tunnelled through the load balancer's host."""

@@ -28,6 +28,8 @@ BRIDGE, ADDRESSES = "lab-ext", [f"10.233.100.{last}" for last in range(230, 242)
 PAUSE = 0.05
 # Congress may take 120 s over a request; a client that gives up before would hide how long it was.
 TIMEOUT = 130.0
+# No request may take longer while something is changed.
+LONGEST = 2.0
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,22 @@ class Traffic:
 
     def failed(self, moment: float) -> list[Asked]:
         return [asked for asked in self.since(moment) if asked.wrong]
+
+    @contextmanager
+    def unnoticed(self) -> Iterator[None]:
+        """Assert that no request which began inside failed or took long."""
+        began = time.time()
+        yield
+        ended = time.time()
+        # A request that was lost with an engine shows at its end.
+        wait_for(
+            "every client got an answer since",
+            TIMEOUT + 20,
+            lambda: all(client.asked[-1].began > ended for client in self.clients),
+        )
+        assert self.failed(began) == [], [str(asked) for asked in self.failed(began)]
+        slowest = self.slowest(began)
+        assert slowest.seconds < LONGEST, str(slowest)
 
     def slowest(self, moment: float) -> Asked:
         return max(self.since(moment), key=lambda asked: asked.seconds)
