@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -169,7 +171,7 @@ def test_install_packages_says_once_what_apt_complains_about(library: Library) -
 
 SYSTEMCTL = """case $1 in
   is-active) [ -e {folder}/active ] ;;
-  *) [ ! -e {folder}/breaks ] || exit 1; touch {folder}/active ;;
+  *restart) [ ! -e {folder}/breaks ] || exit 1; touch {folder}/active ;;
 esac"""
 
 
@@ -190,7 +192,7 @@ def step(library: Library, content: str) -> str:
 
 
 def restarts(library: Library) -> list[str]:
-    return [call for call in library.calls if call.startswith("systemctl") and "is-active" not in call]
+    return [call for call in library.calls if call.startswith("systemctl") and "restart" in call]
 
 
 def test_unit_that_runs_with_its_files_is_left_alone(unit: Library) -> None:
@@ -232,3 +234,103 @@ def test_step_ends_when_a_file_of_its_unit_is_missing(unit: Library) -> None:
     assert done.stdout == ""
     assert "gone" in done.stderr
     assert restarts(unit) == []
+
+
+def test_unit_is_enabled_also_if_somebody_masked_it(unit: Library) -> None:
+    assert unit.run(step(unit, "one")).returncode == 0
+    assert [call for call in unit.calls if "enable" in call or "mask" in call] == [
+        "systemctl unmask -q congress",
+        "systemctl enable -q congress",
+    ]
+
+
+@pytest.mark.parametrize("broken", ["echo edited >> {}", "chmod 0600 {}", "rm {}"])
+def test_unit_that_was_restarted_with_an_edited_file_is_restarted_again(unit: Library, broken: str) -> None:
+    """The note has the right sum: it is of before the file was edited."""
+    file = unit.folder / "file"
+    unit.run(broken.format(file))
+    assert unit.run(step(unit, "one")).returncode == 0
+    assert restarts(unit) == ["systemctl restart congress"]
+    assert file.read_text() == "one\n"
+
+
+def test_unit_is_restarted_after_a_cut_off_behind_a_file_that_was_put_back(unit: Library) -> None:
+    """The note goes before. Else the next step would find the file right, and the note, too."""
+    unit.fake("mv", '/bin/mv "$@"; kill -KILL $PPID')
+    (unit.folder / "file").write_text("edited\n")
+    assert unit.run(step(unit, "one")).returncode != 0
+    assert (unit.folder / "file").read_text() == "one\n"
+    (unit.folder / "bin/mv").unlink()
+    assert unit.run(step(unit, "one")).returncode == 0
+    assert restarts(unit) == ["systemctl restart congress"]
+
+
+def test_a_file_that_is_read_at_another_path_is_the_same_file(library: Library) -> None:
+    """As /opt/congress, which leads to the virtual environment that is installed."""
+    library.fake("systemctl", SYSTEMCTL.format(folder=library.folder))
+    (library.folder / "real").mkdir()
+    (library.folder / "link").symlink_to("real")
+    body = put(library.folder / "real/file", "one") + (
+        f"bring_up_to_date restart congress {library.folder}/link/file"
+    )
+    for _ in range(2):
+        library.forget_calls()
+        (library.folder / "real/file").write_text("edited\n")
+        assert library.run(body).returncode == 0
+        assert restarts(library) == ["systemctl restart congress"]
+
+
+def test_a_note_of_another_file_is_kept(unit: Library) -> None:
+    other = unit.folder / "file2"
+    other.write_text("edited\n")
+    assert unit.run(put(other, "one")).returncode == 0
+    assert unit.run(step(unit, "one")).returncode == 0
+    assert restarts(unit) == []
+
+
+def since(library: Library) -> str:
+    """What the agent's step prints: since when the files are as they are."""
+    file = library.folder / "file"
+    done = library.run(
+        put(file, "one")
+        + f'runs_with node {file} || {{ date +%s.%N > "$STATE/node.since"; note node; }}\ncat "$STATE/node.since"'
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_file_that_was_put_back_is_as_good_as_a_changed_one(library: Library) -> None:
+    first = since(library)
+    assert since(library) == first
+    (library.folder / "file").write_text("edited\n")
+    second = since(library)
+    assert second != first
+    assert since(library) == second
+
+
+def test_a_line_is_put_once_into_a_file_of_others(library: Library) -> None:
+    file = library.folder / "hosts"
+    file.write_text("10.0.0.1 other\n")
+    body = f"put_line {file} '10.0.0.2 own'\nkeep_record"
+    for _ in range(2):
+        assert library.run(body).returncode == 0
+    assert file.read_text() == "10.0.0.1 other\n10.0.0.2 own\n"
+    assert library.record == [["line", str(file), "10.0.0.2 own"]]
+
+
+def test_what_a_step_puts_is_recorded_where_it_ends_up(library: Library) -> None:
+    file, body = library.folder / "file", ""
+    for content in ("one", "two"):
+        body += put(library.folder / "file.new", content) + f"move_file {file}.new {file}\n"
+    assert library.run(f"{body}keep_record").returncode == 0
+    assert library.record is not None
+    assert {path for _, path, *_ in library.record} == {str(file)}
+    assert library.record[-1] == ["file", str(file), ME, "640", sha256(b"two\n").hexdigest()]
+    assert stat.S_IMODE((library.state / "steps").stat().st_mode) == 0o700
+
+
+def test_a_step_that_fails_leaves_no_record(library: Library) -> None:
+    file = library.folder / "file"
+    assert library.run(f"{put(file, 'one')}keep_record").returncode == 0
+    assert library.run(f"{put(file, 'one')}false\nkeep_record").returncode == 1
+    assert library.record is None
