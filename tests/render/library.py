@@ -23,6 +23,11 @@ source {folder}/"$(basename "$0").does"
 """
 
 
+def put(file: Path, content: str, owner: str = ME, mode: str = "0640") -> str:
+    """Shell text that puts `content` and the end of a line into a file."""
+    return f"put_file {file} {owner} {mode} <<'END'\n{content}\nEND\n"
+
+
 @dataclass(frozen=True)
 class Library:
     """A host's view: `folder` holds its state, the fakes, and what they were asked."""

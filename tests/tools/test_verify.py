@@ -17,7 +17,7 @@ from openstack.exceptions import SDKException
 from typer import Typer
 from typer.testing import CliRunner, Result
 
-from tests.tools.test_drift import ANSWER, CHANGES, state, view
+from tests.tools.drifted import ANSWER, CHANGES, state, view
 from tools import repair, verify
 from tools.drift import Drift
 from tools.reach import Report

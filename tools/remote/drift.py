@@ -1,7 +1,7 @@
 """Sent to a host: what differs from what its steps recorded, as templates/step/lib.sh writes it.
 
 usage: drift.py FOLDER STEP...: FOLDER is /var/lib/congress-ha. Prints one JSON object: the numbers of `files`,
-`services` and `packages` that were looked at, and `findings`, a list of {what, steps}: what differs, without any
+`services` and `packages` that were looked at, and `findings`, a list of {what, steps}: what differs, without the
 content, and the steps that put it right. A record of a step that is not named is of an earlier deployment.
 """
 
