@@ -28,9 +28,12 @@ BOOT, PAUSE = 120, 3
 
 
 def plan(drifts: Iterable[Drift]) -> list[str]:
-    """Options of the `up` that puts the rest right: the steps that run again, each once."""
+    """Options of the `up` that puts the rest right: the steps that run again, each once.
+
+    It goes on after an error, with what does not depend on the step that failed.
+    """
     urns = sorted({urn for drift in drifts for urn in drift.steps})
-    return ["--refresh", *(word for urn in urns for word in ("--replace", urn))]
+    return ["--refresh", "--continue-on-error", *(word for urn in urns for word in ("--replace", urn))]
 
 
 def call_cloud(drifts: Iterable[Drift]) -> None:

@@ -78,6 +78,18 @@ move_file() {
 
 same_file() { cmp -s "$1" "$2" && [ "$(stat -c '%F %U:%G %a' "$1")" = "$(stat -c '%F %U:%G %a' "$2")" ]; }
 
+# put_link PATH TARGET: as put_file. A service may run with what another target holds.
+put_link() {
+  local note
+  if [ "$(readlink "$1")" != "$2" ]; then
+    for note in "$STATE"/*.runs-with; do
+      if [ -e "$note" ] && cut -c 67- "$note" | grep -q "^$2/"; then rm "$note"; fi
+    done
+    ln -sfn "$2" "$1"
+  fi
+  record_file "$1"
+}
+
 # put_line PATH LINE: of a file that others write, too.
 put_line() {
   grep -qxF -- "$2" "$1" || echo "$2" >> "$1"

@@ -125,6 +125,19 @@ def test_a_file_that_is_read_at_another_path_is_the_same_file(library: Library) 
         assert restarts(library) == ["systemctl restart congress"]
 
 
+def test_a_link_that_was_put_back_is_as_good_as_a_changed_file(library: Library) -> None:
+    """Somebody may have restarted the service while /opt/congress led to a virtual environment of his own."""
+    library.fake("systemctl", SYSTEMCTL.format(folder=library.folder))
+    real, link = library.folder / "real", library.folder / "link"
+    body = f"{put(real / 'file', 'one')}put_link {link} {real}\nbring_up_to_date restart congress {link}/file"
+    counts = []
+    for before in ("true", "true", f"ln -sfn /elsewhere {link}", f"rm {link}"):
+        library.forget_calls()
+        assert library.run(f"{before}\n{body}").returncode == 0
+        counts.append(len(restarts(library)))
+    assert counts == [1, 0, 1, 1]
+
+
 def test_a_note_of_another_file_is_kept(unit: Library) -> None:
     other = unit.folder / "file2"
     other.write_text("edited\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,14 +26,16 @@ PASSWORD = "CanaryPassword"
 STEPS = {
     "software": """
 put_file {root}/launcher {me} 0755 <<< 'exec it'
-mkdir -p {root}/library {root}/venv-1 && ln -sfn {root}/venv-1 {root}/congress
-record_file {root}/library {root}/congress
+mkdir -p {root}/library && touch {root}/library/policy
+put_file {root}/venv-1/module {me} 0644 <<< 'import this'
+put_link {root}/congress {root}/venv-1
+record_file {root}/library {root}/library/*
 put_line {root}/hosts '10.0.0.2 own'
 install_packages haproxy curl""",
     "configuration": "put_file {root}/congress.conf {me} 0640 <<< 'password = CanaryPassword'",
     "engine": """
 put_file {root}/unit {me} 0644 <<< '[Service]'
-bring_up_to_date restart engine.service {root}/congress.conf {root}/unit
+bring_up_to_date restart engine.service {root}/congress.conf {root}/unit {root}/congress/module
 enable_unit other""",
     "engine-2": "put_file {root}/unit {me} 0644 <<< '[Service]'",
 }
@@ -88,7 +91,7 @@ def host(tmp_path: Path) -> Host:
 
 
 def test_a_host_as_its_steps_left_it_differs_in_nothing(host: Host) -> None:
-    assert host.told() == {"files": 6, "services": 2, "packages": 2, "findings": []}
+    assert host.told() == {"files": 8, "services": 2, "packages": 2, "findings": []}
 
 
 CHANGES: dict[str, tuple[Callable[[Path], Any], str, list[str]]] = {
@@ -105,13 +108,17 @@ CHANGES: dict[str, tuple[Callable[[Path], Any], str, list[str]]] = {
         "launcher is not a file any more",
         ["software"],
     ),
-    "folder removed": (lambda root: (root / "library").rmdir(), "library is gone", ["software"]),
+    "folder removed": (lambda root: shutil.rmtree(root / "library"), "library is gone", ["software"]),
     "folder's mode": (
         lambda root: (root / "library").chmod(0o777),
         "library has mode 777, not 755",
         ["software"],
     ),
-    "link removed": (lambda root: (root / "congress").unlink(), "congress is gone", ["software"]),
+    "link removed": (
+        lambda root: (root / "congress").unlink(),
+        "congress is gone",
+        ["engine", "software"],
+    ),
     "line": (
         lambda root: (root / "hosts").write_text("127.0.0.1 localhost\n"),
         "hosts lacks the line '10.0.0.2 own'",
@@ -131,7 +138,7 @@ def test_a_link_that_leads_elsewhere_is_named(host: Host) -> None:
     link = host.root / "congress"
     link.unlink()
     link.symlink_to("/elsewhere")
-    assert host.found() == [("congress leads to /elsewhere, not venv-1", ["software"])]
+    assert host.found() == [("congress leads to /elsewhere, not venv-1", ["engine", "software"])]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")

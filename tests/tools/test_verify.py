@@ -142,7 +142,7 @@ class Stage:
         return CliRunner().invoke(app, [])
 
 
-UP = ["up", "--yes", "--skip-preview", "--non-interactive", "--refresh"]
+UP = ["up", "--yes", "--skip-preview", "--non-interactive", "--refresh", "--continue-on-error"]
 GONE = Drift("ports", "port x is gone", "makes it anew")
 EDITED = Drift("database", "x was edited", "runs a, b again", steps=("urn:b", "urn:a"))
 STOPPED = Drift("database", "service y is inactive", "runs a again", steps=("urn:a",))

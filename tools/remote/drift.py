@@ -135,12 +135,22 @@ def makers(records: Records, kind: str) -> dict[str, set[str]]:
 
 
 def paths(records: Records, users: Callable[[str], set[str]]) -> Iterator[tuple[str, set[str]]]:
-    """What differs of files and folders; with the steps of services that run with such a file."""
+    """What differs of files and folders; with the steps of services that run with such a file.
+
+    Of a folder that is gone, what was in it is not told of.
+    """
+    gone = {
+        Path(record[1])
+        for record, _ in records.values()
+        if record[0] == "folder" and not Path(record[1]).is_dir()
+    }
     for (kind, *record), by in records.values():
         if kind in KINDS:
             path = Path(record[0])
-            if wrong := list(KINDS[kind](path, *record[1:])):
-                yield f"{path} {', '.join(wrong)}", by | users(str(path.parent.resolve() / path.name))
+            wrong = [] if gone & set(path.parents) else list(KINDS[kind](path, *record[1:]))
+            if wrong:
+                read_at = record[1] if kind == "link" else str(path.parent.resolve() / path.name)
+                yield f"{path} {', '.join(wrong)}", by | users(read_at)
 
 
 def look(folder: Path, steps: list[str]) -> dict[str, Any]:
@@ -149,7 +159,13 @@ def look(folder: Path, steps: list[str]) -> dict[str, Any]:
     uses = runs_with(folder, noted)
 
     def users(path: str) -> set[str]:
-        return {step for name, files in uses.items() if files and path in files for step in noted[name]}
+        """Steps of services that run with this file, or with one in this folder."""
+        return {
+            step
+            for name, files in uses.items()
+            if any(file == path or file.startswith(f"{path}/") for file in files or ())
+            for step in noted[name]
+        }
 
     found = [(f"no record of {', '.join(without)}: it did not end well", set(without))] if without else []
     found += paths(records, users)
