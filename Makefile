@@ -21,6 +21,14 @@ preview: venv ## Show what `make up` would change
 status: venv ## Show the health of each role and what to do about what is wrong; ARGS=--json for machines
 	@scripts/status $(ARGS)
 
+.PHONY: verify
+verify: venv ## Show what was changed by hand, on hosts and in the cloud; ARGS=--json for machines
+	@scripts/verify $(ARGS)
+
+.PHONY: repair
+repair: venv ## Put right what `make verify` shows
+	@scripts/repair
+
 .PHONY: output
 output: ## Print the stack's outputs as one JSON object; SECRETS=1 shows the secret ones
 	@scripts/output

@@ -98,7 +98,7 @@ class DatasourceNode(pulumi.ComponentResource):
             name,
             pair[0].host,
             "datasource_node/ds_node.sh.j2",
-            resource,
+            {**resource, "files_since": [agent.stdout for agent in self.agent]},
             parent=self,
             after=[*self.cluster, *self.agent, *fencing.steps, *after],
             limit=600,

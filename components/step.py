@@ -46,7 +46,7 @@ class Step(remote.Command):
             name,
             connection=host.connection,
             create=RUNNER.format(name=name, limit=limit),
-            stdin=pulumi.Output.concat("# server ", host.server.id, "\n", body),
+            stdin=pulumi.Output.concat("# server ", host.server.id, f"\nSTEP={name}\n", body),
             logging=remote.Logging.NONE,
             add_previous_output_in_env=False,
             opts=pulumi.ResourceOptions(

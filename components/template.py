@@ -1,6 +1,6 @@
 """Renders templates/ and files/ into the texts that go onto hosts. Pure: no Pulumi in here.
 
-A step's script is `step/lib.sh`, the step's own template and an end marker. Inside a step's template
+A step's script is `step/lib.sh`, the step's own template, keep_record and an end marker. Inside a step's template
 `put(template, path, owner, mode)`, `put_asset(file, path, owner, mode)` and `put_text(text, path, owner, mode)` become
 calls of the shell function `put_file` with the content behind them.
 """
@@ -27,9 +27,12 @@ def render(template: str, context: Mapping[str, Any]) -> str:
 
 
 def render_step(template: str, context: Mapping[str, Any]) -> str:
-    """The body of a step: library, template, end marker. Starts with set -euo pipefail, ends with END_MARKER."""
+    """The body of a step: library, template, end marker. Starts with set -euo pipefail, ends with END_MARKER.
+
+    Wants the step's name in the variable STEP.
+    """
     library = (ROOT / "templates/step/lib.sh").read_text()
-    return f"{library}\n{render(template, context)}\n{END_MARKER}\n"
+    return f"{library}\n{render(template, context)}\nkeep_record\n{END_MARKER}\n"
 
 
 def digest(*texts: str) -> str:

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from tools.limits import Limits
-from tools.questions import REMOTE, questions
-from tools.remote.runner import Answer
-from tools.stack import SSH_FILES, Stack
+from tools.questions import REMOTE
+from tools.remote.runner import Answer, Question
+from tools.stack import SSH_FILES
 
 BASTION = "bastion"
 # The first line of whoever is reached.
@@ -36,8 +36,13 @@ class Report:
     answers: Mapping[str, Answer] = field(default_factory=dict)
 
 
-def look(stack: Stack, outputs: Mapping[str, Any], folder: Path, limits: Limits) -> dict[str, Report]:
-    """Ask every host its questions; `folder` is private and holds SSH's files meanwhile."""
+def look(
+    asked: Mapping[str, Mapping[str, Question]], outputs: Mapping[str, Any], folder: Path, limits: Limits
+) -> dict[str, Report]:
+    """Ask every host its questions, by its name; `folder` is private and holds SSH's files meanwhile.
+
+    The bastion, which is reached in any case, is asked only if there is something to ask it.
+    """
     for name, output in SSH_FILES.items():
         file = folder / name
         file.touch(mode=0o600)
@@ -47,11 +52,11 @@ def look(stack: Stack, outputs: Mapping[str, Any], folder: Path, limits: Limits)
         if problem:
             behind = Report("the bastion was not reached", connected=False)
             itself = Report(problem, connected=False)
-            return {host: itself if host == BASTION else behind for host in stack.hosts}
-        others = [host for host in stack.hosts if host != BASTION]
-        with ThreadPoolExecutor(len(others)) as pool:
-            reports = pool.map(lambda host: _ask(host, stack, folder, limits), others)
-            return {BASTION: Report(), **dict(zip(others, reports, strict=True))}
+            return {host: itself if host == BASTION else behind for host in asked}
+        hosts = [host for host in asked if host != BASTION or asked[host]]
+        with ThreadPoolExecutor(len(hosts)) as pool:
+            reports = pool.map(lambda host: _ask(host, asked[host], folder, limits), hosts)
+            return {BASTION: Report(), **dict(zip(hosts, reports, strict=True))}
 
 
 @contextmanager
@@ -94,9 +99,8 @@ def _first_line(process: subprocess.Popen[str], seconds: float) -> str | None:
     return stdout.readline()
 
 
-def _ask(host: str, stack: Stack, folder: Path, limits: Limits) -> Report:
-    asked = questions(host, stack, limits)
-    script = f"{(REMOTE / 'runner.py').read_text()}\nreport({asked!r}, {limits.question})\n"
+def _ask(host: str, questions: Mapping[str, Question], folder: Path, limits: Limits) -> Report:
+    script = f"{(REMOTE / 'runner.py').read_text()}\nreport({dict(questions)!r}, {limits.question})\n"
     with _ssh(folder, host, "sudo -n python3 -") as ssh:
         try:
             out, err = ssh.communicate(script, timeout=limits.host)

@@ -42,10 +42,15 @@ class Stack:
     endpoint: str
 
 
-def read_outputs(timeout: float = 60) -> dict[str, Any]:
+def read_outputs() -> dict[str, Any]:
     """The outputs of stack $STACK with the secret ones, from Pulumi's state. Raises StackError."""
+    return ask_pulumi("stack", "output", "--json", "--show-secrets")
+
+
+def ask_pulumi(*arguments: str, timeout: float = 60) -> dict[str, Any]:
+    """The JSON object that the Pulumi CLI prints about stack $STACK. Raises StackError."""
     asked = subprocess.run(
-        [ROOT / "scripts/pulumi", "stack", "output", "--json", "--show-secrets"],
+        [ROOT / "scripts/pulumi", *arguments],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -55,8 +60,8 @@ def read_outputs(timeout: float = 60) -> dict[str, Any]:
     )
     if asked.returncode:
         raise StackError(asked.stderr.strip())
-    outputs: dict[str, Any] = json.loads(asked.stdout)
-    return outputs
+    told: dict[str, Any] = json.loads(asked.stdout)
+    return told
 
 
 def parse(name: str, outputs: Mapping[str, Any]) -> Stack:

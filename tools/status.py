@@ -22,10 +22,11 @@ from tools import cloud
 from tools.facts import Unseen
 from tools.findings import judge
 from tools.limits import Limits
+from tools.questions import questions
 from tools.reach import look
 from tools.reading import read
 from tools.stack import StackError, parse, read_outputs
-from tools.table import as_json, show
+from tools.table import as_json, rows, show
 
 
 def endpoint(url: str, limits: Limits) -> int | Unseen:
@@ -71,17 +72,18 @@ def main(
         raise typer.Exit(2) from None
     with tempfile.TemporaryDirectory(prefix="congress-ha-") as folder, ThreadPoolExecutor(1) as pool:
         answered = pool.submit(endpoint, stack.endpoint, limits)
-        reports = look(stack, outputs, Path(folder), limits)
+        asked = {host: questions(host, stack, limits) for host in stack.hosts}
+        reports = look(asked, outputs, Path(folder), limits)
         facts_of_endpoint = answered.result()
     inquiry.join(limits.cloud)
     facts = read(stack, reports, inquiry.answer, facts_of_endpoint)
     findings = judge(facts)
-    seconds = time.monotonic() - began
+    told = (name, rows(facts, findings), findings, time.monotonic() - began)
     if json_:
-        typer.echo(json.dumps(as_json(name, facts, findings, seconds), indent=1))
+        typer.echo(json.dumps(as_json(*told), indent=1))
     else:
-        show(name, facts, findings, seconds)
-    if not as_json(name, facts, findings, seconds)["ok"]:
+        show(*told)
+    if not as_json(*told)["ok"]:
         raise typer.Exit(1)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -14,18 +14,25 @@ from tools.finding import Finding, Severity
 
 # Columns of the table in a file or a pipe.
 FILE_WIDTH = 160
+# Role -> state and what was seen of it.
+Rows = Mapping[str, tuple[str, str]]
 STYLES = {"ok": "green", "note": "yellow", "wrong": "bold red", "unseen": "magenta"}
 
 
 def rows(facts: Facts, findings: Iterable[Finding]) -> dict[str, tuple[str, str]]:
     """Role -> (state, summary). State: ok, note, wrong, or unseen when its hosts could not be asked."""
+    return judged(_summaries(facts), findings)
+
+
+def judged(summaries: Mapping[str, str], findings: Iterable[Finding]) -> dict[str, tuple[str, str]]:
+    """The same for any roles and what was seen of them, "" when nothing."""
     worst: dict[str, str] = {}
     for finding in findings:
         if worst.get(finding.role) != Severity.WRONG:
             worst[finding.role] = finding.severity
     return {
         role: (worst.get(role, "ok" if summary else "unseen"), summary or "its host could not be asked")
-        for role, summary in _summaries(facts).items()
+        for role, summary in summaries.items()
     }
 
 
@@ -100,7 +107,7 @@ def _balancer(facts: Facts) -> str:
     return ", ".join(said)
 
 
-def show(stack: str, facts: Facts, findings: list[Finding], seconds: float) -> None:
+def show(stack: str, rows: Rows, findings: list[Finding], seconds: float) -> None:
     """Print table and findings."""
     console = Console(highlight=False, soft_wrap=True)
     if not console.is_terminal:
@@ -108,7 +115,7 @@ def show(stack: str, facts: Facts, findings: list[Finding], seconds: float) -> N
     table = Table(title=f"Stack {stack}", title_justify="left", box=None, pad_edge=False)
     for column in ("role", "state", "seen"):
         table.add_column(column, no_wrap=column != "seen")
-    for role, (state, summary) in rows(facts, findings).items():
+    for role, (state, summary) in rows.items():
         table.add_row(role, Text(state, STYLES[state]), summary)
     console.print(table)
     for finding in findings:
@@ -119,7 +126,7 @@ def show(stack: str, facts: Facts, findings: list[Finding], seconds: float) -> N
     console.print(f"{verdict} (looked for {seconds:.1f} s).")
 
 
-def as_json(stack: str, facts: Facts, findings: list[Finding], seconds: float) -> dict[str, Any]:
+def as_json(stack: str, rows: Rows, findings: list[Finding], seconds: float) -> dict[str, Any]:
     """What --json prints, for machines.
 
     stack; ok: nothing is wrong; seconds: how long it looked; roles: role -> {state, seen}, the table;
@@ -129,9 +136,7 @@ def as_json(stack: str, facts: Facts, findings: list[Finding], seconds: float) -
         "stack": stack,
         "ok": all(finding.severity != Severity.WRONG for finding in findings),
         "seconds": round(seconds, 1),
-        "roles": {
-            role: {"state": state, "seen": seen} for role, (state, seen) in rows(facts, findings).items()
-        },
+        "roles": {role: {"state": state, "seen": seen} for role, (state, seen) in rows.items()},
         "findings": [
             {"severity": f.severity.value, "role": f.role, "what": f.what, "way_out": f.way_out}
             for f in findings

@@ -107,6 +107,11 @@ def test_hosts_of_one_role_stand_on_different_compute_hosts(
         assert len(set(hosts)) == len(hosts), placed
 
 
+def test_nothing_differs_from_what_was_put(deployment: Deployment) -> None:
+    assert deployment.endpoint
+    assert run([ROOT / "scripts/verify"], timeout=120)
+
+
 def test_the_work_tree_is_as_it_was(deployment: Deployment) -> None:
     assert deployment.endpoint
     assert run(["git", "status", "--porcelain", "--", "Pulumi*", "components", "templates"], timeout=30) == ""

@@ -23,6 +23,11 @@ source {folder}/"$(basename "$0").does"
 """
 
 
+def put(file: Path, content: str, owner: str = ME, mode: str = "0640") -> str:
+    """Shell text that puts `content` and the end of a line into a file."""
+    return f"put_file {file} {owner} {mode} <<'END'\n{content}\nEND\n"
+
+
 @dataclass(frozen=True)
 class Library:
     """A host's view: `folder` holds its state, the fakes, and what they were asked."""
@@ -32,6 +37,12 @@ class Library:
     @property
     def state(self) -> Path:
         return self.folder / "state"
+
+    @property
+    def record(self) -> list[list[str]] | None:
+        """What the last step recorded, None if it left no record."""
+        file = self.state / "steps/one"
+        return [line.split("\t") for line in file.read_text().splitlines()] if file.exists() else None
 
     @property
     def policy(self) -> Path:
@@ -54,11 +65,13 @@ class Library:
         file.chmod(0o755)
         (self.folder / f"{name}.does").write_text(f"{does}\n")
 
-    def run(self, body: str, deadline: float = 60) -> subprocess.CompletedProcess[str]:
+    def run(self, body: str, step: str = "one", deadline: float = 60) -> subprocess.CompletedProcess[str]:
         """The library, then `body`, as bash runs a step's script."""
         text = (ROOT / "templates/step/lib.sh").read_text()
         assert text.count(STATE) == text.count(POLICY) == 1
-        text = text.replace(STATE, f"STATE={self.state}\n").replace(POLICY, f"POLICY={self.policy}\n")
+        text = f"STEP={step}\n" + text.replace(STATE, f"STATE={self.state}\n").replace(
+            POLICY, f"POLICY={self.policy}\n"
+        )
         script = self.folder / "script"
         script.write_text(f"{text}\n{body}\n")
         path = f"{self.folder}/bin:{os.environ['PATH']}"

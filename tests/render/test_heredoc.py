@@ -62,6 +62,6 @@ def test_the_filter_sh_keeps_any_value_one_word(value: str) -> None:
     context = {**case("congress_host/configuration.sh.j2").context, "encryption_key": value}
     text = render_step("congress_host/configuration.sh.j2", context)
     (line,) = [part for part in text.split("\nput_file ") if part.startswith("/etc/congress/keys/aes_key")]
-    word = line.split(" <<< ", 1)[1].removesuffix("\n# end of step\n")
+    word = line.split(" <<< ", 1)[1].removesuffix("\nkeep_record\n# end of step\n")
     assert run("bash", "-c", f"printf %s {word}").stdout == value
     assert shlex.split(word) == [value]

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from tests.render.library import ME, Library
+from tests.render.library import ME, Library, put
 
 
 @pytest.fixture
 def library(tmp_path: Path) -> Library:
     return Library(tmp_path)
-
-
-def put(file: Path, content: str, owner: str = ME, mode: str = "0640") -> str:
-    return f"put_file {file} {owner} {mode} <<'END'\n{content}\nEND\n"
 
 
 def test_put_file_makes_folder_owner_and_mode(library: Library) -> None:
@@ -167,68 +165,29 @@ def test_install_packages_says_once_what_apt_complains_about(library: Library) -
     )
 
 
-SYSTEMCTL = """case $1 in
-  is-active) [ -e {folder}/active ] ;;
-  *) [ ! -e {folder}/breaks ] || exit 1; touch {folder}/active ;;
-esac"""
+def test_a_line_is_put_once_into_a_file_of_others(library: Library) -> None:
+    file = library.folder / "hosts"
+    file.write_text("10.0.0.1 other\n")
+    body = f"put_line {file} '10.0.0.2 own'\nkeep_record"
+    for _ in range(2):
+        assert library.run(body).returncode == 0
+    assert file.read_text() == "10.0.0.1 other\n10.0.0.2 own\n"
+    assert library.record == [["line", str(file), "10.0.0.2 own"]]
 
 
-@pytest.fixture
-def unit(library: Library) -> Library:
-    """A host where `congress.service` runs with the file as it is."""
-    library.fake("systemctl", SYSTEMCTL.format(folder=library.folder))
-    library.fake("journalctl", "echo 'it says why'")
-    assert library.run(step(library, "one")).returncode == 0
-    assert restarts(library) == ["systemctl restart congress"]
-    library.forget_calls()
-    return library
+def test_what_a_step_puts_is_recorded_where_it_ends_up(library: Library) -> None:
+    file, body = library.folder / "file", ""
+    for content in ("one", "two"):
+        body += put(library.folder / "file.new", content) + f"move_file {file}.new {file}\n"
+    assert library.run(f"{body}keep_record").returncode == 0
+    assert library.record is not None
+    assert {path for _, path, *_ in library.record} == {str(file)}
+    assert library.record[-1] == ["file", str(file), ME, "640", sha256(b"two\n").hexdigest()]
+    assert stat.S_IMODE((library.state / "steps").stat().st_mode) == 0o700
 
 
-def step(library: Library, content: str) -> str:
+def test_a_step_that_fails_leaves_no_record(library: Library) -> None:
     file = library.folder / "file"
-    return f"{put(file, content)}\nbring_up_to_date restart congress {file}"
-
-
-def restarts(library: Library) -> list[str]:
-    return [call for call in library.calls if call.startswith("systemctl") and "is-active" not in call]
-
-
-def test_unit_that_runs_with_its_files_is_left_alone(unit: Library) -> None:
-    assert unit.run(step(unit, "one")).returncode == 0
-    assert restarts(unit) == []
-
-
-def test_unit_is_restarted_when_a_file_changed(unit: Library) -> None:
-    assert unit.run(step(unit, "two")).returncode == 0
-    assert restarts(unit) == ["systemctl restart congress"]
-
-
-def test_unit_is_restarted_when_it_does_not_run(unit: Library) -> None:
-    (unit.folder / "active").unlink()
-    assert unit.run(step(unit, "one")).returncode == 0
-    assert restarts(unit) == ["systemctl restart congress"]
-
-
-def test_unit_is_restarted_after_a_cut_off_behind_put_file(unit: Library) -> None:
-    """The first run ends between the new file and the restart; the second finds the file in place."""
-    unit.run(put(unit.folder / "file", "two"))
-    assert unit.run(step(unit, "two")).returncode == 0
-    assert restarts(unit) == ["systemctl restart congress"]
-
-
-def test_unit_is_restarted_again_after_a_restart_that_failed(unit: Library) -> None:
-    (unit.folder / "breaks").touch()
-    done = unit.run(step(unit, "two"))
-    assert (done.returncode, done.stderr) == (1, "congress does not start: it says why\n")
-    (unit.folder / "breaks").unlink()
-    unit.forget_calls()
-    assert unit.run(step(unit, "two")).returncode == 0
-    assert restarts(unit) == ["systemctl restart congress"]
-
-
-def test_step_ends_when_a_file_of_its_unit_is_missing(unit: Library) -> None:
-    done = unit.run(f"bring_up_to_date restart congress {unit.folder}/gone\necho went on")
-    assert done.returncode != 0
-    assert done.stdout == ""
-    assert "gone" in done.stderr
-    assert restarts(unit) == []
+    assert library.run(f"{put(file, 'one')}keep_record").returncode == 0
+    assert library.run(f"{put(file, 'one')}false\nkeep_record").returncode == 1
+    assert library.record is None

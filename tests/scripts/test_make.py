@@ -30,6 +30,8 @@ CONTRACT = {
     "preview",
     "ssh",
     "status",
+    "verify",
+    "repair",
     "help",
 }
 

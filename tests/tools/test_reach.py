@@ -14,6 +14,10 @@ from tools.reach import Report, look
 from tools.remote.runner import Question
 
 OUTPUTS = {"ssh_config": "Host *\n", "ssh_known_hosts": "known\n", "ssh_private_key": "PRIVATE\n"}
+CAT: Question = {"argv": ["cat"], "stdin": "asked"}
+ASKED: dict[str, dict[str, Question]] = {
+    name: {} if name == reach.BASTION else {"question": CAT} for name in STACK.hosts
+}
 QUICK = Limits(0.4)
 FAKE_SSH = """#!/usr/bin/env bash
 set -eu
@@ -40,8 +44,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", str(ssh.parent), prepend=":")
     monkeypatch.setenv("RECORD", str(tmp_path / "record"))
     monkeypatch.setenv("BASTION", "echo up; exec cat")
-    cat: Question = {"argv": ["cat"], "stdin": "asked"}
-    monkeypatch.setattr(reach, "questions", lambda *_: {"question": cat})
     made = tmp_path / "ssh"
     made.mkdir()
     return made
@@ -49,7 +51,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_every_host_answers_or_keeps_its_reason_in_time(folder: Path) -> None:
     began = time.monotonic()
-    reports = look(STACK, OUTPUTS, folder, QUICK)
+    reports = look(ASKED, OUTPUTS, folder, QUICK)
     assert time.monotonic() - began < QUICK.host + 3
     assert reports["bastion"] == Report()
     assert reports["load-balancer"].answers["question"]["out"] == "asked"
@@ -62,7 +64,7 @@ def test_every_host_answers_or_keeps_its_reason_in_time(folder: Path) -> None:
 
 
 def test_ssh_s_files_are_private_and_its_options_stand_first(folder: Path, tmp_path: Path) -> None:
-    look(STACK, OUTPUTS, folder, Limits())
+    look(ASKED, OUTPUTS, folder, Limits())
     record = (tmp_path / "record").read_text().splitlines()
     assert record[:5] == ["600", "600", "BatchMode yes", "ConnectTimeout 3", "ControlPath control-%C"]
 
@@ -75,7 +77,7 @@ def test_without_the_bastion_nobody_else_is_asked(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bastion: str, problem: str
 ) -> None:
     monkeypatch.setenv("BASTION", bastion)
-    reports = look(STACK, OUTPUTS, folder, QUICK)
+    reports = look(ASKED, OUTPUTS, folder, QUICK)
     assert reports["bastion"] == Report(problem, connected=False)
     assert reports["database"] == Report("the bastion was not reached", connected=False)
     assert len((tmp_path / "record").read_text().splitlines()) == 5

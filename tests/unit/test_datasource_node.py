@@ -8,7 +8,7 @@ from hashlib import sha256
 import pytest
 
 from tests.unit import recording as recorded
-from tests.unit.recording import Recording
+from tests.unit.recording import Recording, RecordingMonitor
 
 AGENTS = ("datasource-1-agent", "datasource-2-agent")
 
@@ -34,3 +34,17 @@ def test_both_hosts_are_asked_again_whenever_the_resource_changes(recording: Rec
         changed = recorded.run(recorded.settings_with(**change))
         for step in (*AGENTS, "datasource-node"):
             assert changed.step(step).inputs["stdin"] != recording.step(step).inputs["stdin"], (step, change)
+
+
+def test_the_node_is_restarted_for_the_files_that_its_hosts_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each agent's step prints since when its host has them; the last step compares it with what the node runs with."""
+    command = "command:remote:Command"
+    made = {**RecordingMonitor.made, command: {"stdout": "{name} says", "stderr": ""}}
+    monkeypatch.setattr(RecordingMonitor, "made", made)
+    asked = recorded.run().step("datasource-node").inputs["stdin"]
+    assert f"current='{' '.join(f'{agent} says' for agent in AGENTS)}'\n" in asked
+
+
+def test_each_step_knows_its_name_for_its_record(recording: Recording) -> None:
+    for step in recording.steps():
+        assert step.inputs["stdin"].splitlines()[1] == f"STEP={step.name}"

@@ -90,7 +90,7 @@ def test_congress_hosts_share_bus_database_and_encryption_key(recording: Recordi
 
 def test_every_congress_host_is_configured_alike(recording: Recording) -> None:
     def body(step: Registration) -> str:
-        return str(step.inputs["stdin"]).split("\n", 1)[1]
+        return str(step.inputs["stdin"]).split("\n", 2)[2]
 
     configurations = [step for step in recording.steps() if step.name.endswith("-configuration")]
     assert len(configurations) == 4

@@ -1,0 +1,72 @@
+"""What the cloud tells, compared with the state: one change each, and every other thing unsaid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from unittest.mock import create_autospec
+
+import pytest
+from openstack.compute.v2.server import Server
+from openstack.connection import Connection
+
+from tests.tools.drifted import CHANGES, state, view, with_, without
+from tools.drift_cloud import GROUP, SERVER, compare, hosts_off, summaries
+
+
+def found(changed: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:
+    return [(drift.role, drift.what, drift.mend) for drift in compare(changed, state())]
+
+
+def test_a_cloud_as_the_state_has_it_differs_in_nothing() -> None:
+    assert found(view()) == []
+    assert hosts_off(view(), state()) == set()
+    assert summaries(view(), state()) == {
+        "servers": "2 of 2 servers",
+        "ports": "2 of 2 ports",
+        "security groups": "1 of 1 groups, 1 of 1 rules",
+        "floating IPs": "1 of 1 floating IPs",
+    }
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_was_changed_in_the_cloud_is_named_once(name: str) -> None:
+    changed, *told = CHANGES[name]
+    assert found(changed) == [tuple(told)]
+
+
+def test_the_rules_of_a_group_that_is_gone_are_not_told_of_one_by_one() -> None:
+    assert found(without(GROUP, "group")) == [("security groups", "group database is gone", "makes it anew")]
+
+
+def test_hosts_whose_servers_do_not_run() -> None:
+    off = with_(SERVER, Server(id="server-bastion", name="congress-dev-bastion", status="SHUTOFF"))
+    del off[SERVER]["server-database"]
+    assert hosts_off(off, state()) == {"bastion", "database"}
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("rule added", lambda cloud: cloud.network.delete_security_group_rule.assert_called_once_with("new")),
+        (
+            "neutron's rule removed",
+            lambda cloud: cloud.network.create_security_group_rule.assert_called_once_with(
+                security_group_id="group", direction="egress", ether_type="IPv4"
+            ),
+        ),
+        (
+            "port's groups",
+            lambda cloud: cloud.network.update_port.assert_called_once_with(
+                "port-database", security_groups=["group"]
+            ),
+        ),
+        ("server off", lambda cloud: cloud.compute.start_server.assert_called_once_with("server-bastion")),
+    ],
+)
+def test_what_an_up_does_not_put_right_is_asked_of_the_cloud(name: str, asked: Callable[[Any], None]) -> None:
+    cloud = create_autospec(Connection, instance=True)
+    (drift,) = compare(CHANGES[name][0], state())
+    assert drift.call is not None
+    drift.call(cloud)
+    asked(cloud)

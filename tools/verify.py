@@ -1,0 +1,102 @@
+"""Shows what differs from what the stack put: on its hosts and in the cloud. Changes nothing.
+
+Exit code 0: nothing; 1: something, or a host or the cloud could not be looked at; 2: there is nothing to look at.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import openstack
+import typer
+from keystoneauth1.exceptions import ClientException
+from openstack.exceptions import SDKException
+
+from tools.drift import Drift, of_hosts, question, read_host
+from tools.drift_cloud import View, ask, compare, hosts_off, summaries
+from tools.finding import Finding
+from tools.limits import Limits
+from tools.reach import look
+from tools.stack import StackError, parse, read_outputs
+from tools.state import read_state
+from tools.table import Rows, as_json, judged, show
+
+
+@dataclass(frozen=True)
+class Look:
+    rows: Rows
+    drifts: tuple[Drift, ...]
+    seconds: float
+    silent: frozenset[str]
+    """Hosts that run, as far as is known, and did not answer."""
+
+    @property
+    def findings(self) -> list[Finding]:
+        return [drift.finding for drift in self.drifts]
+
+
+def cloud_now(limits: Limits) -> View | str:
+    """The cloud's view, or a sentence why there is none."""
+    try:
+        with openstack.connect(api_timeout=2 * limits.cloud) as cloud:
+            return ask(cloud)
+    except (SDKException, ClientException) as error:
+        return str(error).splitlines()[0].rstrip(".")
+
+
+def look_around(name: str) -> Look:
+    """Compare everything. Raises StackError where nothing is deployed."""
+    began, limits = time.monotonic(), Limits.here()
+    with tempfile.TemporaryDirectory(prefix="congress-ha-") as folder, ThreadPoolExecutor(2) as pool:
+        exported, cloud = pool.submit(read_state), pool.submit(cloud_now, limits)
+        outputs = read_outputs()
+        stack, state = parse(name, outputs), exported.result()
+        asked = {host: question(host, state) for host in stack.hosts}
+        views = {
+            host: read_host(report) for host, report in look(asked, outputs, Path(folder), limits).items()
+        }
+        view = cloud.result()
+    drifts: list[Drift] = []
+    off: set[str] = set()
+    if isinstance(view, str):
+        way_out = "check OS_CLOUD, clouds.yaml and the cloud's API"
+        drifts.append(Drift("cloud", f"could not be asked: {view}", way_out, by_hand=True))
+    else:
+        drifts += compare(view, state)
+        off = hosts_off(view, state)
+    drifts += of_hosts(views, state, off)
+    seen = summaries(None if isinstance(view, str) else view, state)
+    seen |= {host: view.summary for host, view in views.items()}
+    silent = frozenset(host for host, view in views.items() if view.answer is None and host not in off)
+    rows = judged(seen, [drift.finding for drift in drifts])
+    return Look(rows, tuple(drifts), time.monotonic() - began, silent)
+
+
+def main(
+    *, json_: Annotated[bool, typer.Option("--json", help="one JSON object instead of a table")] = False
+) -> None:
+    """Show what differs from what stack $STACK (default: dev) put; exit code 1 when something does."""
+    name = os.environ.get("STACK", "dev")
+    try:
+        found = look_around(name)
+    except StackError as error:
+        typer.echo(f"verify: {error}", err=True)
+        raise typer.Exit(2) from None
+    told = (name, found.rows, found.findings, found.seconds)
+    if json_:
+        typer.echo(json.dumps(as_json(*told), indent=1))
+    else:
+        show(*told)
+    if found.drifts:
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)
