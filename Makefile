@@ -21,6 +21,14 @@ preview: venv ## Show what `make up` would change
 status: venv ## Show the health of each role and what to do about what is wrong; ARGS=--json for machines
 	@scripts/status $(ARGS)
 
+.PHONY: backup
+backup: venv ## Write the database and Congress's encryption key into the new FILE=path
+	@scripts/backup "$(FILE)"
+
+.PHONY: restore
+restore: venv ## Put a backup back, FILE=path, or DUMP=name, a dump on the database's host
+	@scripts/restore "$(FILE)" "$(DUMP)"
+
 .PHONY: output
 output: ## Print the stack's outputs as one JSON object; SECRETS=1 shows the secret ones
 	@scripts/output

@@ -56,21 +56,31 @@ class Database(pulumi.ComponentResource):
 
 
 class Schema(pulumi.ComponentResource):
-    """Congress's tables: `congress-db-manage upgrade head`, once, on a host that has Congress."""
+    """Congress's tables: `congress-db-manage upgrade head`, once, on a host that has Congress.
 
+    `dump`: what the tables hold is kept on the database's host first, for the way back. On a first deployment there
+    are none.
+    """
+
+    dump: Step
     ready: Step
 
     def __init__(
         self, name: str, database: Database, on: CongressHost, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("congress-ha:index:Schema", name, None, opts)
-        self.ready = Step(
-            name,
-            on.host,
-            "database/schema.sh.j2",
-            {"software": on.software.digest},
+        software = {"software": on.software.digest}
+        # After the installation: what is written while Congress is being installed is in the dump.
+        self.dump = Step(
+            f"{name}-dump",
+            database.host,
+            "database/dump.sh.j2",
+            software,
             parent=self,
             after=[database.ready, on.ready],
-            limit=300,
+            limit=1800,
+        )
+        self.ready = Step(
+            name, on.host, "database/schema.sh.j2", software, parent=self, after=[self.dump], limit=300
         )
         self.register_outputs({})

@@ -38,12 +38,8 @@ class Report:
 
 def look(stack: Stack, outputs: Mapping[str, Any], folder: Path, limits: Limits) -> dict[str, Report]:
     """Ask every host its questions; `folder` is private and holds SSH's files meanwhile."""
-    for name, output in SSH_FILES.items():
-        file = folder / name
-        file.touch(mode=0o600)
-        options = OPTIONS.format(limits.connect) if name == "ssh_config" else ""
-        file.write_text(options + outputs[output])
-    with _bastion(folder, limits) as problem:
+    write_ssh_files(outputs, folder, limits)
+    with bastion(folder, limits) as problem:
         if problem:
             behind = Report("the bastion was not reached", connected=False)
             itself = Report(problem, connected=False)
@@ -54,8 +50,17 @@ def look(stack: Stack, outputs: Mapping[str, Any], folder: Path, limits: Limits)
             return {BASTION: Report(), **dict(zip(others, reports, strict=True))}
 
 
+def write_ssh_files(outputs: Mapping[str, Any], folder: Path, limits: Limits) -> None:
+    """What ssh needs of the stack's outputs, 0600 each."""
+    for name, output in SSH_FILES.items():
+        file = folder / name
+        file.touch(mode=0o600)
+        options = OPTIONS.format(limits.connect) if name == "ssh_config" else ""
+        file.write_text(options + outputs[output])
+
+
 @contextmanager
-def _bastion(folder: Path, limits: Limits) -> Iterator[str | None]:
+def bastion(folder: Path, limits: Limits) -> Iterator[str | None]:
     """The connection that the others go through, while the context lasts; yields why there is none."""
     with _ssh(folder, "-M", BASTION, "echo up; exec cat") as master:
         match _first_line(master, limits.connect + 1):
