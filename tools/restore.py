@@ -119,7 +119,7 @@ def restore(
     with connected(outputs, Limits.here()) as hosts:
         progress.begin("looks at the deployment")
         source(Restore(hosts, stack, progress))
-    progress.say("done: the datasource node serves the bus, and every engine answers")
+    progress.say("done: the datasource node serves the bus, and every engine its clients")
 
 
 def main(

@@ -20,11 +20,14 @@ crm_resource --cleanup --resource ds-node > /dev/null 2>&1
 serves() { out=$(timeout 20 /opt/congress/bin/python -m datasource_node_probe 2>&1); }
 for _ in {1..60}; do serves && exit; sleep 0.5; done
 echo "the datasource node does not serve the bus: $out" >&2; exit 1"""
-# The honest question, as in templates/policy_engines/engine.sh.j2.
+# The honest question, and then the load balancer's, as in templates/policy_engines/engine.sh.j2.
 START_ENGINE = """\
 systemctl start {unit}
-for _ in {{1..100}}; do curl -sf -m 5 -o /dev/null {url}/v1/policies && exit; sleep 0.3; done
-echo "{node_id} does not answer at {url}" >&2; exit 1"""
+answers() {{ curl -sf -m 5 -o /dev/null {url}/v1/policies; }}
+for _ in {{1..100}}; do answers && break; sleep 0.3; done
+answers || {{ echo "{node_id} does not answer at {url}" >&2; exit 1; }}
+told=$(runuser -u congress -- /usr/local/bin/congress-drain back {node_id} 60) \\
+  || {{ echo "the load balancer does not take it back: $told" >&2; exit 1; }}"""
 # Above what the scripts themselves may take: 60 s of pauses, and as many questions.
 LIMIT = 900
 
@@ -47,7 +50,10 @@ class Services:
         self.hosts.run(self.member, STOP_NODE, timeout=LIMIT)
 
     def start(self) -> None:
-        """The datasource node, then one engine after another, each when the one before it works. Raises HostError."""
+        """The datasource node, then one engine after another, each when the one before it serves clients.
+
+        Raises HostError.
+        """
         self.progress.begin("starts the datasource node")
         self.hosts.run(self.member, START_NODE, timeout=LIMIT)
         for engine in self.stack.engines:

@@ -19,10 +19,10 @@ CONGRESS_HOSTS = (*DATASOURCE_HOSTS, *ENGINE_HOSTS)
 ORDER = [
     # "Deploy messaging and database infrastructure to be shared by all the Congress nodes."
     ("schema", "database-mariadb"),
-    # What the tables hold is kept before they are migrated, and by then the software is there.
+    # What the tables hold is kept before they are migrated, and by then the software is there, on every host.
     ("schema", "schema-dump"),
     ("schema-dump", "database-mariadb"),
-    ("schema-dump", "datasource-1-configuration"),
+    *(("schema-dump", f"{host}-configuration") for host in CONGRESS_HOSTS),
     ("datasource-node", "database-mariadb"),
     ("datasource-node", "messaging-rabbitmq"),
     ("datasource-node", "schema"),
