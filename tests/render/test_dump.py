@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,25 @@ def test_the_step_ends_with_the_reason_when_the_dump_fails(host: Host) -> None:
         "the database could not be dumped before its schema is migrated: Lost connection\n",
     )
     assert host.library.calls == ["congress-dump before-migration"]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "  FAILED: Can't locate revision identified by 'f00d'",
+            "is of a newer Congress than this one: load the dump",
+        ),
+        (
+            "OperationalError: mysql+pymysql://u:p@db/x",
+            "could not be migrated: OperationalError: mysql+pymysql://***@db/x",
+        ),
+    ],
+)
+def test_a_migration_that_fails_says_why_and_the_way_back(host: Host, said: str, told: str) -> None:
+    host.library.fake("runuser", f"echo {shlex.quote(said)}; exit 255")
+    done = host.library.run(case("database/schema.sh.j2").text)
+    assert done.returncode == 1
+    assert done.stderr.startswith("the database's schema ")
+    assert told in done.stderr
+    assert len(done.stderr.splitlines()) == 1
