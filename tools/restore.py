@@ -14,7 +14,7 @@ import typer
 
 from tools import archive
 from tools.backup import deployed, told
-from tools.congress_database import FOLDER, CongressDatabase, DatabaseError, first_reached, fits
+from tools.congress_database import FOLDER, INCOMING, CongressDatabase, DatabaseError, first_reached, fits
 from tools.hosts import HostError, Hosts, connected
 from tools.limits import Limits
 from tools.progress import Progress
@@ -53,7 +53,7 @@ class Restore:
             name = self.database.receive(backup.dump, manifest.sha256[archive.DUMP])
             self.load(name, backup.key)
         finally:
-            self.database.discard()
+            self.discard()
 
     def from_dump(self, name: str) -> None:
         """A dump of this deployment itself, whose secrets are encrypted by its own key."""
@@ -66,7 +66,14 @@ class Restore:
         try:
             self.load(self.database.hold(name), None)
         finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Remove what was only to be loaded; a host that does not let it is no reason to hide how the restore ended."""
+        try:
             self.database.discard()
+        except HostError as error:
+            self.progress.say(f"{FOLDER}/{INCOMING} stays until the next restore: {error}")
 
     def load(self, name: str, key: str | None) -> None:
         with self.progress.guarded():

@@ -165,6 +165,14 @@ def test_what_cannot_be_put_back_is_said_with_the_way_out() -> None:
     assert str(failed.value).endswith(f"make restore DUMP={KEPT}")
 
 
+def test_a_host_that_is_lost_at_the_end_does_not_hide_how_the_restore_ended(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    hosts = FakeHosts("discard")
+    load_backup(hosts)
+    assert "incoming.sql.gz stays until the next restore: database: discard" in capsys.readouterr().out
+
+
 def test_without_tables_there_is_nothing_to_put_back_but_the_services() -> None:
     hosts = FakeHosts("migrate")
     hosts.answers["keep"] = ""
