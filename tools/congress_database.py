@@ -75,7 +75,10 @@ class CongressDatabase:
     def receive(self, dump: IO[bytes], sha256: str) -> str:
         """Send a dump to FOLDER; the file's name. It stays until `discard`."""
         file = f"{FOLDER}/{INCOMING}"
-        text = f"install -d -m 0700 {FOLDER}; umask 077; gzip -1 > {file}; zcat {file} | sha256sum"
+        # Another restore that was cut off may have left a link to a dump there: not to be written through.
+        text = (
+            f"install -d -m 0700 {FOLDER}; rm -f {file}; umask 077; gzip -1 > {file}; zcat {file} | sha256sum"
+        )
         arrived = self.hosts.run(self.host, text, stdin=dump, timeout=LONG).split()[0]
         if arrived != sha256:
             raise DatabaseError(f"{self.host}: the dump did not arrive as it was sent; try again")

@@ -45,6 +45,7 @@ class Hosts:
         """
         if not isinstance(stdin, bytes):
             # Python may be elsewhere in the file than the system, which is what ssh sees.
+            stdin.flush()
             os.lseek(stdin.fileno(), 0, os.SEEK_SET)
         script = f"set -euo pipefail\n{command}"
         with subprocess.Popen(

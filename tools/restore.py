@@ -106,6 +106,7 @@ class Restore:
                 if touched:
                     self.services.stop()
                 if touched and kept:
+                    self.progress.begin(f"loads {kept}")
                     self.database.load(kept)
                 self.services.start()
             except Exception as again:
