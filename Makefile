@@ -29,6 +29,14 @@ verify: venv ## Show what was changed by hand, on hosts and in the cloud; ARGS=-
 repair: venv ## Put right what `make verify` shows
 	@scripts/repair
 
+.PHONY: backup
+backup: venv ## Write the database and Congress's encryption key into the new FILE=path
+	@scripts/backup "$(FILE)"
+
+.PHONY: restore
+restore: venv ## Put a backup back, FILE=path, or DUMP=name, a dump on the database's host
+	@scripts/restore "$(FILE)" "$(DUMP)"
+
 .PHONY: output
 output: ## Print the stack's outputs as one JSON object; SECRETS=1 shows the secret ones
 	@scripts/output

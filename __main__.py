@@ -32,7 +32,7 @@ messaging = Messaging("messaging", site)
 congress = CongressArgs(messaging.transport_url, database.connection, EncryptionKey("encryption-key").key)
 pair = congress_hosts(DATASOURCE_NODE, HOST_NAMES, site, congress, more_packages=PACKAGES)
 engine_hosts = congress_hosts(POLICY_ENGINE, host_names(config.policy_engines), site, congress)
-schema = Schema("schema", database, on=pair[0])
+schema = Schema("schema", database, [*pair, *engine_hosts])
 
 # 3. The document deploys the "one datasource-drivers node" before the policy engines.
 fencing = Fencing("fencing", site, pair)

@@ -6,6 +6,8 @@ example, would not work": Congress 11 still locks tables when a rule is inserted
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pulumi
 import pulumi_random as random
 
@@ -56,21 +58,41 @@ class Database(pulumi.ComponentResource):
 
 
 class Schema(pulumi.ComponentResource):
-    """Congress's tables: `congress-db-manage upgrade head`, once, on a host that has Congress."""
+    """Congress's tables: `congress-db-manage upgrade head`, once, on the first of the hosts that have Congress.
 
+    After all of them have it: nothing is migrated for a Congress that could not be installed, and `up` with the pins
+    of before finds them everywhere even if it then cannot go on. `dump`: what the tables hold is kept on the database's
+    host first, for the way back. On a first deployment there are none.
+    """
+
+    dump: Step
     ready: Step
 
     def __init__(
-        self, name: str, database: Database, on: CongressHost, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        database: Database,
+        hosts: Sequence[CongressHost],
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("congress-ha:index:Schema", name, None, opts)
+        software = {"software": hosts[0].software.digest}
+        self.dump = Step(
+            f"{name}-dump",
+            database.host,
+            "database/dump.sh.j2",
+            software,
+            parent=self,
+            after=[database.ready, *(host.ready for host in hosts)],
+            limit=1800,
+        )
         self.ready = Step(
             name,
-            on.host,
+            hosts[0].host,
             "database/schema.sh.j2",
-            {"software": on.software.digest},
+            software,
             parent=self,
-            after=[database.ready, on.ready],
+            after=[self.dump],
             limit=300,
         )
         self.register_outputs({})

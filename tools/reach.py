@@ -43,12 +43,8 @@ def look(
 
     The bastion, which is reached in any case, is asked only if there is something to ask it.
     """
-    for name, output in SSH_FILES.items():
-        file = folder / name
-        file.touch(mode=0o600)
-        options = OPTIONS.format(limits.connect) if name == "ssh_config" else ""
-        file.write_text(options + outputs[output])
-    with _bastion(folder, limits) as problem:
+    write_ssh_files(outputs, folder, limits)
+    with bastion(folder, limits) as problem:
         if problem:
             behind = Report("the bastion was not reached", connected=False)
             itself = Report(problem, connected=False)
@@ -59,8 +55,17 @@ def look(
             return {BASTION: Report(), **dict(zip(hosts, reports, strict=True))}
 
 
+def write_ssh_files(outputs: Mapping[str, Any], folder: Path, limits: Limits) -> None:
+    """What ssh needs of the stack's outputs, 0600 each."""
+    for name, output in SSH_FILES.items():
+        file = folder / name
+        file.touch(mode=0o600)
+        options = OPTIONS.format(limits.connect) if name == "ssh_config" else ""
+        file.write_text(options + outputs[output])
+
+
 @contextmanager
-def _bastion(folder: Path, limits: Limits) -> Iterator[str | None]:
+def bastion(folder: Path, limits: Limits) -> Iterator[str | None]:
     """The connection that the others go through, while the context lasts; yields why there is none."""
     with _ssh(folder, "-M", BASTION, "echo up; exec cat") as master:
         match _first_line(master, limits.connect + 1):

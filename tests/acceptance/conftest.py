@@ -6,6 +6,7 @@ They end by destroying stack `dev`; `make acceptance` is for machines whose lab 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from openstack.connection import Connection
@@ -20,6 +21,12 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     deployment = Deployment(tmp_path_factory.mktemp("ssh"))
     deployment.up()
     return deployment
+
+
+@pytest.fixture(scope="session")
+def backup_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where test_60_backup.py writes the backup that test_95_restored.py restores."""
+    return tmp_path_factory.mktemp("backup") / "congress.tar.gz"
 
 
 @pytest.fixture(scope="session")

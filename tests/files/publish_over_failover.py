@@ -26,8 +26,8 @@ class Node:
         publisher: str,
         table: str,
         data: Any,
-        is_snapshot: bool,
-        seqnum: int,  # noqa: FBT001
+        is_snapshot: bool,  # noqa: FBT001
+        seqnum: int,
     ) -> None:
         received = json.loads(json.dumps(list(data)))
         for subscriber in self.subscribers:

@@ -219,6 +219,7 @@ TABLE: Mapping[str, tuple[Judge, Contexts]] = {
     "congress_host/packages.sh.j2": (Judge.BASH, {"two": {"packages": ["curl", "python3-venv"]}}),
     "congress_host/software.sh.j2": (Judge.BASH, SOFTWARE),
     "database/congress.cnf.j2": (Judge.MARIADB, {"database": DATABASE}),
+    "database/dump.sh.j2": (Judge.BASH, {"dump": {"software": "0a1b2c3d"}}),
     "database/mariadb.sh.j2": (Judge.BASH, {"database": DATABASE}),
     "database/schema.sh.j2": (Judge.BASH, {"schema": {"software": "0a1b2c3d"}}),
     "datasource_node/agent.sh.j2": (Judge.BASH, AGENTS),

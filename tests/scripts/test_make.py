@@ -24,6 +24,8 @@ CONTRACT = {
     "lab-down",
     "lab-purge",
 } | {
+    "backup",
+    "restore",
     "bench",
     "pulumi",
     "output",
@@ -77,6 +79,37 @@ def test_nothing_deployed_is_said(checkout: Checkout, target: str) -> None:
     assert done.returncode != 0
     assert done.stderr.startswith("nothing is deployed on stack dev: make up\n")
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["backup"], "backup: name a file that does not exist yet: make backup FILE=..."),
+        (["backup", "FILE=x"], "backup: nothing is deployed on stack dev: make up"),
+        (["restore", "FILE=x"], "restore: nothing is deployed on stack dev: make up"),
+    ],
+)
+def test_what_a_backup_needs_is_said(checkout: Checkout, words: list[str], problem: str) -> None:
+    done = checkout.run("make", *words)
+    assert done.returncode != 0
+    assert done.stderr.splitlines()[0] == problem
+
+
+def test_backup_and_restore_hand_paths_and_names_over(checkout: Checkout) -> None:
+    _deployed(checkout)
+    tools = checkout.root / "tools"
+    tools.mkdir()
+    for name in ("backup", "restore"):
+        (tools / f"{name}.py").write_text("import os, sys\nprint(os.environ['STACK'], sys.argv[1:])\n")
+    (checkout.root / "deeper").mkdir()
+    file = f"{checkout.root}/my backup"
+    told = checkout.run("make", "backup", "FILE=deeper/../my backup").stdout
+    assert told.splitlines()[-1] == f"dev {['--', file]}"
+    told = checkout.run("make", "restore", "FILE=my backup").stdout
+    assert told.splitlines()[-1] == f"dev {['--', file]}"
+    told = checkout.run("make", "restore", "DUMP=a dump").stdout
+    assert told.splitlines()[-1] == f"dev {['--dump=a dump']}"
+    assert checkout.run("make", "restore").stdout.splitlines()[-1] == "dev []"
 
 
 def test_ssh_writes_private_files_and_goes_by_them(checkout: Checkout) -> None:

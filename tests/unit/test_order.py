@@ -19,6 +19,10 @@ CONGRESS_HOSTS = (*DATASOURCE_HOSTS, *ENGINE_HOSTS)
 ORDER = [
     # "Deploy messaging and database infrastructure to be shared by all the Congress nodes."
     ("schema", "database-mariadb"),
+    # What the tables hold is kept before they are migrated, and by then the software is there, on every host.
+    ("schema", "schema-dump"),
+    ("schema-dump", "database-mariadb"),
+    *(("schema-dump", f"{host}-configuration") for host in CONGRESS_HOSTS),
     ("datasource-node", "database-mariadb"),
     ("datasource-node", "messaging-rabbitmq"),
     ("datasource-node", "schema"),
@@ -83,6 +87,21 @@ def test_engines_start_one_after_another(with_engines: Callable[[int, int], Reco
         assert recording.needs(balancer, engine)
         if index > 1:
             assert recording.needs(engine, recording.step(f"policy-engine-{index - 1}"))
+
+
+RESTARTS = ("crm_resource --restart", "bring_up_to_date restart congress-policy-engine@")
+
+
+def test_congress_is_restarted_by_node_and_engines_alone_and_after_the_migration(
+    recording: Recording,
+) -> None:
+    """New software serves no old tables: whoever restarts Congress waits for the schema."""
+    restarting = [
+        step for step in recording.steps() if any(words in step.inputs["stdin"] for words in RESTARTS)
+    ]
+    assert {step.name for step in restarting} == {"datasource-node", "policy-engine-1", "policy-engine-2"}
+    for step in restarting:
+        assert recording.needs(step, recording.step("schema"))
 
 
 def test_removing_a_dependency_is_seen(recording: Recording) -> None:

@@ -1,0 +1,183 @@
+"""The operator's file: a tar.gz of the database's dump, Congress's encryption key and a manifest.
+
+The gzip checksum covers every byte of it, the manifest's sums the members on their way to the hosts.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import shutil
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import file_digest, sha256
+from pathlib import Path
+from typing import IO
+
+import pydantic
+from cryptography.fernet import Fernet
+
+FORMAT = 1
+MANIFEST, DUMP, KEY = "manifest.json", "congress.sql", "aes_key"
+# A manifest or a key that is larger is neither.
+SMALL = 64 * 1024
+
+
+class ArchiveError(Exception):
+    """The file cannot be written, or is none to restore from; the text names it and says why."""
+
+
+class Manifest(pydantic.BaseModel):
+    """`schema_revision`: Alembic's, as the dump has it. `sha256`: member -> hex digest."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    format: int
+    written: datetime
+    stack: str
+    congress: str
+    schema_revision: str
+    sha256: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Backup:
+    """`dump` is a file without a name, at its beginning; `key` is Congress's aes_key."""
+
+    manifest: Manifest
+    key: str
+    dump: IO[bytes]
+
+
+def refuse_existing(file: Path) -> None:
+    if file.exists() or file.is_symlink():
+        raise ArchiveError(f"{file} exists already, and is left as it is: name another file")
+    if not os.access(file.parent, os.W_OK):
+        raise ArchiveError(f"no file can be written in the folder {file.parent}")
+
+
+def digest(file: IO[bytes]) -> str:
+    """The file's sha256 in hex; the file is at its beginning before and after."""
+    file.seek(0)
+    found = file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+    file.seek(0)
+    return found
+
+
+def write(
+    file: Path, dump: IO[bytes], key: str, *, written: datetime, stack: str, congress: str, revision: str
+) -> None:
+    """Make the file, 0600 and whole or not at all. Raises ArchiveError."""
+    refuse_existing(file)
+    manifest = Manifest(
+        format=FORMAT,
+        written=written,
+        stack=stack,
+        congress=congress,
+        schema_revision=revision,
+        sha256={DUMP: digest(dump), KEY: sha256(key.encode()).hexdigest()},
+    )
+    small = {MANIFEST: manifest.model_dump_json(indent=1).encode(), KEY: key.encode()}
+    try:
+        # mkstemp's files are 0600.
+        number, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+        with os.fdopen(number, "wb") as made:
+            with tarfile.open(fileobj=made, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
+                for member, content in small.items():
+                    archive.addfile(_member(member, len(content), written), io.BytesIO(content))
+                archive.addfile(_member(DUMP, dump.seek(0, os.SEEK_END), written), _rewound(dump))
+            made.flush()
+            os.fsync(made.fileno())
+    except OSError as error:
+        raise ArchiveError(f"{file} cannot be written: {error.strerror or error}") from None
+    try:
+        # Unlike a rename, a link replaces no file that came meanwhile.
+        os.link(name, file)
+    except OSError as error:
+        raise ArchiveError(f"{file} cannot be written: {error.strerror}") from None
+    finally:
+        Path(name).unlink()
+
+
+@contextmanager
+def read(file: Path) -> Iterator[Backup]:
+    """The file's content, every byte of it checked, while the context lasts. Raises ArchiveError."""
+    try:
+        archive = file.open("rb")
+    except OSError as error:
+        raise ArchiveError(f"{file}: {error.strerror}") from None
+    with archive, tempfile.TemporaryFile() as dump:
+        yield _checked(file, archive, dump)
+
+
+def _checked(file: Path, archive: IO[bytes], dump: IO[bytes]) -> Backup:
+    small: dict[str, bytes] = {}
+    try:
+        # tarfile's own gzip does not look at the checksum, and at a stream's end there may be more.
+        with gzip.open(archive) as whole:
+            with tarfile.open(fileobj=whole, mode="r|") as members:
+                for member in members:
+                    small |= _part(file, member, members.extractfile(member), dump)
+            while whole.read(SMALL):
+                pass
+    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+        raise ArchiveError(f"{file} is no backup of congress-ha, or is damaged: {error}") from None
+    if small.keys() != {MANIFEST, KEY}:
+        raise ArchiveError(f"{file} is no backup of congress-ha, or is damaged: a part of it is missing")
+    manifest = _manifest(file, small[MANIFEST])
+    found = {DUMP: digest(dump), KEY: sha256(small[KEY]).hexdigest()}
+    if damaged := [member for member in found if found[member] != manifest.sha256.get(member)]:
+        raise ArchiveError(f"{file} is damaged: {damaged[0]} is not what the manifest tells of it")
+    return Backup(manifest, checked_key(small[KEY].decode(errors="replace")), dump)
+
+
+def _part(
+    file: Path, member: tarfile.TarInfo, content: IO[bytes] | None, dump: IO[bytes]
+) -> dict[str, bytes]:
+    """A small member under its name; the dump goes into its file."""
+    if content is None or member.name not in {MANIFEST, KEY, DUMP}:
+        raise ArchiveError(f"{file} is no backup of congress-ha: it holds {member.name}")
+    if member.name == DUMP:
+        shutil.copyfileobj(content, dump)
+        return {}
+    return {member.name: content.read(SMALL)}
+
+
+def _manifest(file: Path, text: bytes) -> Manifest:
+    try:
+        known = pydantic.TypeAdapter(dict[str, object]).validate_json(text)
+        if known.get("format") != FORMAT:
+            raise ArchiveError(
+                f"{file} has format {known.get('format')}; this version of congress-ha reads {FORMAT}"
+            )
+        return Manifest.model_validate_json(text)
+    except pydantic.ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise ArchiveError(f"{file} is damaged: {MANIFEST} is not understood: {where}") from None
+
+
+def checked_key(text: str) -> str:
+    """A Fernet key as it came from a file. Raises ArchiveError."""
+    key = text.strip()
+    try:
+        Fernet(key)
+    except ValueError:
+        raise ArchiveError("aes_key is no encryption key of Congress: no Fernet key") from None
+    return key
+
+
+def _member(name: str, size: int, written: datetime) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode, member.mtime = size, 0o600, int(written.timestamp())
+    return member
+
+
+def _rewound(file: IO[bytes]) -> IO[bytes]:
+    file.seek(0)
+    return file

@@ -1,0 +1,150 @@
+"""Replaces the database of a deployment by that of a backup, or by a dump that lies on the database's host.
+
+Everything is checked before anything stops. What is there is dumped first; if a later step fails, it is put back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tools import archive
+from tools.backup import deployed, told
+from tools.congress_database import FOLDER, INCOMING, CongressDatabase, DatabaseError, first_reached, fits
+from tools.hosts import HostError, Hosts, connected
+from tools.limits import Limits
+from tools.progress import Progress
+from tools.services import Services
+from tools.stack import Stack
+
+KIND = "before-restore"
+
+
+class RestoreError(DatabaseError):
+    """The restore failed; the text says what the deployment has now."""
+
+
+class Restore:
+    """One restore into a deployment whose hosts are all reached."""
+
+    def __init__(self, hosts: Hosts, stack: Stack, progress: Progress) -> None:
+        self.progress = progress
+        member = first_reached(hosts, stack, "datasource-node", "crm_mon -1 > /dev/null")
+        for engine in stack.engines:
+            if not hosts.reached(engine.host):
+                raise HostError(f"{engine.host} was not reached, and what runs there must stop: make status")
+        self.database = CongressDatabase(hosts, first_reached(hosts, stack, "database"), member)
+        self.services = Services(hosts, stack, member, progress)
+        self.database.can_dump()
+
+    def from_backup(self, backup: archive.Backup, file: Path) -> None:
+        manifest = backup.manifest
+        fits(self.database.software(), manifest.schema_revision, str(file))
+        self.progress.say(
+            f"{file}: stack {manifest.stack}, {manifest.written:%Y-%m-%d %H:%M} UTC,"
+            f" Congress {manifest.congress}, schema {manifest.schema_revision}"
+        )
+        self.progress.begin("sends the dump to the database's host")
+        try:
+            name = self.database.receive(backup.dump, manifest.sha256[archive.DUMP])
+            self.load(name, backup.key)
+        finally:
+            self.discard()
+
+    def from_dump(self, name: str) -> None:
+        """A dump of this deployment itself, whose secrets are encrypted by its own key."""
+        name = name.removeprefix(f"{FOLDER}/")
+        if name not in (kept := self.database.kept()):
+            raise DatabaseError(
+                f"no dump {name} in {FOLDER} on the database's host; there: {', '.join(kept) or 'none'}"
+            )
+        fits(self.database.software(), self.database.revision_of(name), name)
+        try:
+            self.load(self.database.hold(name), None)
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Remove what was only to be loaded; a host that does not let it is no reason to hide how the restore ended."""
+        try:
+            self.database.discard()
+        except HostError as error:
+            self.progress.say(f"{FOLDER}/{INCOMING} stays until the next restore: {error}")
+
+    def load(self, name: str, key: str | None) -> None:
+        with self.progress.guarded():
+            self.progress.begin("dumps what is there")
+            kept = self.database.keep(KIND)
+            self.progress.say(
+                f"kept on the database's host: {FOLDER}/{kept}" if kept else "there are no tables"
+            )
+            with self._put_back(kept) as loading:
+                self.services.stop()
+                loading()
+                self.progress.begin("loads the dump")
+                self.database.load(name)
+                self.progress.begin("encrypts the datasources' secrets by this deployment's key")
+                self.database.reencrypt(key)
+                self.progress.begin("migrates the schema")
+                self.database.migrate()
+                self.services.start()
+
+    @contextmanager
+    def _put_back(self, kept: str | None) -> Iterator[Callable[[], None]]:
+        """Yields what is to be called before the database is touched: if it fails later, it is put back."""
+        touched: list[bool] = []
+        try:
+            yield lambda: touched.append(True)
+        except Exception as error:
+            self.progress.go_on()
+            self.progress.say(f"{error}; puts back what was there")
+            try:
+                if touched:
+                    self.services.stop()
+                if touched and kept:
+                    self.progress.begin(f"loads {kept}")
+                    self.database.load(kept)
+                self.services.start()
+            except Exception as again:
+                way_out = f"make restore DUMP={kept}" if kept else "make status"
+                raise RestoreError(
+                    f"{error}. And what was there could not be put back: {again}. When that is mended: {way_out}"
+                ) from again
+            state = "as it was" if kept or not touched else "not as it was: there were no tables to keep"
+            raise RestoreError(
+                f"{error}. Nothing was restored: the services run again, the database is {state}"
+            ) from error
+
+
+def restore(
+    stack: Stack, outputs: Mapping[str, Any], source: Callable[[Restore], None], progress: Progress
+) -> None:
+    """`source` loads what is to be there. Raises ArchiveError, DatabaseError, HostError."""
+    with connected(outputs, Limits.here()) as hosts:
+        progress.begin("looks at the deployment")
+        source(Restore(hosts, stack, progress))
+    progress.say("done: the datasource node serves the bus, and every engine its clients")
+
+
+def main(
+    file: Annotated[Path | None, typer.Argument(metavar="FILE")] = None,
+    dump: Annotated[str | None, typer.Option(metavar="NAME", help="of a dump on the database's host")] = None,
+) -> None:
+    """Replace the database of stack $STACK (default: dev) by FILE, a backup, or by a dump on the database's host."""
+    progress = Progress("restore")
+    with told("restore"):
+        if file is not None and dump is None:
+            with archive.read(file) as backup:
+                restore(*deployed(), lambda into: into.from_backup(backup, file), progress)
+        elif dump is not None and file is None:
+            restore(*deployed(), lambda into: into.from_dump(dump), progress)
+        else:
+            raise DatabaseError("name one: make restore FILE=a-backup, or DUMP=a-dump-on-the-database's-host")
+
+
+if __name__ == "__main__":
+    typer.run(main)
