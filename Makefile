@@ -37,6 +37,10 @@ backup: venv ## Write the database and Congress's encryption key into the new FI
 restore: venv ## Put a backup back, FILE=path, or DUMP=name, a dump on the database's host
 	@scripts/restore "$(FILE)" "$(DUMP)"
 
+.PHONY: replace
+replace: venv ## Give HOST=name a new server, of the image and flavor in the settings; FILE=backup for a lost database
+	@scripts/replace "$(HOST)" "$(FILE)"
+
 .PHONY: output
 output: ## Print the stack's outputs as one JSON object; SECRETS=1 shows the secret ones
 	@scripts/output

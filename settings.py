@@ -84,6 +84,14 @@ class Flavors(Model):
         return {name for name in self.model_dump().values() if name}
 
 
+class Database(Model):
+    protect: bool = Field(
+        default=True,
+        description="refuse to replace or destroy the database's server, which holds all policies and datasources",
+        examples=[True],
+    )
+
+
 class Guest(Model):
     """What the hosts need to reach their packages on sites that have mirrors, proxies or an authority of their own."""
 
@@ -133,6 +141,7 @@ class Settings(Model):
     datasource_node: DatasourceNode = Field(
         DatasourceNode(), description="the datasource node", examples=[{"monitorInterval": "30s"}]
     )
+    database: Database = Field(Database(), description="the database", examples=[{"protect": True}])
     guest: Guest = Field(Guest(), description="what hosts need to reach packages", examples=[{"caFiles": []}])
 
     @model_validator(mode="after")

@@ -32,7 +32,7 @@ class Database(pulumi.ComponentResource):
     def __init__(self, name: str, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("congress-ha:index:Database", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        self.host = Host(name, DATABASE, site, opts=child)
+        self.host = Host(name, DATABASE, site, protect=site.settings.database.protect, opts=child)
         self.password = random.RandomPassword(f"{name}-password", length=32, special=False, opts=child)
         self.connection = pulumi.Output.secret(
             pulumi.Output.concat(
@@ -90,7 +90,7 @@ class Schema(pulumi.ComponentResource):
             name,
             hosts[0].host,
             "database/schema.sh.j2",
-            software,
+            {**software, "database": database.host.server.id},
             parent=self,
             after=[self.dump],
             limit=300,

@@ -23,7 +23,8 @@ USER = "deployer"
 
 # A server whose image, flavor, server group or first-boot data changed is left as it is: replacing all hosts of
 # a role at once would be an outage, and rebuilding the database host would lose the data
-# (terraform-provider-openstack#123, #1190). docs/recover.md tells how a host is replaced.
+# (terraform-provider-openstack#123, #1190). A server that `pulumi up --replace` names gets them as they are now:
+# the engine then does not look at the old inputs, and so not at this list (pulumi's step_generator.go).
 KEPT = ["userData", "imageId", "flavorId", "schedulerHints"]
 
 
@@ -45,6 +46,7 @@ class Host(pulumi.ComponentResource):
 
     `address` is its fixed address, `public_address` its floating one where `public`; `ready` is the step that
     saw cloud-init end well, after the bastion saw the host show the key that cloud-init was given.
+    A server that is protected is neither replaced nor destroyed.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Host(pulumi.ComponentResource):
         server_group: compute.ServerGroup | None = None,
         server_after: Sequence[pulumi.Resource] = (),
         public: bool = False,
+        protect: bool = False,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("congress-ha:index:Host", name, None, opts)
@@ -93,7 +96,14 @@ class Host(pulumi.ComponentResource):
             else None,
             metadata={"congress-ha": site.prefix, "role": role},
             user_data=self._user_data(site),
-            opts=pulumi.ResourceOptions(parent=self, ignore_changes=KEPT, depends_on=list(server_after)),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                ignore_changes=KEPT,
+                # The port outlives the server, and can be on one at a time.
+                delete_before_replace=True,
+                protect=protect,
+                depends_on=list(server_after),
+            ),
         )
         self.public_address = self._floating_ip(name, site).address if public else None
         self.connection = self._connection(site)

@@ -1,10 +1,13 @@
-"""What the cloud says about a stack's servers."""
+"""What the cloud says about a stack's servers, and the end of one of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from tools.limits import Limits
+
+# Seconds that a request may take which is no mere look.
+REQUEST = 20.0
 
 
 @dataclass(frozen=True)
@@ -29,3 +32,22 @@ def servers(prefix: str, limits: Limits) -> dict[str, Server] | str:
         }
     except (SDKException, ClientException) as error:
         return str(error).splitlines()[0].rstrip(".")
+
+
+class CloudError(Exception):
+    """Why the cloud did not do it, in one line."""
+
+
+def delete(server: str, seconds: float = 300) -> None:
+    """Delete the server of that id, and wait until it is gone; one that is gone is well. Raises CloudError."""
+    import openstack  # noqa: PLC0415
+    from keystoneauth1.exceptions import ClientException  # noqa: PLC0415
+    from openstack.exceptions import SDKException  # noqa: PLC0415
+
+    try:
+        compute = openstack.connect(api_timeout=REQUEST).compute
+        if (found := compute.find_server(server, ignore_missing=True)) is not None:
+            compute.delete_server(found)
+            compute.wait_for_delete(found, interval=1, wait=seconds)
+    except (SDKException, ClientException) as error:
+        raise CloudError(f"server {server} could not be deleted: {str(error).splitlines()[0]}") from None

@@ -47,13 +47,14 @@ def servers(facts: Facts) -> Iterator[Finding]:
 def _server(name: str, host: HostState, *, behind: bool) -> Iterator[Finding]:
     match host.status:
         case "missing":
-            way_out = "make it anew: make pulumi ARGS='up --refresh --yes'"
-            yield wrong("servers", f"{name}: the cloud has no server {host.server}", way_out)
+            yield wrong(
+                "servers", f"{name}: the cloud has no server {host.server}", f"make replace HOST={name}"
+            )
         case "SHUTOFF" | "PAUSED" | "SUSPENDED":
             verb = {"SHUTOFF": "start", "PAUSED": "unpause", "SUSPENDED": "resume"}[host.status]
             yield wrong("servers", f"{name} is {host.status}", f"openstack server {verb} {host.server}")
         case "ERROR":
-            way_out = f"openstack server reboot --hard {host.server}, else replace it (docs/recover.md)"
+            way_out = f"openstack server reboot --hard {host.server}, else make replace HOST={name}"
             fault = f": {host.fault}" if host.fault else ""
             yield wrong("servers", f"{name} is in state ERROR{fault}", way_out)
         case "ACTIVE" | None if host.ssh is not None and not behind:

@@ -11,21 +11,22 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from tools import cloud
-from tools.facts import Unseen
+from tools.facts import Facts, Unseen
 from tools.findings import judge
 from tools.limits import Limits
 from tools.questions import questions
 from tools.reach import look
 from tools.reading import read
-from tools.stack import StackError, parse, read_outputs
+from tools.stack import Stack, StackError, parse, read_outputs
 from tools.table import as_json, rows, show
 
 
@@ -56,6 +57,22 @@ class CloudInquiry(Thread):
         self.answer = cloud.servers(self.prefix, self.limits)
 
 
+def look_at(
+    stack: Stack, outputs: Mapping[str, Any], limits: Limits, inquiry: CloudInquiry | None = None
+) -> Facts:
+    """Everything that can be seen of a stack; `inquiry`: one that was begun before."""
+    if inquiry is None:
+        inquiry = CloudInquiry(f"congress-{stack.name.rsplit('/', 1)[-1]}-", limits)
+        inquiry.start()
+    with tempfile.TemporaryDirectory(prefix="congress-ha-") as folder, ThreadPoolExecutor(1) as pool:
+        answered = pool.submit(endpoint, stack.endpoint, limits)
+        asked = {host: questions(host, stack, limits) for host in stack.hosts}
+        reports = look(asked, outputs, Path(folder), limits)
+        facts_of_endpoint = answered.result()
+    inquiry.join(limits.cloud)
+    return read(stack, reports, inquiry.answer, facts_of_endpoint)
+
+
 def main(
     *, json_: Annotated[bool, typer.Option("--json", help="one JSON object instead of a table")] = False
 ) -> None:
@@ -70,13 +87,7 @@ def main(
     except StackError as error:
         typer.echo(f"status: {error}", err=True)
         raise typer.Exit(2) from None
-    with tempfile.TemporaryDirectory(prefix="congress-ha-") as folder, ThreadPoolExecutor(1) as pool:
-        answered = pool.submit(endpoint, stack.endpoint, limits)
-        asked = {host: questions(host, stack, limits) for host in stack.hosts}
-        reports = look(asked, outputs, Path(folder), limits)
-        facts_of_endpoint = answered.result()
-    inquiry.join(limits.cloud)
-    facts = read(stack, reports, inquiry.answer, facts_of_endpoint)
+    facts = look_at(stack, outputs, limits, inquiry)
     findings = judge(facts)
     told = (name, rows(facts, findings), findings, time.monotonic() - began)
     if json_:

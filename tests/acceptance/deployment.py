@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -173,6 +173,13 @@ class Deployment:
         return {
             engine["node_id"]: self.on(engine["host"], show + engine["node_id"]) for engine in self.engines
         }
+
+    def hang_up(self, hosts: Iterable[str]) -> None:
+        """Close the kept connections to hosts: they would go on to a server that is no more, or through one."""
+        for host in hosts:
+            end = ["ssh", "-F", "ssh_config", "-o", "ControlPath=control-%C", "-O", "exit", host]
+            # There may be none, or one that just ended by itself.
+            subprocess.run(end, cwd=self.folder, capture_output=True, timeout=10, check=False)
 
     @contextmanager
     def engine_urls(self) -> Iterator[dict[str, str]]:

@@ -221,7 +221,10 @@ TABLE: Mapping[str, tuple[Judge, Contexts]] = {
     "database/congress.cnf.j2": (Judge.MARIADB, {"database": DATABASE}),
     "database/dump.sh.j2": (Judge.BASH, {"dump": {"software": "0a1b2c3d"}}),
     "database/mariadb.sh.j2": (Judge.BASH, {"database": DATABASE}),
-    "database/schema.sh.j2": (Judge.BASH, {"schema": {"software": "0a1b2c3d"}}),
+    "database/schema.sh.j2": (
+        Judge.BASH,
+        {"schema": {"software": "0a1b2c3d", "database": "server-of-the-database"}},
+    ),
     "datasource_node/agent.sh.j2": (Judge.BASH, AGENTS),
     "datasource_node/cluster.sh.j2": (Judge.BASH, {"pair": CLUSTER}),
     "datasource_node/corosync.conf.j2": (Judge.COROSYNC, {"pair": CLUSTER}),

@@ -34,7 +34,7 @@ WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
     "missing": (
         lambda f: host(f, "database", status="missing"),
         "database: the cloud has no server congress-dev-database",
-        "up --refresh",
+        "make replace HOST=database",
     ),
     "off": (
         lambda f: host(f, "database", status="SHUTOFF", ssh="x"),

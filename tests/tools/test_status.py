@@ -67,7 +67,7 @@ def test_json_is_one_object_and_nothing_else(monkeypatch: pytest.MonkeyPatch) ->
         "severity": "wrong",
         "role": "servers",
         "what": "messaging: the cloud has no server congress-dev-messaging",
-        "way_out": "make it anew: make pulumi ARGS='up --refresh --yes'",
+        "way_out": "make replace HOST=messaging",
     }
 
 

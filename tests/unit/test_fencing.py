@@ -61,6 +61,20 @@ def test_both_hosts_log_in_with_it(recording: Recording, host: str) -> None:
     }
 
 
+@pytest.mark.parametrize("replaced", FENCED)
+def test_a_replaced_server_renews_credential_login_and_device_of_both(
+    recording: Recording, replaced: str
+) -> None:
+    server = recording.by_name(replaced, "openstack:compute/instance:Instance")
+    (credential,) = recording.of_type(CREDENTIAL)
+    assert server.urn in credential.options.propertyDependencies["accessRules"].urns
+    for host in FENCED:
+        step = recording.step(f"{host}-fencing")
+        assert recording.needs(step, credential)
+        assert {server.urn, credential.urn} <= set(step.options.propertyDependencies["stdin"].urns)
+        assert recording.needs(recording.step("datasource-node"), step)
+
+
 def test_each_host_is_fenced_by_the_other(recording: Recording) -> None:
     script = recording.step("datasource-node").inputs["stdin"]
     for name in FENCED:

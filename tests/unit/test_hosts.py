@@ -75,6 +75,43 @@ def test_a_new_image_flavor_or_first_boot_replaces_nothing(recording: Recording)
         assert {"userData", "imageId", "flavorId", "schedulerHints"} <= set(server.options.ignoreChanges)
 
 
+def test_a_server_is_deleted_before_its_successor_is_made(recording: Recording) -> None:
+    for server in recording.of_type(INSTANCE):
+        assert server.options.deleteBeforeReplaceDefined
+        assert server.options.deleteBeforeReplace
+
+
+def test_a_replaced_server_gets_its_steps_again_and_nothing_else_is_made_anew(recording: Recording) -> None:
+    for step in recording.steps():
+        server = recording.resources[step.options.deletedWith]
+        assert step.inputs["stdin"].startswith(f"# server {server.name}-id\n")
+        assert "triggers" not in step.inputs
+    servers = {server.urn for server in recording.of_type(INSTANCE)}
+    named = {
+        resource.name
+        for resource in recording.resources.values()
+        for inputs in resource.options.propertyDependencies.values()
+        if resource not in recording.steps() and servers & set(inputs.urns)
+    }
+    assert named == {"fencing"}
+
+
+@pytest.mark.parametrize("protect", [True, False])
+def test_the_server_with_the_data_is_protected_where_the_settings_say_so(protect: bool) -> None:  # noqa: FBT001
+    recording = recorded.run(recorded.settings_with(database={"protect": protect}))
+    protected = {r.name for r in recording.resources.values() if r.options.protect}
+    assert protected == ({"database"} if protect else set())
+
+
+def test_the_data_is_protected_unless_the_settings_say_otherwise(recording: Recording) -> None:
+    assert recording.by_name("database", INSTANCE).options.protect
+
+
+def test_a_new_database_server_gets_the_tables_again(recording: Recording) -> None:
+    assert "server changes: " in recording.step("schema").inputs["stdin"]
+    assert "database-id" in recording.step("schema").inputs["stdin"]
+
+
 @pytest.mark.parametrize(("setting", "policy"), [("hard", "anti-affinity"), ("soft", "soft-anti-affinity")])
 def test_hosts_of_one_role_stand_apart(setting: str, policy: str) -> None:
     recording = recorded.run(recorded.settings_with(antiAffinity=setting))

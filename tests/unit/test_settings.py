@@ -165,7 +165,14 @@ def test_the_manual_names_every_key() -> None:
         settings_nodes.PolicyEngines,
         settings_nodes.DatasourceNode,
     ]
-    models += [settings.Network, settings.ExistingNetwork, settings.Access, settings.Flavors, settings.Guest]
+    models += [
+        settings.Network,
+        settings.ExistingNetwork,
+        settings.Access,
+        settings.Flavors,
+        settings.Database,
+        settings.Guest,
+    ]
     for key in set().union(*(keys(model) for model in models)):
         assert f"{key}:" in text, key
 

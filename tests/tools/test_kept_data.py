@@ -1,0 +1,89 @@
+"""What happens to the data of a database host around its replacement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tools.healthy import STACK
+from tools import archive, kept_data
+from tools.congress_database import DatabaseError
+from tools.kept_data import Content, KeptData
+from tools.progress import Progress
+from tools.services import Services
+
+ROWS = {"policies": "1\ta\n2\tb", "policy_rules": "7\tp(1)", "datasources": ""}
+
+
+class FakeHosts:
+    def __init__(self) -> None:
+        self.rows = dict(ROWS)
+
+    def run(self, host: str, command: str) -> str:
+        assert host == "database"
+        return next(text for table, text in self.rows.items() if f" {table} " in command)
+
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """What was done with services, backup and restore, in order."""
+    known: list[str] = []
+    monkeypatch.setattr(kept_data, "FOLDER", tmp_path / "backups")
+    monkeypatch.setattr(Services, "stop", lambda _: known.append("stop"))
+    monkeypatch.setattr(Services, "start", lambda _: known.append("start"))
+    monkeypatch.setattr(
+        kept_data, "backup", lambda _, __, file, ___: known.append(f"backup {file.parent.name}")
+    )
+    monkeypatch.setattr(kept_data, "restore", lambda *_: known.append("restore"))
+
+    @contextmanager
+    def read(_: Path) -> Iterator[None]:
+        yield
+
+    monkeypatch.setattr(archive, "read", read)
+    return known
+
+
+def data(hosts: Any) -> KeptData:
+    return KeptData(STACK, {}, hosts, "database", Progress("replace"))
+
+
+def test_nobody_writes_while_the_backup_is_made(done: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    file, content = data(FakeHosts()).keep()
+    assert done == ["stop", "backup backups"]
+    assert content.rows == {"policies": 2, "rules": 1, "datasources": 0}
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+    assert f"2 policies, 1 rules, 0 datasources are in {file}; it stays there" in capsys.readouterr().out
+
+
+def test_a_backup_that_fails_starts_again_what_was_stopped(
+    done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise archive.ArchiveError("no space")
+
+    monkeypatch.setattr(kept_data, "backup", full)
+    with pytest.raises(archive.ArchiveError):
+        data(FakeHosts()).keep()
+    assert done == ["stop", "start"]
+
+
+def test_what_was_loaded_is_what_was_kept(done: list[str]) -> None:
+    hosts = FakeHosts()
+    _, content = data(hosts).keep()
+    data(hosts).load(Path("file"), content.digest)
+    assert done[-1] == "restore"
+    hosts.rows["policy_rules"] = "7\tp(2)"
+    data(hosts).load(Path("file"), "")
+    with pytest.raises(
+        DatabaseError, match="does not hold what file was made of; it has 2 policies, 1 rules"
+    ):
+        data(hosts).load(Path("file"), content.digest)
+
+
+def test_content_is_told_by_kind() -> None:
+    assert str(Content({"policies": 2, "rules": 5}, "")) == "2 policies, 5 rules"

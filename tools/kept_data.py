@@ -1,0 +1,84 @@
+"""The data of a database host that is replaced: kept in a file of the operator, loaded again, and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from tools import archive
+from tools.backup import backup
+from tools.congress_database import DatabaseError
+from tools.hosts import Hosts
+from tools.progress import Progress
+from tools.restore import restore
+from tools.services import Services
+from tools.stack import ROOT, Stack
+
+FOLDER = ROOT / "backups"
+CONTENT = {
+    "policies": "SELECT id, name FROM policies ORDER BY id",
+    "rules": "SELECT id, rule FROM policy_rules ORDER BY id",
+    "datasources": "SELECT id, name FROM datasources ORDER BY id",
+}
+
+
+@dataclass(frozen=True)
+class Content:
+    """What the database holds: rows of each kind, and a digest of all of them."""
+
+    rows: Mapping[str, int]
+    digest: str
+
+    def __str__(self) -> str:
+        return ", ".join(f"{count} {kind}" for kind, count in self.rows.items())
+
+
+@dataclass(frozen=True)
+class KeptData:
+    """`host` is the database's."""
+
+    stack: Stack
+    outputs: Mapping[str, Any]
+    hosts: Hosts
+    host: str
+    progress: Progress
+
+    def keep(self) -> tuple[Path, Content]:
+        """Stop whoever writes, and write a backup. Raises HostError, ArchiveError, DatabaseError."""
+        FOLDER.mkdir(mode=0o700, exist_ok=True)
+        name = self.stack.name.rsplit("/", 1)[-1]
+        file = FOLDER / f"{name}-database-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar.gz"
+        archive.refuse_existing(file)
+        member = next(host for host, known in self.stack.hosts.items() if known.role == "datasource-node")
+        services = Services(self.hosts, self.stack, member, self.progress)
+        try:
+            services.stop()
+            content = self.content()
+            backup(self.stack, self.outputs, file, self.progress)
+        except BaseException as error:
+            self.progress.say(f"{str(error) or 'interrupted'}; what was stopped starts again")
+            services.start()
+            raise
+        self.progress.say(f"{content} are in {file}; it stays there")
+        return file, content
+
+    def load(self, file: Path, expected: str) -> None:
+        """Load the file into the new database, start what was stopped. `expected`: a digest, "" if none is known."""
+        with archive.read(file) as kept:
+            restore(self.stack, self.outputs, lambda into: into.from_backup(kept, file), self.progress)
+        content = self.content()
+        if expected not in {"", content.digest}:
+            raise DatabaseError(f"the database does not hold what {file} was made of; it has {content}")
+        self.progress.say(f"{content} are there")
+
+    def content(self) -> Content:
+        seen = {
+            kind: self.hosts.run(self.host, f"mariadb --skip-column-names --batch congress -e '{query}'")
+            for kind, query in CONTENT.items()
+        }
+        rows = {kind: len(text.splitlines()) for kind, text in seen.items()}
+        return Content(rows, sha256("\0".join(seen.values()).encode()).hexdigest())

@@ -1,0 +1,81 @@
+"""Runs Pulumi for the stack, and finds a host's server in its state."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tools.stack import ROOT, StackError
+
+PULUMI = ROOT / "scripts/pulumi"
+INSTANCE = "openstack:compute/instance:Instance"
+STEP = "command:remote:Command"
+
+
+@dataclass(frozen=True)
+class Server:
+    """`id`: the cloud's. `gone`: it was deleted by a replacement that did not come to its new server.
+
+    `steps`: URNs of the remote steps that make a host of it, the one on the bastion that waits for it included.
+    """
+
+    urn: str
+    id: str
+    gone: bool
+    steps: tuple[str, ...] = ()
+
+
+def server(host: str) -> Server:
+    """A host's server as the state has it now. Raises StackError."""
+    asked = subprocess.run(
+        [PULUMI, "stack", "export"],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    if asked.returncode:
+        raise StackError(asked.stderr.strip())
+    return find(host, json.loads(asked.stdout))
+
+
+def find(host: str, exported: Mapping[str, Any]) -> Server:
+    """Raises StackError when the state has no server of that name."""
+    resources = exported["deployment"].get("resources", [])
+    for resource in resources:
+        urn = resource["urn"]
+        if resource["type"] == INSTANCE and urn.endswith(f"::{host}"):
+            steps = tuple(
+                other["urn"]
+                for other in resources
+                if other["type"] == STEP
+                and (other.get("deletedWith") == urn or other["urn"].endswith(f"::{host}-reachable"))
+            )
+            return Server(urn, resource.get("id", ""), resource.get("pendingReplacement", False), steps)
+    raise StackError(f"the stack's state has no server of {host}: make up")
+
+
+def pulumi(*arguments: str) -> bool:
+    """Run the CLI on this terminal; whether it succeeded.
+
+    Ctrl-C reaches Pulumi, which ends what it has begun; only then is KeyboardInterrupt raised here.
+    """
+    interrupts: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+    try:
+        code = subprocess.Popen(
+            [PULUMI, *arguments, "--non-interactive", "--suppress-outputs"],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+        ).wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if interrupts:
+        raise KeyboardInterrupt
+    return code == 0

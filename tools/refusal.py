@@ -1,0 +1,90 @@
+"""Whether a host may be replaced: not while it is the last one that does its work. Asks nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tools.facts import Cluster, EngineState, EngineView, Facts, Node, Unseen
+from tools.stack import Stack
+
+# Whose Congress must be stopped before the database goes, for good data.
+WRITERS = {"datasource-node", "policy-engine"}
+
+
+def refusal(stack: Stack, facts: Facts, host: str, *, saved: bool = False) -> str | None:
+    """Why not, with the way out; None when nothing speaks against it. A host that is broken itself may go.
+
+    `saved`: the database's data is in a file already.
+    """
+    role = stack.hosts[host].role
+    bastion = next(name for name, known in stack.hosts.items() if known.role == "bastion")
+    if host != bastion and (problem := facts.hosts[bastion].ssh):
+        return (
+            f"the bastion cannot be reached ({problem}), nor any host behind it: make replace HOST={bastion}"
+        )
+    match role:
+        case "policy-engine":
+            return _last_engine(facts, host)
+        case "datasource-node":
+            return _last_of_the_pair(stack, facts, host)
+        case "database":
+            return _data_at_risk(facts, host, saved=saved)
+    return None
+
+
+def _last_engine(facts: Facts, host: str) -> str | None:
+    here = [node_id for node_id, engine in facts.engines.items() if engine.host == host]
+    work = {node_id for node_id, engine in facts.engines.items() if works(engine)}
+    if work and work <= set(here):
+        others = ", ".join(sorted(facts.engines.keys() - set(here)))
+        return f"{', '.join(sorted(work))} is the last engine that works: mend {others} first (make status)"
+    return None
+
+
+def works(engine: EngineState) -> bool:
+    """Whether it answers requests."""
+    active = isinstance(engine.unit, tuple) and engine.unit[0] == "active"
+    return active and isinstance(engine.view, EngineView) and engine.view.code in {200, 401}
+
+
+def _data_at_risk(facts: Facts, host: str, *, saved: bool) -> str | None:
+    for name, known in facts.hosts.items():
+        if known.role in WRITERS and known.ssh:
+            return f"{name} cannot be reached ({known.ssh}), and what writes there must stop: mend it first"
+    if isinstance(facts.database, Unseen) and not saved:
+        why = facts.hosts[host].ssh or facts.database.why
+        return (
+            f"MariaDB on {host} does not answer ({why}), so its data cannot be saved: mend it (make status), "
+            f"or load a backup into a new one: make replace HOST={host} FILE=..."
+        )
+    return None
+
+
+def _last_of_the_pair(stack: Stack, facts: Facts, host: str) -> str | None:
+    other = other_of_the_pair(stack, host)
+    if not _useful(stack, facts, host) or _useful(stack, facts, other):
+        return None
+    return f"{other} could not run the datasource node meanwhile: mend or replace it first (make status)"
+
+
+def _useful(stack: Stack, facts: Facts, host: str) -> bool:
+    """Whether the host is reached, and a member of the cluster that may run the datasource node."""
+    view = facts.clusters[host]
+    if facts.hosts[host].ssh or not isinstance(view, Cluster):
+        return False
+    node = member(view.nodes, stack.hosts[host].server)
+    return node is not None and in_the_cluster(node) and not node.standby and not node.maintenance
+
+
+def other_of_the_pair(stack: Stack, host: str) -> str:
+    return next(
+        name for name, known in stack.hosts.items() if known.role == "datasource-node" and name != host
+    )
+
+
+def member(nodes: Iterable[Node], server: str) -> Node | None:
+    return next((node for node in nodes if node.name == server), None)
+
+
+def in_the_cluster(node: Node) -> bool:
+    return node.online and not node.unclean and not node.pending

@@ -1,0 +1,167 @@
+"""One host of a stack, from its old server to the new one."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from tools import archive
+from tools.finding import Severity
+from tools.findings import judge
+from tools.hosts import Hosts
+from tools.kept_data import KeptData
+from tools.leaving import SETTLES, Leaving, settle
+from tools.limits import Limits
+from tools.progress import Progress
+from tools.pulumi import Server, pulumi, server
+from tools.reach import write_ssh_files
+from tools.refusal import refusal
+from tools.stack import Stack, parse, read_outputs
+from tools.status import look_at
+from tools.unfinished import Begun, Unfinished
+
+# Seconds until all that reconnects by itself has done so, failures are forgotten, and datasources polled again.
+WELL_AGAIN = 240.0
+MEANS = {
+    "bastion": "meanwhile nobody reaches the hosts by SSH; the API goes on",
+    "database": "meanwhile the API answers 503; the data is saved before and loaded afterwards",
+    "messaging": "meanwhile the API answers 503; the nodes reconnect by themselves",
+    "load-balancer": "meanwhile there is no endpoint; engines and datasource node go on",
+    "datasource-node": "the datasource node moves to the other host, if it is not there, and stays; the API goes on",
+    "policy-engine": "its engines finish what they have; requests go on at the other engines",
+}
+
+
+class RefusedError(Exception):
+    """Why nothing was done."""
+
+
+class UnfinishedError(Exception):
+    """What failed on the way."""
+
+
+class NotWellError(Exception):
+    """What is wrong with a stack whose host was replaced."""
+
+
+class Replacement:
+    """One host of a stack, from the old server to the new one. `file`: a backup to load in place of what is there."""
+
+    def __init__(self, name: str, host: str, file: Path | None) -> None:
+        self.outputs: Mapping[str, Any] = read_outputs()
+        self.stack: Stack = parse(name, self.outputs)
+        if host not in self.stack.hosts:
+            problem = f"no host {host!r} on this stack" if host else "name a host"
+            raise RefusedError(
+                f"{problem}: make replace HOST=... with one of {', '.join(sorted(self.stack.hosts))}"
+            )
+        self.host, self.file, self.limits = host, file, Limits.here()
+        self.role = self.stack.hosts[host].role
+        if file is not None:
+            if self.role != "database":
+                raise RefusedError(f"{host} holds no data that could be loaded from {file}")
+            with archive.read(file):
+                pass
+        self.note = Unfinished(name, host)
+
+    def run(self) -> None:
+        typer.echo(f"replace: {self.host} of stack {self.stack.name}; {MEANS[self.role]}")
+        with tempfile.TemporaryDirectory(prefix="congress-ha-") as folder:
+            write_ssh_files(self.outputs, Path(folder), self.limits)
+            hosts = Hosts(Path(folder))
+            with stage("look", "may it go?"):
+                now, begun = server(self.host), self.note.read()
+                facts = look_at(self.stack, self.outputs, self.limits)
+            cut_off = begun if begun is not None and begun.deleted(now) else None
+            # A new server that cannot be reached may never be: it is made anew.
+            if cut_off is not None and (now.gone or facts.hosts[self.host].ssh is None):
+                typer.echo("replace: an earlier run deleted the old server; going on")
+                begun = cut_off if self.file is None else Begun(cut_off.server, str(self.file))
+                self._up(now)
+            else:
+                begun = self._replace(Leaving(self.stack, self.host, now, hosts, facts), cut_off)
+            if self.role == "database":
+                self._load(hosts, begun)
+            if self.role in SETTLES:
+                with stage("settle", "what the others remember of the outage is forgotten"):
+                    settle(self.stack, self.host, hosts)
+        self.note.forget()
+        self._see_that_all_is_well()
+
+    def _replace(self, leaving: Leaving, cut_off: Begun | None) -> Begun:
+        """`cut_off`: an earlier run, which deleted the server before this one."""
+        saved = self.file is not None or cut_off is not None
+        if reason := refusal(self.stack, leaving.facts, self.host, saved=saved):
+            raise RefusedError(f"{reason}; nothing was changed")
+        with stage("preview", "what Pulumi will do"):
+            if not pulumi("preview", "--replace", leaving.server.urn, *self._only(leaving.server)):
+                raise RefusedError("Pulumi refuses, as it says above; nothing was changed")
+        now = Begun(leaving.server.id)
+        if self.role == "database":
+            now = self._keep(leaving, cut_off)
+        self.note.write(now)
+        with stage("leave", f"{self.host} stops working in good order"):
+            leaving.leave()
+        self._up(leaving.server, "--replace", leaving.server.urn)
+        return now
+
+    def _keep(self, leaving: Leaving, cut_off: Begun | None) -> Begun:
+        if self.file is not None:
+            return Begun(leaving.server.id, str(self.file))
+        if cut_off is not None:
+            return replace(cut_off, server=leaving.server.id)
+        with stage("keep", "nobody writes any more, and the data goes into a file"):
+            file, content = self._data(leaving.hosts).keep()
+        return Begun(leaving.server.id, str(file), content.digest)
+
+    def _load(self, hosts: Hosts, begun: Begun) -> None:
+        with stage("load", f"{begun.file} into the new database"):
+            self._data(hosts).load(Path(begun.file), begun.content)
+        with stage("up", "what depends on the database's server"):
+            if not pulumi("up", "--yes", "--skip-preview"):
+                raise UnfinishedError("pulumi up failed, as it says above")
+
+    def _data(self, hosts: Hosts) -> KeptData:
+        return KeptData(self.stack, self.outputs, hosts, self.host, Progress("replace"))
+
+    def _up(self, now: Server, *options: str) -> None:
+        with stage("up", "the new server, and all steps on it"):
+            if not pulumi("up", "--yes", "--skip-preview", *options, *self._only(now)):
+                raise UnfinishedError("pulumi up failed, as it says above")
+
+    def _only(self, now: Server) -> list[str]:
+        """Of an empty database no other host shall learn."""
+        urns = (now.urn, *now.steps) if self.role == "database" else ()
+        return [part for urn in urns for part in ("--target", urn)]
+
+    def _see_that_all_is_well(self) -> None:
+        with stage("status", "until nothing is wrong any more"):
+            end = time.monotonic() + WELL_AGAIN
+            while wrong := self._wrong():
+                if time.monotonic() > end:
+                    raise NotWellError("; ".join(wrong))
+                time.sleep(1)
+
+    def _wrong(self) -> list[str]:
+        found = judge(look_at(self.stack, self.outputs, Limits.here()))
+        return [f"{finding.role}: {finding.what}" for finding in found if finding.severity is Severity.WRONG]
+
+
+@contextmanager
+def stage(name: str, what: str) -> Iterator[None]:
+    """Says what begins, and how long it took."""
+    began = time.monotonic()
+    typer.echo(f"== {name}: {what}")
+    try:
+        yield
+    except BaseException:
+        typer.echo(f"== {name}: stopped after {time.monotonic() - began:.0f} s")
+        raise
+    typer.echo(f"== {name}: done in {time.monotonic() - began:.0f} s")

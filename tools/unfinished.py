@@ -1,0 +1,44 @@
+"""Remembers a replacement that has begun, so that the same command goes on after an interruption."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from scripts.dev_stack import write_private
+from tools.pulumi import Server
+from tools.stack import ROOT
+
+
+@dataclass(frozen=True)
+class Begun:
+    """`server`: id of the one that is replaced.
+
+    `file`: the backup that the new database server gets, "" for other hosts; `content`: digest of what it holds.
+    """
+
+    server: str
+    file: str = ""
+    content: str = ""
+
+    def deleted(self, now: Server) -> bool:
+        """Whether that server is gone, so that what is left to do must not replace another one."""
+        return now.gone or now.id != self.server
+
+
+class Unfinished:
+    """The note about one host of one stack, on this machine."""
+
+    def __init__(self, stack: str, host: str, root: Path = ROOT) -> None:
+        self.file = root / ".state" / stack / f"replace-{host}.json"
+
+    def read(self) -> Begun | None:
+        return Begun(**json.loads(self.file.read_text())) if self.file.exists() else None
+
+    def write(self, begun: Begun) -> None:
+        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(self.file, json.dumps(asdict(begun)))
+
+    def forget(self) -> None:
+        self.file.unlink()
