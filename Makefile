@@ -55,7 +55,8 @@ acceptance: venv toolchain lab-up ## Deploy on the lab and prove that it works
 	@scripts/pytest acceptance
 
 .PHONY: acceptance-full
-acceptance-full: acceptance ## Acceptance, then ten interruptions of `up` and `destroy`
+acceptance-full: ## Acceptance with what takes too long for every run, then ten interruptions
+	@ACCEPTANCE=full $(MAKE) acceptance
 	@$(MAKE) interruptions COUNT=10
 
 .PHONY: interruptions

@@ -38,7 +38,9 @@ class Pending:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """`written`: when the state was stored last; `known`: every id in it; `servers`: id -> name in the cloud."""
+    """`written`: when the state was stored last; `known`: every id in it; `servers`: id -> name in the cloud, without
+    those of which Pulumi itself says that they are deleted or shall be.
+    """
 
     written: datetime
     known: frozenset[str]
@@ -53,7 +55,12 @@ def parse(exported: Mapping[str, Any]) -> Checkpoint:
     return Checkpoint(
         written=datetime.fromisoformat(deployment.get("manifest", {}).get("time", NEVER)),
         known=frozenset(resource["id"] for resource in resources if resource.get("id")),
-        servers={r["id"]: r["inputs"]["name"] for r in resources if r["type"] == SERVER},
+        servers={
+            resource["id"]: resource["inputs"]["name"]
+            for resource in resources
+            if resource["type"] == SERVER
+            and not (resource.get("delete") or resource.get("pendingReplacement"))
+        },
         pending=tuple(
             Pending(
                 operation["type"],
