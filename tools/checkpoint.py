@@ -35,6 +35,11 @@ class Pending:
     def in_cloud(self) -> bool:
         return self.type.startswith("openstack:")
 
+    @property
+    def component(self) -> bool:
+        """It groups others, and is nothing itself."""
+        return self.type.startswith("congress-ha:")
+
 
 @dataclass(frozen=True)
 class Checkpoint:

@@ -87,7 +87,7 @@ def mend(pulumi: Pulumi, connect: Callable[[], Connection], say: Say) -> None:
     wait_until_settled(checkpoint)
     pulumi.refresh("--skip-pending-creates")
     creations = [pending for pending in checkpoint.pending if pending.creates]
-    for pending in checkpoint.pending:
+    for pending in (pending for pending in checkpoint.pending if not pending.component):
         found = orphans(cloud, pending, checkpoint.known)
         fate = "; ".join(f"deleting {orphan.kind} {orphan.name} ({orphan.id})" for orphan in found)
         say(f"{pending.name} was cut off while {pending.operation}{fate and f': {fate}'}")

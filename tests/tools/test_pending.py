@@ -96,6 +96,16 @@ def test_a_creation_that_never_happened_is_cleared() -> None:
     assert at.said == ["database-port was cut off while creating"]
 
 
+def test_of_what_only_groups_others_nothing_is_said() -> None:
+    group = replace(
+        PORT,
+        type="congress-ha:index:Host",
+        urn="urn:pulumi:dev::congress-ha::congress-ha:index:Host::database",
+    )
+    at = world(replace(QUIET, pending=(group,)))
+    assert (at.mend(), at.said) == ([SKIP, CLEAR], [])
+
+
 @pytest.mark.parametrize("operation", ["deleting", "updating"])
 def test_other_operations_are_settled_by_one_refresh(operation: str) -> None:
     at = world(replace(QUIET, pending=(replace(PORT, operation=operation),)), ports=[orphan_port()])
