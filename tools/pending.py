@@ -63,7 +63,7 @@ class Pulumi:
         if done.returncode:
             printed = done.stdout + done.stderr
             said = printed[max(printed.find("error:"), 0) :].strip()
-            raise PulumiError(f"pulumi {' '.join(arguments[:2])}: {said}")
+            raise PulumiError(f"pulumi {arguments[0]}: {said}")
         return done.stdout
 
 

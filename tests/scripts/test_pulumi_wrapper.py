@@ -93,7 +93,7 @@ def test_what_an_interrupted_run_left_is_looked_for_first(
 def test_what_cannot_be_put_right_stops_the_run(checkout: Checkout, subcommand: str) -> None:
     done = checkout.run("scripts/pulumi", subcommand, STACK="prod", FAIL_ON="export")
     assert done.returncode == 1
-    assert "pending: pulumi stack export: error: made to fail\n" in done.stderr
+    assert "pending: pulumi stack: error: made to fail\n" in done.stderr
     assert [call["args"][1] for call in checkout.calls()] == ["export"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.tools.fake_cloud import FakeCloud, server, thing
-from tools.checkpoint import Checkpoint, Pending
+from tools.checkpoint import Checkpoint, Pending, parse
 from tools.pending import Pulumi, PulumiError, mend
 
 SAMPLE = Path(__file__).parent / "samples/interrupted.json"
@@ -155,3 +156,74 @@ def test_the_cloud_gets_time_for_the_last_request(monkeypatch: pytest.MonkeyPatc
     world(replace(QUIET, pending=(PORT,))).mend()
     assert slept[0] == pytest.approx(6, abs=1)
     assert slept[1] == 0
+
+
+def test_the_state_of_an_engine_that_was_killed() -> None:
+    """As one left it on the lab, shortened. The cloud here has made three of the five things that were under way."""
+    checkpoint = parse(json.loads(SAMPLE.read_text()))
+    network, group, bastions, balancers = (
+        "d536d538-6461-4ae6-91c5-a9011473dc0e",
+        "e4177c13-48b0-4aa4-b516-7e96e933f571",
+        "6c4485a5-10a3-48f4-ab18-86128242259c",
+        "4c3737a5-77cb-45eb-af4c-fdd0d56a4b3a",
+    )
+    assert {network, group, bastions} <= checkpoint.known
+    rule = {"security_group_id": group, "direction": "ingress", "ether_type": "IPv4", "protocol": "tcp"}
+    from_bastions = {"port_range_min": 22, "port_range_max": 22, "remote_group_id": bastions}
+    from_balancers = {"port_range_min": 1789, "port_range_max": 1789, "remote_group_id": balancers}
+    name = "congress-cut-policy-engine-host-2"
+    at = world(
+        checkpoint,
+        routers=[thing("router", name="congress-cut")],
+        ports=[thing("port", name=name, network_id=network, device_id="")],
+        security_group_rules=[
+            thing("rule", **rule, **from_balancers, remote_ip_prefix=None),
+            thing("another", **rule, **{**from_bastions, "port_range_max": 23}, remote_ip_prefix=None),
+        ],
+    )
+    assert at.mend() == [
+        SKIP,
+        ("routers", "router"),
+        ("security_group_rules", "rule"),
+        ("ports", "port"),
+        CLEAR,
+    ]
+    assert at.said[3:] == [
+        "database-port was cut off while creating",
+        f"policy-engine-host-2-port was cut off while creating: deleting port {name} (port)",
+    ]
+
+
+def test_servers_of_which_pulumi_says_itself_that_they_go_are_not_missed() -> None:
+    made = {
+        "urn": "urn::a",
+        "type": "openstack:compute/instance:Instance",
+        "inputs": {"name": "congress-dev-a"},
+    }
+    resources = [
+        {**made, "id": "there"},
+        {**made, "id": "replaced", "pendingReplacement": True},
+        {**made, "id": "old", "delete": True},
+    ]
+    checkpoint = parse({"deployment": {"resources": resources}})
+    assert checkpoint.servers == {"there": "congress-dev-a"}
+    assert checkpoint.known == {"there", "replaced", "old"}
+
+
+@pytest.mark.parametrize(
+    "exported", [{}, {"deployment": None}, {"version": 3, "deployment": {"manifest": {}}}]
+)
+def test_a_stack_on_which_nothing_was_ever_made(exported: dict[str, Any]) -> None:
+    assert parse(exported).known == frozenset()
+
+
+def test_what_pulumi_says_of_the_lock_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = tmp_path / "pulumi"
+    fake.write_text(
+        "#!/bin/sh\necho Refreshing\necho 'error: the stack is currently locked by 1 lock(s)' >&2\nexit 255\n"
+    )
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(PulumiError) as refused:
+        Pulumi(["--config-file", "Pulumi.mine.yaml"]).refresh(SKIP)
+    assert str(refused.value) == "pulumi refresh: error: the stack is currently locked by 1 lock(s)"
