@@ -121,11 +121,11 @@ class Laboratory:
         """Begin the operation, strike, wait for its end, do the next run, audit; end with the usual settings."""
         settings = SETTINGS.get(planned.operation, ())
         command = "destroy" if planned.operation == DESTROY else "up"
-        running = Run.start(self.output, command, *UNASKED, *setting_options(*settings))
-        running.last(planned.moment)
-        if not running.ended:
-            STRIKES[planned.strike](running, self.cloud, planned.host)
-        code, began = running.wait(), time.monotonic()
+        with Run.started(self.output, command, *UNASKED, *setting_options(*settings)) as running:
+            running.last(planned.moment)
+            if not running.ended:
+                STRIKES[planned.strike](running, self.cloud, planned.host)
+            code, began = running.wait(), time.monotonic()
         if planned.then == "destroy":
             self.deployment.destroy()
             took = time.monotonic() - began

@@ -30,7 +30,9 @@ class Run:
     output: Path
 
     @classmethod
-    def start(cls, output: Path, *words: str) -> Run:
+    @contextmanager
+    def started(cls, output: Path, *words: str) -> Iterator[Run]:
+        """It does not outlive the context."""
         with output.open("wb") as out:
             process = subprocess.Popen(
                 [PULUMI, *words],
@@ -40,18 +42,22 @@ class Run:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        return cls(process, output)
+        try:
+            yield cls(process, output)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
     @property
     def ended(self) -> bool:
         return self.process.poll() is not None
 
     def wait(self, seconds: float = ENDS) -> int:
-        """Exit code; the run is killed when the time is over."""
+        """Exit code; fails when the time is over."""
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
             raise AssertionError(f"a run has not ended within {seconds:.0f} s:\n{self.text()}") from None
 
     def last(self, seconds: float) -> None:
@@ -162,7 +168,7 @@ def lab(name: str) -> str:
 def chain(hook: str, rule: str) -> Iterator[None]:
     """A rule of this machine's firewall, in a table of its own, for a while."""
     nft(f"add table inet {TABLE}; delete table inet {TABLE}")
-    nft(f"table inet {TABLE} {{ chain cut {{ type filter hook {hook} priority 0; {rule}; }} }}")
+    nft(f"table inet {TABLE} {{\nchain cut {{\ntype filter hook {hook} priority 0;\n{rule}\n}}\n}}")
     try:
         yield
     finally:

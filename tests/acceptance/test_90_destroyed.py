@@ -20,10 +20,10 @@ def test_destroy_leaves_nothing(deployment: Deployment, clouds: dict[str, Connec
     servers = belongings(cloud)["servers"]
     assert {f"congress-dev-{name} ACTIVE" for name in deployment.outputs["hosts"]} <= servers.keys()
     power_off(cloud, "congress-dev-bastion")
-    running = Run.start(deployment.folder / "interrupted.log", "destroy", *UNASKED)
-    running.last(HALF_WAY)
-    STRIKES["engine killed"](running, cloud, "")
-    assert running.wait() != 0, running.text()
+    with Run.started(deployment.folder / "interrupted.log", "destroy", *UNASKED) as running:
+        running.last(HALF_WAY)
+        STRIKES["engine killed"](running, cloud, "")
+        assert running.wait() != 0, running.text()
     assert belongings(cloud) != {}
     deployment.destroy()
     assert belongings(cloud) == {}
