@@ -74,6 +74,15 @@ test-toolchain: ## Test the Pulumi plugins of toolchain/ (needs Go)
 acceptance: venv toolchain lab-up ## Deploy on the lab and prove that it works
 	@scripts/pytest acceptance
 
+.PHONY: acceptance-full
+acceptance-full: ## Acceptance with what takes too long for every run, then ten interruptions
+	@ACCEPTANCE=full $(MAKE) acceptance
+	@$(MAKE) interruptions COUNT=10
+
+.PHONY: interruptions
+interruptions: venv toolchain lab-up ## Cut `up` and `destroy` of stack dev off at random, audit what the next run makes of it; COUNT=10, SEED=1
+	@.venv/bin/python -m scripts.interruptions --count $(or $(COUNT),10) --seed $(or $(SEED),1)
+
 .PHONY: bench
 bench: venv toolchain lab-up ## Measure up, no-op up, preview and destroy on the running lab; RUNS=3
 	@.venv/bin/python -m scripts.bench --runs $(or $(RUNS),3)

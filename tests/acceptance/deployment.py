@@ -18,15 +18,24 @@ from typing import Any
 import openstack
 from openstack.connection import Connection
 
+from tests.acceptance.waiting import wait_for
+
 LAB_STATE = Path(os.environ.get("LAB_STATE", "/var/lib/congress-lab"))
 ROOT = Path(__file__).resolve().parent.parent.parent
 PULUMI = ROOT / "scripts/pulumi"
 STACK = "dev"
 STEP = "command:remote:Command"
+UNASKED = ("--yes", "--skip-preview", "--non-interactive")
 
 
 class CommandError(AssertionError):
     """A command failed; the text is what it printed last."""
+
+
+def setting_options(*settings: str) -> list[str]:
+    """Options of `pulumi up` for settings such as policyEngines.syncPeriod=7, which hold for that run."""
+    changed = [part for s in settings for part in ("--config", f"congress-ha:{s}")]
+    return ["--config-path", *changed] if settings else []
 
 
 def run(command: Sequence[str | Path], *, timeout: float, stdin: str | None = None) -> str:
@@ -83,24 +92,48 @@ class Deployment:
 
     def up(self, *settings: str, timeout: float = 900) -> str:
         """`pulumi up`, with settings such as policyEngines.syncPeriod=7 for this run; what it printed."""
-        changed = [part for s in settings for part in ("--config", f"congress-ha:{s}")]
-        return self.up_with(*(["--config-path"] if settings else []), *changed, timeout=timeout)
+        return self.up_with(*setting_options(*settings), timeout=timeout)
 
     def up_with(self, *options: str, timeout: float = 900) -> str:
         """`pulumi up` with options of its own; what it printed."""
-        printed = run(
-            [PULUMI, "up", "--yes", "--skip-preview", "--non-interactive", *options], timeout=timeout
-        )
+        printed = run([PULUMI, "up", *UNASKED, *options], timeout=timeout)
         self.forget()
         return printed
 
     def destroy(self, timeout: float = 600) -> str:
-        return run([PULUMI, "destroy", "--yes", "--skip-preview", "--non-interactive"], timeout=timeout)
+        return run([PULUMI, "destroy", *UNASKED], timeout=timeout)
+
+    def exported(self) -> dict[str, Any]:
+        """The stack's state."""
+        state: dict[str, Any] = json.loads(run([PULUMI, "stack", "export"], timeout=60))["deployment"]
+        return state
 
     def resources(self) -> dict[str, dict[str, Any]]:
         """URN -> the resource in the stack's state."""
-        exported = json.loads(run([PULUMI, "stack", "export"], timeout=60))
-        return {resource["urn"]: resource for resource in exported["deployment"].get("resources", [])}
+        return {resource["urn"]: resource for resource in self.exported().get("resources", [])}
+
+    def troubles(self) -> list[str]:
+        """What `make status` finds wrong."""
+        done = subprocess.run(
+            [ROOT / "scripts/status", "--json"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode in {0, 1}, done.stderr
+        findings = json.loads(done.stdout)["findings"]
+        return [f"{f['role']}: {f['what']}" for f in findings if f["severity"] == "wrong"]
+
+    def well(self, seconds: float) -> None:
+        """Wait until `make status` finds nothing wrong, by itself."""
+
+        def nothing_wrong() -> bool:
+            assert (troubles := self.troubles()) == [], troubles
+            return True
+
+        wait_for("all is well by itself", seconds, nothing_wrong)
 
     def steps_run(self) -> dict[str, str]:
         """Name of every remote step -> when it last ran."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +9,7 @@ from dataclasses import dataclass
 
 from openstack.connection import Connection
 
-from tests.acceptance.deployment import ROOT, STACK, Deployment
+from tests.acceptance.deployment import STACK, Deployment
 from tests.acceptance.guests import Server
 from tests.acceptance.observer import Observer, Record
 from tests.acceptance.pulse import Pulse
@@ -56,26 +54,11 @@ class Pair:
 
     def troubles(self) -> list[str]:
         """What `make status` finds wrong."""
-        done = subprocess.run(
-            [ROOT / "scripts/status", "--json"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode in {0, 1}, done.stderr
-        findings = json.loads(done.stdout)["findings"]
-        return [f"{f['role']}: {f['what']}" for f in findings if f["severity"] == "wrong"]
+        return self.deployment.troubles()
 
     def well(self, seconds: float = WELL_AGAIN) -> None:
         """Wait until nothing is wrong any more, by itself."""
-
-        def nothing_wrong() -> bool:
-            assert (troubles := self.troubles()) == [], troubles
-            return True
-
-        wait_for("all is well by itself", seconds, nothing_wrong)
+        self.deployment.well(seconds)
 
     def whole(self) -> None:
         """Wait until Pacemaker avoids neither host for its failures: until then it is no standby for a next fault."""

@@ -21,6 +21,8 @@ with open({log!r}, "a") as log:
     log.write(json.dumps(call) + "\\n")
 if sys.argv[1:3] == ["stack", "output"]:
     print(json.dumps({outputs!r}))
+if sys.argv[1:3] == ["stack", "export"]:
+    print(json.dumps({{"version": 3, "deployment": {{}}}}))
 if "init" in sys.argv:
     os.makedirs({stacks!r}, exist_ok=True)
     open({stacks!r} + "/dev.json", "w").close()
@@ -37,6 +39,12 @@ OUTPUTS = {
     "ssh_known_hosts": "10.0.0.5 ssh-ed25519 AAAA\n",
     "ssh_private_key": "PRIVATE\n",
 }
+
+
+def write_clouds(folder: Path, port: int) -> None:
+    """Write the lab's clouds.yaml, with its identity service at a port of this machine."""
+    auth = {"auth_url": f"http://127.0.0.1:{port}/v3"}
+    (folder / "clouds.yaml").write_text(json.dumps({"clouds": {"lab": {"auth": auth}}}))
 
 
 @dataclass(frozen=True)

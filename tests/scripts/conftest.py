@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import shutil
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,8 @@ from tests.scripts.checkout import FAKE_PULUMI, OUTPUTS, ROOT, Checkout
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
     root = tmp_path / "checkout"
-    shutil.copytree(ROOT / "scripts", root / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("scripts", "tools"):
+        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Makefile", "requirements.txt", "requirements-dev.txt"):
         shutil.copy(ROOT / name, root / name)
     (root / ".venv").symlink_to(ROOT / ".venv")
@@ -28,4 +32,26 @@ def checkout(tmp_path: Path) -> Checkout:
     made.script("toolchain/build", "echo toolchain built")
     made.script("lab/up", "echo lab up")
     made.script("lab/purge", "echo lab purged")
+    # The cloud, asked after a destroy.
+    (root / "tools/left.py").write_text('import os, sys\nsys.exit(os.environ.get("LEFT"))\n')
     return made
+
+
+class _Keystone(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(300)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Keep the test's output clean."""
+
+
+@pytest.fixture
+def keystone() -> Iterator[HTTPServer]:
+    server = HTTPServer(("127.0.0.1", 0), _Keystone)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()

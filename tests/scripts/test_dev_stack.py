@@ -5,16 +5,16 @@ import shutil
 import socket
 import stat
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scripts import dev_stack
+from tests.scripts.checkout import write_clouds
 
 
 def test_lab_settings_fill_what_is_not_committed_and_the_salt_stays() -> None:
@@ -70,36 +70,11 @@ def test_lost_passphrase_is_not_replaced_under_an_encrypted_state(tmp_path: Path
     assert not (tmp_path / "passphrase").exists()
 
 
-class _Keystone(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(300)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Keep the test's output clean."""
-
-
-@pytest.fixture
-def keystone() -> Iterator[HTTPServer]:
-    server = HTTPServer(("127.0.0.1", 0), _Keystone)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def _clouds(folder: Path, port: int) -> None:
-    auth = {"auth_url": f"http://127.0.0.1:{port}/v3"}
-    (folder / "clouds.yaml").write_text(json.dumps({"clouds": {"lab": {"auth": auth}}}))
-
-
 def test_a_lab_that_answers_is_enough(
     tmp_path: Path, keystone: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    _clouds(tmp_path, keystone.server_port)
+    write_clouds(tmp_path, keystone.server_port)
     dev_stack.check_lab(tmp_path)
 
 
@@ -108,7 +83,7 @@ def test_no_lab_and_a_stopped_lab_are_told_apart(tmp_path: Path) -> None:
         dev_stack.check_lab(tmp_path)
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        _clouds(tmp_path, unused.getsockname()[1])
+        write_clouds(tmp_path, unused.getsockname()[1])
         with pytest.raises(dev_stack.StackError, match=r"not running.*make lab-up"):
             dev_stack.check_lab(tmp_path)
 

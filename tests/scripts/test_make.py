@@ -148,7 +148,8 @@ def test_up_of_another_stack_is_just_the_program(checkout: Checkout) -> None:
     assert "Congress is up: http://192.0.2.10:1789\n" in done.stdout
     assert "\n  make status\n" in done.stdout
     assert "make ssh HOST=engine-1" in done.stdout
-    up, output = checkout.calls()
+    export, up, output = checkout.calls()
+    assert export["args"] == ["stack", "export", "--non-interactive"]
     assert up["args"] == ["up", "--yes", "--skip-preview", "--non-interactive"]
     assert output["args"] == ["stack", "output", "--json"]
 
@@ -171,7 +172,7 @@ def test_down_without_a_deployment_says_so(checkout: Checkout) -> None:
 def test_down_of_another_stack_keeps_its_configuration(checkout: Checkout) -> None:
     done = checkout.run("make", "down", "STACK=prod")
     assert done.returncode == 0, done.stderr
-    destroy, remove = (call["args"] for call in checkout.calls())
+    _, destroy, remove = (call["args"] for call in checkout.calls())
     # Without a preview Pulumi would remove all that it may before it refuses to remove a protected server (seen).
     assert destroy == ["destroy", "--yes", "--non-interactive"]
     assert remove == ["stack", "rm", "--yes", "--preserve-config", "--non-interactive"]
@@ -180,7 +181,14 @@ def test_down_of_another_stack_keeps_its_configuration(checkout: Checkout) -> No
 def test_a_destroy_that_fails_keeps_the_stack(checkout: Checkout) -> None:
     done = checkout.run("make", "down", "STACK=prod", FAIL_ON="destroy")
     assert done.returncode != 0
-    assert [call["args"][0] for call in checkout.calls()] == ["destroy"]
+    assert [call["args"][0] for call in checkout.calls()] == ["stack", "destroy"]
+
+
+def test_what_is_left_in_the_cloud_keeps_the_stack(checkout: Checkout) -> None:
+    done = checkout.run("make", "down", "STACK=prod", LEFT="left: server congress-prod-bastion")
+    assert done.returncode != 0
+    assert "left: server congress-prod-bastion\ndown: the stack stays until nothing is left" in done.stderr
+    assert [call["args"][0] for call in checkout.calls()] == ["stack", "destroy"]
 
 
 def test_purging_the_lab_forgets_what_dev_had_on_it(checkout: Checkout) -> None:
@@ -231,12 +239,12 @@ def _judges(checkout: Checkout, ci: str) -> subprocess.CompletedProcess[str]:
     stamp = checkout.root / ".judges/congress/pins.sha256"
     stamp.parent.mkdir(parents=True)
     stamp.write_bytes(sums)
-    tools = checkout.root / "tools"
-    tools.mkdir()
+    few = checkout.root / "few"
+    few.mkdir()
     for name in ("bash", "env", "dirname", "sha256sum", "cat", "flock", "mkdir", "python3.11", "cut"):
         if found := shutil.which(name):
-            (tools / name).symlink_to(found)
-    return checkout.run("scripts/judges", PATH=str(tools), CI=ci)
+            (few / name).symlink_to(found)
+    return checkout.run("scripts/judges", PATH=str(few), CI=ci)
 
 
 def test_judges_that_cannot_be_had_are_named(checkout: Checkout) -> None:

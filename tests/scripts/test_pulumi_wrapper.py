@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import stat
+from http.server import HTTPServer
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.scripts.checkout import Checkout
+from tests.scripts.checkout import Checkout, write_clouds
 
 CONFIG_FILE = ".state/Pulumi.dev.yaml"
 
@@ -34,9 +35,11 @@ def test_another_stack_is_the_users_own(checkout: Checkout) -> None:
     mine = {"OS_CLOUD": "mine", "PULUMI_CONFIG_PASSPHRASE": "x", "PULUMI_BACKEND_URL": "file:///mine"}
     done = checkout.run("scripts/pulumi", "up", "--yes", STACK="prod", **mine)
     assert done.returncode == 0, done.stderr
-    (call,) = checkout.calls()
+    export, call = checkout.calls()
+    assert export["args"] == ["stack", "export", "--non-interactive"]
     assert call["args"] == ["up", "--yes"]
-    assert call["env"] == {**mine, "PULUMI_STACK": "prod"}
+    for done_by in (export, call):
+        assert done_by["env"] == {**mine, "PULUMI_STACK": "prod"}
     assert not (checkout.root / ".state").exists()
 
 
@@ -69,6 +72,29 @@ def test_what_needs_the_cloud_is_refused_without_the_lab(checkout: Checkout, sub
         "make lab-up\n"
     )
     assert checkout.calls() == []
+
+
+@pytest.mark.parametrize("subcommand", ["up", "destroy"])
+def test_what_an_interrupted_run_left_is_looked_for_first(
+    checkout: Checkout, keystone: HTTPServer, subcommand: str
+) -> None:
+    checkout.lab_state.mkdir()
+    write_clouds(checkout.lab_state, keystone.server_port)
+    checkout.run("scripts/pulumi", "config")
+    done = checkout.run("scripts/pulumi", subcommand)
+    assert done.returncode == 0, done.stderr
+    export, call = checkout.calls()[-2:]
+    assert export["args"] == ["stack", "export", "--non-interactive"]
+    assert call["args"] == [subcommand, "--config-file", str(checkout.root / CONFIG_FILE)]
+    assert export["env"] == call["env"]
+
+
+@pytest.mark.parametrize("subcommand", ["up", "destroy"])
+def test_what_cannot_be_put_right_stops_the_run(checkout: Checkout, subcommand: str) -> None:
+    done = checkout.run("scripts/pulumi", subcommand, STACK="prod", FAIL_ON="export")
+    assert done.returncode == 1
+    assert "pending: pulumi stack: error: made to fail\n" in done.stderr
+    assert [call["args"][1] for call in checkout.calls()] == ["export"]
 
 
 @pytest.mark.parametrize("subcommand", ["init", "rm", "rename"])

@@ -1,0 +1,152 @@
+"""Runs of `up` and `destroy` that are cut off, and the audit of what the next run makes of it."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import cycle, islice
+
+from openstack.connection import Connection
+
+from tests.acceptance.belongings import belongings
+from tests.acceptance.deployment import UNASKED, Deployment, setting_options
+from tests.acceptance.strikes import STRIKES, Run
+
+COLD, SETTING, GROWTH, DESTROY = "cold up", "changed setting", "third engine", "destroy"
+# Seconds that each takes on the lab, so that a moment falls anywhere in it.
+LASTS = {COLD: 150.0, SETTING: 30.0, GROWTH: 90.0, DESTROY: 25.0}
+SETTINGS = {SETTING: ("policyEngines.syncPeriod=7",), GROWTH: ("policyEngines.count=3",)}
+AT_BIRTH = "server destroyed"
+# A setting makes no server and installs nothing; `destroy` runs no program and asks no host.
+SENSELESS = {
+    SETTING: {AT_BIRTH, "mirror refused"},
+    DESTROY: {AT_BIRTH, "mirror refused", "language host killed"},
+}
+MADE = {
+    COLD: ["bastion", "database", "messaging", "load-balancer", "datasource-1", "policy-engine-host-2"],
+    GROWTH: ["policy-engine-host-3"],
+}
+# Operation and the next run, again and again: from a whole deployment to nothing and back to a whole one.
+ROUND = (
+    (DESTROY, "destroy"),
+    (COLD, "destroy"),
+    (COLD, "up"),
+    (GROWTH, "up"),
+    (SETTING, "up"),
+    (DESTROY, "up"),
+)
+SECOND_ENGINE = re.compile(r"policy-engine-(host-)?2\b")
+
+
+@dataclass(frozen=True)
+class Interruption:
+    """`moment`: seconds after the begin; `then`: the next run, "up" or "destroy"; `host`: one that the run makes."""
+
+    operation: str
+    strike: str
+    moment: float
+    then: str
+    host: str
+
+    def __str__(self) -> str:
+        when = f"of {self.host}" if self.strike == AT_BIRTH else f"after {self.moment:.0f} s"
+        return f"{self.operation}, {self.strike} {when}, then {self.then}"
+
+
+def plan(seed: int, count: int) -> Iterator[Interruption]:
+    """A sequence that begins with a whole deployment, each strike about as often; the same seed gives the same one."""
+    dice = random.Random(seed)  # noqa: S311  no cryptography
+    left: list[str] = []
+    for operation, then in islice(cycle(ROUND), count):
+        sensible = set(STRIKES) - SENSELESS.get(operation, set())
+        if not sensible & set(left):
+            left += dice.sample(sorted(STRIKES), len(STRIKES))
+        strike = next(name for name in left if name in sensible)
+        left.remove(strike)
+        moment, host = dice.uniform(0, LASTS[operation]), dice.choice(MADE.get(operation, [""]))
+        yield Interruption(operation, strike, 0 if strike == AT_BIRTH else moment, then, host)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """How often there is what: in the state by type and name, in the cloud by kind and name."""
+
+    resources: Counter[str]
+    things: dict[str, Counter[str]]
+
+    @classmethod
+    def of(cls, deployment: Deployment, cloud: Connection) -> Whole:
+        """As it is now; fails while the state holds operations of which nobody knows the end."""
+        state = deployment.exported()
+        assert not state.get("pending_operations"), state["pending_operations"]
+        names = [f"{r['type']} {r['urn'].rsplit('::', 1)[1]}" for r in state.get("resources", [])]
+        return cls(Counter(names), belongings(cloud))
+
+    def grown(self) -> Whole:
+        """With a third engine on a third host, which have all that the second ones have."""
+
+        def more(names: Counter[str]) -> Counter[str]:
+            third = {
+                SECOND_ENGINE.sub(r"policy-engine-\g<1>3", n): c
+                for n, c in names.items()
+                if SECOND_ENGINE.search(n)
+            }
+            return names + Counter(third)
+
+        return Whole(more(self.resources), {kind: more(names) for kind, names in self.things.items()})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`code`: with which the run that was struck ended; `next`: seconds that the next one took."""
+
+    code: int
+    next: float
+
+
+class Laboratory:
+    """A deployment whose runs are cut off, and the whole of it as uninterrupted runs made it."""
+
+    def __init__(self, deployment: Deployment, cloud: Connection) -> None:
+        self.deployment, self.cloud = deployment, cloud
+        self.output = deployment.folder / "interrupted.log"
+        deployment.well(60)
+        self.uninterrupted = Whole.of(deployment, cloud)
+
+    def suffer(self, planned: Interruption) -> Outcome:
+        """Begin the operation, strike, wait for its end, do the next run, audit; end with the usual settings."""
+        settings = SETTINGS.get(planned.operation, ())
+        command = "destroy" if planned.operation == DESTROY else "up"
+        with Run.started(self.output, command, *UNASKED, *setting_options(*settings)) as running:
+            running.last(planned.moment)
+            if not running.ended:
+                STRIKES[planned.strike](running, self.cloud, planned.host)
+            code, began = running.wait(), time.monotonic()
+        if planned.then == "destroy":
+            self.deployment.destroy()
+            took = time.monotonic() - began
+            assert Whole.of(self.deployment, self.cloud) == Whole(Counter(), {})
+        else:
+            self.deployment.up(*settings)
+            took = time.monotonic() - began
+            self.audit(*settings)
+            if settings:
+                self.deployment.up()
+                self.audit()
+        return Outcome(code, took)
+
+    def audit(self, *settings: str) -> None:
+        """A further `up` changes nothing, every role works, and all is there that an uninterrupted run makes, once."""
+        self.deployment.up_with("--expect-no-changes", *setting_options(*settings))
+        self.deployment.well(60)
+        expected = self.uninterrupted.grown() if settings == SETTINGS[GROWTH] else self.uninterrupted
+        assert Whole.of(self.deployment, self.cloud) == expected
+
+    def told(self) -> str:
+        """What the interrupted run printed last."""
+        lines = self.output.read_text(errors="replace").splitlines()
+        return "\n".join(["the interrupted run ended with:", *lines[-40:]])

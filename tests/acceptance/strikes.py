@@ -1,0 +1,179 @@
+"""What happens to a run of Pulumi: signals, networks and mirrors that go away, a server that is deleted."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from openstack.connection import Connection
+
+from tests.acceptance.deployment import PULUMI, ROOT, STACK, run
+from tests.acceptance.waiting import wait_for
+
+PROC = Path("/proc")
+TABLE = "congress_interruption"
+OUTAGE = 40.0  # seconds without network or mirror
+ENDS = 900.0  # seconds after which every run has ended, also one that was struck
+
+
+@dataclass
+class Run:
+    """A run of Pulumi as a person starts it in a terminal: a session of its own, so that Ctrl-C reaches all of it."""
+
+    process: subprocess.Popen[bytes]
+    output: Path
+
+    @classmethod
+    @contextmanager
+    def started(cls, output: Path, *words: str) -> Iterator[Run]:
+        """It does not outlive the context."""
+        with output.open("wb") as out:
+            process = subprocess.Popen(
+                [PULUMI, *words],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            yield cls(process, output)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    @property
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def wait(self, seconds: float = ENDS) -> int:
+        """Exit code; fails when the time is over."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"a run has not ended within {seconds:.0f} s:\n{self.text()}") from None
+
+    def last(self, seconds: float) -> None:
+        """Wait so long, or for the run's end."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
+
+    def text(self) -> str:
+        return self.output.read_text(errors="replace")
+
+    def processes(self) -> dict[int, str]:
+        """Pid -> name of the run's own process and of all that it started."""
+        found, todo = {}, [self.process.pid]
+        while todo:
+            pid = todo.pop()
+            with contextlib.suppress(OSError):
+                found[pid] = (PROC / f"{pid}/comm").read_text().strip()
+                for task in (PROC / f"{pid}/task").iterdir():
+                    todo += map(int, (task / "children").read_text().split())
+        return found
+
+    def kill(self, name: str) -> None:
+        """SIGKILL to those of its processes that are named so (15 letters), as soon as there is one."""
+
+        def there() -> list[int]:
+            return [pid for pid, found in self.processes().items() if found == name]
+
+        wait_for(f"{name} runs", 60, lambda: there() or self.ended, pause=0.05)
+        for pid in there():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+Strike = Callable[[Run, Connection, str], None]
+STRIKES: dict[str, Strike] = {}
+
+
+def strike(name: str) -> Callable[[Strike], Strike]:
+    def add(function: Strike) -> Strike:
+        STRIKES[name] = function
+        return function
+
+    return add
+
+
+def interrupt(running: Run) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(running.process.pid, signal.SIGINT)
+
+
+@strike("Ctrl-C")
+def ctrl_c(running: Run, _cloud: Connection, _host: str) -> None:
+    interrupt(running)
+
+
+@strike("Ctrl-C twice")
+def ctrl_c_twice(running: Run, _cloud: Connection, _host: str) -> None:
+    """The second one ends the engine at once, whatever is under way."""
+    interrupt(running)
+    wait_for("the engine heard the first", 30, lambda: "cancel" in running.text() or running.ended)
+    interrupt(running)
+
+
+@strike("engine killed")
+def engine_killed(running: Run, _cloud: Connection, _host: str) -> None:
+    running.kill("pulumi")
+
+
+@strike("language host killed")
+def language_host_killed(running: Run, _cloud: Connection, _host: str) -> None:
+    running.kill("pulumi-language")
+
+
+@strike("network lost")
+def network_lost(running: Run, _cloud: Connection, _host: str) -> None:
+    """The deployer's, to the cloud's API and to every host."""
+    with chain("output", f"ip daddr {{ {lab('LAB_MGMT_CIDR')}, {lab('LAB_EXT_CIDR')} }} drop"):
+        running.last(OUTAGE)
+
+
+@strike("mirror refused")
+def mirror_refused(running: Run, _cloud: Connection, _host: str) -> None:
+    """Hosts reach the package sources through this machine."""
+    rule = f'iifname "{lab("LAB_EXT_BRIDGE")}" tcp dport {{ 80, 443 }} reject with tcp reset'
+    with chain("forward", rule):
+        running.last(OUTAGE)
+
+
+@strike("server destroyed")
+def server_destroyed(running: Run, cloud: Connection, host: str) -> None:
+    """By somebody else, right after the run made it."""
+    name = f"congress-{STACK}-{host}"
+
+    def made() -> list[str]:
+        return [server.id for server in cloud.compute.servers(status="ACTIVE") if server.name == name]
+
+    wait_for(f"{name} is made", 300, lambda: made() or running.ended)
+    for id_ in made():
+        cloud.compute.delete_server(id_)
+
+
+def lab(name: str) -> str:
+    """A setting of the lab."""
+    return run(["bash", "-c", f'. lab/lab.env && echo "${name}"'], timeout=10).strip()
+
+
+@contextmanager
+def chain(hook: str, rule: str) -> Iterator[None]:
+    """A rule of this machine's firewall, in a table of its own, for a while."""
+    nft(f"add table inet {TABLE}; delete table inet {TABLE}")
+    nft(f"table inet {TABLE} {{\nchain cut {{\ntype filter hook {hook} priority 0;\n{rule}\n}}\n}}")
+    try:
+        yield
+    finally:
+        nft(f"delete table inet {TABLE}")
+
+
+def nft(commands: str) -> None:
+    run(["nft", "-f", "-"], stdin=commands + "\n", timeout=10)

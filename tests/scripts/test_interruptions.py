@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import subprocess
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+from tests.acceptance.interruptions import AT_BIRTH, DESTROY, LASTS, MADE, SENSELESS, Whole, plan
+from tests.acceptance.strikes import STRIKES, Run
+
+
+def test_a_seed_is_a_sequence_and_another_one_another() -> None:
+    assert list(plan(1, 12)) == list(plan(1, 12))
+    assert list(plan(1, 12)) != list(plan(2, 12))
+
+
+def test_every_run_is_possible_where_it_stands() -> None:
+    sequence = list(plan(3, 60))
+    assert {planned.operation for planned in sequence} == LASTS.keys()
+    assert all(planned.strike not in SENSELESS.get(planned.operation, ()) for planned in sequence)
+    assert all(0 <= planned.moment <= LASTS[planned.operation] for planned in sequence)
+    assert all(planned.host in MADE[planned.operation] for planned in sequence if planned.strike == AT_BIRTH)
+    assert sequence[0].operation == DESTROY
+    for before, planned in pairwise(sequence):
+        assert (before.then == "destroy") == (planned.operation == "cold up")
+
+
+def test_ten_interruptions_know_every_strike() -> None:
+    for seed in range(20):
+        assert {planned.strike for planned in plan(seed, 10)} == STRIKES.keys()
+
+
+def test_a_grown_deployment_has_a_third_of_what_belongs_to_the_second() -> None:
+    small = Whole(
+        Counter(
+            {"Command policy-engine-1": 1, "Command policy-engine-2": 1, "Port policy-engine-host-2-port": 1}
+        ),
+        {
+            "servers": Counter(
+                {"congress-dev-policy-engine-host-2 ACTIVE": 1, "congress-dev-datasource-2 ACTIVE": 1}
+            )
+        },
+    )
+    grown = small.grown()
+    assert grown.resources == small.resources + Counter(
+        {"Command policy-engine-3": 1, "Port policy-engine-host-3-port": 1}
+    )
+    assert grown.things["servers"] == small.things["servers"] + Counter(
+        {"congress-dev-policy-engine-host-3 ACTIVE": 1}
+    )
+
+
+def test_only_those_of_a_runs_processes_are_killed_that_are_named(tmp_path: Path) -> None:
+    with subprocess.Popen(["bash", "-c", "sleep 60 & wait"], start_new_session=True) as process:
+        running = Run(process, tmp_path / "output")
+        running.kill("sleep")
+        assert running.wait(10) == 0
+    assert "sleep" not in running.processes().values()

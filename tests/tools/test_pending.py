@@ -1,0 +1,229 @@
+"""What an interrupted run left is put right: first in the cloud, then in the state, and only when nobody is at it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tools.fake_cloud import FakeCloud, server, thing
+from tools.checkpoint import Checkpoint, Pending, parse
+from tools.pending import Pulumi, PulumiError, mend
+
+SAMPLE = Path(__file__).parent / "samples/interrupted.json"
+LONG_AGO = datetime(2026, 11, 25, tzinfo=UTC)
+QUIET = Checkpoint(LONG_AGO, frozenset({"bastion", "net"}), {"bastion": "congress-dev-bastion"}, ())
+PORT = Pending(
+    "creating",
+    "urn:pulumi:dev::congress-ha::Host$openstack:networking/port:Port::database-port",
+    "openstack:networking/port:Port",
+    {"name": "congress-dev-database", "networkId": "net"},
+)
+SKIP, CLEAR = "refresh --skip-pending-creates", "refresh --clear-pending-creates"
+
+
+@dataclass(frozen=True)
+class FakePulumi(Pulumi):
+    """Keeps what was done in order, together with what the cloud was told to delete."""
+
+    checkpoint: Checkpoint = QUIET
+    done: list[Any] = field(default_factory=list)
+    refusal: str = ""
+
+    def export(self) -> Checkpoint:
+        return self.checkpoint
+
+    def refresh(self, *options: str) -> None:
+        if self.refusal:
+            raise PulumiError(self.refusal)
+        self.done.append(f"refresh {' '.join(options)}")
+
+
+@dataclass
+class World:
+    pulumi: FakePulumi
+    cloud: FakeCloud
+    asked: int = 0
+    said: list[str] = field(default_factory=list)
+
+    def mend(self) -> list[Any]:
+        """What was done, in its order."""
+        self.cloud.deleted.clear()
+        mend(self.pulumi, self._connect, self.said.append)
+        return self.pulumi.done
+
+    def _connect(self) -> Any:
+        self.asked += 1
+        return self.cloud
+
+
+def world(checkpoint: Checkpoint, **things: list[Any]) -> World:
+    made = World(FakePulumi(checkpoint=checkpoint), FakeCloud(**({"servers": [server("bastion")]} | things)))
+    # One record of both.
+    for service in (made.cloud.compute, made.cloud.network, made.cloud.identity):
+        service.deleted = made.pulumi.done
+    return made
+
+
+def orphan_port() -> Any:
+    return thing("orphan", name="congress-dev-database", network_id="net", device_id="")
+
+
+def test_an_empty_state_asks_no_cloud() -> None:
+    at = world(Checkpoint(LONG_AGO, frozenset(), {}, ()))
+    assert (at.mend(), at.asked, at.said) == ([], 0, [])
+
+
+def test_a_state_that_is_true_is_left_alone() -> None:
+    at = world(QUIET)
+    assert (at.mend(), at.said) == ([], [])
+
+
+def test_what_a_cut_off_creation_made_is_deleted_between_the_lock_and_the_state() -> None:
+    at = world(replace(QUIET, pending=(PORT,)), ports=[orphan_port()])
+    assert at.mend() == [SKIP, ("ports", "orphan"), CLEAR]
+    assert at.said == [
+        "database-port was cut off while creating: deleting port congress-dev-database (orphan)"
+    ]
+
+
+def test_a_creation_that_never_happened_is_cleared() -> None:
+    at = world(replace(QUIET, pending=(PORT,)))
+    assert at.mend() == [SKIP, CLEAR]
+    assert at.said == ["database-port was cut off while creating"]
+
+
+def test_of_what_only_groups_others_nothing_is_said() -> None:
+    group = replace(
+        PORT,
+        type="congress-ha:index:Host",
+        urn="urn:pulumi:dev::congress-ha::congress-ha:index:Host::database",
+    )
+    at = world(replace(QUIET, pending=(group,)))
+    assert (at.mend(), at.said) == ([SKIP, CLEAR], [])
+
+
+@pytest.mark.parametrize("operation", ["deleting", "updating"])
+def test_other_operations_are_settled_by_one_refresh(operation: str) -> None:
+    at = world(replace(QUIET, pending=(replace(PORT, operation=operation),)), ports=[orphan_port()])
+    assert at.mend() == [SKIP]
+
+
+def test_nothing_is_deleted_while_another_run_holds_the_lock() -> None:
+    at = world(replace(QUIET, pending=(PORT,)), ports=[orphan_port()])
+    at.pulumi = replace(at.pulumi, refusal="the stack is currently locked")
+    with pytest.raises(PulumiError, match="locked"):
+        at.mend()
+    assert at.pulumi.done == []
+
+
+def test_it_may_itself_be_cut_off_before_the_state_is_cleared() -> None:
+    at = world(replace(QUIET, pending=(PORT,)), ports=[orphan_port()])
+    at.mend()
+    at.pulumi.done.clear()
+    assert at.mend() == [SKIP, CLEAR]
+
+
+def test_a_server_that_is_gone_is_forgotten() -> None:
+    at = world(QUIET, servers=[])
+    assert at.mend() == [SKIP]
+    assert at.said == ["server congress-dev-bastion is gone from the cloud: the state forgets it"]
+
+
+def test_a_server_that_is_being_deleted_is_waited_for() -> None:
+    at = world(QUIET, servers=[server("bastion", task_state="deleting")])
+    assert at.mend() == [("gone", "bastion"), SKIP]
+
+
+def test_a_server_that_the_cloud_could_not_make_is_deleted() -> None:
+    at = world(QUIET, servers=[server("bastion", status="ERROR", launched_at=None)])
+    assert at.mend() == [SKIP, ("servers", "bastion"), ("gone", "bastion"), CLEAR]
+
+
+def test_a_server_that_once_ran_is_kept_in_whatever_state() -> None:
+    at = world(QUIET, servers=[server("bastion", status="ERROR")])
+    assert at.mend() == []
+
+
+def test_the_cloud_gets_time_for_the_last_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("tools.pending.time.sleep", slept.append)
+    world(replace(QUIET, pending=(PORT,), written=datetime.now(UTC) - timedelta(seconds=4))).mend()
+    world(replace(QUIET, pending=(PORT,))).mend()
+    assert slept[0] == pytest.approx(6, abs=1)
+    assert slept[1] == 0
+
+
+def test_the_state_of_an_engine_that_was_killed() -> None:
+    """As one left it on the lab, shortened. The cloud here has made three of the five things that were under way."""
+    checkpoint = parse(json.loads(SAMPLE.read_text()))
+    network, group, bastions, balancers = (
+        "d536d538-6461-4ae6-91c5-a9011473dc0e",
+        "e4177c13-48b0-4aa4-b516-7e96e933f571",
+        "6c4485a5-10a3-48f4-ab18-86128242259c",
+        "4c3737a5-77cb-45eb-af4c-fdd0d56a4b3a",
+    )
+    assert {network, group, bastions} <= checkpoint.known
+    rule = {"security_group_id": group, "direction": "ingress", "ether_type": "IPv4", "protocol": "tcp"}
+    from_bastions = {"port_range_min": 22, "port_range_max": 22, "remote_group_id": bastions}
+    from_balancers = {"port_range_min": 1789, "port_range_max": 1789, "remote_group_id": balancers}
+    name = "congress-cut-policy-engine-host-2"
+    at = world(
+        checkpoint,
+        routers=[thing("router", name="congress-cut")],
+        ports=[thing("port", name=name, network_id=network, device_id="")],
+        security_group_rules=[
+            thing("rule", **rule, **from_balancers, remote_ip_prefix=None),
+            thing("another", **rule, **{**from_bastions, "port_range_max": 23}, remote_ip_prefix=None),
+        ],
+    )
+    assert at.mend() == [
+        SKIP,
+        ("routers", "router"),
+        ("security_group_rules", "rule"),
+        ("ports", "port"),
+        CLEAR,
+    ]
+    assert at.said[3:] == [
+        "database-port was cut off while creating",
+        f"policy-engine-host-2-port was cut off while creating: deleting port {name} (port)",
+    ]
+
+
+def test_servers_of_which_pulumi_says_itself_that_they_go_are_not_missed() -> None:
+    made = {
+        "urn": "urn::a",
+        "type": "openstack:compute/instance:Instance",
+        "inputs": {"name": "congress-dev-a"},
+    }
+    resources = [
+        {**made, "id": "there"},
+        {**made, "id": "replaced", "pendingReplacement": True},
+        {**made, "id": "old", "delete": True},
+    ]
+    checkpoint = parse({"deployment": {"resources": resources}})
+    assert checkpoint.servers == {"there": "congress-dev-a"}
+    assert checkpoint.known == {"there", "replaced", "old"}
+
+
+@pytest.mark.parametrize(
+    "exported", [{}, {"deployment": None}, {"version": 3, "deployment": {"manifest": {}}}]
+)
+def test_a_stack_on_which_nothing_was_ever_made(exported: dict[str, Any]) -> None:
+    assert parse(exported).known == frozenset()
+
+
+def test_what_pulumi_says_of_the_lock_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = tmp_path / "pulumi"
+    fake.write_text(
+        "#!/bin/sh\necho Refreshing\necho 'error: the stack is currently locked by 1 lock(s)' >&2\nexit 255\n"
+    )
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(PulumiError) as refused:
+        Pulumi(["--config-file", "Pulumi.mine.yaml"]).refresh(SKIP)
+    assert str(refused.value) == "pulumi refresh: error: the stack is currently locked by 1 lock(s)"

@@ -1,0 +1,78 @@
+"""A stack's state as Pulumi exports it: what it knows of the cloud, and what an interrupted run left undecided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+SERVER = "openstack:compute/instance:Instance"
+NEVER = "0001-01-01T00:00:00Z"
+
+
+@dataclass(frozen=True)
+class Pending:
+    """An operation that was begun and of whose end the state knows nothing.
+
+    `operation`: creating, updating, deleting, ...; `type`: Pulumi's token; `inputs` as the provider got them.
+    """
+
+    operation: str
+    urn: str
+    type: str
+    inputs: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.urn.rsplit("::", 1)[1]
+
+    @property
+    def creates(self) -> bool:
+        return self.operation == "creating"
+
+    @property
+    def in_cloud(self) -> bool:
+        return self.type.startswith("openstack:")
+
+    @property
+    def component(self) -> bool:
+        """It groups others, and is nothing itself."""
+        return self.type.startswith("congress-ha:")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """`written`: when the state was stored last; `known`: every id in it; `servers`: id -> name in the cloud, without
+    those of which Pulumi itself says that they are deleted or shall be.
+    """
+
+    written: datetime
+    known: frozenset[str]
+    servers: Mapping[str, str]
+    pending: tuple[Pending, ...]
+
+
+def parse(exported: Mapping[str, Any]) -> Checkpoint:
+    """Read the object that `pulumi stack export` prints (pkg/resource/stack of Pulumi: DeploymentV3)."""
+    deployment = exported.get("deployment") or {}
+    resources = deployment.get("resources") or []
+    return Checkpoint(
+        written=datetime.fromisoformat(deployment.get("manifest", {}).get("time", NEVER)),
+        known=frozenset(resource["id"] for resource in resources if resource.get("id")),
+        servers={
+            resource["id"]: resource["inputs"]["name"]
+            for resource in resources
+            if resource["type"] == SERVER
+            and not (resource.get("delete") or resource.get("pendingReplacement"))
+        },
+        pending=tuple(
+            Pending(
+                operation["type"],
+                operation["resource"]["urn"],
+                operation["resource"]["type"],
+                operation["resource"].get("inputs") or {},
+            )
+            for operation in deployment.get("pending_operations") or []
+        ),
+    )

@@ -1,0 +1,147 @@
+"""Puts right what an interrupted run of Pulumi left, so that the next `up` or `destroy` finds a state that is true.
+
+A killed engine leaves creations in the state of which nobody knows whether they happened: the next `up` would make the
+same thing again, `destroy` would leave it in the cloud. Here each is looked for; what was made is deleted, for nothing
+can depend on it yet. A deletion or a change that was cut off is settled by Pulumi's own refresh, and so is a server
+that is gone. A server that the cloud could not make (ERROR) is deleted, to be made anew. Nothing else is changed, and
+nothing at all while another run holds the stack's lock.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tools.checkpoint import Checkpoint, parse
+from tools.orphans import GONE, orphans, remove_server
+
+if TYPE_CHECKING:
+    from openstack.compute.v2.server import Server
+    from openstack.connection import Connection
+
+ROOT = Path(__file__).resolve().parent.parent
+# After the state was stored last, which is after the last request was begun, the cloud may still be at it.
+SETTLED = timedelta(seconds=10)
+
+Say = Callable[[str], None]
+
+
+class PulumiError(Exception):
+    """Pulumi refused; the text is what it said."""
+
+
+@dataclass(frozen=True)
+class Pulumi:
+    """The CLI on the stack of this environment; `options` are for commands that read the stack's settings."""
+
+    options: Sequence[str] = ()
+
+    def export(self) -> Checkpoint:
+        return parse(json.loads(self._run("stack", "export")))
+
+    def refresh(self, *options: str) -> None:
+        """Compare the state with the cloud, which clears operations on what is in the state."""
+        self._run("refresh", "--yes", "--skip-preview", *self.options, *options)
+
+    def _run(self, *arguments: str) -> str:
+        done = subprocess.run(
+            ["pulumi", *arguments, "--non-interactive"],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            printed = done.stdout + done.stderr
+            said = printed[max(printed.find("error:"), 0) :].strip()
+            raise PulumiError(f"pulumi {arguments[0]}: {said}")
+        return done.stdout
+
+
+def mend(pulumi: Pulumi, connect: Callable[[], Connection], say: Say) -> None:
+    """Raises PulumiError, LookupError and what openstacksdk raises; may be run again after any of them."""
+    checkpoint = pulumi.export()
+    if not (checkpoint.pending or checkpoint.servers):
+        return
+    cloud = connect()
+    ours = {server.id: server for server in cloud.compute.servers() if server.id in checkpoint.servers}
+    gone = [name for id_, name in checkpoint.servers.items() if id_ not in ours]
+    leaving = [server for server in ours.values() if server.task_state == "deleting"]
+    broken = [server for server in ours.values() if never_ran(server)]
+    if not (checkpoint.pending or leaving or gone or broken):
+        return
+    for server in leaving:
+        say(f"server {server.name} is being deleted: waiting until it is gone")
+        cloud.compute.wait_for_delete(server, wait=GONE)
+    for name in gone:
+        say(f"server {name} is gone from the cloud: the state forgets it")
+    wait_until_settled(checkpoint)
+    pulumi.refresh("--skip-pending-creates")
+    creations = [pending for pending in checkpoint.pending if pending.creates]
+    for pending in (pending for pending in checkpoint.pending if not pending.component):
+        found = orphans(cloud, pending, checkpoint.known)
+        fate = "; ".join(f"deleting {orphan.kind} {orphan.name} ({orphan.id})" for orphan in found)
+        say(f"{pending.name} was cut off while {pending.operation}{fate and f': {fate}'}")
+        for orphan in found:
+            orphan.delete()
+    for server in broken:
+        say(f"the cloud could not make server {server.name} (ERROR): deleting it ({server.id})")
+        remove_server(cloud, server)
+    if creations or broken:
+        pulumi.refresh("--clear-pending-creates")
+
+
+def never_ran(server: Server) -> bool:
+    """The cloud gave up making it: nothing can be on it."""
+    return server.status == "ERROR" and not server.launched_at and server.task_state != "deleting"
+
+
+def wait_until_settled(checkpoint: Checkpoint) -> None:
+    left = checkpoint.written + SETTLED - datetime.now(UTC)
+    time.sleep(max(left.total_seconds(), 0))
+
+
+def connect() -> Connection:
+    import openstack  # noqa: PLC0415  half a second that a stack without servers need not wait
+
+    return openstack.connect(api_timeout=30)
+
+
+def main(
+    config_file: Annotated[Path | None, typer.Option(help="As Pulumi's own --config-file.")] = None,
+) -> None:
+    """Put right what an interrupted run left on the stack of this environment."""
+    from keystoneauth1.exceptions import ClientException  # noqa: PLC0415
+    from openstack.exceptions import SDKException  # noqa: PLC0415
+
+    began = time.monotonic()
+    told: list[str] = []
+
+    def say(text: str) -> None:
+        if not told:
+            typer.echo(
+                "pending: an earlier run did not come to its end; putting right what it left", err=True
+            )
+        told.append(text)
+        typer.echo(f"pending:   {text}", err=True)
+
+    try:
+        mend(Pulumi(["--config-file", str(config_file)] if config_file else []), connect, say)
+    except (PulumiError, LookupError, SDKException, ClientException) as error:
+        typer.echo(f"pending: {error}\npending: nothing is lost: mend that and run it again", err=True)
+        raise typer.Exit(1) from None
+    if told:
+        typer.echo(f"pending: done in {time.monotonic() - began:.0f} s", err=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)
