@@ -32,9 +32,9 @@ from tools.unfinished import Begun, Unfinished
 WELL_AGAIN = 240.0
 MEANS = {
     "bastion": "meanwhile nobody reaches the hosts by SSH; the API goes on",
-    "database": "meanwhile the API answers 503; the data is saved before and loaded afterwards",
-    "messaging": "meanwhile the API answers 503; the nodes reconnect by themselves",
-    "load-balancer": "meanwhile there is no endpoint; engines and datasource node go on",
+    "database": "the API answers 503 for a minute or more; the data is saved before and loaded afterwards",
+    "messaging": "the API answers 503 for about a minute; the nodes reconnect by themselves",
+    "load-balancer": "there is no endpoint for about a minute; engines and datasource node go on",
     "datasource-node": "the datasource node moves to the other host, if it is not there, and stays; the API goes on",
     "policy-engine": "its engines finish what they have; requests go on at the other engines",
 }
