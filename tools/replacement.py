@@ -134,10 +134,10 @@ class Replacement:
             name for name, known in facts.hosts.items() if name != self.host and known.status == "missing"
         ]
         if lost:
-            typer.echo(
-                f"replace: the cloud has no server of {', '.join(lost)}: make replace HOST={lost[0]} is next"
+            self.note.forget()
+            raise NotWellError(
+                f"the cloud has no server of {', '.join(lost)}: make replace HOST={lost[0]} is next"
             )
-            return
         with stage("up", f"what depends on the server of {self.host}"):
             if not pulumi("up", "--yes", "--skip-preview"):
                 raise UnfinishedError("pulumi up failed, as it says above")
