@@ -52,13 +52,17 @@ def find(host: str, exported: Mapping[str, Any]) -> Server:
         urn = resource["urn"]
         if resource["type"] == INSTANCE and urn.endswith(f"::{host}"):
             steps = tuple(
-                other["urn"]
-                for other in resources
-                if other["type"] == STEP
-                and (other.get("deletedWith") == urn or other["urn"].endswith(f"::{host}-reachable"))
+                other["urn"] for other in resources if other["type"] == STEP and _makes(other, host, urn)
             )
             return Server(urn, resource.get("id", ""), resource.get("pendingReplacement", False), steps)
     raise StackError(f"the stack's state has no server of {host}: make up")
+
+
+def _makes(step: Mapping[str, Any], host: str, server: str) -> bool:
+    """Whether a step makes a host of its server. The bastion waits for the others: that is theirs."""
+    if step["urn"].endswith("-reachable"):
+        return bool(step["urn"].endswith(f"::{host}-reachable"))
+    return bool(step.get("deletedWith") == server)
 
 
 def pulumi(*arguments: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from tools import archive
+from tools.facts import Facts
 from tools.finding import Severity
 from tools.findings import judge
 from tools.hosts import Hosts
@@ -31,12 +32,16 @@ from tools.unfinished import Begun, Unfinished
 WELL_AGAIN = 240.0
 MEANS = {
     "bastion": "meanwhile nobody reaches the hosts by SSH; the API goes on",
-    "database": "meanwhile the API answers 503; the data is saved before and loaded afterwards",
-    "messaging": "meanwhile the API answers 503; the nodes reconnect by themselves",
-    "load-balancer": "meanwhile there is no endpoint; engines and datasource node go on",
+    "database": "the API answers 503 for a minute or more; the data is saved before and loaded afterwards",
+    "messaging": "the API answers 503 for about a minute; the nodes reconnect by themselves",
+    "load-balancer": "there is no endpoint for about a minute; engines and datasource node go on",
     "datasource-node": "the datasource node moves to the other host, if it is not there, and stays; the API goes on",
     "policy-engine": "its engines finish what they have; requests go on at the other engines",
 }
+
+
+# Whose new server comes up before anything else is changed.
+ALONE = {"bastion", "database"}
 
 
 class RefusedError(Exception):
@@ -88,7 +93,10 @@ class Replacement:
             else:
                 begun = self._replace(Leaving(self.stack, self.host, now, hosts, facts), cut_off)
             if self.role == "database":
-                self._load(hosts, begun)
+                with stage("load", f"{begun.file} into the new database"):
+                    self._data(hosts).load(Path(begun.file), begun.content)
+            if self.role in ALONE:
+                self._rest(facts)
             if self.role in SETTLES:
                 with stage("settle", "what the others remember of the outage is forgotten"):
                     settle(self.stack, self.host, hosts)
@@ -121,10 +129,16 @@ class Replacement:
             file, content = self._data(leaving.hosts).keep()
         return Begun(leaving.server.id, str(file), content.digest)
 
-    def _load(self, hosts: Hosts, begun: Begun) -> None:
-        with stage("load", f"{begun.file} into the new database"):
-            self._data(hosts).load(Path(begun.file), begun.content)
-        with stage("up", "what depends on the database's server"):
+    def _rest(self, facts: Facts) -> None:
+        lost = [
+            name for name, known in facts.hosts.items() if name != self.host and known.status == "missing"
+        ]
+        if lost:
+            self.note.forget()
+            raise NotWellError(
+                f"the cloud has no server of {', '.join(lost)}: make replace HOST={lost[0]} is next"
+            )
+        with stage("up", f"what depends on the server of {self.host}"):
             if not pulumi("up", "--yes", "--skip-preview"):
                 raise UnfinishedError("pulumi up failed, as it says above")
 
@@ -137,8 +151,8 @@ class Replacement:
                 raise UnfinishedError("pulumi up failed, as it says above")
 
     def _only(self, now: Server) -> list[str]:
-        """Of an empty database no other host shall learn."""
-        urns = (now.urn, *now.steps) if self.role == "database" else ()
+        """Of an empty database no other host shall learn; a new bastion must not wait for another host that is lost."""
+        urns = (now.urn, *now.steps) if self.role in ALONE else ()
         return [part for urn in urns for part in ("--target", urn)]
 
     def _see_that_all_is_well(self) -> None:

@@ -258,6 +258,21 @@ def test_a_backup_is_for_the_database(stand: Stand) -> None:
     assert told.output == "replace: messaging holds no data that could be loaded from /my/backup\n"
 
 
+@pytest.mark.parametrize("lost_too", [True, False])
+def test_a_bastion_does_not_wait_for_another_host_that_is_lost(stand: Stand, lost_too: bool) -> None:  # noqa: FBT001
+    stand.server = Server("URN", "old", gone=False, steps=("URN-of-a-step",))
+    if lost_too:
+        stand.seen = changes.host(stand.seen, "messaging", status="missing")
+    told = stand.run("bastion")
+    assert stand.done == [
+        f"preview --replace URN {ONLY}",
+        "leave bastion",
+        f"up --yes --skip-preview --replace URN {ONLY}",
+        *([] if lost_too else ["up --yes --skip-preview"]),
+    ]
+    assert ("make replace HOST=messaging is next" in told.output) == lost_too
+
+
 def test_a_stack_without_outputs_is_said(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing() -> None:
         raise StackError("no stack named 'prod' found")
@@ -287,6 +302,7 @@ def test_a_server_is_found_by_its_name_in_the_state() -> None:
                 resource("a-step", STEP, deletedWith=URN.replace(HOST, "host")),
                 resource("a-step-elsewhere", STEP, deletedWith=URN),
                 resource("host-reachable", STEP, deletedWith=URN),
+                resource("other-reachable", STEP, deletedWith=URN.replace(HOST, "host")),
             ]
         }
     }

@@ -37,12 +37,13 @@ def test_both_hosts_are_asked_again_whenever_the_resource_changes(recording: Rec
 
 
 def test_the_node_is_restarted_for_the_files_that_its_hosts_have(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each agent's step prints since when its host has them; the last step compares it with what the node runs with."""
+    """Each agent's step prints since when its host has them; the last step compares it with what it noted."""
     command = "command:remote:Command"
     made = {**RecordingMonitor.made, command: {"stdout": "{name} says", "stderr": ""}}
     monkeypatch.setattr(RecordingMonitor, "made", made)
     asked = recorded.run().step("datasource-node").inputs["stdin"]
-    assert f"current='{' '.join(f'{agent} says' for agent in AGENTS)}'\n" in asked
+    for agent in AGENTS:
+        assert f" [congress-test-{agent.removesuffix('-agent')}]='{agent} says'" in asked
 
 
 def test_each_step_knows_its_name_for_its_record(recording: Recording) -> None:
