@@ -43,28 +43,32 @@ class Pending:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """`written`: when the state was stored last; `known`: every id in it; `servers`: id -> name in the cloud, without
-    those of which Pulumi itself says that they are deleted or shall be.
+    """`written`: when the state was stored last; `known`: every id in it; `spared`: URNs in it, left to the next run.
+    `servers`: id -> name in the cloud, but for spared ones and those of which Pulumi says that they are deleted.
     """
 
     written: datetime
     known: frozenset[str]
+    spared: frozenset[str]
     servers: Mapping[str, str]
     pending: tuple[Pending, ...]
 
 
-def parse(exported: Mapping[str, Any]) -> Checkpoint:
+def parse(exported: Mapping[str, Any], spared: frozenset[str] = frozenset()) -> Checkpoint:
     """Read the object that `pulumi stack export` prints (pkg/resource/stack of Pulumi: DeploymentV3)."""
     deployment = exported.get("deployment") or {}
     resources = deployment.get("resources") or []
+    servers = [
+        resource for resource in resources if resource["type"] == SERVER and resource["urn"] not in spared
+    ]
     return Checkpoint(
         written=datetime.fromisoformat(deployment.get("manifest", {}).get("time", NEVER)),
         known=frozenset(resource["id"] for resource in resources if resource.get("id")),
+        spared=frozenset(resource["urn"] for resource in resources) & spared,
         servers={
-            resource["id"]: resource["inputs"]["name"]
-            for resource in resources
-            if resource["type"] == SERVER
-            and not (resource.get("delete") or resource.get("pendingReplacement"))
+            server["id"]: server["inputs"]["name"]
+            for server in servers
+            if not (server.get("delete") or server.get("pendingReplacement"))
         },
         pending=tuple(
             Pending(

@@ -40,12 +40,16 @@ class PulumiError(Exception):
 
 @dataclass(frozen=True)
 class Pulumi:
-    """The CLI on the stack of this environment; `options` are for commands that read the stack's settings."""
+    """The CLI on the stack of this environment.
+
+    `options` are for commands that read the stack's settings; `spared`: URNs that the next run names itself.
+    """
 
     options: Sequence[str] = ()
+    spared: frozenset[str] = frozenset()
 
     def export(self) -> Checkpoint:
-        return parse(json.loads(self._run("stack", "export")))
+        return parse(json.loads(self._run("stack", "export")), self.spared)
 
     def refresh(self, *options: str) -> None:
         """Compare the state with the cloud, which clears operations on what is in the state."""
@@ -85,7 +89,8 @@ def mend(pulumi: Pulumi, connect: Callable[[], Connection], say: Say) -> None:
     for name in gone:
         say(f"server {name} is gone from the cloud: the state forgets it")
     wait_until_settled(checkpoint)
-    pulumi.refresh("--skip-pending-creates")
+    spared = [word for urn in sorted(checkpoint.spared) for word in ("--exclude", urn)]
+    pulumi.refresh("--skip-pending-creates", *spared)
     creations = [pending for pending in checkpoint.pending if pending.creates]
     for pending in (pending for pending in checkpoint.pending if not pending.component):
         found = orphans(cloud, pending, checkpoint.known)
@@ -97,7 +102,7 @@ def mend(pulumi: Pulumi, connect: Callable[[], Connection], say: Say) -> None:
         say(f"the cloud could not make server {server.name} (ERROR): deleting it ({server.id})")
         remove_server(cloud, server)
     if creations or broken:
-        pulumi.refresh("--clear-pending-creates")
+        pulumi.refresh("--clear-pending-creates", *spared)
 
 
 def never_ran(server: Server) -> bool:
@@ -110,6 +115,11 @@ def wait_until_settled(checkpoint: Checkpoint) -> None:
     time.sleep(max(left.total_seconds(), 0))
 
 
+def urns(run: Sequence[str]) -> frozenset[str]:
+    """Those among the words of a command line."""
+    return frozenset(part for word in run for part in word.split("=") if part.startswith("urn:pulumi:"))
+
+
 def connect() -> Connection:
     import openstack  # noqa: PLC0415  half a second that a stack without servers need not wait
 
@@ -117,9 +127,13 @@ def connect() -> Connection:
 
 
 def main(
+    run: Annotated[list[str] | None, typer.Argument(help="The words of the run that follows.")] = None,
     config_file: Annotated[Path | None, typer.Option(help="As Pulumi's own --config-file.")] = None,
 ) -> None:
-    """Put right what an interrupted run left on the stack of this environment."""
+    """Put right what an interrupted run left on the stack of this environment.
+
+    What the run that follows names itself, as by --replace, is left to it: it must be in the state.
+    """
     from keystoneauth1.exceptions import ClientException  # noqa: PLC0415
     from openstack.exceptions import SDKException  # noqa: PLC0415
 
@@ -135,7 +149,9 @@ def main(
         typer.echo(f"pending:   {text}", err=True)
 
     try:
-        mend(Pulumi(["--config-file", str(config_file)] if config_file else []), connect, say)
+        mend(
+            Pulumi(["--config-file", str(config_file)] if config_file else [], urns(run or [])), connect, say
+        )
     except (PulumiError, LookupError, SDKException, ClientException) as error:
         typer.echo(f"pending: {error}\npending: nothing is lost: mend that and run it again", err=True)
         raise typer.Exit(1) from None

@@ -99,7 +99,6 @@ def test_what_a_backup_needs_is_said(checkout: Checkout, words: list[str], probl
 def test_backup_and_restore_hand_paths_and_names_over(checkout: Checkout) -> None:
     _deployed(checkout)
     tools = checkout.root / "tools"
-    tools.mkdir()
     for name in ("backup", "restore"):
         (tools / f"{name}.py").write_text("import os, sys\nprint(os.environ['STACK'], sys.argv[1:])\n")
     (checkout.root / "deeper").mkdir()

@@ -12,11 +12,13 @@ import pytest
 
 from tests.tools.fake_cloud import FakeCloud, server, thing
 from tools.checkpoint import Checkpoint, Pending, parse
-from tools.pending import Pulumi, PulumiError, mend
+from tools.pending import Pulumi, PulumiError, mend, urns
 
 SAMPLE = Path(__file__).parent / "samples/interrupted.json"
 LONG_AGO = datetime(2026, 11, 25, tzinfo=UTC)
-QUIET = Checkpoint(LONG_AGO, frozenset({"bastion", "net"}), {"bastion": "congress-dev-bastion"}, ())
+QUIET = Checkpoint(
+    LONG_AGO, frozenset({"bastion", "net"}), frozenset(), {"bastion": "congress-dev-bastion"}, ()
+)
 PORT = Pending(
     "creating",
     "urn:pulumi:dev::congress-ha::Host$openstack:networking/port:Port::database-port",
@@ -74,7 +76,7 @@ def orphan_port() -> Any:
 
 
 def test_an_empty_state_asks_no_cloud() -> None:
-    at = world(Checkpoint(LONG_AGO, frozenset(), {}, ()))
+    at = world(Checkpoint(LONG_AGO, frozenset(), frozenset(), {}, ()))
     assert (at.mend(), at.asked, at.said) == ([], 0, [])
 
 
@@ -208,6 +210,21 @@ def test_servers_of_which_pulumi_says_itself_that_they_go_are_not_missed() -> No
     checkpoint = parse({"deployment": {"resources": resources}})
     assert checkpoint.servers == {"there": "congress-dev-a"}
     assert checkpoint.known == {"there", "replaced", "old"}
+
+
+def test_what_the_next_run_names_itself_is_left_to_it() -> None:
+    """A server that it replaces may be gone from the cloud already, and must stay in the state."""
+    spared = urns(
+        ["up", "--replace", "urn:pulumi:dev::a", "--target=urn:pulumi:dev::b", "-t", "urn:pulumi:dev::c"]
+    )
+    assert spared == {"urn:pulumi:dev::a", "urn:pulumi:dev::b", "urn:pulumi:dev::c"}
+    made = {"type": "openstack:compute/instance:Instance", "inputs": {"name": "congress-dev-a"}}
+    resources = [{**made, "urn": f"urn:pulumi:dev::{name}", "id": name} for name in ("a", "bastion")]
+    checkpoint = parse({"deployment": {"resources": resources}}, spared)
+    assert checkpoint.servers.keys() == {"bastion"}
+    at = world(replace(checkpoint, pending=(PORT,)))
+    left = "--exclude urn:pulumi:dev::a"
+    assert at.mend() == [f"{SKIP} {left}", f"{CLEAR} {left}"]
 
 
 @pytest.mark.parametrize(
