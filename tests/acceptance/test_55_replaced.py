@@ -16,7 +16,7 @@ from tests.acceptance.deployment import LAB_STATE, ROOT, STACK, STEP, Deployment
 from tests.acceptance.pair import Expected, watched
 from tests.acceptance.traffic import traffic
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
 
 IMAGE = "debian-12"
 LOGIN = "/etc/congress-ha/fencing.json"

@@ -10,7 +10,7 @@ from openstack.connection import Connection
 from tests.acceptance.deployment import Deployment
 from tests.acceptance.interruptions import GROWTH, LASTS, SETTING, Interruption, Laboratory
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.full, pytest.mark.timeout(600)]
 
 # Two that take their share of the suite's time; `make acceptance-full` does ten, cold ones too.
 SEED = 1

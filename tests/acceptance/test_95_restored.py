@@ -13,6 +13,7 @@ from tests.acceptance.deployment import Deployment
 from tools import archive
 
 
+@pytest.mark.full
 @pytest.mark.timeout(1200)
 def test_a_fresh_deployment_gets_policy_rule_and_datasource_back(
     deployment: Deployment, clouds: dict[str, Connection], backup_file: Path
@@ -29,6 +30,7 @@ def test_a_fresh_deployment_gets_policy_rule_and_datasource_back(
     kept.works(deployment, clouds["lab-admin"])
 
 
+@pytest.mark.full
 @pytest.mark.timeout(700)
 def test_it_is_destroyed_again(deployment: Deployment, clouds: dict[str, Connection]) -> None:
     deployment.destroy()
