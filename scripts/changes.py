@@ -56,8 +56,7 @@ def measured(name: str, clients: Traffic, change: Callable[[], object]) -> Measu
     began = time.time()
     change()
     ended = time.time()
-    while not all(client.asked[-1].began > ended for client in clients.clients):
-        time.sleep(0.1)
+    clients.answered()
     asked, failed = clients.since(began), clients.failed(began)
     result = Measured(name, ended - began, len(asked), len(failed), clients.slowest(began).seconds)
     print(

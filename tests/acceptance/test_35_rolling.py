@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.acceptance.changes import honestly
-from tests.acceptance.deployment import CommandError, Deployment
+from tests.acceptance.deployment import CommandError, Deployment, setting_options
 from tests.acceptance.traffic import Traffic
 from tests.acceptance.waiting import wait_for
 
@@ -17,9 +17,7 @@ UNIT = "congress-policy-engine@{}.service"
 
 def change(deployment: Deployment, *settings: str) -> dict[str, str]:
     """An `up` that does what its preview said."""
-    options = [part for setting in settings for part in ("--config", f"congress-ha:{setting}")]
-    path = ["--config-path"] if settings else []
-    return dict(honestly(deployment, lambda: deployment.up(*settings), *path, *options))
+    return dict(honestly(deployment, lambda: deployment.up(*settings), *setting_options(*settings)))
 
 
 def test_a_setting_of_the_engines(deployment: Deployment, clients: Traffic) -> None:

@@ -121,18 +121,21 @@ class Traffic:
     def failed(self, moment: float) -> list[Asked]:
         return [asked for asked in self.since(moment) if asked.wrong]
 
+    def answered(self) -> None:
+        """Wait until every client has an answer to what it asked from now on: a lost request shows at its end."""
+        now = time.time()
+        wait_for(
+            "every client got an answer since",
+            TIMEOUT + 20,
+            lambda: all(client.asked[-1].began > now for client in self.clients),
+        )
+
     @contextmanager
     def unnoticed(self) -> Iterator[None]:
         """Assert that no request which began inside failed or took long."""
         began = time.time()
         yield
-        ended = time.time()
-        # A request that was lost with an engine shows at its end.
-        wait_for(
-            "every client got an answer since",
-            TIMEOUT + 20,
-            lambda: all(client.asked[-1].began > ended for client in self.clients),
-        )
+        self.answered()
         assert self.failed(began) == [], [str(asked) for asked in self.failed(began)]
         slowest = self.slowest(began)
         assert slowest.seconds < LONGEST, str(slowest)
