@@ -9,10 +9,10 @@ from typing import Any
 
 from openstack.connection import Connection
 
+from tools.checkpoint import SERVER
 from tools.drift import Drift
 from tools.state import Resource, State
 
-SERVER = "openstack:compute/instance:Instance"
 PORT = "openstack:networking/port:Port"
 ROUTER_INTERFACE = "openstack:networking/routerInterface:RouterInterface"
 GROUP = "openstack:networking/secGroup:SecGroup"
@@ -95,8 +95,9 @@ def _servers(view: View, state: State) -> Iterator[Drift]:
             what = f"a server {name} ({other.id}) is not the stack's"
             yield Drift("servers", what, f"openstack server delete {other.id}", by_hand=True)
         if (found := view[SERVER].get(id_)) is None:
-            emptied = ", empty: its data went with its server" if server.name == "database" else ""
-            mend = f"makes it anew{emptied}"
+            mend = "makes it anew"
+            if server.name == "database":
+                mend += ", empty; with the data of a backup: make replace HOST=database FILE=..."
             yield Drift("servers", f"{server.name}: the cloud has no server {name} ({id_})", mend)
         elif found.status in POWER:
             verb, mend = POWER[found.status]

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tools.stack import ROOT, StackError
+from tools.checkpoint import SERVER
+from tools.stack import ROOT, StackError, ask_pulumi
+from tools.state import STEP
 
 PULUMI = ROOT / "scripts/pulumi"
-INSTANCE = "openstack:compute/instance:Instance"
-STEP = "command:remote:Command"
 
 
 @dataclass(frozen=True)
@@ -31,18 +30,7 @@ class Server:
 
 def server(host: str) -> Server:
     """A host's server as the state has it now. Raises StackError."""
-    asked = subprocess.run(
-        [PULUMI, "stack", "export"],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    if asked.returncode:
-        raise StackError(asked.stderr.strip())
-    return find(host, json.loads(asked.stdout))
+    return find(host, ask_pulumi("stack", "export"))
 
 
 def find(host: str, exported: Mapping[str, Any]) -> Server:
@@ -50,7 +38,7 @@ def find(host: str, exported: Mapping[str, Any]) -> Server:
     resources = exported["deployment"].get("resources", [])
     for resource in resources:
         urn = resource["urn"]
-        if resource["type"] == INSTANCE and urn.endswith(f"::{host}"):
+        if resource["type"] == SERVER and urn.endswith(f"::{host}"):
             steps = tuple(
                 other["urn"] for other in resources if other["type"] == STEP and _makes(other, host, urn)
             )

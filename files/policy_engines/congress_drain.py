@@ -20,6 +20,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,7 +48,7 @@ class Engine:
         self.asked = RUN / f"{node_id}.asked"
 
     def state(self) -> State | None:
-        """The load balancer's view; None without one that knows the engine. OSError if it does not answer."""
+        """The load balancer's view; None without one that knows the engine. Raises without a whole answer."""
         try:
             if time.time() - self.asked.stat().st_mtime > SILENCE:
                 return None
@@ -69,7 +70,7 @@ class Engine:
         while True:
             try:
                 state = self.state()
-            except OSError as error:
+            except (OSError, HTTPException, ValueError) as error:
                 seen = f"no answer from the load balancer: {error}"
             else:
                 if state is None or reached(state):

@@ -1,4 +1,4 @@
-"""Hosts whose commands run here."""
+"""Hosts whose commands run here; `make replace` without Pulumi and cloud."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.tools.healthy import STACK
+from tests.tools.replacing import HOST, Stand
+from tests.tools.test_reach import OUTPUTS
+from tools import replacement
 from tools.hosts import Hosts
+from tools.leaving import Leaving
+from tools.unfinished import Unfinished
 
 FAKE_SSH = """#!/usr/bin/env bash
 [ "$3" != lost ] || { echo 'ssh: connect to host 10.0.0.2 port 22: No route to host' >&2; exit 255; }
@@ -23,3 +29,19 @@ def hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hosts:
         file.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
     return Hosts(tmp_path)
+
+
+@pytest.fixture
+def stand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stand:
+    known = Stand(Unfinished("dev", HOST, tmp_path))
+    monkeypatch.setenv("STACK", "dev")
+    monkeypatch.setattr(replacement, "read_outputs", lambda: OUTPUTS)
+    monkeypatch.setattr(replacement, "parse", lambda *_: STACK)
+    monkeypatch.setattr(replacement, "look_at", lambda *_: known.seen)
+    monkeypatch.setattr(replacement, "server", lambda _: known.server)
+    monkeypatch.setattr(replacement, "pulumi", known.do)
+    monkeypatch.setattr(Leaving, "leave", lambda leaving: known.do("leave", leaving.host))
+    monkeypatch.setattr(replacement, "settle", lambda _, host, __: known.do("settle", host))
+    monkeypatch.setattr(replacement, "Unfinished", lambda stack, host: Unfinished(stack, host, tmp_path))
+    monkeypatch.setattr(replacement, "WELL_AGAIN", 0)
+    return known

@@ -10,7 +10,8 @@ from openstack.network.v2.port import Port
 from openstack.network.v2.security_group import SecurityGroup
 from openstack.network.v2.security_group_rule import SecurityGroupRule
 
-from tools.drift_cloud import ADDRESS, GROUP, KINDS, PORT, RULE, SERVER
+from tools.checkpoint import SERVER
+from tools.drift_cloud import ADDRESS, GROUP, KINDS, PORT, RULE
 from tools.state import STEP, State, parse_state
 
 ANSWER = {"files": 3, "services": 1, "packages": 2, "findings": []}
@@ -121,7 +122,7 @@ CHANGES: dict[str, tuple[dict[str, dict[str, Any]], str, str, str]] = {
         without(SERVER, "server-database"),
         "servers",
         "database: the cloud has no server congress-dev-database (server-database)",
-        "makes it anew, empty: its data went with its server",
+        "makes it anew, empty; with the data of a backup: make replace HOST=database FILE=...",
     ),
     "server off": (
         with_(SERVER, Server(id="server-bastion", name="congress-dev-bastion", status="SHUTOFF")),

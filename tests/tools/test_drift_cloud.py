@@ -11,7 +11,8 @@ from openstack.compute.v2.server import Server
 from openstack.connection import Connection
 
 from tests.tools.drifted import CHANGES, state, view, with_, without
-from tools.drift_cloud import GROUP, SERVER, compare, hosts_off, summaries
+from tools.checkpoint import SERVER
+from tools.drift_cloud import GROUP, compare, hosts_off, summaries
 
 
 def found(changed: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:

@@ -1,0 +1,54 @@
+"""`make replace` with Pulumi, hosts and cloud replaced."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+
+from typer import Typer
+from typer.testing import CliRunner, Result
+
+from tests.tools import changes
+from tools import replace
+from tools.checkpoint import SERVER
+from tools.facts import Facts
+from tools.pulumi import Server
+from tools.unfinished import Unfinished
+
+HOST = "policy-engine-host-2"
+URN = f"urn:pulumi:dev::congress-ha::congress-ha:index:Host${SERVER}::{HOST}"
+OLD, NEW = Server(URN, "old", gone=False), Server(URN, "new", gone=False)
+# The server "URN" with one step, and nothing else.
+ONLY = "--target URN --target URN-of-a-step"
+
+app = Typer()
+app.command()(replace.main)
+
+
+@dataclass
+class Stand:
+    """Stands in for Pulumi, the hosts and the cloud. `fails`: what ends badly, by its first word."""
+
+    note: Unfinished
+    server: Server = OLD
+    seen: Facts = field(default_factory=changes.healthy)
+    fails: dict[str, bool | BaseException] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
+
+    def do(self, *words: str) -> bool:
+        self.done.append(" ".join(words))
+        failed = self.fails.get(words[0], False)
+        if isinstance(failed, BaseException):
+            raise failed
+        return not failed
+
+    def database_note(self) -> Unfinished:
+        return Unfinished("dev", "database", self.note.file.parents[2])
+
+    def run(self, host: str = HOST, *more: str) -> Result:
+        self.done = []
+        return CliRunner().invoke(app, [host, *more])
+
+
+def replace_server(server: Server, id_: str) -> Server:
+    return dataclasses.replace(server, id=id_)
