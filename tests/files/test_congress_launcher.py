@@ -96,11 +96,16 @@ FAKES = {
         def main():
             mask = os.umask(0)
             print(at_import, oct(mask), flush=True)
+            if "late" in at_import:
+                print("ready", flush=True)
+                sys.stdin.read()
+                import late
             if "wait" in at_import: signal.pause()
             if "refuse" in at_import: sys.exit("ERROR: no")
             if "fail" in at_import: raise KeyError("policy")
     """,
     "congress_watchdog.py": "def start(conf, beats): print('watched', flush=True)",
+    "late.py": "print('of its own environment', flush=True)",
     "congress_publish.py": "def arm(): print('published', flush=True)",
     "congress_stop.py": "def arm(): print('armed', flush=True)",
     "oslo_log/log.py": """
@@ -126,12 +131,13 @@ def started(tmp_path: Path) -> Any:
     for name in ("congress_launcher.py", "congress-server"):
         (tmp_path / name).write_text((CONGRESS / name).read_text())
 
-    def start(*arguments: str) -> subprocess.Popen[str]:
+    def start(*arguments: str, path: Path = tmp_path) -> subprocess.Popen[str]:
         code = "import os, runpy, sys; sys.argv[:] = sys.argv[1:]; os.geteuid = lambda: 1;"
         code += "runpy.run_path(sys.argv[0], run_name='__main__')"
         return subprocess.Popen(
             [sys.executable, "-c", code, tmp_path / "congress-server", *arguments],
-            env={"PYTHONPATH": str(tmp_path)},
+            env={"PYTHONPATH": str(path)},
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -152,6 +158,22 @@ def test_a_node_that_fails_says_why_and_ends_at_once(started: Any, how: str, why
         said, _ = process.communicate(timeout=20)
     assert said.strip().endswith(why)
     assert process.returncode == 1
+
+
+def test_a_running_node_keeps_its_environment_when_the_link_leads_to_another(
+    started: Any, tmp_path: Path
+) -> None:
+    link, other = tmp_path / "link", tmp_path / "other"
+    link.symlink_to(tmp_path)
+    other.mkdir()
+    (other / "late.py").write_text("print('of another one', flush=True)")
+    with started("late", path=link) as process:
+        while process.stdout.readline() not in {"ready\n", ""}:
+            pass
+        link.unlink()
+        link.symlink_to(other)
+        said, _ = process.communicate(timeout=20)
+    assert said.startswith("of its own environment")
 
 
 def test_the_guard_hears_of_sigterm(started: Any, tmp_path: Path) -> None:
