@@ -17,7 +17,7 @@ SYNC = 30  # seconds; the stack's syncPeriod is 5
 
 @pytest.fixture(scope="module")
 def engines(deployment: Deployment) -> Iterator[dict[str, str]]:
-    congress.forget(deployment, POLICY)
+    congress.forget(deployment, POLICY, congress.NOVA)
     with deployment.engine_urls() as urls:
         yield urls
 
