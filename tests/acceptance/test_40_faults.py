@@ -13,7 +13,7 @@ import openstack
 import pytest
 from openstack.connection import Connection
 
-from tests.acceptance.deployment import CommandError, Deployment
+from tests.acceptance.deployment import CommandError, Deployment, setting_options
 from tests.acceptance.faults import FAULTS, suffer
 from tests.acceptance.guests import Server
 from tests.acceptance.pair import Expected, Pair, watched
@@ -91,12 +91,14 @@ def test_a_configuration_that_differs_on_the_standby_is_refused(deployment: Depl
     step, moment = pair.standby.name.removeprefix("congress-dev-"), time.time()
     pair.standby.run(f"echo '# by hand' >> {CONGRESS_CONF}")
     refusal = f"{step}: {CONGRESS_CONF} is not what this stack wrote"
+    setting = "datasourceNode.monitorInterval=20s"
     with pytest.raises(CommandError, match=re.escape(refusal)) as refused:
-        deployment.up("datasourceNode.monitorInterval=20s")
+        deployment.up(setting)
     way_out = re.search(r"pulumi up --replace '(\S+)'", str(refused.value))
     assert way_out is not None
-    deployment.up_with("--replace", way_out[1])
+    deployment.up_with("--replace", way_out[1], *setting_options(setting))
     pair.audit(moment, Expected(limit=0, absences=0))
+    deployment.up()
 
 
 @contextmanager
