@@ -5,14 +5,26 @@ They end by destroying stack `dev`; `make acceptance` is for machines whose lab 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from openstack.connection import Connection
 
+from tests.acceptance import evidence
 from tests.acceptance.deployment import Deployment, lab_cloud
 from tests.acceptance.traffic import Traffic, traffic
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """The run's first failure shows the lab, too; what fails after it often fails because of it."""
+    report = yield
+    if report.failed and not item.session.testsfailed:
+        report.sections.append(("the lab", evidence.of_the_lab()))
+    return report
 
 
 @pytest.fixture(scope="session")

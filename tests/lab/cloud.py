@@ -109,7 +109,12 @@ def stop_and_start(cloud: Any, guest: Guest) -> None:
         pytest.param(lambda c, g: c.compute.reboot_server(g.id, "HARD"), id="hard"),
         pytest.param(lambda c, g: c.compute.reboot_server(g.id, "SOFT"), id="soft"),
         pytest.param(stop_and_start, id="stop-start"),
-        pytest.param(lambda _c, g: g.run("sudo systemd-run --on-active=1 systemctl reboot"), id="inside"),
+        pytest.param(
+            lambda _c, g: g.run(
+                "sudo systemd-run --on-active=1 --timer-property=AccuracySec=100ms systemctl reboot"
+            ),
+            id="inside",
+        ),
     ],
 )
 def test_a_restarted_server_comes_back_with_its_disk(
