@@ -125,13 +125,15 @@ class DatasourceView:
 
 @dataclass(frozen=True)
 class EngineView:
-    """An engine's answer to GET /v1/policies (`code`, after `ms` milliseconds), and its memory.
+    """An engine's answer to GET /health (`code`, after `ms` milliseconds), and its memory.
 
+    `listed`: status of GET /v1/policies, None when it was not asked; with 401, memory takes a token to look at.
     `datasources`: None when GET /v1/data-sources failed.
     """
 
     code: int
     ms: int
+    listed: int | None = None
     sync_period: int = 0
     policies: Mapping[str, PolicyView] | None = None
     datasources: Mapping[str, DatasourceView] | None = None

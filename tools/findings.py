@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from http import HTTPStatus
 
 from tools.facts import DatasourceView, EngineState, EngineView, Facts, HostState, Unseen
 from tools.finding import Finding, note, wrong
@@ -102,10 +103,12 @@ def _engine(node_id: str, engine: EngineState) -> Iterator[Finding]:
         state = " ".join(engine.unit)
         yield wrong("engines", f"{node_id} does not run ({state})", f"{log}; sudo systemctl start {unit}")
     elif isinstance(engine.view, Unseen):
-        yield from unseen("engines", engine.view, f"{node_id} does not answer GET /v1/policies", log)
-    elif engine.view.code not in {200, 401}:
+        yield from unseen("engines", engine.view, f"{node_id} does not answer GET /health", log)
+    elif engine.view.code != HTTPStatus.OK:
         way_out = f"look at database and bus first, then {log}"
-        yield wrong("engines", f"{node_id} answers {engine.view.code} to GET /v1/policies", way_out)
+        yield wrong("engines", f"{node_id} answers {engine.view.code} to GET /health", way_out)
+    elif engine.view.listed not in {HTTPStatus.OK, HTTPStatus.UNAUTHORIZED}:
+        yield wrong("engines", f"{node_id} answers {engine.view.listed} to GET /v1/policies", log)
 
 
 def _out_of_sync(view: EngineView, views: dict[str, EngineView]) -> Iterator[str]:
@@ -144,7 +147,7 @@ def _datasources(views: dict[str, EngineView]) -> Iterator[Finding]:
         if errors := [datasource.last_error for datasource in at.values() if datasource.last_error]:
             way_out = f"mend its configuration or its service; congress datasource {name} polls on by itself"
             yield wrong("engines", f"datasource {name} does not update: {errors[0][:160]}", way_out)
-        if dead := [node_id for node_id, datasource in at.items() if datasource.code != 200]:  # noqa: PLR2004
+        if dead := [node_id for node_id, datasource in at.items() if datasource.code != HTTPStatus.OK]:
             what = f"no status of datasource {name} through {', '.join(dead)}"
             yield wrong("engines", what, "see datasource node and bus; a moved node needs a few seconds")
 

@@ -117,8 +117,8 @@ def bus(lines: str) -> Bus:
 def view(text: str) -> EngineView:
     """What tools/remote/engine.py printed."""
     known: dict[str, Any] = json.loads(text)
-    if known["code"] != OK:
-        return EngineView(known["code"], known["ms"])
+    if known.get("listed") != OK:
+        return EngineView(known["code"], known["ms"], known.get("listed"))
     policies = {
         p["name"]: PolicyView(p["known"], tuple(p["missing"]), tuple(p["tables"]), p["rules"], p["complete"])
         for p in known["policies"]
@@ -127,7 +127,9 @@ def view(text: str) -> EngineView:
         d["name"]: DatasourceView(d["known"], d["code"], d["last_error"]) for d in known["datasources"] or []
     }
     listed = known["datasources"] is not None
-    return EngineView(OK, known["ms"], known["sync_period"], policies, datasources if listed else None)
+    return EngineView(
+        known["code"], known["ms"], OK, known["sync_period"], policies, datasources if listed else None
+    )
 
 
 def _roles(stack: Stack) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from http import HTTPStatus
 
 from tools.facts import Cluster, EngineState, EngineView, Facts, Node, Unseen
 from tools.stack import Stack
@@ -44,7 +45,7 @@ def _last_engine(facts: Facts, host: str) -> str | None:
 def works(engine: EngineState) -> bool:
     """Whether it answers requests."""
     active = isinstance(engine.unit, tuple) and engine.unit[0] == "active"
-    return active and isinstance(engine.view, EngineView) and engine.view.code in {200, 401}
+    return active and isinstance(engine.view, EngineView) and engine.view.code == HTTPStatus.OK
 
 
 def _data_at_risk(facts: Facts, host: str, *, saved: bool) -> str | None:

@@ -23,7 +23,7 @@ echo "the datasource node does not serve the bus: $out" >&2; exit 1"""
 # The honest question, and then the load balancer's, as in templates/policy_engines/engine.sh.j2.
 START_ENGINE = """\
 systemctl start {unit}
-answers() {{ curl -sf -m 5 -o /dev/null {url}/v1/policies; }}
+answers() {{ curl -sf -m 5 -o /dev/null {url}/health; }}
 for _ in {{1..100}}; do answers && break; sleep 0.3; done
 answers || {{ echo "{node_id} does not answer at {url}" >&2; exit 1; }}
 told=$(runuser -u congress -- /usr/local/bin/congress-drain back {node_id} 60) \\

@@ -31,15 +31,14 @@ from tools.table import as_json, rows, show
 
 
 def endpoint(url: str, limits: Limits) -> int | Unseen:
-    """Milliseconds until GET /v1/policies was answered, or why it was not; 401 is an answer, too."""
+    """Milliseconds until GET /health was answered, or why it was not."""
     began = time.monotonic()
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        opener.open(f"{url}/v1/policies", timeout=limits.endpoint).close()
+        opener.open(f"{url}/health", timeout=limits.endpoint).close()
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code != 401:  # noqa: PLR2004
-            return Unseen(f"{url} answers {error.code} to GET /v1/policies")
+        return Unseen(f"{url} answers {error.code} to GET /health")
     except OSError as error:
         return Unseen(f"{url}: {getattr(error, 'reason', error)}")
     return round((time.monotonic() - began) * 1000)

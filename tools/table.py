@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from rich.console import Console
@@ -89,6 +90,8 @@ def _engines(facts: Facts) -> str:
     times = ", ".join(f"{view.ms} ms" for view in views.values())
     first = next((view for view in views.values() if view.policies is not None), None)
     said = [f"{len(views)} of {len(facts.engines)} answer ({times})"]
+    if any(view.listed == HTTPStatus.UNAUTHORIZED for view in views.values()):
+        said.append("what they know takes a token to look at")
     if first and first.policies is not None:
         rules = sum(policy.rules for policy in first.policies.values())
         said.append(

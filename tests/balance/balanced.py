@@ -21,7 +21,7 @@ from tests.acceptance.waiting import wait_for
 from tests.render.judges import program
 
 DRAIN = ROOT / "files/policy_engines/congress_drain.py"
-HEALTH = "/v1/policies"
+HEALTH = "/health"
 
 
 class Engine:

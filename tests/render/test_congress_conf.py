@@ -79,7 +79,7 @@ def test_values_are_what_the_document_asks_for(read: Reader) -> None:
     assert values["DEFAULT.datasource_sync_period"] == 5
     # The folder in which configuration.sh.j2 puts aes_key.
     assert values["DEFAULT.encryption_key_path"] == "/etc/congress/keys"
-    assert values["DEFAULT.api_paste_config"] == "/opt/congress/etc/congress/api-paste.ini"
+    assert values["DEFAULT.api_paste_config"] == "/etc/congress/api-paste.ini"
 
 
 def test_engine_adds_its_address_and_port(read: Reader) -> None:

@@ -101,9 +101,9 @@ def test_congress_itself_answers_a_request_that_hangs(parsed: Sections) -> None:
     assert seconds(parsed["defaults"], "client") > CONGRESS_TIMEOUT
 
 
-def test_engine_is_judged_by_an_answer_that_takes_bus_and_database(parsed: Sections) -> None:
+def test_engine_is_judged_by_an_answer_that_takes_bus_and_database_and_no_token(parsed: Sections) -> None:
     backend = parsed["backend policy_engines"]
-    assert ["option", "httpchk", "GET", "/v1/policies"] in backend
+    assert ["option", "httpchk", "GET", "/health"] in backend
     assert ["http-check", "expect", "status", "200"] in backend
     assert seconds(parsed["defaults"], "check") < 10
 

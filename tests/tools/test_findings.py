@@ -64,13 +64,18 @@ WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
     ),
     "engine hangs": (
         lambda f: engine(f, view=HANGS),
-        "policy-engine-2 does not answer GET /v1/policies: no answer within 4 s",
+        "policy-engine-2 does not answer GET /health: no answer within 4 s",
         "journalctl",
     ),
-    "engine's 500": (
-        lambda f: engine(f, view=EngineView(500, 5)),
-        "policy-engine-2 answers 500 to GET /v1/policies",
+    "engine's 503": (
+        lambda f: engine(f, view=EngineView(503, 5)),
+        "policy-engine-2 answers 503 to GET /health",
         "database and bus first",
+    ),
+    "healthy and yet no answer": (
+        lambda f: engine(f, view=EngineView(200, 5, 500)),
+        "policy-engine-2 answers 500 to GET /v1/policies",
+        "journalctl",
     ),
     "key": (lambda f: view(f, datasources=None), "policy-engine-2 cannot list its datasources", "aes_key"),
     "policy unknown": (

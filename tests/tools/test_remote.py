@@ -21,6 +21,7 @@ from tools.remote.runner import Question, ask, report
 POLICIES = {"results": [{"name": "old"}, {"name": "new"}]}
 RULES = {"results": [{"id": "1", "rule": "p(x) :- q(x)"}, {"id": "2", "rule": "p(1)"}]}
 HEALTHY = {
+    "/health": {},
     "policies": POLICIES,
     "policies/old/status": {},
     "policies/old/rules": RULES,
@@ -39,7 +40,7 @@ def engine(answers: dict[str, Any], hanging: str = "") -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            path = self.path.removeprefix("/v1/")
+            path = self.path.removeprefix("/v1/")  # /health stays as it is
             if path == hanging:
                 over.wait(10)
             answer = answers.get(path, 404)
@@ -109,13 +110,23 @@ def test_a_datasource_s_error_is_told(tmp_path: Path) -> None:
         assert json.loads(looked(url, tmp_path).stdout)["datasources"][0]["last_error"] == "HTTP 403"
 
 
-def test_an_engine_that_wants_a_login_is_alive(tmp_path: Path) -> None:
-    with engine({"policies": 401}) as url:
-        assert json.loads(looked(url, tmp_path).stdout)["code"] == 401
+def test_an_engine_that_wants_a_token_is_alive_and_keeps_what_it_knows(tmp_path: Path) -> None:
+    with engine({"/health": {}, "policies": 401}) as url:
+        seen = json.loads(looked(url, tmp_path).stdout)
+    assert (seen["code"], seen["listed"]) == (200, 401)
+    assert "policies" not in seen
 
 
-def test_an_engine_that_hangs_is_said_in_one_line(tmp_path: Path) -> None:
-    with engine(HEALTHY, "policies") as url:
+def test_an_engine_that_cannot_serve_is_asked_no_more(tmp_path: Path) -> None:
+    with engine({**HEALTHY, "/health": 503}) as url:
+        seen = json.loads(looked(url, tmp_path).stdout)
+    assert seen["code"] == 503
+    assert "listed" not in seen
+
+
+@pytest.mark.parametrize("hanging", ["/health", "policies"])
+def test_an_engine_that_hangs_is_said_in_one_line(tmp_path: Path, hanging: str) -> None:
+    with engine(HEALTHY, hanging) as url:
         done = looked(url, tmp_path, "0.3")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "timed out\n")
 

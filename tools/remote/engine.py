@@ -3,6 +3,7 @@
 Congress answers GET /v1/policies, .../rules and /v1/data-sources from the database, alike at every engine.
 Only .../status and .../tables come from the engine's own memory, brought up to date once a sync period.
 A fact (a rule without a body) is not found by .../status even when it is there; its table is in .../tables.
+All of that takes a token where `auth` is keystone, and is left out then; GET /health takes none.
 
 usage: engine.py URL SECONDS CONFIGURATION: prints one JSON object; exit code 1 and one line on no answer.
 """
@@ -15,8 +16,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote
 
 AT_ONCE = 8
@@ -30,16 +32,20 @@ class Engine:
     def left(self) -> float:
         return max(self.end - time.monotonic(), 0.05)
 
-    def get(self, path: str) -> tuple[int, Any]:
-        """Status and JSON body; 0 and a reason when there was no answer in time."""
+    def ask(self, path: str, read: Callable[[IO[bytes]], Any]) -> tuple[int, Any]:
+        """Status and body as it is read; 0 and a reason when there was no answer in time."""
         try:
-            with urllib.request.urlopen(f"{self.url}/v1/{path}", timeout=self.left()) as answer:  # noqa: S310
-                return answer.status, json.load(answer)
+            with urllib.request.urlopen(f"{self.url}/{path}", timeout=self.left()) as answer:  # noqa: S310
+                return answer.status, read(answer)
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, None
         except (OSError, ValueError) as error:
             return 0, str(getattr(error, "reason", error))
+
+    def get(self, path: str) -> tuple[int, Any]:
+        """The same of something in the API, whose body is JSON."""
+        return self.ask(f"v1/{path}", json.load)
 
     def results(self, path: str) -> list[dict[str, Any]] | None:
         """A collection's items, None when it was not answered (in time)."""
@@ -92,17 +98,21 @@ def sync_period(file: str) -> int:
 def main(url: str, limit: float, file: str) -> int:
     began = time.monotonic()
     engine = Engine(url, limit)
-    code, policies = engine.get("policies")
+    code, why = engine.ask("health", lambda answer: answer.read())
     seen: dict[str, Any] = {"code": code, "ms": round((time.monotonic() - began) * 1000)}
-    if code == 0:
-        print(policies, file=sys.stderr)
-        return 1
+    policies: Any = None
     if code == OK:
+        seen["listed"], policies = engine.get("policies")
+        why = policies
+    if 0 in {code, seen.get("listed")}:
+        print(why, file=sys.stderr)
+        return 1
+    if seen.get("listed") == OK:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             # The policies first: a datasource node that hangs takes all the time there is.
             seen["policies"] = list(pool.map(engine.policy, policies["results"]))
-            listed = engine.results("data-sources")
-            seen["datasources"] = None if listed is None else list(pool.map(engine.datasource, listed))
+            known = engine.results("data-sources")
+            seen["datasources"] = None if known is None else list(pool.map(engine.datasource, known))
         seen["sync_period"] = sync_period(file)
     print(json.dumps(seen))
     return 0
