@@ -10,6 +10,7 @@ from components.database import Database, Schema
 from components.datasource_node import HOST_NAMES, PACKAGES, DatasourceNode
 from components.fencing import Fencing
 from components.firewall import DATASOURCE_NODE, POLICY_ENGINE, Firewall, rules
+from components.keystone import Catalog, Keystone
 from components.load_balancer import LoadBalancer
 from components.messaging import Messaging
 from components.network import Network, NetworkArgs
@@ -17,7 +18,7 @@ from components.policy_engines import PolicyEngines, host_names
 
 config = settings.load()
 prefix = f"congress-{pulumi.get_stack()}"
-found = cloud.look_up(config, inventory.servers(prefix, config))
+found = cloud.look_up(config, prefix, inventory.servers(prefix, config))
 
 network = Network("network", NetworkArgs(prefix, config.network, found))
 firewall = Firewall("firewall", prefix, rules(config))
@@ -29,7 +30,9 @@ database = Database("database", site)
 messaging = Messaging("messaging", site)
 
 # 2. "Prepare the hosts to run Congress nodes."
-congress = CongressArgs(messaging.transport_url, database.connection, EncryptionKey("encryption-key").key)
+keystone = Keystone("keystone", site)
+key = EncryptionKey("encryption-key").key
+congress = CongressArgs(messaging.transport_url, database.connection, key, keystone.authtoken)
 pair = congress_hosts(DATASOURCE_NODE, HOST_NAMES, site, congress, more_packages=PACKAGES)
 engine_hosts = congress_hosts(POLICY_ENGINE, host_names(config.policy_engines), site, congress)
 schema = Schema("schema", database, [*pair, *engine_hosts])
@@ -45,6 +48,7 @@ engines = PolicyEngines("policy-engines", config.policy_engines, engine_hosts, a
 
 # 5. "Deploy a load-balancer to load-balance between the N policy-engine nodes."
 load_balancer = LoadBalancer("load-balancer", site, engines)
+Catalog("catalog", keystone, load_balancer)
 
 hosts = [access.bastion, database.host, messaging.host, load_balancer.host]
 hosts += [congress_host.host for congress_host in (*pair, *engine_hosts)]

@@ -15,6 +15,7 @@ from pulumi.runtime import config
 from pydantic import Field, ValidationError, model_validator
 
 from settings_errors import SettingsError, describe, models_in
+from settings_keystone import Keystone
 from settings_nodes import DatasourceNode, PolicyEngines
 from settings_types import CertificateFile, Cidrs, Model, Url
 
@@ -126,9 +127,15 @@ class Settings(Model):
         description="who may reach SSH and API",
         examples=[{"sshCidrs": ["192.0.2.0/24"], "apiCidrs": ["192.0.2.0/24"]}],
     )
-    auth: Literal["noauth"] = Field(
-        description="how the API authenticates; noauth: everyone in access.apiCidrs may do everything",
-        examples=["noauth"],
+    auth: Literal["noauth", "keystone"] = Field(
+        description="how the API authenticates; keystone: by the cloud's tokens, admins alone; "
+        "noauth: everyone in access.apiCidrs may do everything",
+        examples=["keystone"],
+    )
+    keystone: Keystone = Field(
+        Keystone(),
+        description="for auth: keystone",
+        examples=[{"administrator": "mycloud-admin"}],
     )
     anti_affinity: Literal["hard", "soft"] = Field(
         "hard",
@@ -147,9 +154,14 @@ class Settings(Model):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         problems: list[str] = []
-        if EVERYWHERE in self.access.api_cidrs:
+        if self.auth == "noauth" and self.keystone != Keystone():
             problems.append(
-                "auth: noauth with access.apiCidrs 0.0.0.0/0 lets everybody in; name the ranges of your users"
+                "keystone is for auth: keystone; remove it, for with noauth nobody is asked who he is"
+            )
+        if self.auth == "noauth" and EVERYWHERE in self.access.api_cidrs:
+            problems.append(
+                "auth: noauth with access.apiCidrs 0.0.0.0/0 lets everybody in; name the ranges of your users, or set "
+                "auth: keystone"
             )
         if self.network.existing is None:
             for key, cidrs in (("sshCidrs", self.access.ssh_cidrs), ("apiCidrs", self.access.api_cidrs)):

@@ -18,7 +18,8 @@ from keystoneauth1.exceptions import ClientException
 from openstack.connection import Connection
 from openstack.exceptions import SDKException
 
-from components import login
+from components import identity, login
+from components.identity import Identity, IdentityError
 from components.login import Login
 from settings import NAMESPACE, Settings
 
@@ -43,16 +44,20 @@ class ExistingNetwork:
 
 @dataclass(frozen=True)
 class Cloud:
-    """Ids of what exists in the cloud already; `flavor_ids` by name. `login`: where the stack fences with it."""
+    """Ids of what exists in the cloud already; `flavor_ids` by name.
+
+    `login`: where the stack fences with it; `identity`: where it authenticates by keystone.
+    """
 
     image_id: str
     flavor_ids: Mapping[str, str]
     external_network_id: str
     existing_network: ExistingNetwork | None = None
     login: Login | None = None
+    identity: Identity | None = None
 
 
-def look_up(settings: Settings, servers: Mapping[str, str]) -> Cloud:
+def look_up(settings: Settings, prefix: str, servers: Mapping[str, str]) -> Cloud:
     """Find what the settings name; `servers` are all servers of the stack, name -> flavor, for the quota.
 
     Raises CloudError that names the setting of everything missing.
@@ -67,12 +72,14 @@ def look_up(settings: Settings, servers: Mapping[str, str]) -> Cloud:
                 f"no login to the cloud: {reason}; set OS_CLOUD to a cloud of your clouds.yaml, or the OS_* variables"
             ]
         ) from None
-    return _Search(connection, settings, servers).result()
+    return _Search(connection, settings, prefix, servers).result()
 
 
 class _Search:
-    def __init__(self, connection: Connection, settings: Settings, servers: Mapping[str, str]) -> None:
-        self.cloud, self.settings, self.servers = connection, settings, servers
+    def __init__(
+        self, connection: Connection, settings: Settings, prefix: str, servers: Mapping[str, str]
+    ) -> None:
+        self.cloud, self.settings, self.prefix, self.servers = connection, settings, prefix, servers
         self.problems: list[str] = []
 
     def result(self) -> Cloud:
@@ -82,10 +89,11 @@ class _Search:
             self._external,
             self._login,
             self._existing,
+            self._keystone,
             self._limits,
         ]
         with ThreadPoolExecutor(len(searches)) as pool:
-            image, flavors, external, deployer, existing, (limits, present) = [
+            image, flavors, external, deployer, existing, keystone, (limits, present) = [
                 done.result() for done in [pool.submit(self._asked, search) for search in searches]
             ]
         if not self.problems:
@@ -93,7 +101,7 @@ class _Search:
         if self.problems:
             raise CloudError(self.problems)
         flavor_ids = {name: flavor.id for name, flavor in flavors.items()}
-        return Cloud(image.id, flavor_ids, external.id, existing, deployer)
+        return Cloud(image.id, flavor_ids, external.id, existing, deployer, keystone)
 
     def _asked(self, search: Callable[[], Any]) -> Any:
         try:
@@ -155,6 +163,15 @@ class _Search:
             return None
         subnet = subnets[wanted.subnet]
         return ExistingNetwork(network.id, subnet.id, subnet.cidr)
+
+    def _keystone(self) -> Identity | None:
+        if self.settings.auth == "noauth":
+            return None
+        try:
+            return identity.look_up(self.cloud, self.settings.keystone, self.prefix, TIMEOUT)
+        except IdentityError as error:
+            self.problems += [f"{NAMESPACE}:keystone: {problem}" for problem in error.problems]
+            return None
 
     def _limits(self) -> tuple[Any, set[str]]:
         limits = self.cloud.compute.get_limits().absolute

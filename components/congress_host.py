@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 import pulumi
 import pulumi_random as random
@@ -25,12 +26,13 @@ class CongressArgs:
     """What the configuration has to name, the same on every Congress host.
 
     `encryption_key`: the Fernet key of datasource secrets. Congress would make one per host, and a standby with
-    another key could not read them (congress/encryption.py).
+    another key could not read them (congress/encryption.py). `authtoken`: [keystone_authtoken], None with noauth.
     """
 
     transport_url: pulumi.Input[str]
     connection: pulumi.Input[str]
     encryption_key: pulumi.Input[str]
+    authtoken: pulumi.Input[dict[str, Any]] | None
 
 
 class EncryptionKey(pulumi.ComponentResource):
@@ -98,7 +100,7 @@ class CongressHost(pulumi.ComponentResource):
             "connection": args.connection,
             "encryption_key": args.encryption_key,
             "sync_period": site.settings.policy_engines.sync_period,
-            "auth": site.settings.auth,
+            "authtoken": args.authtoken,
         }
         self.config_sha256 = pulumi.Output.secret(
             pulumi.Output.from_input(configuration).apply(

@@ -48,6 +48,12 @@ def heredoc(content: str, path: str, owner: str, mode: str) -> str:
     return f"put_file \"{path}\" {owner} {mode} <<'{marker}'\n{content}{marker}"
 
 
+def oslo(value: object) -> str:
+    """A value as oslo.config reads it back: `$` substitutes there, and blanks and quotes around it are taken away."""
+    text = str(value).replace("$", "$$")
+    return f'"{text}"' if text != text.strip() or text[:1] in {"'", '"'} else text
+
+
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -61,6 +67,7 @@ def _environment() -> jinja2.Environment:
     # A name left out is then said to be undefined by tojson as well, and not to be unknown to JSON.
     environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "default": str}
     environment.filters["sh"] = lambda value: shlex.quote(str(value))
+    environment.filters["oslo"] = oslo
     environment.filters["netmask"] = lambda cidr: IPv4Network(cidr).with_netmask
     environment.globals["put"] = _put
     environment.globals["asset"] = _asset

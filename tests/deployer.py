@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from components.identity import Identity
 from components.login import Login
 
 LOGIN = Login(
@@ -12,4 +13,14 @@ LOGIN = Login(
     roles=("member",),
     access_rules=True,
     restricted=False,
+)
+
+# Where the deployer, or the administrator that the settings name, may register Congress.
+IDENTITY = Identity(
+    auth_url=LOGIN.auth_url,
+    region="RegionOne",
+    interface="public",
+    domain_id="default-id",
+    project_id="service-project-id",
+    role_id="service-role-id",
 )

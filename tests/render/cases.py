@@ -16,6 +16,8 @@ from components.congress_host import MODULES
 from components.database import PRIVILEGES
 from components.fencing import credential_login, password_login
 from components.host import package_environment
+from components.identity import Identity
+from components.keystone import place
 from components.policy_engines import placements
 from components.template import ROOT, render
 from settings import Guest
@@ -88,8 +90,17 @@ CONGRESS = {
     "connection": f"mysql+pymysql://congress:{PASSWORD}@10.20.0.5/congress?charset=utf8",
     "encryption_key": ENCRYPTION_KEY,
     "sync_period": 5,
-    "auth": "noauth",
+    "authtoken": None,
 }
+AUTHTOKEN = {
+    **place(Identity("https://cloud.example:5000/v3", "RegionOne", "public")),
+    "username": "congress",
+    "password": f"{CANARY} '$x' $$ \\n %(y)s #;=\"",
+    "user_domain_name": "Default",
+    "project_name": "service",
+    "project_domain_name": "Default",
+}
+AUTHENTICATIONS = {"noauth": CONGRESS, "keystone": {**CONGRESS, "authtoken": AUTHTOKEN}}
 DATABASE = {
     "database": "congress",
     "user": "congress",
@@ -214,8 +225,8 @@ Contexts = Mapping[str, Mapping[str, Any]]
 
 TABLE: Mapping[str, tuple[Judge, Contexts]] = {
     "access/ssh_config.j2": (Judge.SSH, {"hosts": {"hosts": HOSTS, "user": "deployer"}}),
-    "congress_host/configuration.sh.j2": (Judge.BASH, {"congress": CONGRESS}),
-    "congress_host/congress.conf.j2": (Judge.CONGRESS, {"congress": CONGRESS}),
+    "congress_host/configuration.sh.j2": (Judge.BASH, AUTHENTICATIONS),
+    "congress_host/congress.conf.j2": (Judge.CONGRESS, AUTHENTICATIONS),
     "congress_host/packages.sh.j2": (Judge.BASH, {"two": {"packages": ["curl", "python3-venv"]}}),
     "congress_host/software.sh.j2": (Judge.BASH, SOFTWARE),
     "database/congress.cnf.j2": (Judge.MARIADB, {"database": DATABASE}),

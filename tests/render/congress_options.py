@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 
 import congress_compat  # noqa: F401  what Python removed, which congress still imports
 import congress_launcher
+from keystoneauth1 import loading
 from oslo_config import cfg
 
 # Those of Congress's own congress-config-generator.conf, and of the libraries beside them.
@@ -29,6 +30,11 @@ NAMESPACES = (
 
 def load() -> list[tuple[str | None, list[cfg.Opt]]]:
     found: list[tuple[str | None, list[cfg.Opt]]] = [("watchdog", congress_launcher.OPTIONS)]
+    # Which of them there are depends on auth_type, so keystonemiddleware does not list them.
+    user = loading.get_auth_plugin_conf_options("password")
+    for opt in user:
+        opt.required = False  # with noauth nobody logs in
+    found.append(("keystone_authtoken", user))
     for entry in entry_points(group="oslo.config.opts"):
         if entry.name in NAMESPACES:
             found += [(None if group == "DEFAULT" else group, list(opts)) for group, opts in entry.load()()]

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from components.template import ROOT
-from tests.render.cases import CONGRESS, Case, Judge, case, cases
+from components.template import ROOT, render
+from tests.render.cases import AUTHTOKEN, CONGRESS, Case, Judge, case, cases
 from tests.render.judges import congress_python
 
 
@@ -80,6 +80,23 @@ def test_values_are_what_the_document_asks_for(read: Reader) -> None:
     # The folder in which configuration.sh.j2 puts aes_key.
     assert values["DEFAULT.encryption_key_path"] == "/etc/congress/keys"
     assert values["DEFAULT.api_paste_config"] == "/etc/congress/api-paste.ini"
+
+
+def test_who_checks_tokens_is_read_as_it_was_given(read: Reader) -> None:
+    values = read(case("congress_host/congress.conf.j2", "keystone").text).values
+    assert values["DEFAULT.auth_strategy"] == "keystone"
+    known = {key.removeprefix("keystone_authtoken."): value for key, value in values.items()}
+    assert {key: known[key] for key in AUTHTOKEN} == AUTHTOKEN
+
+
+@pytest.mark.parametrize(
+    "password", ["$", "$$a", "${b}", "'quoted'", '"', '"a', " a ", "\\", "a\\\\b", "%(c)s", "=:#"]
+)
+def test_any_password_is_read_as_it_was_given(read: Reader, password: str) -> None:
+    context = {**CONGRESS, "authtoken": {**AUTHTOKEN, "password": password}}
+    known = read(render("congress_host/congress.conf.j2", context) + "\n")
+    assert known.errors == []
+    assert known.values["keystone_authtoken.password"] == password
 
 
 def test_engine_adds_its_address_and_port(read: Reader) -> None:

@@ -18,6 +18,12 @@ def recording() -> Recording:
 
 
 @pytest.fixture(scope="session")
+def with_keystone() -> Recording:
+    """The smallest stack that asks for tokens, registered by the deployer's own login."""
+    return recorded.run(recorded.settings_with(auth="keystone"), recorded.WITH_KEYSTONE)
+
+
+@pytest.fixture(scope="session")
 def with_engines() -> Callable[[int, int], Recording]:
     """Recording of a stack with (count, per_host) engines."""
 

@@ -11,7 +11,7 @@ import copy
 import json
 import runpy
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,7 +23,7 @@ from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import ROOT as ROOT_RESOURCE
 
 from components import cloud
-from tests.deployer import LOGIN
+from tests.deployer import IDENTITY, LOGIN
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STACK = "test"
@@ -38,6 +38,7 @@ SETTINGS: dict[str, Any] = {
     "auth": "noauth",
 }
 CLOUD = cloud.Cloud("image-id", {"small": "flavor-small"}, "external-id", login=LOGIN)
+WITH_KEYSTONE = replace(CLOUD, identity=IDENTITY)
 
 
 def settings_with(**changes: Any) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
 def look_up(servers: dict[str, str] | None = None, **changes: Any) -> cloud.Cloud:
     values = settings_with(**changes)
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
-    return cloud.look_up(settings.parse(texts), SERVERS if servers is None else servers)
+    return cloud.look_up(settings.parse(texts), "congress-test", SERVERS if servers is None else servers)
 
 
 def problems(**changes: Any) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from tests.unit.recording import Recording, Registration, strings
 MAY_HOLD = {
     "command:remote:Command": {"stdin", "connection"},
     "openstack:compute/instance:Instance": {"userData"},
+    "openstack:identity/user:User": {"password"},
 }
 
 
@@ -27,8 +28,8 @@ def test_the_canaries_are_really_there(recording: Recording) -> None:
     )
 
 
-def test_secrets_are_nowhere_but_in_secret_inputs(recording: Recording) -> None:
-    for resource in recording.resources.values():
+def test_secrets_are_nowhere_but_in_secret_inputs(recording: Recording, with_keystone: Recording) -> None:
+    for resource in (*recording.resources.values(), *with_keystone.resources.values()):
         allowed = MAY_HOLD.get(resource.type, set())
         for key, value in resource.inputs.items():
             if any("CANARY" in text for text in strings(value)):

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 import settings
+import settings_keystone
 import settings_nodes
 from settings_errors import SettingsError
 from settings_types import Model
@@ -35,6 +36,12 @@ def test_the_smallest_stack_takes_the_document_s_values() -> None:
     assert parsed.datasource_node.binary == "/usr/local/bin/congress-server"
 
 
+def test_with_keystone_the_api_may_be_open_to_all_addresses() -> None:
+    everywhere = {"sshCidrs": ["192.0.2.0/24"], "apiCidrs": ["0.0.0.0/0"]}
+    assert parse(settings_with(auth="keystone", access=everywhere)).keystone == settings_keystone.Keystone()
+
+
+KEYSTONE_LOGIN = {"username": "congress", "password": "CANARY"}
 # One change of the smallest stack, and what the one problem has to say.
 WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"policyEngine": {}}, ["congress-ha:policyEngine: no such setting", "policyEngines"]),
@@ -88,7 +95,20 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
         ["access.sshCidrs", "overlaps network.cidr"],
     ),
     ({"network": {"externalNetwork": "public", "cidr": "10.20.0.0/29"}}, ["network.cidr", "too small"]),
-    ({"auth": "basic"}, ["congress-ha:auth", "'noauth'"]),
+    ({"auth": "basic"}, ["congress-ha:auth", "'noauth'", "'keystone'"]),
+    ({"keystone": {"region": "RegionOne"}}, ["keystone is for auth: keystone; remove it"]),
+    (
+        {"auth": "keystone", "keystone": {"administrator": "a", "login": KEYSTONE_LOGIN}},
+        ["congress-ha:keystone: with login nothing is registered: remove administrator, or login"],
+    ),
+    (
+        {"auth": "keystone", "keystone": {"login": {**KEYSTONE_LOGIN, "password": "CANARY\n"}}},
+        ["congress-ha:keystone.login.password", "control characters"],
+    ),
+    (
+        {"auth": "keystone", "keystone": {"login": {"username": "congress"}}},
+        ["congress-ha:keystone.login.password: is missing"],
+    ),
     (
         {"guest": {"caFiles": ["/does/not/exist.pem"]}},
         ["congress-ha:guest.caFiles[0]", "/does/not/exist.pem"],
@@ -102,6 +122,7 @@ def test_a_wrong_setting_is_named_with_a_way_out(change: dict[str, Any], told: l
     (problem,) = problems(settings_with(**change))
     for words in told:
         assert words in problem
+    assert "CANARY" not in problem
 
 
 @pytest.mark.parametrize("key", ["image", "flavors", "network", "access", "auth"])
@@ -164,6 +185,8 @@ def test_the_manual_names_every_key() -> None:
         settings.Settings,
         settings_nodes.PolicyEngines,
         settings_nodes.DatasourceNode,
+        settings_keystone.Keystone,
+        settings_keystone.KeystoneLogin,
     ]
     models += [
         settings.Network,

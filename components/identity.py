@@ -1,0 +1,155 @@
+"""What keystone has for Congress, looked up before anything is made: who may register it, or the user that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import openstack
+from keystoneauth1.exceptions import ClientException
+from keystoneauth1.identity import v3
+from keystoneauth1.identity.base import BaseIdentityPlugin
+from keystoneauth1.session import Session
+from openstack.connection import Connection
+from openstack.exceptions import ForbiddenException, SDKException
+
+from settings_keystone import Keystone, KeystoneLogin
+
+# Congress's own, which its clients look for (congressclient.osc.plugin).
+USER = SERVICE = "congress"
+TYPE = "policy"
+FORBIDDEN = 403
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Where engines and clients find keystone; ids for Congress's user, None where that is there already."""
+
+    auth_url: str
+    region: str
+    interface: str
+    domain_id: str | None = None
+    project_id: str | None = None
+    role_id: str | None = None
+
+
+class IdentityError(Exception):
+    """What keystone lacks, or refuses, with the way out; one sentence each."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def mark(prefix: str) -> str:
+    """Description of what a stack registers: nothing else may be taken for it."""
+    return f"made by congress-ha as a part of {prefix}"
+
+
+def look_up(cloud: Connection, keystone: Keystone, prefix: str, timeout: float) -> Identity:
+    """`cloud`: the deployer's login; `timeout`: seconds for each request.
+
+    Raises IdentityError, and SDKException or ClientException where the cloud does not answer.
+    """
+    auth = cast("BaseIdentityPlugin", cloud.session.auth)
+    interface = cloud.config.get_interface("identity")
+    region = keystone.region or cloud.config.get_region_name("identity")
+    if not region:
+        raise IdentityError("region: your login names none, and Congress's endpoints need one: set it")
+    found = Identity(str(auth.auth_url), region, interface if isinstance(interface, str) else "public")
+    if keystone.login is not None:
+        check_login(cloud, keystone.login, found, timeout)
+        return found
+    who = "your login" if keystone.administrator is None else f"the login of {keystone.administrator}"
+    try:
+        registrar = _registrar(cloud, keystone.administrator, timeout)
+        return _registration(registrar, keystone, prefix, found)
+    except ForbiddenException:
+        raise IdentityError(
+            f"{who} may not register Congress in keystone (403): let one that may do it (keystone.administrator, a "
+            "cloud of your clouds.yaml), or name a user that an administrator made (keystone.login)"
+        ) from None
+
+
+def _registrar(cloud: Connection, administrator: str | None, timeout: float) -> Connection:
+    if administrator is None:
+        return cloud
+    try:
+        registrar = openstack.connect(cloud=administrator, api_timeout=timeout)
+        registrar.authorize()
+    except (SDKException, ClientException) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise IdentityError(
+            f"administrator: no login as {administrator}: {reason}; name a cloud of your clouds.yaml"
+        ) from None
+    return registrar
+
+
+def _registration(registrar: Connection, keystone: Keystone, prefix: str, found: Identity) -> Identity:
+    """Ids for the user's role; nobody else's user or catalog entry is in the way. Raises ForbiddenException, too."""
+    identity: Any = registrar.identity
+    problems: list[str] = []
+
+    def the(key: str, name: str, things: Callable[..., Any], **where: str) -> str | None:
+        for thing in things(name=name, **where):
+            return str(thing.id)
+        problems.append(f"{key}: keystone has no {key} named {name}")
+        return None
+
+    domain = the("domain", keystone.domain, identity.domains)
+    if domain is None:
+        raise IdentityError(*problems)
+    project = the("project", keystone.project, identity.projects, domain_id=domain)
+    role = the("role", keystone.role, identity.roles)
+    others = [
+        (f"a user {USER} in domain {keystone.domain}", user)
+        for user in identity.users(name=USER, domain_id=domain)
+    ]
+    others += [(f"a service of type {TYPE} in its catalog", one) for one in identity.services(type=TYPE)]
+    problems += [
+        f"keystone has {what} that this stack did not make ({other.id}): delete it if nobody needs it, or log in as "
+        "a user that an administrator gives you (keystone.login)"
+        for what, other in others
+        if other.description != mark(prefix)
+    ]
+    if problems:
+        raise IdentityError(*problems)
+    return Identity(found.auth_url, found.region, found.interface, domain, project, role)
+
+
+def check_login(cloud: Connection, login: KeystoneLogin, found: Identity, timeout: float) -> None:
+    """Do once what engines do at each request: log in, and check somebody's token, the deployer's.
+
+    Raises IdentityError where keystone refuses.
+    """
+    auth = v3.Password(
+        found.auth_url,
+        username=login.username,
+        password=login.password.get_secret_value(),
+        user_domain_name=login.user_domain,
+        project_name=login.project,
+        project_domain_name=login.project_domain,
+    )
+    session = Session(auth, verify=cloud.session.verify, cert=cloud.session.cert, timeout=timeout)
+    who = f"{login.username} in project {login.project}"
+    try:
+        session.get_token()
+    except ClientException as error:
+        raise IdentityError(f"login: keystone refuses {who}: {str(error).splitlines()[0]}") from None
+    answer = session.get(
+        "/auth/tokens",
+        endpoint_filter={
+            "service_type": "identity",
+            "interface": found.interface,
+            "region_name": found.region,
+            "version": (3, 0),
+        },
+        # The second header: without it a token that is limited by access rules would not be found.
+        headers={"X-Subject-Token": str(cloud.session.get_token()), "OpenStack-Identity-Access-Rules": "1.0"},
+        raise_exc=False,
+    )
+    if answer.status_code == FORBIDDEN:
+        raise IdentityError(f"login: {who} may not check tokens (403): it needs role service there")
+    if not answer.ok:
+        raise IdentityError(f"login: {who} got {answer.status_code} when it checked a token")

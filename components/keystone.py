@@ -1,0 +1,156 @@
+"""Keystone mode: the user as whom engines check their callers' tokens, and Congress's place in the cloud's catalog."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pulumi
+import pulumi_openstack as openstack
+import pulumi_random as random
+from pulumi_openstack import identity
+
+from components.host import Site
+from components.identity import SERVICE, TYPE, USER, Identity, mark
+from components.load_balancer import LoadBalancer
+
+OPEN = (
+    "auth is noauth: nobody is asked who he is, and everyone in access.apiCidrs may read and change every policy and "
+    "the datasources' configuration"
+)
+INTERFACES = ("public", "internal", "admin")
+
+
+class Keystone(pulumi.ComponentResource):
+    """`authtoken`: what [keystone_authtoken] of congress.conf says, None with noauth.
+
+    It is known when the user may check tokens. The password is made for it and is in no output.
+    """
+
+    authtoken: pulumi.Output[dict[str, Any]] | None
+
+    def __init__(self, name: str, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("congress-ha:index:Keystone", name, None, opts)
+        self.site, found, login = site, site.cloud.identity, site.settings.keystone.login
+        self.authtoken = None
+        self.administrator: openstack.Provider | None = None
+        if found is None:
+            pulumi.log.warn(OPEN)
+        elif login is not None:
+            known = {
+                "username": login.username,
+                "password": login.password.get_secret_value(),
+                "user_domain_name": login.user_domain,
+                "project_name": login.project,
+                "project_domain_name": login.project_domain,
+            }
+            self.authtoken = pulumi.Output.secret({**place(found), **known})
+        else:
+            self.authtoken = self._user(name, found)
+        self.register_outputs({})
+
+    def registered_by(self, parent: pulumi.Resource) -> pulumi.ResourceOptions:
+        """Options of what the login registers that may."""
+        return pulumi.ResourceOptions(parent=parent, provider=self.administrator)
+
+    def _user(self, name: str, found: Identity) -> pulumi.Output[dict[str, Any]]:
+        settings = self.site.settings.keystone
+        if settings.administrator is not None:
+            self.administrator = openstack.Provider(
+                f"{name}-administrator",
+                cloud=settings.administrator,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        child = self.registered_by(self)
+        self.password = random.RandomPassword(
+            f"{name}-password", length=32, special=False, opts=pulumi.ResourceOptions(parent=self)
+        )
+        self.user = identity.User(
+            f"{name}-user",
+            name=USER,
+            description=mark(self.site.prefix),
+            domain_id=found.domain_id,
+            password=self.password.result,
+            # Nobody is there to change it, and whoever tries passwords must not lock the engines out.
+            ignore_password_expiry=True,
+            ignore_change_password_upon_first_use=True,
+            ignore_lockout_failure_attempts=True,
+            opts=pulumi.ResourceOptions.merge(
+                child, pulumi.ResourceOptions(additional_secret_outputs=["password"])
+            ),
+        )
+        self.role = identity.RoleAssignment(
+            f"{name}-role",
+            user_id=self.user.id,
+            project_id=found.project_id or "",
+            role_id=found.role_id or "",
+            opts=child,
+        )
+        login = pulumi.Output.all(self.password.result, self.role.id).apply(
+            lambda known: {
+                **place(found),
+                "username": USER,
+                "password": known[0],
+                "user_domain_name": settings.domain,
+                "project_name": settings.project,
+                "project_domain_name": settings.domain,
+            }
+        )
+        return pulumi.Output.secret(login)
+
+
+class Catalog(pulumi.ComponentResource):
+    """Congress's service and endpoints in keystone's catalog, after it answered; none with `keystone.login`."""
+
+    def __init__(
+        self,
+        name: str,
+        keystone: Keystone,
+        load_balancer: LoadBalancer,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("congress-ha:index:Catalog", name, None, opts)
+        site = keystone.site
+        if site.cloud.identity is not None and site.settings.keystone.login is None:
+            self._register(name, keystone, site.cloud.identity.region, load_balancer)
+        self.register_outputs({})
+
+    def _register(self, name: str, keystone: Keystone, region: str, load_balancer: LoadBalancer) -> None:
+        child = keystone.registered_by(self)
+        self.service = identity.ServiceV3(
+            f"{name}-service",
+            name=SERVICE,
+            type=TYPE,
+            description=mark(keystone.site.prefix),
+            opts=pulumi.ResourceOptions.merge(
+                child, pulumi.ResourceOptions(depends_on=[load_balancer.ready])
+            ),
+        )
+        self.endpoints = [
+            identity.EndpointV3(
+                f"{name}-{interface}",
+                name=SERVICE,
+                service_id=self.service.id,
+                interface=interface,
+                endpoint_region=region,
+                url=load_balancer.endpoint,
+                opts=child,
+            )
+            for interface in INTERFACES
+        ]
+
+
+def place(found: Identity) -> dict[str, Any]:
+    """The part of [keystone_authtoken] that tells where keystone is and how it is asked."""
+    return {
+        "www_authenticate_uri": found.auth_url,
+        "auth_url": found.auth_url,
+        "auth_type": "password",
+        "region_name": found.region,
+        # The engines stand outside of the cloud's own network: keystonemiddleware's default is internal.
+        "interface": found.interface,
+        # With it, application credentials with access rules can be let in.
+        "service_type": TYPE,
+        "service_token_roles_required": True,
+        # The system's store, where guest.caFiles are; Python's requests has one of its own.
+        "cafile": "/etc/ssl/certs/ca-certificates.crt",
+    }

@@ -1,0 +1,75 @@
+"""Settings of keystone mode: as whom engines check their callers' tokens, and who registers Congress in the cloud."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from settings_types import Model
+
+
+class KeystoneLogin(Model):
+    """A user that an administrator made for Congress. With it, the stack registers nothing."""
+
+    username: str = Field(min_length=1, description="user that Congress logs in as", examples=["congress"])
+    password: SecretStr = Field(min_length=1, description="its password", examples=["..."])
+    user_domain: str = Field("Default", description="domain of the user", examples=["Default"])
+    project: str = Field(
+        "service", description="project in which the user may check tokens", examples=["service"]
+    )
+    project_domain: str = Field("Default", description="domain of the project", examples=["Default"])
+
+    @field_validator("password")
+    @classmethod
+    def _fits_into_a_file_of_oslo_config(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        # oslo.config takes \$ for a dollar sign, and has no way to write the two characters themselves.
+        if not text.isprintable() or "\\$" in text:
+            raise ValueError(
+                "line breaks, other control characters and \\$ cannot be written into congress.conf"
+            )
+        return value
+
+
+class Keystone(Model):
+    """The stack makes user congress and the catalog's entries, unless `login` is given."""
+
+    administrator: str | None = Field(
+        None,
+        min_length=1,
+        description="cloud of your clouds.yaml whose login may make users and catalog entries; "
+        "your own login if it is not set",
+        examples=["mycloud-admin"],
+    )
+    login: KeystoneLogin | None = Field(
+        None,
+        description="a user that an administrator made; then nothing is registered",
+        examples=[{"username": "congress"}],
+    )
+    region: str | None = Field(
+        None,
+        min_length=1,
+        description="region of keystone and of Congress's endpoints; that of your login if it is not set",
+        examples=["RegionOne"],
+    )
+    project: str = Field(
+        "service", min_length=1, description="project of the cloud's own users", examples=["service"]
+    )
+    domain: str = Field(
+        "Default", min_length=1, description="its domain, and the user's", examples=["Default"]
+    )
+    role: str = Field(
+        "service", min_length=1, description="role with which a user may check tokens", examples=["service"]
+    )
+
+    @model_validator(mode="after")
+    def _one_who_registers(self) -> Self:
+        # Not by what was set: Pulumi.yaml's defaults may have been.
+        fields = type(self).model_fields
+        given = [
+            n for n in ("administrator", "project", "domain", "role") if getattr(self, n) != fields[n].default
+        ]
+        if self.login is not None and given:
+            raise ValueError(f"with login nothing is registered: remove {', '.join(given)}, or login")
+        return self

@@ -1,0 +1,99 @@
+"""Run by the Python that Congress is installed in: an engine's API, from our api-paste.ini to its own tables.
+
+All of it is Congress's own, but for the bus, which is oslo.messaging's in memory, and the database, which is SQLite.
+usage: engine_api.py API_PASTE CONFIGURATION FOLDER QUESTIONS: QUESTIONS is a JSON list of [method, path, token or
+null], or of the names of faults, which stay. Prints a JSON list of [status, body], one for each that was asked.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import eventlet
+
+eventlet.monkey_patch()
+
+import congress_compat  # noqa: F401, E402  what Python removed, which congress still imports
+from congress.common import config  # noqa: E402
+from congress.db import api as db_api  # noqa: E402
+from congress.db import model_base  # noqa: E402
+from paste import deploy  # noqa: E402
+
+OURS = """
+[DEFAULT]
+transport_url = fake:/
+api_paste_config = {paste}
+encryption_key_path = {folder}
+policy_library_path = {folder}
+use_syslog = False
+[database]
+connection = sqlite:///{folder}/congress.sqlite
+[oslo_concurrency]
+lock_path = {folder}
+"""
+
+
+def load(paste: str, configuration: str, folder: Path) -> Any:
+    """Start it as upstream's APIServer does (congress.common.eventlet_server), the bus and the database replaced."""
+    file = folder / "engine.conf"
+    file.write_text(OURS.format(paste=paste, folder=folder))
+    config.init(["--config-file", configuration, "--config-file", str(file)])
+    import congress.service  # noqa: F401, PLC0415  with the model of every table
+
+    model_base.BASE.metadata.create_all(db_api.get_engine())
+    flags = json.dumps({"policy_engine": True, "api": True, "datasources": False})
+    known = {"node_id": "policy-engine-1", "bus_id": "bus", "flags": flags}
+    return deploy.loadapp(f"config:{config.find_paste_config()}", name="congress", global_conf=known)
+
+
+def ask(app: Any, method: str, path: str, token: str | None) -> tuple[int, str]:
+    statuses: list[str] = []
+    environ = {
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path,
+        "SERVER_NAME": "engine",
+        "SERVER_PORT": "1789",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(b"{}"),
+        "wsgi.errors": sys.stderr,
+        "CONTENT_LENGTH": "2",
+        "CONTENT_TYPE": "application/json",
+        **({"HTTP_X_AUTH_TOKEN": token} if token else {}),
+    }
+    body = b"".join(app(environ, lambda status, *_: statuses.append(status)))
+    return int(statuses[-1].split()[0]), body.decode()
+
+
+def fault(name: str) -> None:
+    # Not before the configuration is read, which Congress's modules look into while being imported.
+    import congress_health  # noqa: PLC0415
+
+    node = congress_health.Health.bus.node
+    if name == "no engine":
+        node.service_object("__engine").stop()
+        congress_health.TIMEOUT = 1
+    elif name == "no database":
+        model_base.BASE.metadata.drop_all(db_api.get_engine())
+    else:
+        raise ValueError(name)
+
+
+def main(paste: str, configuration: str, folder: str, questions: str) -> None:
+    app, answers = load(paste, configuration, Path(folder)), []
+    for question in json.loads(questions):
+        if isinstance(question, str):
+            fault(question)
+        else:
+            answers.append(ask(app, *question))
+    print(json.dumps(answers))
+    sys.stdout.flush()
+
+
+main(*sys.argv[1:])

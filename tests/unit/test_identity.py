@@ -1,0 +1,172 @@
+"""What keystone has for Congress is looked up before anything is made: who may register it, or a user for it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import openstack
+import pytest
+from openstack.exceptions import ConfigException, ForbiddenException
+
+from components.identity import Identity, mark
+from tests.files.fake_keystone import keystone
+from tests.unit.test_cloud import FakeCloud, look_up, problems
+
+PASSWORD = "CANARY-of-the-user"
+LOGIN = {"username": "congress", "password": PASSWORD}
+
+
+class FakeIdentity:
+    """Lists as openstacksdk gives them; `refused`: the login may not."""
+
+    def __init__(self) -> None:
+        self.refused = False
+        self.there: dict[str, list[SimpleNamespace]] = {
+            "domains": [thing("Default")],
+            "projects": [thing("service", domain_id="Default-id")],
+            "roles": [thing("service")],
+            "users": [thing("congress", domain_id="another-id", description="")],
+            "services": [thing("nova", type="compute", description="")],
+        }
+
+    def get(self, _: str) -> SimpleNamespace:
+        return SimpleNamespace(status_code=200)
+
+    def __getattr__(self, kind: str) -> Any:
+        def listed(**query: str) -> list[SimpleNamespace]:
+            if self.refused:
+                raise ForbiddenException("You are not authorized")
+            found = self.there[kind]
+            return [one for one in found if all(getattr(one, key) == value for key, value in query.items())]
+
+        return listed
+
+
+def thing(name: str, **more: Any) -> SimpleNamespace:
+    return SimpleNamespace(name=name, id=f"{name}-id", **more)
+
+
+class Keystoned(FakeCloud):
+    """A cloud whose keystone is asked, by the deployer or by an administrator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.identity: FakeIdentity = FakeIdentity()
+        self.session.verify, self.session.cert = True, None
+        self.session.get_token = lambda: "of-the-deployer"
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Keystoned:
+    there = Keystoned()
+    monkeypatch.setattr(openstack, "connect", lambda **_: there)
+    return there
+
+
+def found(**settings: Any) -> Identity:
+    identity = look_up(auth="keystone", keystone=settings).identity
+    assert identity is not None
+    return identity
+
+
+def lacks(**settings: Any) -> tuple[str, ...]:
+    return problems(auth="keystone", keystone=settings)
+
+
+@pytest.mark.usefixtures("fake")
+def test_ids_for_the_user_are_found() -> None:
+    assert found() == Identity(
+        "https://cloud/v3", "RegionTwo", "internal", "Default-id", "service-id", "service-id"
+    )
+    assert found(region="RegionThree").region == "RegionThree"
+
+
+def test_with_noauth_keystone_is_not_asked(fake: Keystoned) -> None:
+    fake.identity.refused = True
+    assert look_up().identity is None
+
+
+def test_a_login_that_may_not_register_is_told_the_two_ways_out(fake: Keystoned) -> None:
+    fake.identity.refused = True
+    (problem,) = lacks()
+    assert problem.startswith("congress-ha:keystone: your login may not register Congress in keystone (403)")
+    assert "keystone.administrator" in problem
+    assert "keystone.login" in problem
+
+
+def test_an_administrator_is_asked_in_the_deployers_place(
+    fake: Keystoned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    administrator = Keystoned()
+    fake.identity.refused = True
+    clouds: dict[str | None, Keystoned] = {None: fake, "mycloud-admin": administrator}
+    monkeypatch.setattr(openstack, "connect", lambda cloud=None, **_: clouds[cloud])
+    assert found(administrator="mycloud-admin").role_id == "service-id"
+    administrator.identity.refused = True
+    assert "the login of mycloud-admin may not register" in lacks(administrator="mycloud-admin")[0]
+
+
+def test_an_administrator_that_clouds_yaml_does_not_have_is_one_problem(
+    fake: Keystoned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connect(cloud: str | None = None, **_: Any) -> Keystoned:
+        if cloud:
+            raise ConfigException(f"Cloud {cloud} was not found.")
+        return fake
+
+    monkeypatch.setattr(openstack, "connect", connect)
+    (problem,) = lacks(administrator="nobody")
+    assert problem == (
+        "congress-ha:keystone: administrator: no login as nobody: Cloud nobody was not found; "
+        "name a cloud of your clouds.yaml"
+    )
+
+
+def test_all_that_keystone_lacks_is_named(fake: Keystoned) -> None:
+    fake.identity.there["roles"] = []
+    assert lacks(project="services") == (
+        "congress-ha:keystone: project: keystone has no project named services",
+        "congress-ha:keystone: role: keystone has no role named service",
+    )
+    assert lacks(domain="Else") == ("congress-ha:keystone: domain: keystone has no domain named Else",)
+
+
+@pytest.mark.parametrize(
+    ("kind", "made"),
+    [
+        ("users", thing("congress", domain_id="Default-id", description="")),
+        ("services", thing("congress", type="policy", description=mark("congress-other"))),
+    ],
+)
+def test_what_others_made_is_in_the_way_and_what_this_stack_made_is_not(
+    fake: Keystoned, kind: str, made: SimpleNamespace
+) -> None:
+    fake.identity.there[kind].append(made)
+    (problem,) = lacks()
+    assert "that this stack did not make (congress-id)" in problem
+    made.description = mark("congress-test")
+    found()
+
+
+def test_a_user_that_is_there_is_tried_as_engines_will_use_it(fake: Keystoned) -> None:
+    """Whoever deploys with it needs no right in keystone."""
+    fake.identity.refused = True
+    with keystone(PASSWORD, {"of-the-deployer": ["member"]}) as there:
+        fake.session.auth.auth_url = there.url
+        assert found(login=LOGIN, region="RegionOne") == Identity(there.url, "RegionOne", "internal")
+
+
+@pytest.mark.parametrize(
+    ("password", "role", "told"),
+    [
+        ("another", "service", "keystone refuses congress in project service"),
+        (PASSWORD, "member", "may not check tokens (403): it needs role service"),
+    ],
+)
+def test_a_user_that_would_not_do_is_told_why(fake: Keystoned, password: str, role: str, told: str) -> None:
+    with keystone(password, {"of-the-deployer": ["member"]}, role) as there:
+        fake.session.auth.auth_url = there.url
+        (problem,) = lacks(login=LOGIN, region="RegionOne")
+    assert told in problem
+    assert PASSWORD not in problem
