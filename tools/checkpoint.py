@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 SERVER = "openstack:compute/instance:Instance"
+PROVIDER = "pulumi:providers:openstack"
 NEVER = "0001-01-01T00:00:00Z"
 
 
@@ -15,13 +16,15 @@ NEVER = "0001-01-01T00:00:00Z"
 class Pending:
     """An operation that was begun and of whose end the state knows nothing.
 
-    `operation`: creating, updating, deleting, ...; `type`: Pulumi's token; `inputs` as the provider got them.
+    `operation`: creating, updating, deleting, ...; `type`: Pulumi's token; `inputs` as the provider got them;
+    `login`: the cloud of clouds.yaml as whose user it was begun, None for the deployer.
     """
 
     operation: str
     urn: str
     type: str
     inputs: Mapping[str, Any]
+    login: str | None = None
 
     @property
     def name(self) -> str:
@@ -61,6 +64,12 @@ def parse(exported: Mapping[str, Any], spared: frozenset[str] = frozenset()) -> 
     servers = [
         resource for resource in resources if resource["type"] == SERVER and resource["urn"] not in spared
     ]
+    # Those of the program's own: the deployer's has the name that the engine gave it, such as default_5_5_1.
+    logins = {
+        f"{resource['urn']}::{resource['id']}": resource["inputs"].get("cloud")
+        for resource in resources
+        if resource["type"] == PROVIDER and not resource["urn"].rsplit("::", 1)[1].startswith("default")
+    }
     return Checkpoint(
         written=datetime.fromisoformat(deployment.get("manifest", {}).get("time", NEVER)),
         known=frozenset(resource["id"] for resource in resources if resource.get("id")),
@@ -76,6 +85,7 @@ def parse(exported: Mapping[str, Any], spared: frozenset[str] = frozenset()) -> 
                 operation["resource"]["urn"],
                 operation["resource"]["type"],
                 operation["resource"].get("inputs") or {},
+                logins.get(operation["resource"].get("provider", "")),
             )
             for operation in deployment.get("pending_operations") or []
         ),

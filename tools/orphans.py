@@ -187,3 +187,35 @@ def application_credentials(cloud: Connection, inputs: Mapping[str, Any]) -> Ite
                 credential.id,
                 partial(delete, credential),
             )
+
+
+@finder("openstack:identity/user:User")
+def users(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
+    """Its description names the stack (components/identity.py)."""
+    for user in cloud.identity.users(name=inputs["name"], domain_id=inputs["domainId"]):
+        if user.description == inputs["description"]:
+            yield Orphan("user", user.name, user.id, partial(cloud.identity.delete_user, user.id))
+
+
+@finder("openstack:identity/roleAssignment:RoleAssignment")
+def role_assignments(_cloud: Connection, _inputs: Mapping[str, Any]) -> Iterator[Orphan]:
+    """None: made a second time, it is the same one, and it goes with its user."""
+    return iter(())
+
+
+@finder("openstack:identity/serviceV3:ServiceV3")
+def services(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
+    """As a user."""
+    identity: Any = cloud.identity
+    for service in identity.services(type=inputs["type"]):
+        if (service.name, service.description) == (inputs["name"], inputs["description"]):
+            yield Orphan("service", service.name, service.id, partial(identity.delete_service, service.id))
+
+
+@finder("openstack:identity/endpointV3:EndpointV3")
+def endpoints(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
+    identity: Any = cloud.identity
+    for endpoint in identity.endpoints(service_id=inputs["serviceId"], interface=inputs["interface"]):
+        if (endpoint.url, endpoint.region_id) == (inputs["url"], inputs["endpointRegion"]):
+            name = f"{endpoint.interface} {endpoint.url}"
+            yield Orphan("endpoint", name, endpoint.id, partial(identity.delete_endpoint, endpoint.id))

@@ -71,12 +71,15 @@ class Pulumi:
         return done.stdout
 
 
-def mend(pulumi: Pulumi, connect: Callable[[], Connection], say: Say) -> None:
-    """Raises PulumiError, LookupError and what openstacksdk raises; may be run again after any of them."""
+def mend(pulumi: Pulumi, connect: Callable[[str | None], Connection], say: Say) -> None:
+    """Raises PulumiError, LookupError and what openstacksdk raises; may be run again after any of them.
+
+    `connect`: as the user of a cloud of clouds.yaml, or, with None, as the deployer.
+    """
     checkpoint = pulumi.export()
     if not (checkpoint.pending or checkpoint.servers):
         return
-    cloud = connect()
+    cloud = connect(None)
     ours = {server.id: server for server in cloud.compute.servers() if server.id in checkpoint.servers}
     gone = [name for id_, name in checkpoint.servers.items() if id_ not in ours]
     leaving = [server for server in ours.values() if server.task_state == "deleting"]
@@ -93,7 +96,8 @@ def mend(pulumi: Pulumi, connect: Callable[[], Connection], say: Say) -> None:
     pulumi.refresh("--skip-pending-creates", *spared)
     creations = [pending for pending in checkpoint.pending if pending.creates]
     for pending in (pending for pending in checkpoint.pending if not pending.component):
-        found = orphans(cloud, pending, checkpoint.known)
+        at = connect(pending.login) if pending.login and pending.creates else cloud
+        found = orphans(at, pending, checkpoint.known)
         fate = "; ".join(f"deleting {orphan.kind} {orphan.name} ({orphan.id})" for orphan in found)
         say(f"{pending.name} was cut off while {pending.operation}{fate and f': {fate}'}")
         for orphan in found:
@@ -120,10 +124,10 @@ def urns(run: Sequence[str]) -> frozenset[str]:
     return frozenset(part for word in run for part in word.split("=") if part.startswith("urn:pulumi:"))
 
 
-def connect() -> Connection:
+def connect(login: str | None) -> Connection:
     import openstack  # noqa: PLC0415  half a second that a stack without servers need not wait
 
-    return openstack.connect(api_timeout=30)
+    return openstack.connect(cloud=login, api_timeout=30)
 
 
 def main(

@@ -167,6 +167,38 @@ CASES: dict[str, tuple[str, dict[str, Any], str, SimpleNamespace, list[SimpleNam
         ],
         {},
     ),
+    "user": (
+        "identity/user:User",
+        {"name": "congress", "domainId": "default", "description": "ours"},
+        "users",
+        thing("it", name="congress", domain_id="default", description="ours"),
+        [
+            thing("of-others", name="congress", domain_id="default", description=""),
+            thing("elsewhere", name="congress", domain_id="another", description="ours"),
+        ],
+        {},
+    ),
+    "service": (
+        "identity/serviceV3:ServiceV3",
+        {"name": "congress", "type": "policy", "description": "ours"},
+        "services",
+        thing("it", name="congress", type="policy", description="ours"),
+        [thing("of-others", name="congress", type="policy", description="")],
+        {},
+    ),
+    "endpoint": (
+        "identity/endpointV3:EndpointV3",
+        {"serviceId": "service", "interface": "public", "url": "http://c", "endpointRegion": "One"},
+        "endpoints",
+        thing("it", service_id="service", interface="public", url="http://c", region_id="One"),
+        [
+            thing("other-region", service_id="service", interface="public", url="http://c", region_id="Two"),
+            thing(
+                "other-interface", service_id="service", interface="admin", url="http://c", region_id="One"
+            ),
+        ],
+        {},
+    ),
     "application credential": (
         "identity/applicationCredential:ApplicationCredential",
         {"name": "fencing-0a1b2c3"},
@@ -211,7 +243,9 @@ def test_an_access_rule_that_another_credential_uses_stays() -> None:
 
 
 def test_every_type_that_the_program_makes_in_the_cloud_is_looked_for() -> None:
-    made = {r.type for r in recording.run().resources.values() if r.type.startswith("openstack:")}
+    with_keystone = recording.run(recording.settings_with(auth="keystone"), recording.WITH_KEYSTONE)
+    resources = [*recording.run().resources.values(), *with_keystone.resources.values()]
+    made = {resource.type for resource in resources if resource.type.startswith("openstack:")}
     assert made == FINDERS.keys()
 
 

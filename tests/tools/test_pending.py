@@ -51,6 +51,7 @@ class World:
     cloud: FakeCloud
     asked: int = 0
     said: list[str] = field(default_factory=list)
+    logins: list[str | None] = field(default_factory=list)
 
     def mend(self) -> list[Any]:
         """What was done, in its order."""
@@ -58,8 +59,9 @@ class World:
         mend(self.pulumi, self._connect, self.said.append)
         return self.pulumi.done
 
-    def _connect(self) -> Any:
+    def _connect(self, login: str | None) -> Any:
         self.asked += 1
+        self.logins.append(login)
         return self.cloud
 
 
@@ -244,3 +246,35 @@ def test_what_pulumi_says_of_the_lock_is_shown(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(PulumiError) as refused:
         Pulumi(["--config-file", "Pulumi.mine.yaml"]).refresh(SKIP)
     assert str(refused.value) == "pulumi refresh: error: the stack is currently locked by 1 lock(s)"
+
+
+def test_what_an_administrator_began_is_looked_for_as_the_administrator() -> None:
+    provider = "urn:pulumi:dev::congress-ha::congress-ha:index:Keystone$pulumi:providers:openstack::{}"
+    type_ = "openstack:identity/user:User"
+    providers = [
+        {
+            "urn": provider.format(name),
+            "id": "id",
+            "type": "pulumi:providers:openstack",
+            "inputs": {"cloud": cloud},
+        }
+        for name, cloud in (("keystone-administrator", "mycloud-admin"), ("default_5_5_1", "mycloud"))
+    ]
+    user = {
+        "urn": f"urn:pulumi:dev::congress-ha::{type_}::keystone-user",
+        "type": type_,
+        "inputs": {"name": "congress", "domainId": "default", "description": "ours"},
+        "provider": f"{provider.format('keystone-administrator')}::id",
+    }
+    port = {
+        "urn": PORT.urn,
+        "type": PORT.type,
+        "inputs": PORT.inputs,
+        "provider": f"{provider.format('default_5_5_1')}::id",
+    }
+    operations = [{"type": "creating", "resource": resource} for resource in (user, port)]
+    checkpoint = parse({"deployment": {"resources": providers, "pending_operations": operations}})
+    made = thing("it", name="congress", domain_id="default", description="ours")
+    at = world(checkpoint, users=[made])
+    assert ("users", "it") in at.mend()
+    assert at.logins == [None, "mycloud-admin"]
