@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import openstack
@@ -23,15 +23,22 @@ FORBIDDEN = 403
 
 
 @dataclass(frozen=True)
+class Registration:
+    """What there is for the user that the stack makes: its domain, the project and its role there."""
+
+    domain_id: str
+    project_id: str
+    role_id: str
+
+
+@dataclass(frozen=True)
 class Identity:
-    """Where engines and clients find keystone; ids for Congress's user, None where that is there already."""
+    """Where engines and clients find keystone; `registration`: None where a user is there already."""
 
     auth_url: str
     region: str
     interface: str
-    domain_id: str | None = None
-    project_id: str | None = None
-    role_id: str | None = None
+    registration: Registration | None = None
 
 
 class IdentityError(Exception):
@@ -64,7 +71,7 @@ def look_up(cloud: Connection, keystone: Keystone, prefix: str, timeout: float) 
     who = "your login" if keystone.administrator is None else f"the login of {keystone.administrator}"
     try:
         registrar = _registrar(cloud, keystone.administrator, timeout)
-        return _registration(registrar, keystone, prefix, found)
+        return replace(found, registration=_registration(registrar, keystone, prefix))
     except ForbiddenException:
         raise IdentityError(
             f"{who} may not register Congress in keystone (403): let one that may do it (keystone.administrator, a "
@@ -86,8 +93,8 @@ def _registrar(cloud: Connection, administrator: str | None, timeout: float) -> 
     return registrar
 
 
-def _registration(registrar: Connection, keystone: Keystone, prefix: str, found: Identity) -> Identity:
-    """Ids for the user's role; nobody else's user or catalog entry is in the way. Raises ForbiddenException, too."""
+def _registration(registrar: Connection, keystone: Keystone, prefix: str) -> Registration:
+    """Ids; nobody else's user or catalog entry is in the way. Raises ForbiddenException, too."""
     identity: Any = registrar.identity
     problems: list[str] = []
 
@@ -113,9 +120,9 @@ def _registration(registrar: Connection, keystone: Keystone, prefix: str, found:
         for what, other in others
         if other.description != mark(prefix)
     ]
-    if problems:
+    if project is None or role is None or problems:
         raise IdentityError(*problems)
-    return Identity(found.auth_url, found.region, found.interface, domain, project, role)
+    return Registration(domain, project, role)
 
 
 def check_login(cloud: Connection, login: KeystoneLogin, found: Identity, timeout: float) -> None:

@@ -10,7 +10,7 @@ import pulumi_random as random
 from pulumi_openstack import identity
 
 from components.host import Site
-from components.identity import SERVICE, TYPE, USER, Identity, mark
+from components.identity import SERVICE, TYPE, USER, Identity, Registration, mark
 from components.load_balancer import LoadBalancer
 
 OPEN = (
@@ -44,15 +44,15 @@ class Keystone(pulumi.ComponentResource):
                 "project_domain_name": login.project_domain,
             }
             self.authtoken = pulumi.Output.secret({**place(found), **known})
-        else:
-            self.authtoken = self._user(name, found)
+        elif found.registration is not None:
+            self.authtoken = self._user(name, found, found.registration)
         self.register_outputs({})
 
     def registered_by(self, parent: pulumi.Resource) -> pulumi.ResourceOptions:
         """Options of what the login registers that may."""
         return pulumi.ResourceOptions(parent=parent, provider=self.administrator)
 
-    def _user(self, name: str, found: Identity) -> pulumi.Output[dict[str, Any]]:
+    def _user(self, name: str, found: Identity, ids: Registration) -> pulumi.Output[dict[str, Any]]:
         settings = self.site.settings.keystone
         if settings.administrator is not None:
             self.administrator = openstack.Provider(
@@ -68,7 +68,7 @@ class Keystone(pulumi.ComponentResource):
             f"{name}-user",
             name=USER,
             description=mark(self.site.prefix),
-            domain_id=found.domain_id,
+            domain_id=ids.domain_id,
             password=self.password.result,
             # Nobody is there to change it, and whoever tries passwords must not lock the engines out.
             ignore_password_expiry=True,
@@ -81,8 +81,8 @@ class Keystone(pulumi.ComponentResource):
         self.role = identity.RoleAssignment(
             f"{name}-role",
             user_id=self.user.id,
-            project_id=found.project_id or "",
-            role_id=found.role_id or "",
+            project_id=ids.project_id,
+            role_id=ids.role_id,
             opts=child,
         )
         login = pulumi.Output.all(self.password.result, self.role.id).apply(
@@ -110,7 +110,7 @@ class Catalog(pulumi.ComponentResource):
     ) -> None:
         super().__init__("congress-ha:index:Catalog", name, None, opts)
         site = keystone.site
-        if site.cloud.identity is not None and site.settings.keystone.login is None:
+        if site.cloud.identity is not None and site.cloud.identity.registration is not None:
             self._register(name, keystone, site.cloud.identity.region, load_balancer)
         self.register_outputs({})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.identity import Identity
+from components.identity import Identity, Registration
 from components.login import Login
 
 LOGIN = Login(
@@ -20,7 +20,5 @@ IDENTITY = Identity(
     auth_url=LOGIN.auth_url,
     region="RegionOne",
     interface="public",
-    domain_id="default-id",
-    project_id="service-project-id",
-    role_id="service-role-id",
+    registration=Registration("default-id", "service-project-id", "service-role-id"),
 )

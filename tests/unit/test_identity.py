@@ -9,7 +9,7 @@ import openstack
 import pytest
 from openstack.exceptions import ConfigException, ForbiddenException
 
-from components.identity import Identity, mark
+from components.identity import Identity, Registration, mark
 from tests.files.fake_keystone import keystone
 from tests.unit.test_cloud import FakeCloud, look_up, problems
 
@@ -77,7 +77,10 @@ def lacks(**settings: Any) -> tuple[str, ...]:
 @pytest.mark.usefixtures("fake")
 def test_ids_for_the_user_are_found() -> None:
     assert found() == Identity(
-        "https://cloud/v3", "RegionTwo", "internal", "Default-id", "service-id", "service-id"
+        "https://cloud/v3",
+        "RegionTwo",
+        "internal",
+        Registration("Default-id", "service-id", "service-id"),
     )
     assert found(region="RegionThree").region == "RegionThree"
 
@@ -102,7 +105,7 @@ def test_an_administrator_is_asked_in_the_deployers_place(
     fake.identity.refused = True
     clouds: dict[str | None, Keystoned] = {None: fake, "mycloud-admin": administrator}
     monkeypatch.setattr(openstack, "connect", lambda cloud=None, **_: clouds[cloud])
-    assert found(administrator="mycloud-admin").role_id == "service-id"
+    assert found(administrator="mycloud-admin").registration is not None
     administrator.identity.refused = True
     assert "the login of mycloud-admin may not register" in lacks(administrator="mycloud-admin")[0]
 

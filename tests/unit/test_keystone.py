@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pulumi
@@ -24,7 +25,10 @@ CONFIGURED = ("datasource-1", "datasource-2", "policy-engine-host-1", "policy-en
 
 
 def with_settings(**keystone: Any) -> Recording:
-    return recorded.run(recorded.settings_with(auth="keystone", keystone=keystone), WITH_KEYSTONE)
+    """With `login`, the look-up finds nothing that the stack is to make."""
+    identity = replace(IDENTITY, registration=None) if "login" in keystone else IDENTITY
+    settings = recorded.settings_with(auth="keystone", keystone=keystone)
+    return recorded.run(settings, replace(WITH_KEYSTONE, identity=identity))
 
 
 def registered(recording: Recording) -> list[Registration]:
@@ -41,14 +45,14 @@ def authtoken(recording: Recording, host: str) -> dict[str, str]:
 
 def test_the_user_has_one_role_in_one_project(with_keystone: Recording) -> None:
     (user,) = with_keystone.of_type(USER)
-    assert (user.inputs["name"], user.inputs["domainId"]) == ("congress", IDENTITY.domain_id)
+    assert (user.inputs["name"], user.inputs["domainId"]) == ("congress", "default-id")
     assert user.inputs["password"] == "CANARY-password-of-keystone-password"
     assert "password" in user.secrets
     (role,) = with_keystone.of_type(ROLE)
     assert role.inputs == {
         "userId": "keystone-user-id",
-        "projectId": IDENTITY.project_id,
-        "roleId": IDENTITY.role_id,
+        "projectId": "service-project-id",
+        "roleId": "service-role-id",
     }
 
 
