@@ -86,17 +86,21 @@ def test_with_keystone_health_takes_the_engine_and_no_token_and_all_else_a_token
 
 
 def test_a_token_lets_in_whom_congress_s_policy_lets_in(tmp_path: Path) -> None:
-    """Lists and single things alike: upstream asks its policy about lists alone."""
-    with keystone(PASSWORD, {"admin": ["admin"], "member": ["member", "reader"]}) as fake:
+    """Lists and single things alike, as policy.yaml beside congress.conf has it."""
+    (tmp_path / "policy.yaml").write_text('"get_v1": "rule:admin_only or role:auditor"\n')
+    tokens = {"admin": ["admin"], "member": ["member", "reader"], "auditor": ["auditor"]}
+    with keystone(PASSWORD, tokens) as fake:
         questions = [
             *(("GET", "/v1/policies", token) for token in ("admin", "member", "forged")),
             *(("GET", "/v1/policies/action", token) for token in ("admin", "member", "forged")),
             ("DELETE", "/v1/policies/classification", "member"),
             ("POST", "/v1/policies/classification?action=simulate", "member"),
             ("PURGE", "/v1/policies/action", "admin"),
+            ("GET", "/v1/policies/action", "auditor"),
+            ("DELETE", "/v1/policies/action", "auditor"),
         ]
         told = statuses(tmp_path, authtoken(fake.url), questions)
-    assert told == [200, 403, 401, 200, 403, 401, 403, 403, 405]
+    assert told == [200, 403, 401, 200, 403, 401, 403, 403, 405, 200, 403]
     # What congress.conf says of the user came to keystone unharmed.
     user = {"name": "congress", "domain": {"name": "Default"}, "password": PASSWORD}
     assert fake.logins[0]["identity"] == {"methods": ["password"], "password": {"user": user}}
