@@ -170,7 +170,7 @@ class _Search:
         try:
             return identity.look_up(self.cloud, self.settings.keystone, self.prefix, TIMEOUT)
         except IdentityError as error:
-            self.problems += [f"{NAMESPACE}:keystone: {problem}" for problem in error.problems]
+            self.problems += [f"{NAMESPACE}:{problem}" for problem in error.problems]
             return None
 
     def _limits(self) -> tuple[Any, set[str]]:

@@ -42,7 +42,7 @@ class Identity:
 
 
 class IdentityError(Exception):
-    """What keystone lacks, or refuses, with the way out; one sentence each."""
+    """What keystone lacks, or refuses, with the setting in front and the way out; one sentence each."""
 
     def __init__(self, *problems: str) -> None:
         super().__init__("; ".join(problems))
@@ -63,7 +63,9 @@ def look_up(cloud: Connection, keystone: Keystone, prefix: str, timeout: float) 
     interface = cloud.config.get_interface("identity")
     region = keystone.region or cloud.config.get_region_name("identity")
     if not region:
-        raise IdentityError("region: your login names none, and Congress's endpoints need one: set it")
+        raise IdentityError(
+            "keystone.region: your login names none, and Congress's endpoints need one: set it"
+        )
     found = Identity(str(auth.auth_url), region, interface if isinstance(interface, str) else "public")
     if keystone.login is not None:
         check_login(cloud, keystone.login, found, timeout)
@@ -74,8 +76,8 @@ def look_up(cloud: Connection, keystone: Keystone, prefix: str, timeout: float) 
         return replace(found, registration=_registration(registrar, keystone, prefix))
     except ForbiddenException:
         raise IdentityError(
-            f"{who} may not register Congress in keystone (403): let one that may do it (keystone.administrator, a "
-            "cloud of your clouds.yaml), or name a user that an administrator made (keystone.login)"
+            f"keystone: {who} may not register Congress in keystone (403): let one that may do it "
+            "(keystone.administrator, a cloud of your clouds.yaml), or name a user that an administrator made (keystone.login)"
         ) from None
 
 
@@ -88,7 +90,7 @@ def _registrar(cloud: Connection, administrator: str | None, timeout: float) -> 
     except (SDKException, ClientException) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise IdentityError(
-            f"administrator: no login as {administrator}: {reason}; name a cloud of your clouds.yaml"
+            f"keystone.administrator: no login as {administrator}: {reason}; name a cloud of your clouds.yaml"
         ) from None
     return registrar
 
@@ -101,7 +103,7 @@ def _registration(registrar: Connection, keystone: Keystone, prefix: str) -> Reg
     def the(key: str, name: str, things: Callable[..., Any], **where: str) -> str | None:
         for thing in things(name=name, **where):
             return str(thing.id)
-        problems.append(f"{key}: keystone has no {key} named {name}")
+        problems.append(f"keystone.{key}: there is no {key} named {name}")
         return None
 
     domain = the("domain", keystone.domain, identity.domains)
@@ -115,8 +117,8 @@ def _registration(registrar: Connection, keystone: Keystone, prefix: str) -> Reg
     ]
     others += [(f"a service of type {TYPE} in its catalog", one) for one in identity.services(type=TYPE)]
     problems += [
-        f"keystone has {what} that this stack did not make ({other.id}): delete it if nobody needs it, or log in as "
-        "a user that an administrator gives you (keystone.login)"
+        f"keystone: there is {what} that this stack did not make ({other.id}): delete it if nobody needs "
+        "it, or log in as a user that an administrator gives you (keystone.login)"
         for what, other in others
         if other.description != mark(prefix)
     ]
@@ -143,7 +145,7 @@ def check_login(cloud: Connection, login: KeystoneLogin, found: Identity, timeou
     try:
         session.get_token()
     except ClientException as error:
-        raise IdentityError(f"login: keystone refuses {who}: {str(error).splitlines()[0]}") from None
+        raise IdentityError(f"keystone.login: keystone refuses {who}: {str(error).splitlines()[0]}") from None
     answer = session.get(
         "/auth/tokens",
         endpoint_filter={
@@ -157,6 +159,6 @@ def check_login(cloud: Connection, login: KeystoneLogin, found: Identity, timeou
         raise_exc=False,
     )
     if answer.status_code == FORBIDDEN:
-        raise IdentityError(f"login: {who} may not check tokens (403): it needs role service there")
+        raise IdentityError(f"keystone.login: {who} may not check tokens (403): it needs role service there")
     if not answer.ok:
-        raise IdentityError(f"login: {who} got {answer.status_code} when it checked a token")
+        raise IdentityError(f"keystone.login: {who} got {answer.status_code} when it checked a token")

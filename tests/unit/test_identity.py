@@ -121,7 +121,7 @@ def test_an_administrator_that_clouds_yaml_does_not_have_is_one_problem(
     monkeypatch.setattr(openstack, "connect", connect)
     (problem,) = lacks(administrator="nobody")
     assert problem == (
-        "congress-ha:keystone: administrator: no login as nobody: Cloud nobody was not found; "
+        "congress-ha:keystone.administrator: no login as nobody: Cloud nobody was not found; "
         "name a cloud of your clouds.yaml"
     )
 
@@ -129,10 +129,10 @@ def test_an_administrator_that_clouds_yaml_does_not_have_is_one_problem(
 def test_all_that_keystone_lacks_is_named(fake: Keystoned) -> None:
     fake.identity.there["roles"] = []
     assert lacks(project="services") == (
-        "congress-ha:keystone: project: keystone has no project named services",
-        "congress-ha:keystone: role: keystone has no role named service",
+        "congress-ha:keystone.project: there is no project named services",
+        "congress-ha:keystone.role: there is no role named service",
     )
-    assert lacks(domain="Else") == ("congress-ha:keystone: domain: keystone has no domain named Else",)
+    assert lacks(domain="Else") == ("congress-ha:keystone.domain: there is no domain named Else",)
 
 
 @pytest.mark.parametrize(
