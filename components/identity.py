@@ -77,7 +77,8 @@ def look_up(cloud: Connection, keystone: Keystone, prefix: str, timeout: float) 
     except ForbiddenException:
         raise IdentityError(
             f"keystone: {who} may not register Congress in keystone (403): let one that may do it "
-            "(keystone.administrator, a cloud of your clouds.yaml), or name a user that an administrator made (keystone.login)"
+            "(keystone.administrator, a cloud of your clouds.yaml), or name a user that an administrator made "
+            "(keystone.login)"
         ) from None
 
 
