@@ -24,6 +24,7 @@ from tests.tools.changes import (
 from tools.facts import Backend, DatasourceView, EngineView, Facts, Unseen
 from tools.finding import Severity
 from tools.findings import judge
+from tools.table import rows
 
 WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
     "cloud": (
@@ -185,6 +186,18 @@ def test_what_heals_by_itself_or_is_willed_is_a_note(case: str) -> None:
     (told,) = judge(change(healthy()))
     assert told.severity == Severity.NOTE
     assert what in f"{told.role}: {told.what}"
+
+
+def test_what_takes_a_token_is_not_looked_at_and_no_fault() -> None:
+    seen = healthy()
+    for node_id, state in seen.engines.items():
+        asks = replace(state, view=EngineView(200, 5, 401))
+        seen = replace(seen, engines={**seen.engines, node_id: asks})
+    assert judge(seen) == []
+    assert rows(seen, [])["engines"] == (
+        "ok",
+        "2 of 2 answer (5 ms, 5 ms), what they know takes a token to look at",
+    )
 
 
 def test_without_the_bastion_only_the_bastion_is_named() -> None:
