@@ -16,7 +16,7 @@ from tools.hosts import Hosts
 from tools.progress import Progress
 from tools.restore import restore
 from tools.services import Services
-from tools.stack import ROOT, Stack
+from tools.stack import ROOT, Stack, short
 
 FOLDER = ROOT / "backups"
 CONTENT = {
@@ -50,8 +50,7 @@ class KeptData:
     def keep(self) -> tuple[Path, Content]:
         """Stop whoever writes, and write a backup. Raises HostError, ArchiveError, DatabaseError."""
         FOLDER.mkdir(mode=0o700, exist_ok=True)
-        name = self.stack.name.rsplit("/", 1)[-1]
-        file = FOLDER / f"{name}-database-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar.gz"
+        file = FOLDER / f"{short(self.stack.name)}-database-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar.gz"
         archive.refuse_existing(file)
         member = next(host for host, known in self.stack.hosts.items() if known.role == "datasource-node")
         services = Services(self.hosts, self.stack, member, self.progress)

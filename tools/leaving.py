@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
@@ -17,6 +16,7 @@ from tools.pulumi import Server
 from tools.reading_cluster import cluster
 from tools.refusal import in_the_cluster, member, other_of_the_pair
 from tools.stack import Stack
+from tools.waiting import last_look
 
 # Seconds. An engine first finishes the requests that it has, which may take as long as HAProxy lets them.
 STOPS, MOVES, SEEN_LOST = 200, 120, 60
@@ -138,11 +138,8 @@ def view_of(hosts: Hosts, host: str) -> Cluster:
 
 def wait_for(what: str, seconds: float, condition: Callable[[], bool]) -> None:
     """Raises HostError that names `what` at the deadline."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise HostError(f"not within {seconds:.0f} s: {what}")
-        time.sleep(PAUSE)
+    if not last_look(seconds, PAUSE, condition, bool):
+        raise HostError(f"not within {seconds:.0f} s: {what}")
 
 
 def ds_node(view: Cluster) -> Resource | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
@@ -21,6 +20,7 @@ from tools.drift import Drift
 from tools.stack import ROOT, StackError
 from tools.table import show
 from tools.verify import Look, look_around
+from tools.waiting import last_look
 
 ROUNDS = 3
 # For a server that was started: until its host lets us in, or its silence is a finding.
@@ -60,12 +60,7 @@ def up(options: list[str]) -> None:
 
 def settled(name: str, silent: AbstractSet[str]) -> Look:
     """What differs, when every host lets us in that is starting; `silent` ones did not before."""
-    end = time.monotonic() + BOOT
-    while True:
-        found = look_around(name)
-        if not found.silent - silent or time.monotonic() > end:
-            return found
-        time.sleep(PAUSE)
+    return last_look(BOOT, PAUSE, lambda: look_around(name), lambda found: not found.silent - silent)
 
 
 def mend(name: str, found: Look) -> Look:

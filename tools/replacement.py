@@ -27,6 +27,7 @@ from tools.refusal import refusal
 from tools.stack import Stack, parse, read_outputs
 from tools.status import look_at
 from tools.unfinished import Begun, Unfinished
+from tools.waiting import last_look
 
 # Seconds until all that reconnects by itself has done so, failures are forgotten, and datasources polled again.
 WELL_AGAIN = 240.0
@@ -157,11 +158,8 @@ class Replacement:
 
     def _see_that_all_is_well(self) -> None:
         with stage("status", "until nothing is wrong any more"):
-            end = time.monotonic() + WELL_AGAIN
-            while wrong := self._wrong():
-                if time.monotonic() > end:
-                    raise NotWellError("; ".join(wrong))
-                time.sleep(1)
+            if wrong := last_look(WELL_AGAIN, 1, self._wrong, lambda wrong: not wrong):
+                raise NotWellError("; ".join(wrong))
 
     def _wrong(self) -> list[str]:
         found = judge(look_at(self.stack, self.outputs, Limits.here()))

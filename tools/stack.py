@@ -42,6 +42,16 @@ class Stack:
     endpoint: str
 
 
+def short(name: str) -> str:
+    """What the program knows of a name such as organization/project/dev: its last part."""
+    return name.rsplit("/", 1)[-1]
+
+
+def prefix(name: str) -> str:
+    """How the names of everything begin that the stack has in the cloud."""
+    return f"congress-{short(name)}"
+
+
 def read_outputs() -> dict[str, Any]:
     """The outputs of stack $STACK with the secret ones, from Pulumi's state. Raises StackError."""
     return ask_pulumi("stack", "output", "--json", "--show-secrets")
@@ -71,11 +81,12 @@ def parse(name: str, outputs: Mapping[str, Any]) -> Stack:
         raise StackError(
             f"stack {name} has no output {missing[0]}: nothing is deployed on it, or not to the end: make up"
         )
-    # Of a name such as organization/project/dev the program knows the last part.
-    prefix = f"congress-{name.rsplit('/', 1)[-1]}"
     return Stack(
         name=name,
-        hosts={host: Host(known["roles"][0], f"{prefix}-{host}") for host, known in outputs["hosts"].items()},
+        hosts={
+            host: Host(known["roles"][0], f"{prefix(name)}-{host}")
+            for host, known in outputs["hosts"].items()
+        },
         engines=tuple(
             Engine(engine["node_id"], engine["host"], f"http://{engine['address']}:{engine['port']}")
             for engine in outputs["policy_engines"]

@@ -18,9 +18,9 @@ def ok(answer: Answer) -> Any:
     return answer.body
 
 
-def rows(url: str, path: str) -> list[tuple[str, ...]]:
+def rows(url: str, path: str, timeout: float = 30) -> list[tuple[str, ...]]:
     """Rows of a table at `<url>/v1/<path>/rows`, sorted."""
-    body = ok(request("GET", f"{url}/v1/{path}/rows"))
+    body = ok(request("GET", f"{url}/v1/{path}/rows", timeout=timeout))
     return sorted(tuple(map(str, row["data"])) for row in body["results"])
 
 

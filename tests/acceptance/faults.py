@@ -22,13 +22,16 @@ NODE = "[-]-datasources --node-id"
 @dataclass(frozen=True)
 class Fault:
     name: str
-    lasting: Callable[[Pair], AbstractContextManager[None]]
+    lasting: Callable[[Pair], AbstractContextManager[float | None]]
     expected: Expected
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`fresh`: seconds from the fault until each engine had a row that was written after it."""
+    """`fresh`: seconds from the fault until each engine had a row that was written after it.
+
+    A strike that takes its time yields the moment from which the fault is there.
+    """
 
     fresh: float
     record: Record
@@ -39,7 +42,7 @@ FAULTS: dict[str, Fault] = {}
 
 
 def fault(name: str, *, limit: float, absences: int = 1, vanishes: bool = False) -> Callable[..., None]:
-    def add(strike: Callable[[Pair], Iterator[None]]) -> None:
+    def add(strike: Callable[[Pair], Iterator[float | None]]) -> None:
         FAULTS[name] = Fault(name, contextmanager(strike), Expected(limit, absences, vanishes))
 
     return add
@@ -50,8 +53,8 @@ def suffer(pair: Pair, fault: Fault) -> Outcome:
     pair.whole()
     pair.pulse.fresh(time.time(), limit=15)
     moment = time.time()
-    with fault.lasting(pair):
-        fresh = pair.pulse.fresh(moment, fault.expected.limit)
+    with fault.lasting(pair) as struck:
+        fresh = pair.pulse.fresh(struck or moment, fault.expected.limit)
     return Outcome(fresh, pair.audit(moment, fault.expected))
 
 
@@ -129,15 +132,13 @@ def standby_destroyed(pair: Pair) -> Iterator[None]:
 
 
 @fault("RabbitMQ restarted", limit=60, absences=0)
-def rabbitmq_restarted(pair: Pair) -> Iterator[None]:
-    pair.deployment.on("messaging", "systemctl restart rabbitmq-server")
-    yield
+def rabbitmq_restarted(pair: Pair) -> Iterator[float]:
+    yield restarted(pair, "messaging", "rabbitmq-server")
 
 
 @fault("MariaDB restarted", limit=30, absences=0)
-def mariadb_restarted(pair: Pair) -> Iterator[None]:
-    pair.deployment.on("database", "systemctl restart mariadb")
-    yield
+def mariadb_restarted(pair: Pair) -> Iterator[float]:
+    yield restarted(pair, "database", "mariadb")
 
 
 @fault("both hosts off and on", limit=150, vanishes=True)
@@ -177,6 +178,12 @@ def database_lost(pair: Pair) -> Iterator[None]:
             "the node leaves the host", 80, lambda: {at for at, _ in pair.observer.running()} - {host.name}
         )
         yield
+
+
+def restarted(pair: Pair, host: str, service: str) -> float:
+    """When it had stopped: it still served while it was stopping."""
+    stop, start = f"systemctl stop {service}", f"systemctl start {service}"
+    return float(pair.deployment.on(host, f"{stop} && date +%s.%N && {start}"))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ a network hides it.
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
 import threading
 import time
@@ -22,6 +23,8 @@ PERIOD = 0.1
 # A process that is this old runs no other program any more.
 YOUNG = 3.0
 CGROUP = Path("/sys/fs/cgroup/freezer")
+# PF_EXITING, linux/sched.h
+EXITING = 0x4
 
 # Sent to a Congress host: consumers of the datasource manager's queue, several times a second.
 CONSUMERS = """
@@ -168,7 +171,7 @@ class Observer:
                 if time.monotonic() - first < YOUNG:
                     host = self._node_of(pid)
                     self._known[key] = (first, host)
-                if host is not None and state != "Z" and not frozen(pid):
+                if host is not None and state != "Z" and not frozen(pid) and not killed(pid):
                     yield host, pid
         for key in self._known.keys() - seen:
             del self._known[key]
@@ -186,6 +189,19 @@ def stat(pid: int) -> tuple[str, str]:
     """State and start time."""
     fields = (PROC / f"{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return fields[0], fields[19]
+
+
+def killed(pid: int) -> bool:
+    """SIGKILL waits for it, or it is on its way out: it will not do a thing of its own any more.
+
+    libvirt kills a paused container before it thaws it (virLXCProcessStop); on a busy machine its end takes a while.
+    """
+    status = dict(
+        line.split(":", 1) for line in (PROC / f"{pid}/status").read_text().splitlines() if ":" in line
+    )
+    pending = int(status["SigPnd"], 16) | int(status["ShdPnd"], 16)
+    flags = int((PROC / f"{pid}/stat").read_text().rsplit(")", 1)[1].split()[6])
+    return bool(pending & 1 << (signal.SIGKILL - 1) or flags & EXITING)
 
 
 def frozen(pid: int) -> bool:

@@ -23,6 +23,8 @@ DATASOURCE = "pulse_keystone"
 PROJECT = "congress-pulse"
 RULE = f'beat(count) :- {DATASOURCE}:projects(name="{PROJECT}", description=count)'
 WRITE, READ = 0.4, 0.2
+# A request that the bus lost hangs for a minute or two; who asks again has the rows long before.
+PATIENCE = 5.0
 
 
 class Pulse:
@@ -99,5 +101,5 @@ class Pulse:
     def _read(self, node_id: str, url: str) -> None:
         while not self._over.wait(READ):
             with contextlib.suppress(AssertionError, OSError):  # an engine that answers nothing knows nothing
-                for (count,) in congress.rows(url, f"policies/{POLICY}/tables/beat"):
+                for (count,) in congress.rows(url, f"policies/{POLICY}/tables/beat", PATIENCE):
                     self.seen[node_id].setdefault(count, time.time())

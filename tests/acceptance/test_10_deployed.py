@@ -85,15 +85,6 @@ def test_secrets_on_hosts_are_private(deployment: Deployment) -> None:
         assert modes.splitlines() == ["root:congress 640", "congress:congress 600"]
 
 
-def test_database_and_bus_are_closed_to_hosts_that_need_neither(deployment: Deployment) -> None:
-    addresses = {name: host["address"] for name, host in deployment.outputs["hosts"].items()}
-    probe = "timeout 3 bash -c 'exec 3<> /dev/tcp/{}/{}' 2>/dev/null && echo open || echo closed"
-    for target, port in (("database", 3306), ("messaging", 5672)):
-        command = probe.format(addresses[target], port)
-        assert deployment.on("load-balancer", command) == "closed"
-        assert deployment.on(deployment.engines[0]["host"], command) == "open"
-
-
 def test_hosts_of_one_role_stand_on_different_compute_hosts(
     deployment: Deployment, clouds: dict[str, object]
 ) -> None:

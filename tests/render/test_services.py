@@ -67,6 +67,17 @@ def test_unit_starts_the_documents_command_and_stays_up() -> None:
     assert service["User"] == "congress"
 
 
+@pytest.mark.parametrize("case", cases(Judge.SYSTEMD), ids=str)
+def test_what_clients_talk_to_is_shut_in(case: Case, tmp_path: Path) -> None:
+    """Exposure of 10 is everything a process of its user may do; without the sandbox it is 9.2."""
+    unit = tmp_path / f"{case.template.split('/')[1].split('.')[0]}@a.service"
+    unit.write_text(case.text)
+    judged = run(
+        program("systemd-analyze"), "security", "--offline=true", "--threshold=20", "--no-pager", unit
+    )
+    assert judged.returncode == 0, judged.stdout
+
+
 def mariadb(text: str, folder: Path) -> tuple[int, dict[str, str], str]:
     """What MariaDB takes its variables for with this file alone: exit status, name -> value, errors."""
     file = folder / "90-congress.cnf"

@@ -82,7 +82,7 @@ def test_sudo_takes_the_deployers_rule(tmp_path: Path) -> None:
 
 
 def test_the_runner_arrives_byte_for_byte() -> None:
-    (file,) = content("plain")["write_files"]
+    file = content("plain")["write_files"][0]
     assert file["content"].encode() == (ROOT / "files/host/congress-ha-step").read_bytes()
     assert (file["path"], file["owner"], file["permissions"]) == (
         "/usr/local/sbin/congress-ha-step",
@@ -91,20 +91,34 @@ def test_the_runner_arrives_byte_for_byte() -> None:
     )
 
 
-def test_sshd_of_the_bastion_takes_its_addition(tmp_path: Path) -> None:
-    (_, addition) = content("bastion")["write_files"]
+def sshd(variant: str, folder: Path) -> dict[str, str]:
+    """Option -> value of a host's sshd with the file that it is given."""
+    (_, addition) = content(variant)["write_files"]
     assert addition["path"].startswith("/etc/ssh/sshd_config.d/")
-    config = tmp_path / "ssh"
+    config = folder / "ssh"
     (config / "sshd_config.d").mkdir(parents=True)
     (config / "sshd_config").write_text("Include /etc/ssh/sshd_config.d/*.conf\n")
     (config / "sshd_config.d" / Path(addition["path"]).name).write_text(addition["content"])
     run(program("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", config / "ssh_host_ed25519_key")
-    (tmp_path / "run").mkdir()
-    mounts = {"/etc/ssh": config, "/run": tmp_path / "run"}
+    (folder / "run").mkdir()
+    mounts = {"/etc/ssh": config, "/run": folder / "run"}
     # sshd's privilege separation wants /run/sshd.
     judged = run(*private(["sh", "-c", f"mkdir -p /run/sshd && {program('sshd')} -T"], mounts))
     assert judged.returncode == 0, judged.stderr
-    known = dict(line.split(" ", 1) for line in judged.stdout.splitlines())
+    return dict(line.split(" ", 1) for line in judged.stdout.splitlines())
+
+
+@pytest.mark.parametrize("variant", ["plain", "bastion"])
+def test_sshd_lets_the_deployer_in_by_key_and_nobody_else(tmp_path: Path, variant: str) -> None:
+    known = sshd(variant, tmp_path)
+    assert (known["allowusers"], known["permitrootlogin"]) == ("deployer", "no")
+    assert (known["passwordauthentication"], known["kbdinteractiveauthentication"]) == ("no", "no")
+    assert (known["allowagentforwarding"], known["x11forwarding"]) == ("no", "no")
+
+
+def test_the_bastion_leads_to_the_hosts_ssh_alone_and_to_all_at_once(tmp_path: Path) -> None:
+    known = sshd("bastion", tmp_path)
+    assert (known["permitopen"], known["allowtcpforwarding"]) == ("*:22", "local")
     # One session a step, and every host's steps come through here at once.
     assert int(known["maxstartups"].split(":")[0]) >= 50
     assert int(known["maxsessions"]) >= 50

@@ -1,0 +1,86 @@
+"""Who reaches whom: what the table of the firewall says, and nothing else, tried from every host and from outside."""
+
+from __future__ import annotations
+
+import json
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.acceptance.deployment import Deployment
+
+pytestmark = pytest.mark.timeout(300)
+
+# Role that asks, role that answers, TCP port.
+OPEN = {
+    *(("bastion", role, 22) for role in ("database", "messaging", "datasource-node", "policy-engine")),
+    ("bastion", "load-balancer", 22),
+    *((role, "database", 3306) for role in ("datasource-node", "policy-engine")),
+    *((role, "messaging", 5672) for role in ("datasource-node", "policy-engine")),
+    *(("load-balancer", "policy-engine", port) for port in (1789, 1889)),
+    ("policy-engine", "load-balancer", 8405),
+}
+# Prints host and port of each that takes a connection; one that is closed by a security group never answers.
+PROBE = """
+import json, socket
+from concurrent.futures import ThreadPoolExecutor
+def answers(target):
+    try:
+        socket.create_connection(target[1:], timeout=3).close()
+    except OSError:
+        return None
+    return target[0], target[2]
+with ThreadPoolExecutor(64) as pool:
+    print(json.dumps([found for found in pool.map(answers, {targets}) if found]))
+"""
+
+
+def listening(deployment: Deployment, host: str) -> set[int]:
+    """TCP ports on which something listens for more than the host itself."""
+    lines = deployment.on(host, "ss -Hltn").splitlines()
+    addresses = [line.split()[3].rsplit(":", 1) for line in lines]
+    return {int(port) for address, port in addresses if not address.startswith(("127.", "[::1]"))}
+
+
+def test_every_host_reaches_what_the_table_says_and_nothing_else(deployment: Deployment) -> None:
+    hosts = deployment.outputs["hosts"]
+    with ThreadPoolExecutor(len(hosts)) as pool:
+        ports = dict(zip(hosts, pool.map(lambda host: listening(deployment, host), hosts), strict=True))
+
+        def reached(asking: str) -> set[tuple[str, str, int]]:
+            targets = [(h, hosts[h]["address"], port) for h in hosts if h != asking for port in ports[h]]
+            script = PROBE.format(targets=repr(targets))
+            found = json.loads(deployment.on(asking, f"python3 - <<'END'\n{script}\nEND"))
+            return {(asking, host, port) for host, port in found}
+
+        seen = set().union(*pool.map(reached, hosts))
+    roles = {host: set(known["roles"]) for host, known in hosts.items()}
+    assert seen == {
+        (asking, host, port)
+        for asking in hosts
+        for host in hosts
+        if host != asking
+        for role, other, port in OPEN
+        if role in roles[asking] and other in roles[host]
+    }
+
+
+@pytest.mark.parametrize("host", ["bastion", "load-balancer"])
+def test_from_outside_only_ssh_and_the_api_answer(deployment: Deployment, host: str) -> None:
+    public = {
+        "bastion": deployment.outputs["bastion"],
+        "load-balancer": deployment.endpoint.split("/")[2].split(":")[0],
+    }
+    ports = listening(deployment, host)
+
+    def answers(port: int) -> bool:
+        try:
+            socket.create_connection((public[host], port), timeout=3).close()
+        except OSError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(16) as pool:
+        found = {port for port, open_ in zip(ports, pool.map(answers, ports), strict=True) if open_}
+    assert found == {"bastion": {22}, "load-balancer": {1789}}[host]
