@@ -1,0 +1,97 @@
+"""Congress as a service of the cloud: registered by its administrator, asked with its tokens; and back to noauth."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from typing import Any
+
+import pytest
+from openstack.connection import Connection
+
+from tests.acceptance.deployment import CommandError, Deployment
+from tests.acceptance.waiting import wait_for
+
+pytestmark = pytest.mark.timeout(900)
+
+KEYSTONE = ("auth=keystone", "keystone.administrator=lab-admin")
+
+
+def status(url: str, token: str | None = None, method: str = "GET") -> int:
+    headers = {} if token is None else {"X-Auth-Token": token}
+    asked = urllib.request.Request(url, headers=headers, method=method)  # noqa: S310  http only
+    try:
+        with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def registered(admin: Connection) -> dict[str, list[Any]]:
+    identity: Any = admin.identity
+    services = list(identity.services(type="policy"))
+    return {
+        "users": list(identity.users(name="congress")),
+        "services": services,
+        "endpoints": [e for s in services for e in identity.endpoints(service_id=s.id)],
+    }
+
+
+def test_a_login_that_may_not_register_is_told_so_before_anything_changes(deployment: Deployment) -> None:
+    before = deployment.resources().keys()
+    with pytest.raises(CommandError, match="your login may not register Congress in keystone"):
+        deployment.up("auth=keystone")
+    assert deployment.resources().keys() == before
+
+
+def test_the_cloud_s_administrator_registers_congress(
+    deployment: Deployment, clouds: dict[str, Connection]
+) -> None:
+    deployment.up(*KEYSTONE)
+    there = registered(clouds["lab-admin"])
+    (user,), (service,) = there["users"], there["services"]
+    assert service.name == "congress"
+    assert {(e.interface, e.url) for e in there["endpoints"]} == {
+        (interface, deployment.endpoint) for interface in ("public", "internal", "admin")
+    }
+    roles = clouds["lab-admin"].identity.role_assignments(user_id=user.id, include_names=True)  # type: ignore[union-attr]
+    assert [(r.role["name"], r.scope["project"]["name"]) for r in roles] == [("service", "service")]
+
+
+def test_who_has_no_token_gets_401_and_who_is_no_admin_403(
+    deployment: Deployment, clouds: dict[str, Connection]
+) -> None:
+    admin, member = (clouds[name].authorize() for name in ("lab-admin", "lab"))
+    with deployment.engine_urls() as urls:
+        for url in (deployment.endpoint, *urls.values()):
+            for path in ("/v1/policies", "/v1/policies/action"):
+                told = [status(url + path, token) for token in (None, "forged", member, admin)]
+                assert told == [401, 401, 403, 200], url + path
+            assert status(url + "/v1/policies/action", member, "DELETE") == 403
+            assert status(url + "/health") == 200
+
+
+def test_health_stays_honest(deployment: Deployment) -> None:
+    assert deployment.troubles() == []
+    deployment.on("database", "systemctl stop mariadb")
+    try:
+        wait_for("no engine is healthy", 30, lambda: status(deployment.endpoint + "/health") == 503)
+    finally:
+        deployment.on("database", "systemctl start mariadb")
+    deployment.well(60)
+
+
+def test_a_second_up_changes_nothing(deployment: Deployment) -> None:
+    before = {urn: r.get("modified") for urn, r in deployment.resources().items()}
+    deployment.up(*KEYSTONE)
+    assert {urn: r.get("modified") for urn, r in deployment.resources().items()} == before
+
+
+def test_back_to_noauth_nothing_stays_registered(
+    deployment: Deployment, clouds: dict[str, Connection]
+) -> None:
+    printed = deployment.up()
+    assert "auth is noauth" in printed
+    assert registered(clouds["lab-admin"]) == {"users": [], "services": [], "endpoints": []}
+    assert status(deployment.endpoint + "/v1/policies") == 200
