@@ -51,12 +51,12 @@ def restart_all_at_once(deployment: Deployment) -> None:
 
 
 def measured(name: str, clients: Traffic, change: Callable[[], object]) -> Measured:
-    """Do one change; requests count until every client has an answer to one that it made afterwards."""
+    """Do one change; requests count until every client is served well again, for an outage may outlast its change."""
     print(f"changes: {name}: ", end="", file=sys.stderr, flush=True)
     began = time.time()
     change()
     ended = time.time()
-    clients.answered()
+    clients.served()
     asked, failed = clients.since(began), clients.failed(began)
     result = Measured(name, ended - began, len(asked), len(failed), clients.slowest(began).seconds)
     print(

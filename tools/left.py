@@ -15,7 +15,7 @@ from keystoneauth1.exceptions import ClientException
 from openstack.connection import Connection
 from openstack.exceptions import SDKException
 
-from tools.stack import prefix
+from tools.stack import prefix_of
 
 # Names behind `congress-STACK-`, as the program gives them to hosts and roles.
 NAMES = r"bastion|database|messaging|load-balancer|datasource-node|datasource-\d+|policy-engine|policy-engine-host-\d+"
@@ -50,11 +50,11 @@ def left(cloud: Connection, prefix: str) -> Iterator[tuple[str, str, str]]:
 
 def main() -> None:
     """List what in the cloud is named as a part of stack $STACK (default: dev)."""
-    ours = prefix(os.environ.get("STACK", "dev"))
+    prefix = prefix_of(os.environ.get("STACK", "dev"))
     try:
-        found = list(left(openstack.connect(api_timeout=30), ours))
+        found = list(left(openstack.connect(api_timeout=30), prefix))
     except (SDKException, ClientException) as error:
-        typer.echo(f"left: the cloud was not asked what is left of {ours}: {error}", err=True)
+        typer.echo(f"left: the cloud was not asked what is left of {prefix}: {error}", err=True)
         raise typer.Exit(1) from None
     for kind, name, id_ in found:
         typer.echo(

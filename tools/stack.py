@@ -47,7 +47,7 @@ def short(name: str) -> str:
     return name.rsplit("/", 1)[-1]
 
 
-def prefix(name: str) -> str:
+def prefix_of(name: str) -> str:
     """How the names of everything begin that the stack has in the cloud."""
     return f"congress-{short(name)}"
 
@@ -84,7 +84,7 @@ def parse(name: str, outputs: Mapping[str, Any]) -> Stack:
     return Stack(
         name=name,
         hosts={
-            host: Host(known["roles"][0], f"{prefix(name)}-{host}")
+            host: Host(known["roles"][0], f"{prefix_of(name)}-{host}")
             for host, known in outputs["hosts"].items()
         },
         engines=tuple(

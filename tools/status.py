@@ -26,7 +26,7 @@ from tools.limits import Limits
 from tools.questions import questions
 from tools.reach import look
 from tools.reading import read
-from tools.stack import Stack, StackError, parse, prefix, read_outputs
+from tools.stack import Stack, StackError, parse, prefix_of, read_outputs
 from tools.table import as_json, rows, show
 
 
@@ -61,7 +61,7 @@ def look_at(
 ) -> Facts:
     """Everything that can be seen of a stack; `inquiry`: one that was begun before."""
     if inquiry is None:
-        inquiry = CloudInquiry(f"{prefix(stack.name)}-", limits)
+        inquiry = CloudInquiry(f"{prefix_of(stack.name)}-", limits)
         inquiry.start()
     with tempfile.TemporaryDirectory(prefix="congress-ha-") as folder, ThreadPoolExecutor(1) as pool:
         answered = pool.submit(endpoint, stack.endpoint, limits)
@@ -78,7 +78,7 @@ def main(
     """Show the health of every role of stack $STACK (default: dev); exit code 1 when something is wrong."""
     began, limits = time.monotonic(), Limits.here()
     name = os.environ.get("STACK", "dev")
-    inquiry = CloudInquiry(f"{prefix(name)}-", limits)
+    inquiry = CloudInquiry(f"{prefix_of(name)}-", limits)
     inquiry.start()
     try:
         outputs = read_outputs()

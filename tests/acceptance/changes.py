@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from tests.acceptance.deployment import PULUMI, Deployment, run
@@ -25,9 +26,9 @@ def name_of(urn: str) -> str:
     return urn.rsplit("::", 1)[1]
 
 
-def previewed(*options: str) -> Changes:
-    """What `pulumi preview` with these options says."""
-    printed = run([PULUMI, "preview", "--json", "--non-interactive", *options], timeout=120)
+def previewed(*options: str, pulumi: Path = PULUMI) -> Changes:
+    """What `pulumi preview` with these options says; `pulumi`: that of another checkout."""
+    printed = run([pulumi, "preview", "--json", "--non-interactive", *options], timeout=120)
     steps = json.loads(printed)["steps"]
     return {name_of(step["urn"]): OPERATIONS[step["op"]] for step in steps if step["op"] in OPERATIONS}
 
@@ -48,9 +49,9 @@ def happened(before: Mapping[str, dict[str, Any]], after: Mapping[str, dict[str,
     return found
 
 
-def honestly(deployment: Deployment, up: Callable[[], Any], *options: str) -> Changes:
+def honestly(deployment: Deployment, up: Callable[[], Any], *options: str, pulumi: Path = PULUMI) -> Changes:
     """Run an `up` with options; what changed, which has to be what `pulumi preview` said."""
-    said = previewed(*options)
+    said = previewed(*options, pulumi=pulumi)
     before = deployment.resources()
     up()
     changed = happened(before, deployment.resources())

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator
 
-from tests.acceptance.deployment import ROOT
+from tests.acceptance.deployment import LAB_STATE, ROOT
 
-NODES = ("lab-ctl", "lab-cmp1", "lab-cmp2")
+# Seconds for one look, and servers whose console is shown, for the evidence of a broken cloud must come to an end, too.
+PATIENCE, CONSOLES = 30, 12
 ON_A_NODE = """
 virsh -c lxc:/// list --all
 journalctl -q --no-pager -o short -p warning -u libvirtd | grep -v virDomainGetVcpus | tail -n 10
-grep -hE ' (ERROR|CRITICAL) | (Stopped|Paused) .Lifecycle|stop API' \
+grep -hE ' (ERROR|CRITICAL) | (Stopped|Paused) .Lifecycle|stop API' \\
   /var/log/nova/nova-compute.log /var/log/neutron/neutron-linuxbridge-agent.log | grep -v 'No DB access' | tail -n 10
 """
 
 
-def said(command: Sequence[str], timeout: float = 30) -> str:
-    """What a command prints, whatever its end: evidence must not hide what it is about."""
+def look(*command: str) -> tuple[bool, str]:
+    """Whether a command of the lab did its work, and what it printed."""
     try:
         done = subprocess.run(
             [f"{ROOT}/lab/{command[0]}", *command[1:]],
@@ -25,20 +26,24 @@ def said(command: Sequence[str], timeout: float = 30) -> str:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=timeout,
+            timeout=PATIENCE,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        return f"{error}\n"
-    return done.stdout
+        return False, f"{error}\n"
+    return done.returncode == 0, done.stdout
+
+
+def commands() -> Iterator[tuple[str, ...]]:
+    """The cloud's servers, the ends of their consoles, and what the nodes complain about."""
+    yield ("os", "server", "list", "--long")
+    listed, names = look("os", "server", "list", "-f", "value", "-c", "Name")
+    for name in names.split()[:CONSOLES] if listed else ():
+        yield ("os", "console", "log", "show", "--lines", "5", name)
+    for node in sorted((LAB_STATE / "node").iterdir()):
+        yield ("on", node.name, "sh", "-c", ON_A_NODE)
 
 
 def of_the_lab() -> str:
-    """The cloud's servers, the ends of their consoles, and what the nodes complain about."""
-    names = said(["os", "server", "list", "-f", "value", "-c", "Name"]).split()
-    asked = [
-        ["os", "server", "list", "--long"],
-        *(["os", "console", "log", "show", "--lines", "5", name] for name in names),
-        *(["on", node, "sh", "-c", ON_A_NODE] for node in NODES),
-    ]
-    return "\n".join(f"$ {' '.join(command[:5])}\n{said(command)}" for command in asked)
+    """What was looked for and seen; a look that fails is evidence as well."""
+    return "\n".join(f"$ lab/{' '.join(command).strip()}\n{look(*command)[1]}" for command in commands())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.changes import honestly
 from tests.acceptance.deployment import ROOT, Deployment, run
 from tests.acceptance.traffic import Traffic
 
@@ -38,13 +39,14 @@ def environments(deployment: Deployment) -> dict[str, str]:
 def test_other_pins_and_back(deployment: Deployment, clients: Traffic, other_pins: Path) -> None:
     pids, before = deployment.engine_pids(), environments(deployment)
     assert len(set(before.values())) == 1
+    theirs = other_pins / "scripts/pulumi"
     with clients.unnoticed():
-        run([other_pins / "scripts/pulumi", *UP], timeout=1200)
+        honestly(deployment, lambda: run([theirs, *UP], timeout=1200), pulumi=theirs)
     after = environments(deployment)
     assert len(set(after.values())) == 1
     assert set(after.values()).isdisjoint(before.values())
     upgraded = deployment.engine_pids()
     assert all(upgraded[node_id] != pids[node_id] for node_id in pids)
     with clients.unnoticed():
-        deployment.up()
+        honestly(deployment, deployment.up)
     assert environments(deployment) == before

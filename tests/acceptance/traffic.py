@@ -130,6 +130,17 @@ class Traffic:
             lambda: all(client.asked[-1].began > now for client in self.clients),
         )
 
+    def served(self) -> None:
+        """Wait until every client's last request, made from now on, went well: an outage is over."""
+        now = time.time()
+        wait_for(
+            "every client is served again",
+            TIMEOUT + 20,
+            lambda: all(
+                last.began > now and not last.wrong for last in (client.asked[-1] for client in self.clients)
+            ),
+        )
+
     @contextmanager
     def unnoticed(self) -> Iterator[None]:
         """Assert that no request which began inside failed or took long."""
