@@ -13,6 +13,7 @@ from typing import Any
 
 from scripts.dev_stack import write_private
 
+TOKEN = "openstack --os-cloud CLOUD token issue -f value -c id"
 # Names as the output ssh_config expects them beside it -> the output that holds the text.
 SSH_FILES = {"ssh_config": "ssh_config", "known_hosts": "ssh_known_hosts", "id_ed25519": "ssh_private_key"}
 
@@ -21,12 +22,16 @@ def next_steps(outputs: dict[str, Any]) -> str:
     """Return the endpoint and commands to try on it."""
     endpoint = outputs["endpoint"].rstrip("/")
     engine = outputs["policy_engines"][0]["host"]
+    who = login = ""
+    if outputs["auth"] == "keystone":
+        who, login = ", as an administrator of the cloud", f"\n  token=$({TOKEN})"
+    token = ' -H "X-Auth-Token: $token"' if login else ""
     return f"""
 Congress is up: {endpoint}
 
-Try next:
-  curl -s {endpoint}/v1/policies
-  curl -s {endpoint}/v1/policies -H 'Content-Type: application/json' -d '{{"name": "first"}}'
+Try next{who}:{login}
+  curl -s {endpoint}/v1/policies{token}
+  curl -s {endpoint}/v1/policies{token} -H 'Content-Type: application/json' -d '{{"name": "first"}}'
   make status
   make ssh HOST={engine}"""
 

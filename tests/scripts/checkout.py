@@ -32,6 +32,7 @@ if os.environ.get("FAIL_ON") in sys.argv[1:]:
 
 OUTPUTS = {
     "endpoint": "http://192.0.2.10:1789/",
+    "auth": "noauth",
     "bastion": "192.0.2.9",
     "hosts": {"engine-1": {"address": "10.0.0.5", "roles": ["policy-engine"]}},
     "policy_engines": [{"node_id": "engine-1", "host": "engine-1", "address": "10.0.0.5", "port": 1789}],

@@ -146,6 +146,7 @@ def test_connections_verify_the_host_and_go_through_the_bastion(recording: Recor
 def test_outputs_are_those_of_the_contract(recording: Recording) -> None:
     assert set(recording.outputs) == {
         "endpoint",
+        "auth",
         "hosts",
         "policy_engines",
         "datasource_node",
