@@ -9,7 +9,7 @@ Takes the command line of upstream's congress-server and hands it on unchanged. 
 - Started as root, as Congress's OCF agent does, it becomes the user congress before it opens anything.
 - The node ends when it can no longer work (congress_watchdog), and its end is noticed (congress_guard).
 - A datasource node that is told to stop does so at once (congress_stop), and one that begins makes engines forget what
-  an earlier one told them (congress_publish).
+  an earlier one told them (congress_publish). It imports the drivers that it needs alone (congress_drivers).
 """
 
 import gc
@@ -61,6 +61,7 @@ def main(argv: list[str]) -> int:
     from congress.server import congress_server  # noqa: PLC0415
 
     # isort: split
+    import congress_drivers  # noqa: PLC0415
     import congress_publish  # noqa: PLC0415
     import congress_stop  # noqa: PLC0415
     import congress_watchdog  # noqa: PLC0415
@@ -70,6 +71,7 @@ def main(argv: list[str]) -> int:
     config.setup_logging()
     congress_watchdog.start(cfg.CONF, beats)
     if cfg.CONF.datasources:
+        congress_drivers.arm()
         congress_publish.arm()
         congress_stop.arm()
     code = 1

@@ -1,0 +1,45 @@
+"""Prints as JSON what Congress's own DseNode makes of congress_drivers; run by the judges' Congress.
+
+usage: lazy_drivers.py [OPTION...]: options of congress-server.
+"""
+
+import json
+import sys
+
+import congress_compat  # noqa: F401
+from congress.common import config
+from congress.dse2.dse_node import DseNode
+from congress.exception import DriverNotFound
+
+WATCHED = {"keystonev3": "congress.datasources.keystonev3_driver", "nova": "congress.datasources.nova_driver"}
+
+
+def known(name: str) -> str:
+    try:
+        return str(DseNode.get_driver_info(name)["id"])
+    except DriverNotFound:
+        return "not found"
+
+
+def main(argv: list[str]) -> dict[str, object]:
+    config.init(argv)
+    DseNode.load_drivers()
+    eager = sorted(DseNode.loaded_drivers)
+    for module in WATCHED.values():
+        del sys.modules[module]
+
+    import congress_drivers  # noqa: PLC0415
+
+    congress_drivers.arm()
+    DseNode.load_drivers()
+    at_first = sorted(name for name, module in WATCHED.items() if module in sys.modules)
+    return {
+        "eager": eager,
+        "imported at first": at_first,
+        "asked for": [known(name) for name in ("keystonev3", "keystonev3", "plexxi", "none such")],
+        "imported then": sorted(name for name, module in WATCHED.items() if module in sys.modules),
+        "lazy": sorted(driver.name for driver in DseNode.loaded_drivers.values()),
+    }
+
+
+print(json.dumps(main(sys.argv[1:])))
