@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import urllib.error
 import urllib.request
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 from openstack.connection import Connection
 
-from tests.acceptance.deployment import CommandError, Deployment
+from components.template import ROOT
+from tests.acceptance.deployment import CommandError, Deployment, run
 from tests.acceptance.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(900)
@@ -70,6 +72,30 @@ def test_who_has_no_token_gets_401_and_who_is_no_admin_403(
                 assert told == [401, 401, 403, 200], url + path
             assert status(url + "/v1/policies/action", member, "DELETE") == 403
             assert status(url + "/health") == 200
+
+
+def openstack(cloud: str, *words: str) -> Any:
+    """What the cloud's own command line prints, with python-congressclient, which asks the catalog for Congress."""
+    return json.loads(
+        run([ROOT / ".venv/bin/openstack", "--os-cloud", cloud, *words, "-f", "json"], timeout=60)
+    )
+
+
+@pytest.mark.usefixtures("clouds")
+def test_the_cloud_s_own_command_line_finds_congress(deployment: Deployment) -> None:
+    congress = ("congress", "policy")
+    openstack("lab-admin", *congress, "create", "by_the_catalog")
+    try:
+        rule = "p(1)"
+        openstack("lab-admin", *congress, "rule", "create", "by_the_catalog", rule)
+        assert [row["name"] for row in openstack("lab-admin", *congress, "list")].count("by_the_catalog") == 1
+        with pytest.raises(CommandError, match="403"):
+            openstack("lab", *congress, "list")
+    finally:
+        run(
+            [ROOT / ".venv/bin/openstack", "--os-cloud", "lab-admin", *congress, "delete", "by_the_catalog"],
+            timeout=60,
+        )
 
 
 def test_health_stays_honest(deployment: Deployment) -> None:
