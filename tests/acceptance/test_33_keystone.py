@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.request
 from typing import Any
 
 import pytest
 from openstack.connection import Connection
 
-from tests.acceptance.deployment import CommandError, Deployment
+from tests.acceptance.deployment import CommandError, Deployment, request
 from tests.acceptance.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(900)
@@ -17,15 +15,9 @@ pytestmark = pytest.mark.timeout(900)
 KEYSTONE = ("auth=keystone", "keystone.administrator=lab-admin")
 
 
-def status(url: str, token: str | None = None, method: str = "GET") -> int:
+def status(deployment: Deployment, url: str, token: str | None = None, method: str = "GET") -> int:
     headers = {} if token is None else {"X-Auth-Token": token}
-    asked = urllib.request.Request(url, headers=headers, method=method)  # noqa: S310  http only
-    try:
-        with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code
+    return request(method, url, tls=deployment.tls, headers=headers).status
 
 
 def registered(admin: Connection) -> dict[str, list[Any]]:
@@ -66,17 +58,19 @@ def test_who_has_no_token_gets_401_and_who_is_no_admin_403(
     with deployment.engine_urls() as urls:
         for url in (deployment.endpoint, *urls.values()):
             for path in ("/v1/policies", "/v1/policies/action"):
-                told = [status(url + path, token) for token in (None, "forged", member, admin)]
+                told = [status(deployment, url + path, token) for token in (None, "forged", member, admin)]
                 assert told == [401, 401, 403, 200], url + path
-            assert status(url + "/v1/policies/action", member, "DELETE") == 403
-            assert status(url + "/health") == 200
+            assert status(deployment, url + "/v1/policies/action", member, "DELETE") == 403
+            assert status(deployment, url + "/health") == 200
 
 
 def test_health_stays_honest(deployment: Deployment) -> None:
     assert deployment.troubles() == []
     deployment.on("database", "systemctl stop mariadb")
     try:
-        wait_for("no engine is healthy", 30, lambda: status(deployment.endpoint + "/health") == 503)
+        wait_for(
+            "no engine is healthy", 30, lambda: status(deployment, deployment.endpoint + "/health") == 503
+        )
     finally:
         deployment.on("database", "systemctl start mariadb")
     deployment.well(60)
@@ -94,4 +88,4 @@ def test_back_to_noauth_nothing_stays_registered(
     printed = deployment.up()
     assert "auth is noauth" in printed
     assert registered(clouds["lab-admin"]) == {"users": [], "services": [], "endpoints": []}
-    assert status(deployment.endpoint + "/v1/policies") == 200
+    assert status(deployment, deployment.endpoint + "/v1/policies") == 200

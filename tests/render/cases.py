@@ -157,7 +157,14 @@ def load_balancer(count: int, per_host: int = 1) -> dict[str, Any]:
         }
         for index, engine in enumerate(engines, 1)
     ]
-    return {"servers": servers, "address": "10.20.0.4", "port": 1789, "state_port": 8405}
+    return {
+        "servers": servers,
+        "address": "10.20.0.4",
+        "port": 1789,
+        "state_port": 8405,
+        "reached_at": "203.0.113.8",
+        "identity": f"{CERTIFICATE}{PRIVATE_KEY}",
+    }
 
 
 def user_data(*, bastion: bool, guest: Guest, certificates: list[str]) -> dict[str, Any]:
