@@ -19,7 +19,7 @@ from components.host import package_environment
 from components.identity import Identity
 from components.keystone import place
 from components.policy_engines import placements
-from components.template import ROOT, render
+from components.template import ROOT, render, whole
 from settings import Guest
 from settings_nodes import DatasourceNode, FencingLogin, PolicyEngines
 from tests.deployer import LOGIN
@@ -62,9 +62,8 @@ class Case:
 
     @property
     def text(self) -> str:
-        """As it lands in a file: `heredoc` ends the last line."""
-        text = render(self.template, self.context)
-        return text if text.endswith("\n") else f"{text}\n"
+        """As it lands in a file."""
+        return whole(render(self.template, self.context))
 
 
 GUEST = Guest.model_validate_json(
