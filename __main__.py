@@ -5,6 +5,7 @@ import pulumi
 import settings
 from components import cloud, inventory
 from components.access import Access
+from components.authority import Authority
 from components.congress_host import CongressArgs, EncryptionKey, congress_hosts
 from components.database import Database, Schema
 from components.datasource_node import HOST_NAMES, PACKAGES, DatasourceNode
@@ -24,6 +25,7 @@ network = Network("network", NetworkArgs(prefix, config.network, found))
 firewall = Firewall("firewall", prefix, rules(config))
 access = Access("access", prefix=prefix, settings=config, cloud=found, network=network, firewall=firewall)
 site = access.site
+authority = Authority("authority", prefix)
 
 # 1. "Deploy messaging and database infrastructure to be shared by all the Congress nodes."
 database = Database("database", site)
@@ -47,7 +49,7 @@ datasource_node = DatasourceNode(
 engines = PolicyEngines("policy-engines", config.policy_engines, engine_hosts, after=[datasource_node.ready])
 
 # 5. "Deploy a load-balancer to load-balance between the N policy-engine nodes."
-load_balancer = LoadBalancer("load-balancer", site, engines)
+load_balancer = LoadBalancer("load-balancer", site, engines, authority)
 Catalog("catalog", keystone, load_balancer)
 
 hosts = [access.bastion, database.host, messaging.host, load_balancer.host]

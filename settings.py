@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 from settings_errors import SettingsError, describe, models_in
 from settings_keystone import Keystone
 from settings_nodes import DatasourceNode, PolicyEngines
+from settings_tls import Tls
 from settings_types import CertificateFile, Cidrs, Model, Url
 
 NAMESPACE = "congress-ha"
@@ -136,6 +137,9 @@ class Settings(Model):
         Keystone(),
         description="for auth: keystone",
         examples=[{"administrator": "mycloud-admin"}],
+    )
+    tls: Tls = Field(
+        Tls(), description="HTTPS at the endpoint", examples=[{"endpointName": "congress.example.org"}]
     )
     anti_affinity: Literal["hard", "soft"] = Field(
         "hard",

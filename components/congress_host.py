@@ -13,7 +13,7 @@ from pulumi_openstack import compute
 
 from components.host import Host, Site, package_environment
 from components.step import Step
-from components.template import ROOT, render
+from components.template import ROOT, render, whole
 
 CONFIG = "congress_host/congress.conf.j2"
 
@@ -104,7 +104,7 @@ class CongressHost(pulumi.ComponentResource):
         }
         self.config_sha256 = pulumi.Output.secret(
             pulumi.Output.from_input(configuration).apply(
-                lambda known: sha256(f"{render(CONFIG, known)}\n".encode()).hexdigest()
+                lambda known: sha256(whole(render(CONFIG, known)).encode()).hexdigest()
             )
         )
         self.ready = Step(

@@ -40,6 +40,8 @@ def export(
     answered = load_balancer.ready.id
     outputs: dict[str, Any] = {
         "endpoint": pulumi.Output.all(load_balancer.endpoint, answered).apply(lambda values: values[0]),
+        "endpoint_address": load_balancer.address,
+        "ca_certificate": load_balancer.ca_certificate,
         "auth": access.site.settings.auth,
         "hosts": {name: {"address": host.address, "roles": [host.role]} for name, host in hosts.items()},
         "policy_engines": [

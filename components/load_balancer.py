@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import pulumi
 
+from components.authority import Authority, Certificate
 from components.firewall import API, ENGINE_STATE, LOAD_BALANCER
 from components.host import Host, Site
 from components.policy_engines import PolicyEngines
 from components.step import Step
+from settings_tls import Tls
 
 
 class LoadBalancer(pulumi.ComponentResource):
-    """`endpoint` is the URL of the Congress API; `ready` got an answer through HAProxy."""
+    """`endpoint` is the URL of the Congress API; `ready` got an answer through HAProxy.
+
+    `ca_certificate` (PEM): of the stack's authority, if the endpoint's certificate is from it, else empty.
+    """
 
     host: Host
     endpoint: pulumi.Output[str]
+    address: pulumi.Output[str]
+    ca_certificate: pulumi.Output[str]
     ready: Step
 
     def __init__(
-        self, name: str, site: Site, engines: PolicyEngines, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        site: Site,
+        engines: PolicyEngines,
+        authority: Authority,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("congress-ha:index:LoadBalancer", name, None, opts)
         self.host = Host(name, LOAD_BALANCER, site, public=True, opts=pulumi.ResourceOptions(parent=self))
@@ -28,6 +40,18 @@ class LoadBalancer(pulumi.ComponentResource):
             "congress_host/packages.sh.j2",
             {"packages": ["curl", "haproxy", "socat"]},
             parent=self,
+        )
+        self.address = self.host.public_address or self.host.address
+        tls = site.settings.tls
+        reached_at = tls.endpoint_name or self.address
+        given = given_certificate(tls)
+        self.ca_certificate = authority.certificate if given is None else pulumi.Output.from_input("")
+        certificate = given or authority.sign(
+            "endpoint",
+            f"Congress of {site.prefix}",
+            names=[tls.endpoint_name] if tls.endpoint_name else [],
+            # The fixed one, for clients in the cloud that need not go through the floating one.
+            addresses=[self.address, self.host.address],
         )
         servers = [
             {
@@ -43,12 +67,27 @@ class LoadBalancer(pulumi.ComponentResource):
             f"{name}-haproxy",
             self.host,
             "load_balancer/haproxy.sh.j2",
-            {"servers": servers, "address": self.host.address, "port": API, "state_port": ENGINE_STATE},
+            {
+                "servers": servers,
+                "address": self.host.address,
+                "port": API,
+                "state_port": ENGINE_STATE,
+                "reached_at": reached_at,
+                "identity": pulumi.Output.concat(certificate.chain, certificate.key),
+            },
             parent=self,
             after=[package, *engines.steps],
             limit=300,
         )
-        self.endpoint = pulumi.Output.concat(
-            "http://", self.host.public_address or self.host.address, f":{API}"
-        )
+        self.endpoint = pulumi.Output.concat("https://", reached_at, f":{API}")
         self.register_outputs({"endpoint": self.endpoint})
+
+
+def given_certificate(tls: Tls) -> Certificate | None:
+    """The one of the settings."""
+    if tls.certificate is None or tls.private_key is None:
+        return None
+    return Certificate(
+        pulumi.Output.from_input(f"{tls.certificate.strip()}\n"),
+        pulumi.Output.secret(f"{tls.private_key.get_secret_value().strip()}\n"),
+    )

@@ -40,10 +40,14 @@ def digest(*texts: str) -> str:
     return sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
+def whole(content: str) -> str:
+    """A file's content as put_file gets it: its last line is ended."""
+    return content if content.endswith("\n") else f"{content}\n"
+
+
 def heredoc(content: str, path: str, owner: str, mode: str) -> str:
     """Shell text that calls put_file with `content` on its standard input; `path` may hold shell variables."""
-    if not content.endswith("\n"):
-        content += "\n"
+    content = whole(content)
     marker = f"END_{digest(content)}"
     return f"put_file \"{path}\" {owner} {mode} <<'{marker}'\n{content}{marker}"
 

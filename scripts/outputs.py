@@ -1,6 +1,6 @@
 """Turns the stack's outputs, one JSON object on stdin, into what a person needs next.
 
-usage: python -m scripts.outputs next                        what to try on the deployment
+usage: python -m scripts.outputs next FOLDER                 what to try on the deployment; ca.pem in FOLDER
        python -m scripts.outputs ssh-files FOLDER HOST       ssh_config, known_hosts and id_ed25519 in FOLDER
 """
 
@@ -18,22 +18,32 @@ TOKEN = "openstack --os-cloud CLOUD token issue -f value -c id"
 SSH_FILES = {"ssh_config": "ssh_config", "known_hosts": "ssh_known_hosts", "id_ed25519": "ssh_private_key"}
 
 
-def next_steps(outputs: dict[str, Any]) -> str:
-    """Return the endpoint and commands to try on it."""
+def next_steps(outputs: dict[str, Any], ca_file: Path) -> str:
+    """Return the endpoint and commands to try on it; `ca_file` holds the stack's authority, if clients need it."""
     endpoint = outputs["endpoint"].rstrip("/")
     engine = outputs["policy_engines"][0]["host"]
     who = login = ""
     if outputs["auth"] == "keystone":
         who, login = ", as an administrator of the cloud", f"\n  token=$({TOKEN})"
     token = ' -H "X-Auth-Token: $token"' if login else ""
+    curl = f"curl -s --cacert {ca_file}" if outputs["ca_certificate"] else "curl -s"
     return f"""
 Congress is up: {endpoint}
 
 Try next{who}:{login}
-  curl -s {endpoint}/v1/policies{token}
-  curl -s {endpoint}/v1/policies{token} -H 'Content-Type: application/json' -d '{{"name": "first"}}'
+  {curl} {endpoint}/v1/policies{token}
+  {curl} {endpoint}/v1/policies{token} -H 'Content-Type: application/json' -d '{{"name": "first"}}'
   make status
   make ssh HOST={engine}"""
+
+
+def write_ca_file(outputs: dict[str, Any], file: Path) -> None:
+    """Write the authority by which clients verify the endpoint; no file when its certificate was given."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if outputs["ca_certificate"]:
+        file.write_text(outputs["ca_certificate"])
+    else:
+        file.unlink(missing_ok=True)
 
 
 def write_ssh_files(outputs: dict[str, Any], folder: Path, host: str) -> None:
@@ -52,8 +62,10 @@ def write_ssh_files(outputs: dict[str, Any], folder: Path, host: str) -> None:
 def main(arguments: list[str]) -> None:
     outputs = json.load(sys.stdin)
     match arguments:
-        case ["next"]:
-            print(next_steps(outputs))
+        case ["next", folder]:
+            ca_file = Path(folder) / "ca.pem"
+            write_ca_file(outputs, ca_file)
+            print(next_steps(outputs, ca_file))
         case ["ssh-files", folder, host]:
             write_ssh_files(outputs, Path(folder), host)
         case _:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,11 +36,18 @@ class Engine:
 
 @dataclass(frozen=True)
 class Stack:
+    """`ca_certificate` (PEM): of the stack's own authority, if the endpoint's certificate is from it, else empty."""
+
     name: str
     hosts: Mapping[str, Host]
     engines: tuple[Engine, ...]
     node_id: str
     endpoint: str
+    ca_certificate: str
+
+    def tls(self) -> ssl.SSLContext:
+        """Verifies the endpoint: by the stack's authority, or by this machine's where the certificate was given."""
+        return ssl.create_default_context(cadata=self.ca_certificate or None)
 
 
 def short(name: str) -> str:
@@ -93,4 +101,6 @@ def parse(name: str, outputs: Mapping[str, Any]) -> Stack:
         ),
         node_id=outputs["datasource_node"]["node_id"],
         endpoint=outputs["endpoint"].rstrip("/"),
+        # A stack of before its endpoint spoke HTTPS has none.
+        ca_certificate=outputs.get("ca_certificate", ""),
     )

@@ -30,10 +30,13 @@ from tools.stack import Stack, StackError, parse, prefix_of, read_outputs
 from tools.table import as_json, rows, show
 
 
-def endpoint(url: str, limits: Limits) -> int | Unseen:
+def endpoint(stack: Stack, limits: Limits) -> int | Unseen:
     """Milliseconds until GET /health was answered, or why it was not."""
+    url = stack.endpoint
     began = time.monotonic()
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=stack.tls())
+    )
     try:
         opener.open(f"{url}/health", timeout=limits.endpoint).close()
     except urllib.error.HTTPError as error:
@@ -64,7 +67,7 @@ def look_at(
         inquiry = CloudInquiry(f"{prefix_of(stack.name)}-", limits)
         inquiry.start()
     with tempfile.TemporaryDirectory(prefix="congress-ha-") as folder, ThreadPoolExecutor(1) as pool:
-        answered = pool.submit(endpoint, stack.endpoint, limits)
+        answered = pool.submit(endpoint, stack, limits)
         asked = {host: questions(host, stack, limits) for host in stack.hosts}
         reports = look(asked, outputs, Path(folder), limits)
         facts_of_endpoint = answered.result()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import ssl
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -62,13 +63,21 @@ class Answer:
     body: Any
 
 
-def request(method: str, url: str, body: Any = None, timeout: float = 30) -> Answer:
-    """One HTTP request on a connection of its own; any status is an answer."""
+def request(
+    method: str,
+    url: str,
+    body: Any = None,
+    timeout: float = 30,
+    *,
+    tls: ssl.SSLContext | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """One HTTP request on a connection of its own; any status is an answer. `tls`: how a server is verified."""
     data = None if body is None else json.dumps(body).encode()
-    headers = {"Content-Type": "application/json"}
-    asked = urllib.request.Request(url, data=data, headers=headers, method=method)  # noqa: S310  http(s) only
+    sent = {"Content-Type": "application/json", **(headers or {})}
+    asked = urllib.request.Request(url, data=data, headers=sent, method=method)  # noqa: S310  http(s) only
     try:
-        with urllib.request.urlopen(asked, timeout=timeout) as response:  # noqa: S310
+        with urllib.request.urlopen(asked, timeout=timeout, context=tls) as response:  # noqa: S310
             status, text = response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -145,7 +154,8 @@ class Deployment:
 
     def forget(self) -> None:
         """Read the outputs anew at their next use."""
-        self.__dict__.pop("outputs", None)
+        for known in ("outputs", "tls"):
+            self.__dict__.pop(known, None)
 
     @cached_property
     def outputs(self) -> dict[str, Any]:
@@ -164,6 +174,11 @@ class Deployment:
     @property
     def endpoint(self) -> str:
         return str(self.outputs["endpoint"])
+
+    @cached_property
+    def tls(self) -> ssl.SSLContext:
+        """Verifies the endpoint by the stack's authority, and by no other."""
+        return ssl.create_default_context(cadata=self.outputs["ca_certificate"])
 
     @property
     def engines(self) -> list[dict[str, Any]]:
@@ -198,7 +213,7 @@ class Deployment:
 
     def api(self, method: str, path: str, body: Any = None, timeout: float = 30) -> Answer:
         """A request to the endpoint."""
-        return request(method, self.endpoint + path, body, timeout)
+        return request(method, self.endpoint + path, body, timeout, tls=self.tls)
 
     def engine_pids(self) -> dict[str, str]:
         """node_id -> process of each engine."""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
 from openstack.connection import Connection
 
 from components.template import ROOT
-from tests.acceptance.deployment import CommandError, Deployment, run
+from tests.acceptance.deployment import CommandError, Deployment, request, run
 from tests.acceptance.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(900)
@@ -19,15 +18,9 @@ pytestmark = pytest.mark.timeout(900)
 KEYSTONE = ("auth=keystone", "keystone.administrator=lab-admin")
 
 
-def status(url: str, token: str | None = None, method: str = "GET") -> int:
+def status(deployment: Deployment, url: str, token: str | None = None, method: str = "GET") -> int:
     headers = {} if token is None else {"X-Auth-Token": token}
-    asked = urllib.request.Request(url, headers=headers, method=method)  # noqa: S310  http only
-    try:
-        with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code
+    return request(method, url, tls=deployment.tls, headers=headers).status
 
 
 def registered(admin: Connection) -> dict[str, list[Any]]:
@@ -68,19 +61,22 @@ def test_who_has_no_token_gets_401_and_who_is_no_admin_403(
     with deployment.engine_urls() as urls:
         for url in (deployment.endpoint, *urls.values()):
             for path in ("/v1/policies", "/v1/policies/action"):
-                told = [status(url + path, token) for token in (None, "forged", member, admin)]
+                told = [status(deployment, url + path, token) for token in (None, "forged", member, admin)]
                 assert told == [401, 401, 403, 200], url + path
-            assert status(url + "/v1/policies/action", member, "DELETE") == 403
-            assert status(url + "/health") == 200
+            assert status(deployment, url + "/v1/policies/action", member, "DELETE") == 403
+            assert status(deployment, url + "/health") == 200
 
 
-def openstack(cloud: str, *words: str) -> str:
-    """What the cloud's own command line prints, with python-congressclient, which asks the catalog for Congress."""
-    return run([ROOT / ".venv/bin/openstack", "--os-cloud", cloud, "congress", *words], timeout=60)
+@pytest.mark.usefixtures("clouds")
+def test_the_cloud_s_own_command_line_finds_congress(deployment: Deployment, tmp_path: Path) -> None:
+    """By the catalog, with python-congressclient."""
+    authority = tmp_path / "ca.pem"
+    authority.write_text(deployment.outputs["ca_certificate"])
 
+    def openstack(cloud: str, *words: str) -> str:
+        command = [ROOT / ".venv/bin/openstack", "--os-cloud", cloud, "--os-cacert", authority, "congress"]
+        return run([*command, *words], timeout=60)
 
-@pytest.mark.usefixtures("deployment", "clouds")
-def test_the_cloud_s_own_command_line_finds_congress() -> None:
     openstack("lab-admin", "policy", "create", "by_the_catalog")
     try:
         openstack("lab-admin", "policy", "rule", "create", "by_the_catalog", "p(1)")
@@ -96,7 +92,9 @@ def test_health_stays_honest(deployment: Deployment) -> None:
     assert deployment.troubles() == []
     deployment.on("database", "systemctl stop mariadb")
     try:
-        wait_for("no engine is healthy", 30, lambda: status(deployment.endpoint + "/health") == 503)
+        wait_for(
+            "no engine is healthy", 30, lambda: status(deployment, deployment.endpoint + "/health") == 503
+        )
     finally:
         deployment.on("database", "systemctl start mariadb")
     deployment.well(60)
@@ -114,4 +112,4 @@ def test_back_to_noauth_nothing_stays_registered(
     printed = deployment.up()
     assert "auth is noauth" in printed
     assert registered(clouds["lab-admin"]) == {"users": [], "services": [], "endpoints": []}
-    assert status(deployment.endpoint + "/v1/policies") == 200
+    assert status(deployment, deployment.endpoint + "/v1/policies") == 200

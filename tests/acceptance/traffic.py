@@ -51,13 +51,13 @@ class Client(threading.Thread):
     """Asks until it is told to end; `kept`: on one connection."""
 
     def __init__(
-        self, label: str, endpoint: str, addresses: Sequence[str], *, kept: bool, writes: bool
+        self, label: str, deployment: Deployment, addresses: Sequence[str], *, kept: bool, writes: bool
     ) -> None:
         super().__init__(name=label, daemon=True)
         self.kept, self.writes = kept, writes
         self.asked: list[Asked] = []
         self.over = threading.Event()
-        self._target = urlsplit(endpoint)
+        self._target, self._tls = urlsplit(deployment.endpoint), deployment.tls
         self._addresses = cycle(addresses)
         self._connection: http.client.HTTPConnection | None = None
 
@@ -94,7 +94,9 @@ class Client(threading.Thread):
         if self._connection is None:
             host, port = str(self._target.hostname), self._target.port
             source = (next(self._addresses), 0)
-            self._connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT, source_address=source)
+            self._connection = http.client.HTTPSConnection(
+                host, port, timeout=TIMEOUT, source_address=source, context=self._tls
+            )
         sent = None if body is None else json.dumps(body)
         self._connection.request(method, path, sent, {"Content-Type": "application/json"})
         answer = self._connection.getresponse()
@@ -178,11 +180,11 @@ def traffic(deployment: Deployment) -> Iterator[Traffic]:
         wait_for("every engine knows the policy", 30, lambda: all(congress.by_engine(urls, table).values()))
     with addresses() as own:
         clients = [
-            Client("kept reader", deployment.endpoint, own[0:1], kept=True, writes=False),
-            Client("new reader", deployment.endpoint, own[1:2], kept=False, writes=False),
-            Client("kept writer", deployment.endpoint, own[2:3], kept=True, writes=True),
-            Client("new writer", deployment.endpoint, own[3:4], kept=False, writes=True),
-            Client("reader of many addresses", deployment.endpoint, own[4:], kept=False, writes=False),
+            Client("kept reader", deployment, own[0:1], kept=True, writes=False),
+            Client("new reader", deployment, own[1:2], kept=False, writes=False),
+            Client("kept writer", deployment, own[2:3], kept=True, writes=True),
+            Client("new writer", deployment, own[3:4], kept=False, writes=True),
+            Client("reader of many addresses", deployment, own[4:], kept=False, writes=False),
         ]
         for client in clients:
             client.start()

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -18,6 +19,7 @@ from typing import Any
 
 from components.template import ROOT, render
 from tests.acceptance.waiting import wait_for
+from tests.certificates import authority
 from tests.render.judges import program
 
 DRAIN = ROOT / "files/policy_engines/congress_drain.py"
@@ -28,12 +30,14 @@ class Engine:
     """Answers with its id.
 
     A request for /slow takes as long as `pause`; `serving` is set when one came. `healthy`: health checks get 200.
+    `forwarded`: what the last other request said of its way.
     """
 
     def __init__(self, number: int, run: Path) -> None:
         self.node_id = f"policy-engine-{number}"
         self.run, self.pause, self.healthy = run, 1.0, True
         self.serving = threading.Event()
+        self.forwarded: dict[str, str] = {}
         engine = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -43,6 +47,10 @@ class Engine:
                 if self.path == "/slow":
                     engine.serving.set()
                     time.sleep(engine.pause)
+                if self.path != HEALTH:
+                    engine.forwarded = {
+                        name: told for name, told in self.headers.items() if "forwarded" in name.lower()
+                    }
                 self.send_response(200 if engine.healthy or self.path != HEALTH else 500)
                 self.end_headers()
                 self.wfile.write(engine.node_id.encode())
@@ -71,11 +79,23 @@ class Balanced:
         self.folder, self.engines = folder, engines
         self.port, self.state_port, self.statistics = free_port(), free_port(), free_port()
         self.peer_port = free_port()
-        self.config = folder / "haproxy.cfg"
+        self.config, self.identity = folder / "haproxy.cfg", folder / "endpoint.pem"
+        self.authority = authority()
+        self.tls = ssl.create_default_context(cadata=self.authority.pem)
+        self.renew()
         self.process: subprocess.Popen[bytes]
 
     def engine(self, node_id: str) -> Engine:
         return next(engine for engine in self.engines if engine.node_id == node_id)
+
+    def renew(self) -> None:
+        """Another certificate, as a later `up` puts it."""
+        own = self.authority.sign("endpoint", addresses=["127.0.0.1"])
+        self.identity.write_text(own.pem + own.key)
+
+    def shown(self) -> str:
+        """The certificate that a new connection gets, PEM."""
+        return ssl.get_server_certificate(("127.0.0.1", self.port))
 
     def write(self, engines: list[Engine]) -> None:
         """The template's text, with what only a host has (users, syslog, fixed ports) replaced."""
@@ -95,6 +115,7 @@ class Balanced:
         )
         for old, new in (
             (r"^    (user|group|log) .*\n", ""),
+            (r"/etc/haproxy/endpoint.pem", str(self.identity)),
             (r"/run/haproxy/admin.sock", str(self.folder / "admin.sock")),
             (r"127\.0\.0\.1:8404", f"127.0.0.1:{self.statistics}"),
             (r"127\.0\.0\.1:8406", f"127.0.0.1:{self.peer_port}"),
@@ -104,7 +125,8 @@ class Balanced:
         self.config.write_text(f"{text}\n")
 
     def get(self, path: str = "/v1/data", timeout: float = 30) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=timeout) as answer:
+        url = f"https://127.0.0.1:{self.port}{path}"
+        with urllib.request.urlopen(url, timeout=timeout, context=self.tls) as answer:
             return str(answer.read().decode())
 
     def state(self, node_id: str) -> str:

@@ -2,58 +2,14 @@
 
 from __future__ import annotations
 
-import http.client
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.acceptance.waiting import wait_for
-from tests.balance.balanced import Balanced, balanced
-
-
-@pytest.fixture
-def behind(tmp_path: Path) -> Iterator[Balanced]:
-    with balanced(tmp_path) as found:
-        yield found
-
-
-class Client(threading.Thread):
-    """Asks again and again on one connection, as a client that keeps it; `answers` are the engines' ids."""
-
-    def __init__(self, behind: Balanced) -> None:
-        super().__init__(daemon=True)
-        self.port, self.over = behind.port, threading.Event()
-        self.answers: list[str] = []
-        self.errors: list[str] = []
-
-    def run(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        while not self.over.wait(0.005):
-            try:
-                connection.request("GET", "/v1/data")
-                answer = connection.getresponse()
-                self.answers.append(answer.read().decode())
-                if answer.status != 200:
-                    self.errors.append(f"status {answer.status}")
-            except (OSError, http.client.HTTPException) as error:
-                self.errors.append(repr(error))
-                connection.close()
-
-    def end(self) -> None:
-        self.over.set()
-        self.join(30)
-        assert self.errors == []
-
-
-@pytest.fixture
-def client(behind: Balanced) -> Iterator[Client]:
-    client = Client(behind)
-    client.start()
-    yield client
-    client.end()
+from tests.balance.balanced import Balanced
+from tests.balance.conftest import Client
 
 
 def test_a_drained_engine_answers_what_it_has_and_gets_nothing_new(behind: Balanced, client: Client) -> None:

@@ -19,7 +19,7 @@ from components.host import package_environment
 from components.identity import Identity
 from components.keystone import place
 from components.policy_engines import placements
-from components.template import ROOT, render
+from components.template import ROOT, render, whole
 from settings import Guest
 from settings_nodes import DatasourceNode, FencingLogin, PolicyEngines
 from tests.deployer import LOGIN
@@ -62,9 +62,8 @@ class Case:
 
     @property
     def text(self) -> str:
-        """As it lands in a file: `heredoc` ends the last line."""
-        text = render(self.template, self.context)
-        return text if text.endswith("\n") else f"{text}\n"
+        """As it lands in a file."""
+        return whole(render(self.template, self.context))
 
 
 GUEST = Guest.model_validate_json(
@@ -157,7 +156,14 @@ def load_balancer(count: int, per_host: int = 1) -> dict[str, Any]:
         }
         for index, engine in enumerate(engines, 1)
     ]
-    return {"servers": servers, "address": "10.20.0.4", "port": 1789, "state_port": 8405}
+    return {
+        "servers": servers,
+        "address": "10.20.0.4",
+        "port": 1789,
+        "state_port": 8405,
+        "reached_at": "203.0.113.8",
+        "identity": f"{CERTIFICATE}{PRIVATE_KEY}",
+    }
 
 
 def user_data(*, bastion: bool, guest: Guest, certificates: list[str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.certificates import authority
 from tests.render.cases import Case, Judge, case, cases
 from tests.render.judges import program, run
 
@@ -41,8 +42,10 @@ def seconds(section: list[list[str]], name: str) -> float:
 
 def check(text: str, folder: Path) -> tuple[int, str]:
     """HAProxy's verdict; -dW makes a warning an error."""
-    file = folder / "haproxy.cfg"
-    file.write_text(text)
+    file, identity = folder / "haproxy.cfg", folder / "endpoint.pem"
+    own = authority()
+    identity.write_text(own.pem + own.key)
+    file.write_text(text.replace("/etc/haproxy/endpoint.pem", str(identity)))
     judged = run(program("haproxy"), "-c", "-dW", "-f", file)
     return judged.returncode, judged.stdout + judged.stderr
 

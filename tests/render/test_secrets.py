@@ -81,6 +81,7 @@ def test_the_contexts_hold_secrets() -> None:
         "datasource_node/cluster.sh.j2",
         "fencing/fence_openstack.sh.j2",
         "fencing/openstack.sh.j2",
+        "load_balancer/haproxy.sh.j2",
         "messaging/rabbitmq.sh.j2",
     }
 

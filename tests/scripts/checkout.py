@@ -31,7 +31,8 @@ if os.environ.get("FAIL_ON") in sys.argv[1:]:
 """
 
 OUTPUTS = {
-    "endpoint": "http://192.0.2.10:1789/",
+    "endpoint": "https://192.0.2.10:1789/",
+    "ca_certificate": "AUTHORITY\n",
     "auth": "noauth",
     "bastion": "192.0.2.9",
     "hosts": {"engine-1": {"address": "10.0.0.5", "roles": ["policy-engine"]}},

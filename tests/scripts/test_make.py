@@ -144,7 +144,9 @@ def test_up_of_another_stack_is_just_the_program(checkout: Checkout) -> None:
     done = checkout.run("make", "up", "STACK=prod")
     assert done.returncode == 0, done.stderr
     assert re.findall(r"^== (\w+): (?!done)", done.stdout, re.MULTILINE) == ["venv", "toolchain", "program"]
-    assert "Congress is up: http://192.0.2.10:1789\n" in done.stdout
+    assert "Congress is up: https://192.0.2.10:1789\n" in done.stdout
+    assert "\n  curl -s --cacert .state/prod/ca.pem https://192.0.2.10:1789/v1/policies\n" in done.stdout
+    assert (checkout.root / ".state/prod/ca.pem").read_text() == "AUTHORITY\n"
     assert "\n  make status\n" in done.stdout
     assert "make ssh HOST=engine-1" in done.stdout
     export, up, output = checkout.calls()

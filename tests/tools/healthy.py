@@ -30,7 +30,8 @@ STACK = Stack(
         Engine(f"policy-engine-{n}", f"policy-engine-host-{n}", f"http://10.20.0.{n}:1789") for n in (1, 2)
     ),
     node_id="datasource-node",
-    endpoint="http://192.0.2.10:1789",
+    endpoint="https://192.0.2.10:1789",
+    ca_certificate="",
 )
 SERVERS = {host.server: Server("ACTIVE", "") for host in STACK.hosts.values()}
 

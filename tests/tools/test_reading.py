@@ -177,7 +177,7 @@ def test_the_line_of_ssh_that_says_why(stderr: str, why: str) -> None:
 
 def test_outputs_become_a_stack_and_unfinished_ones_are_refused() -> None:
     outputs = {
-        "endpoint": "http://192.0.2.10:1789/",
+        "endpoint": "https://192.0.2.10:1789/",
         "hosts": {"database": {"address": "10.0.0.2", "roles": ["database"]}},
         "policy_engines": [{"node_id": "e-1", "host": "h-1", "address": "10.0.0.5", "port": 1790}],
         "datasource_node": {"node_id": "datasource-node", "hosts": []},

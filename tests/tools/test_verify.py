@@ -29,7 +29,8 @@ STACK = Stack(
     hosts={name: Host(name, f"congress-dev-{name}") for name in ("bastion", "database")},
     engines=(),
     node_id="datasource-node",
-    endpoint="http://192.0.2.10:1789",
+    endpoint="https://192.0.2.10:1789",
+    ca_certificate="",
 )
 
 

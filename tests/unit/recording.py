@@ -111,8 +111,12 @@ class RecordingMonitor(mocks.MockMonitor):
     made: ClassVar[dict[str, dict[str, Any]]] = {
         "tls:index/privateKey:PrivateKey": {
             "privateKeyOpenssh": "CANARY-private-key-of-{name}",
+            "privateKeyPem": "CANARY-private-key-of-{name}\n",
             "publicKeyOpenssh": "ssh-ed25519 public-key-of-{name}\n",
         },
+        "tls:index/selfSignedCert:SelfSignedCert": {"certPem": "certificate-of-{name}\n"},
+        "tls:index/certRequest:CertRequest": {"certRequestPem": "request-of-{name}\n"},
+        "tls:index/locallySignedCert:LocallySignedCert": {"certPem": "certificate-of-{name}\n"},
         "random:index/randomPassword:RandomPassword": {"result": "CANARY-password-of-{name}"},
         "random:index/randomBytes:RandomBytes": {"base64": "CANARY+bytes/of-{name}="},
         "openstack:identity/applicationCredential:ApplicationCredential": {

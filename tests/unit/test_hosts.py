@@ -146,6 +146,8 @@ def test_connections_verify_the_host_and_go_through_the_bastion(recording: Recor
 def test_outputs_are_those_of_the_contract(recording: Recording) -> None:
     assert set(recording.outputs) == {
         "endpoint",
+        "endpoint_address",
+        "ca_certificate",
         "auth",
         "hosts",
         "policy_engines",
@@ -155,7 +157,7 @@ def test_outputs_are_those_of_the_contract(recording: Recording) -> None:
         "ssh_known_hosts",
         "ssh_private_key",
     }
-    assert recording.outputs["endpoint"] == f"http://{_floating(recording, 'load-balancer')}:1789"
+    assert recording.outputs["endpoint"] == f"https://{_floating(recording, 'load-balancer')}:1789"
     assert recording.outputs["datasource_node"]["hosts"] == ["datasource-1", "datasource-2"]
     assert set(recording.outputs["hosts"]) == {server.name for server in recording.of_type(INSTANCE)}
     for server in recording.of_type(INSTANCE):

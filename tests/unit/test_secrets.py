@@ -11,6 +11,9 @@ MAY_HOLD = {
     "command:remote:Command": {"stdin", "connection"},
     "openstack:compute/instance:Instance": {"userData"},
     "openstack:identity/user:User": {"password"},
+    "tls:index/selfSignedCert:SelfSignedCert": {"privateKeyPem"},
+    "tls:index/certRequest:CertRequest": {"privateKeyPem"},
+    "tls:index/locallySignedCert:LocallySignedCert": {"caPrivateKeyPem"},
 }
 
 

@@ -13,6 +13,7 @@ import yaml
 import settings
 import settings_keystone
 import settings_nodes
+import settings_tls
 from settings_errors import SettingsError
 from settings_types import Model
 from tests.unit.recording import ROOT, settings_with
@@ -187,6 +188,7 @@ def test_the_manual_names_every_key() -> None:
         settings_nodes.DatasourceNode,
         settings_keystone.Keystone,
         settings_keystone.KeystoneLogin,
+        settings_tls.Tls,
     ]
     models += [
         settings.Network,

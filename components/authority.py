@@ -1,0 +1,85 @@
+"""The stack's own certificate authority. Its key is in the state and on no host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_tls as tls
+
+YEAR = 365 * 24  # hours
+
+# Renewed by the first `up` in the last of these years. A certificate never outlives the authority that signed it.
+AUTHORITY_HOURS, AUTHORITY_EARLY_HOURS = 10 * YEAR, 3 * YEAR
+CERTIFICATE_HOURS, CERTIFICATE_EARLY_HOURS = 2 * YEAR, 1 * YEAR
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """PEM texts: a server's certificate, with those between it and its authority if there are any, and its key."""
+
+    chain: pulumi.Output[str]
+    key: pulumi.Output[str]
+
+
+class Authority(pulumi.ComponentResource):
+    """`certificate` (PEM) is what clients verify by.
+
+    Its key stays when it is renewed, so that what knows the old certificate trusts what the new one signs.
+    """
+
+    certificate: pulumi.Output[str]
+
+    def __init__(self, name: str, prefix: str, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("congress-ha:index:Authority", name, None, opts)
+        self.key = self._private_key(f"{name}-key")
+        self.root = tls.SelfSignedCert(
+            f"{name}-certificate",
+            private_key_pem=self.key.private_key_pem,
+            subject=tls.SelfSignedCertSubjectArgs(common_name=f"authority of {prefix}"),
+            is_ca_certificate=True,
+            # Strict clients (Python 3.13's) want to see whose key signed.
+            set_subject_key_id=True,
+            allowed_uses=["cert_signing", "crl_signing"],
+            validity_period_hours=AUTHORITY_HOURS,
+            early_renewal_hours=AUTHORITY_EARLY_HOURS,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.certificate = self.root.cert_pem
+        self.register_outputs({})
+
+    def sign(
+        self,
+        name: str,
+        common_name: str,
+        *,
+        names: Sequence[str] = (),
+        addresses: Sequence[pulumi.Input[str]],
+    ) -> Certificate:
+        """A certificate for a server that is known by these DNS names and addresses."""
+        key = self._private_key(f"{name}-key")
+        request = tls.CertRequest(
+            f"{name}-request",
+            private_key_pem=key.private_key_pem,
+            subject=tls.CertRequestSubjectArgs(common_name=common_name),
+            dns_names=list(names) or None,
+            ip_addresses=list(addresses),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        certificate = tls.LocallySignedCert(
+            f"{name}-certificate",
+            cert_request_pem=request.cert_request_pem,
+            ca_private_key_pem=self.key.private_key_pem,
+            ca_cert_pem=self.root.cert_pem,
+            allowed_uses=["digital_signature", "server_auth"],
+            validity_period_hours=CERTIFICATE_HOURS,
+            early_renewal_hours=CERTIFICATE_EARLY_HOURS,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return Certificate(certificate.cert_pem, key.private_key_pem)
+
+    def _private_key(self, name: str) -> tls.PrivateKey:
+        return tls.PrivateKey(
+            name, algorithm="ECDSA", ecdsa_curve="P256", opts=pulumi.ResourceOptions(parent=self)
+        )

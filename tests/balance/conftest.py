@@ -1,0 +1,56 @@
+"""A real HAProxy with the real configuration, and a client that notices what goes wrong."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.balance.balanced import Balanced, balanced
+
+
+@pytest.fixture
+def behind(tmp_path: Path) -> Iterator[Balanced]:
+    with balanced(tmp_path) as found:
+        yield found
+
+
+class Client(threading.Thread):
+    """Asks again and again on one connection, as a client that keeps it; `answers` are the engines' ids."""
+
+    def __init__(self, behind: Balanced) -> None:
+        super().__init__(daemon=True)
+        self.behind, self.over = behind, threading.Event()
+        self.answers: list[str] = []
+        self.errors: list[str] = []
+
+    def run(self) -> None:
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1", self.behind.port, timeout=30, context=self.behind.tls
+        )
+        while not self.over.wait(0.005):
+            try:
+                connection.request("GET", "/v1/data")
+                answer = connection.getresponse()
+                self.answers.append(answer.read().decode())
+                if answer.status != 200:
+                    self.errors.append(f"status {answer.status}")
+            except (OSError, http.client.HTTPException) as error:
+                self.errors.append(repr(error))
+                connection.close()
+
+    def end(self) -> None:
+        self.over.set()
+        self.join(30)
+        assert self.errors == []
+
+
+@pytest.fixture
+def client(behind: Balanced) -> Iterator[Client]:
+    client = Client(behind)
+    client.start()
+    yield client
+    client.end()
