@@ -94,7 +94,7 @@ class Database(Model):
 
 
 class Guest(Model):
-    """What the hosts need to reach their packages on sites that have mirrors, proxies or an authority of their own."""
+    """Packages of the hosts, on sites that have mirrors, proxies or an authority of their own."""
 
     ca_files: tuple[CertificateFile, ...] = Field(
         (), description="PEM files that the hosts shall trust", examples=[["/etc/ssl/site-ca.pem"]]
@@ -116,6 +116,11 @@ class Guest(Model):
     )
     pip_proxy: Url | None = Field(
         None, description="proxy for the index", examples=["http://proxy.example:3128"]
+    )
+    security_upgrades: bool = Field(
+        default=True,
+        description="hosts install Debian's security updates by themselves, but for those of the stack's services",
+        examples=[True],
     )
 
 
@@ -149,7 +154,7 @@ class Settings(Model):
         DatasourceNode(), description="the datasource node", examples=[{"monitorInterval": "30s"}]
     )
     database: Database = Field(Database(), description="the database", examples=[{"protect": True}])
-    guest: Guest = Field(Guest(), description="what hosts need to reach packages", examples=[{"caFiles": []}])
+    guest: Guest = Field(Guest(), description="packages of the hosts", examples=[{"caFiles": []}])
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
