@@ -50,6 +50,11 @@ class Network(Model):
     mtu: int | None = Field(
         None, ge=576, le=9216, description="MTU of the own network, in bytes", examples=[1450]
     )
+    egress_cidrs: Cidrs = Field(
+        (EVERYWHERE,),
+        description="ranges outside that hosts may open connections to",
+        examples=[["192.0.2.0/24"]],
+    )
 
 
 class Access(Model):
@@ -167,6 +172,15 @@ class Settings(Model):
             problems.append(
                 "auth: noauth with access.apiCidrs 0.0.0.0/0 lets everybody in; name the ranges of your users, or set "
                 "auth: keystone"
+            )
+        if (
+            self.network.existing is not None
+            and EVERYWHERE not in self.network.egress_cidrs
+            and not self.network.dns_servers
+        ):
+            problems.append(
+                "network.egressCidrs: nothing tells which resolvers the existing network has; name them in "
+                "network.dnsServers, so that hosts may ask them"
             )
         if self.network.existing is None:
             for key, cidrs in (("sshCidrs", self.access.ssh_cidrs), ("apiCidrs", self.access.api_cidrs)):

@@ -85,7 +85,8 @@ class Host(pulumi.ComponentResource):
             fixed_ips=[networking.PortFixedIpArgs(subnet_id=site.network.subnet_id)],
             security_group_ids=[site.firewall.groups[role].id],
             admin_state_up=True,
-            opts=child,
+            # Without them the first boot would not learn from the cloud who the host is.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(site.firewall.ways_out[role])),
         )
         self.address = self.port.all_fixed_ips.apply(lambda addresses: addresses[0])
         self.server = compute.Instance(
