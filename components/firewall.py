@@ -29,6 +29,11 @@ ENGINE_STATE = 8405
 AGENT_CHECK = 100
 
 
+Protocol = Literal["tcp", "udp", "icmp"]
+ALL: tuple[Protocol, ...] = ("tcp", "udp", "icmp")
+RESOLUTION: tuple[Protocol, ...] = ("tcp", "udp")
+
+
 @dataclass(frozen=True)
 class Rule:
     """Connections that hosts of `role` accept from `peer` (ingress), or open to it (egress): a role or a range outside.
@@ -37,7 +42,7 @@ class Rule:
     """
 
     role: str
-    protocol: Literal["tcp", "udp", "icmp"]
+    protocol: Protocol
     ports: tuple[int, int] | None
     peer: str | IPv4Network
     direction: Literal["ingress", "egress"] = "ingress"
@@ -78,7 +83,7 @@ def ways_out(settings: Settings, table: Iterable[Rule]) -> Iterator[Rule]:
     """
     ranges = settings.network.egress_cidrs
     for role in ROLES:
-        for protocol in ("tcp", "udp", "icmp"):
+        for protocol in ALL:
             yield from (Rule(role, protocol, None, cidr, "egress") for cidr in ranges)
     if EVERYWHERE in ranges:
         return
@@ -88,7 +93,7 @@ def ways_out(settings: Settings, table: Iterable[Rule]) -> Iterator[Rule]:
     resolvers = [IPv4Network(server) for server in settings.network.dns_servers] or [settings.network.cidr]
     for role in ROLES:
         yield Rule(role, "tcp", (80, 80), METADATA, "egress")
-        for protocol in ("tcp", "udp"):
+        for protocol in RESOLUTION:
             yield from (Rule(role, protocol, (DNS, DNS), resolver, "egress") for resolver in resolvers)
 
 
