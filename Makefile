@@ -125,8 +125,12 @@ toolchain: ## Build the Pulumi engine and plugins, unless the official Pulumi is
 judges: ## Install what judges the templates in `make test` (root, Debian)
 	@scripts/judges
 
+.PHONY: audit
+audit: venv ## List known vulnerabilities of the pinned Python packages, as the package index knows them
+	@scripts/audit
+
 .PHONY: pins
-pins: venv ## Renew requirements.txt and requirements-dev.txt from pyproject.toml
+pins: venv ## Renew requirements.txt, requirements-dev.txt and requirements-audit.txt from pyproject.toml
 	@scripts/pins
 
 .PHONY: help

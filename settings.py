@@ -51,6 +51,11 @@ class Network(Model):
     mtu: int | None = Field(
         None, ge=576, le=9216, description="MTU of the own network, in bytes", examples=[1450]
     )
+    egress_cidrs: Cidrs = Field(
+        (EVERYWHERE,),
+        description="ranges outside that hosts may open connections to",
+        examples=[["192.0.2.0/24"]],
+    )
 
 
 class Access(Model):
@@ -95,7 +100,7 @@ class Database(Model):
 
 
 class Guest(Model):
-    """What the hosts need to reach their packages on sites that have mirrors, proxies or an authority of their own."""
+    """Packages of the hosts, on sites that have mirrors, proxies or an authority of their own."""
 
     ca_files: tuple[CertificateFile, ...] = Field(
         (), description="PEM files that the hosts shall trust", examples=[["/etc/ssl/site-ca.pem"]]
@@ -117,6 +122,11 @@ class Guest(Model):
     )
     pip_proxy: Url | None = Field(
         None, description="proxy for the index", examples=["http://proxy.example:3128"]
+    )
+    security_upgrades: bool = Field(
+        default=True,
+        description="hosts install Debian's security updates by themselves, but for those of the stack's services",
+        examples=[True],
     )
 
 
@@ -153,7 +163,7 @@ class Settings(Model):
         DatasourceNode(), description="the datasource node", examples=[{"monitorInterval": "30s"}]
     )
     database: Database = Field(Database(), description="the database", examples=[{"protect": True}])
-    guest: Guest = Field(Guest(), description="what hosts need to reach packages", examples=[{"caFiles": []}])
+    guest: Guest = Field(Guest(), description="packages of the hosts", examples=[{"caFiles": []}])
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -166,6 +176,15 @@ class Settings(Model):
             problems.append(
                 "auth: noauth with access.apiCidrs 0.0.0.0/0 lets everybody in; name the ranges of your users, or set "
                 "auth: keystone"
+            )
+        if (
+            self.network.existing is not None
+            and EVERYWHERE not in self.network.egress_cidrs
+            and not self.network.dns_servers
+        ):
+            problems.append(
+                "network.egressCidrs: nothing tells which resolvers the existing network has; name them in "
+                "network.dnsServers, so that hosts may ask them"
             )
         if self.network.existing is None:
             for key, cidrs in (("sshCidrs", self.access.ssh_cidrs), ("apiCidrs", self.access.api_cidrs)):

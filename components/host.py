@@ -45,7 +45,8 @@ class Host(pulumi.ComponentResource):
     """Server `<prefix>-<name>` with the security group of `role`.
 
     `address` is its fixed address, `public_address` its floating one where `public`; `ready` is the step that
-    saw cloud-init end well, after the bastion saw the host show the key that cloud-init was given.
+    saw cloud-init end well, after the bastion saw the host show the key that cloud-init was given; `hardening` comes
+    next. `ready_steps` is what every further step on this host waits for.
     A server that is protected is neither replaced nor destroyed.
     """
 
@@ -56,6 +57,8 @@ class Host(pulumi.ComponentResource):
     host_key: pulumi.Output[str]
     connection: remote.ConnectionArgs
     ready: Step
+    hardening: Step
+    ready_steps: Sequence[Step]
 
     def __init__(
         self,
@@ -82,7 +85,8 @@ class Host(pulumi.ComponentResource):
             fixed_ips=[networking.PortFixedIpArgs(subnet_id=site.network.subnet_id)],
             security_group_ids=[site.firewall.groups[role].id],
             admin_state_up=True,
-            opts=child,
+            # Without them the first boot would not learn from the cloud who the host is.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(site.firewall.ways_out[role])),
         )
         self.address = self.port.all_fixed_ips.apply(lambda addresses: addresses[0])
         self.server = compute.Instance(
@@ -107,13 +111,10 @@ class Host(pulumi.ComponentResource):
         )
         self.public_address = self._floating_ip(name, site).address if public else None
         self.connection = self._connection(site)
+        self.ready_steps = ()
         self._wait(name, site)
+        self._harden(name, site)
         self.register_outputs({"address": self.address})
-
-    @property
-    def ready_steps(self) -> list[Step]:
-        """What a step on this host waits for at least; empty while the host is being waited for."""
-        return [self.ready] if hasattr(self, "ready") else []
 
     def _user_data(self, site: Site) -> pulumi.Output[str]:
         known = {
@@ -179,6 +180,19 @@ class Host(pulumi.ComponentResource):
             after=shown,
             limit=600,
         )
+        self.ready_steps = (self.ready,)
+
+    def _harden(self, name: str, site: Site) -> None:
+        """The hosts behind a bastion are looked for meanwhile; elsewhere two steps at once would both ask apt."""
+        self.hardening = Step(
+            f"{name}-hardening",
+            self,
+            "host/hardening.sh.j2",
+            {"hostname": self.hostname, "security_upgrades": site.settings.guest.security_upgrades},
+            parent=self,
+        )
+        if site.bastion is not None:
+            self.ready_steps = (self.hardening,)
 
 
 def certificates(guest: Guest) -> list[str]:

@@ -150,20 +150,19 @@ def _set_groups(port: str, groups: set[str], cloud: Connection) -> None:
 def _rules(view: View, state: State) -> Iterator[Drift]:
     """Rules that are there and not in the state, which `pulumi refresh` cannot see.
 
-    Every new group of neutron's has rules that let all out, and the program leaves them.
+    Every new group of neutron's has rules that let all out. The program deletes them with the group's birth; groups of
+    an older one have them, and need them until the next `up` has made rules of the stack's own.
     """
     known = state.of(RULE)
+    own_ways_out = {r.inputs["securityGroupId"] for r in known.values() if r.inputs["direction"] == "egress"}
     for id_, group in state.of(GROUP).items():
         if id_ not in view[GROUP]:
             continue
         there = [rule for rule in view[RULE].values() if rule.security_group_id == id_]
         for rule in there:
-            if rule.id not in known and not _lets_all_out(rule):
+            if rule.id not in known and (id_ in own_ways_out or not _lets_all_out(rule)):
                 what = f"group {group.name} has a rule that is not the stack's: {described(rule, view)}"
                 yield Drift("security groups", what, "removes it", call=partial(_delete_rule, rule.id))
-        if not any(_lets_all_out(rule) and rule.ether_type == "IPv4" for rule in there):
-            what = f"group {group.name} lacks neutron's rule that lets all out (IPv4)"
-            yield Drift("security groups", what, "adds it", call=partial(_let_all_out, id_))
 
 
 def _lets_all_out(rule: Any) -> bool:
@@ -183,10 +182,6 @@ def described(rule: Any, view: View) -> str:
 
 def _delete_rule(id_: str, cloud: Connection) -> None:
     cloud.network.delete_security_group_rule(id_)
-
-
-def _let_all_out(group: str, cloud: Connection) -> None:
-    cloud.network.create_security_group_rule(security_group_id=group, direction="egress", ether_type="IPv4")
 
 
 def _addresses(view: View, state: State) -> Iterator[Drift]:

@@ -106,6 +106,15 @@ start_nothing() {
   trap 'rm -f "$POLICY"' EXIT
 }
 
+# apt waits for dpkg's lock, but not for that of its lists, which Debian's own timer takes as well.
+fetch_lists() {
+  local said end=$((SECONDS + 300))
+  until said=$(apt-get update "$@" 2>&1); do
+    [[ $said == *"Could not get lock"* && $SECONDS -lt $end ]] || { echo "$said" && return 1; }
+    sleep 1
+  done
+}
+
 # install_packages NAME...: asks the mirror only for what is missing.
 install_packages() {
   local missing=() package log=$STATE/apt.log
@@ -118,7 +127,7 @@ install_packages() {
   start_nothing
   # A package that an earlier, cut-off installation left half configured blocks every later one.
   dpkg --configure -a > "$log" 2>&1 || true
-  { apt-get update "${options[@]}" && apt-get install -y --no-install-recommends "${options[@]}" "${missing[@]}"; } \
+  { fetch_lists "${options[@]}" && apt-get install -y --no-install-recommends "${options[@]}" "${missing[@]}"; } \
     >> "$log" 2>&1 || die "apt could not install ${missing[*]}: $(grep -E '^(E|Err|W):' "$log" | tail -n 5 | redact)"
 }
 

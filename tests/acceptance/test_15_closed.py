@@ -84,3 +84,12 @@ def test_from_outside_only_ssh_and_the_api_answer(deployment: Deployment, host: 
     with ThreadPoolExecutor(16) as pool:
         found = {port for port, open_ in zip(ports, pool.map(answers, ports), strict=True) if open_}
     assert found == {"bastion": {22}, "load-balancer": {1789}}[host]
+
+
+def test_on_no_host_does_another_user_than_root_reach_the_metadata_service(deployment: Deployment) -> None:
+    """It shows the host's SSH key. Refused at once, and not just without an answer, by the host's own rule."""
+    ask = "runuser -u nobody -- bash -c ': < /dev/tcp/169.254.169.254/80' 2>&1 || true"
+    hosts = deployment.outputs["hosts"]
+    with ThreadPoolExecutor(len(hosts)) as pool:
+        said = dict(zip(hosts, pool.map(lambda host: deployment.on(host, ask), hosts), strict=True))
+    assert {host for host, told in said.items() if "Connection refused" in told} == set(hosts), said

@@ -26,7 +26,10 @@ STEPS = {
     "datasource-node",
     "database-mariadb",
     "load-balancer-haproxy",
-    *(f"{LOST}-{step}" for step in ("reachable", "ready", "packages", "software", "configuration")),
+    *(
+        f"{LOST}-{step}"
+        for step in ("reachable", "ready", "hardening", "packages", "software", "configuration")
+    ),
     "policy-engine-2",
 }
 
@@ -61,7 +64,7 @@ def change_the_cloud(cloud: Connection) -> list[tuple[str, str]]:
     (api,) = (
         rule
         for rule in cloud.network.security_group_rules(security_group_id=balancer)
-        if rule.port_range_min == 1789
+        if (rule.direction, rule.port_range_min) == ("ingress", 1789)
     )
     cloud.network.delete_security_group_rule(api)
     port = cloud.network.find_port("congress-dev-messaging", ignore_missing=False)

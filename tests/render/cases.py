@@ -37,6 +37,7 @@ CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB'\"$`\\\n-----END CERTIFICATE---
 
 
 class Judge(Enum):
+    APT = auto()
     BASH = auto()
     HAPROXY = auto()
     COROSYNC = auto()
@@ -222,6 +223,10 @@ USER_DATA = {
     "bastion": user_data(bastion=True, guest=Guest(), certificates=[]),
     "bastion-everything": user_data(bastion=True, guest=GUEST, certificates=[CERTIFICATE]),
 }
+HARDENING = {
+    name: {"hostname": "congress-dev-database", "security_upgrades": upgrades}
+    for name, upgrades in (("upgrades", True), ("no-upgrades", False))
+}
 ENGINES = {"first": ENGINE, "tenth": {**ENGINE, "node_id": "policy-engine-10", "port": 1798}}
 SOFTWARE = {
     name: {"environment": dict(package_environment(guest)), "modules": MODULES}
@@ -255,6 +260,8 @@ TABLE: Mapping[str, tuple[Judge, Contexts]] = {
         Judge.BASH,
         {"host": {"hostname": "congress-dev-database", "address": "10.20.0.5", "user": "deployer"}},
     ),
+    "host/hardening.sh.j2": (Judge.BASH, HARDENING),
+    "host/upgrades.conf.j2": (Judge.APT, HARDENING),
     "host/user_data.yaml.j2": (Judge.CLOUD_INIT, USER_DATA),
     "load_balancer/haproxy.cfg.j2": (Judge.HAPROXY, LOAD_BALANCERS),
     "load_balancer/haproxy.sh.j2": (Judge.BASH, LOAD_BALANCERS),

@@ -165,6 +165,20 @@ def test_install_packages_says_once_what_apt_complains_about(library: Library) -
     )
 
 
+def test_install_packages_waits_while_another_program_fetches_lists(library: Library) -> None:
+    library.fake("dpkg-query", "exit 1")
+    library.fake("dpkg")
+    library.fake("sleep", f"touch {library.folder}/free")
+    busy = "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt-get)"
+    library.fake("apt-get", f"[ -e {library.folder}/free ] || {{ echo '{busy}' >&2; exit 100; }}")
+    assert library.run("install_packages haproxy").returncode == 0
+    assert [call.split()[1] for call in library.calls if call.startswith("apt-get")] == [
+        "update",
+        "update",
+        "install",
+    ]
+
+
 def test_a_line_is_put_once_into_a_file_of_others(library: Library) -> None:
     file = library.folder / "hosts"
     file.write_text("10.0.0.1 other\n")

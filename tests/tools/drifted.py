@@ -48,7 +48,18 @@ def state() -> State:
                     *hosts["bastion"],
                     *hosts["database"],
                     exported(GROUP, "database", "group"),
-                    exported(RULE, "database-tcp-22", "rule", inputs={"securityGroupId": "group"}),
+                    exported(
+                        RULE,
+                        "database-tcp-22",
+                        "rule",
+                        inputs={"securityGroupId": "group", "direction": "ingress"},
+                    ),
+                    exported(
+                        RULE,
+                        "database-tcp-to-0.0.0.0-0",
+                        "out",
+                        inputs={"securityGroupId": "group", "direction": "egress"},
+                    ),
                     exported(ADDRESS, "bastion-address", "address", inputs={"portId": "port-bastion"}),
                     exported(INTERFACE, "network-router-interface", "interface"),
                     exported(PORT, "old-port", "port-old", inputs={"securityGroupIds": []}, delete=True),
@@ -90,8 +101,7 @@ def view() -> dict[str, dict[str, Any]]:
         ],
         RULE: [
             rule("rule", protocol="tcp", port_range_min=22, port_range_max=22),
-            rule("out4", direction="egress"),
-            rule("out6", direction="egress", ether_type="IPv6"),
+            rule("out", direction="egress", protocol="tcp", remote_ip_prefix="0.0.0.0/0"),
             rule("foreign", security_group_id="foreign"),
         ],
         ADDRESS: [FloatingIP(id="address", floating_ip_address="192.0.2.9", port_id="port-bastion")],
@@ -171,11 +181,17 @@ CHANGES: dict[str, tuple[dict[str, dict[str, Any]], str, str, str]] = {
         "rule database-tcp-22 is gone",
         "makes it anew",
     ),
-    "neutron's rule removed": (
-        without(RULE, "out4"),
+    "neutron's own rule is back": (
+        with_(RULE, rule("new", direction="egress")),
         "security groups",
-        "group database lacks neutron's rule that lets all out (IPv4)",
-        "adds it",
+        "group database has a rule that is not the stack's: egress IPv4 any all ports to anywhere",
+        "removes it",
+    ),
+    "way out removed": (
+        without(RULE, "out"),
+        "security groups",
+        "rule database-tcp-to-0.0.0.0-0 is gone",
+        "makes it anew",
     ),
     "port's groups": (
         with_(PORT, port("port-database", "group", "foreign")),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.unit import recording as recorded
 from tests.unit.recording import Recording
 
+RULE = "openstack:networking/secGroupRule:SecGroupRule"
+ROLES = ("bastion", "database", "messaging", "datasource-node", "policy-engine", "load-balancer")
 TABLE = {
     # (to, protocol, first port, last port, from)
     ("bastion", "tcp", 22, 22, "192.0.2.0/28"),
@@ -25,20 +29,20 @@ TABLE = {
 }
 
 
-def table(recording: Recording) -> set[tuple[str, str, int, int, str]]:
-    rules = recording.of_type("openstack:networking/secGroupRule:SecGroupRule")
+def table(recording: Recording, direction: str = "ingress") -> set[tuple[str, str, int, int, str]]:
+    rules = [rule for rule in recording.of_type(RULE) if rule.inputs["direction"] == direction]
     found = {
         (
             rule.inputs["securityGroupId"].removesuffix("-id"),
             rule.inputs["protocol"],
-            int(rule.inputs["portRangeMin"]),
-            int(rule.inputs["portRangeMax"]),
+            int(rule.inputs.get("portRangeMin") or 0),
+            int(rule.inputs.get("portRangeMax") or 0),
             rule.inputs.get("remoteIpPrefix") or rule.inputs["remoteGroupId"].removesuffix("-id"),
         )
         for rule in rules
     }
     assert len(found) == len(rules)
-    assert all(rule.inputs["direction"] == "ingress" and rule.inputs["ethertype"] == "IPv4" for rule in rules)
+    assert all(rule.inputs["ethertype"] == "IPv4" for rule in rules)
     return found
 
 
@@ -68,3 +72,60 @@ def test_every_configured_range_gets_its_rule() -> None:
         ("load-balancer", "tcp", 1789, 1789, "198.51.100.0/25"),
         ("load-balancer", "tcp", 1789, 1789, "198.51.100.128/26"),
     }
+
+
+def everything(*ranges: str) -> set[tuple[str, str, int, int, str]]:
+    """All protocols and ports, from every role."""
+    return {
+        (role, protocol, 0, 0, cidr)
+        for role in ROLES
+        for protocol in ("tcp", "udp", "icmp")
+        for cidr in ranges
+    }
+
+
+def test_hosts_reach_everything_outside_unless_the_settings_say_otherwise(recording: Recording) -> None:
+    assert table(recording, "egress") == everything("0.0.0.0/0")
+
+
+@pytest.mark.parametrize(
+    ("servers", "resolvers"),
+    [(["192.0.2.53", "192.0.2.54"], ["192.0.2.53/32", "192.0.2.54/32"]), ([], ["10.20.0.0/24"])],
+)
+def test_limited_on_the_way_out(servers: list[str], resolvers: list[str]) -> None:
+    ranges = ["203.0.113.0/24", "198.51.100.7/32"]
+    network = {"externalNetwork": "public", "dnsServers": servers, "egressCidrs": ranges}
+    recording = recorded.run(recorded.settings_with(network=network))
+    among_themselves = {
+        (asking, protocol, first, last, answering)
+        for answering, protocol, first, last, asking in TABLE
+        if asking in ROLES
+    }
+    assert table(recording) == TABLE
+    assert table(recording, "egress") == everything(*ranges) | among_themselves | {
+        (role, *target)
+        for role in ROLES
+        for target in (
+            ("tcp", 80, 80, "169.254.169.254/32"),
+            *((protocol, 53, 53, resolver) for protocol in ("tcp", "udp") for resolver in resolvers),
+        )
+    }
+
+
+def test_no_group_is_replaced_for_what_goes_out(recording: Recording) -> None:
+    """Neutron's own rules go when a group is made; a group of an older program, which has them, is left alone."""
+    for group in recording.of_type("openstack:networking/secGroup:SecGroup"):
+        assert group.inputs["deleteDefaultRules"] is True
+        assert group.options.ignoreChanges == ["deleteDefaultRules"]
+
+
+def test_a_host_is_not_made_before_its_ways_out(recording: Recording) -> None:
+    for port in recording.of_type("openstack:networking/port:Port"):
+        (group,) = port.inputs["securityGroupIds"]
+        ways_out = [
+            rule
+            for rule in recording.of_type(RULE)
+            if (rule.inputs["securityGroupId"], rule.inputs["direction"]) == (group, "egress")
+        ]
+        assert len(ways_out) == 3
+        assert all(recording.needs(port, rule) for rule in ways_out)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.unit import recording as recorded
 from tests.unit.recording import Recording
 
 DATASOURCE_HOSTS = ("datasource-1", "datasource-2")
@@ -130,6 +131,27 @@ def test_every_step_waits_until_its_host_is_ready(recording: Recording) -> None:
         if step.name.endswith(("-ready", "-reachable")):
             continue
         assert recording.needs(step, recording.step(f"{server.name}-ready")), step.name
+
+
+def test_a_host_is_hardened_before_it_gets_its_role(recording: Recording) -> None:
+    for step in recording.steps():
+        server = recording.resources[step.options.deletedWith]
+        if server.name != "bastion" and not step.name.endswith(("-ready", "-hardening")):
+            assert recording.needs(step, recording.step(f"{server.name}-hardening")), step.name
+
+
+def test_nobody_waits_for_the_bastion_to_be_hardened(recording: Recording) -> None:
+    hardening = recording.step("bastion-hardening")
+    assert not any(recording.needs(step, hardening) for step in recording.steps())
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_every_host_upgrades_itself_or_none(wanted: bool) -> None:  # noqa: FBT001
+    recording = recorded.run(recorded.settings_with(guest={"securityUpgrades": wanted}))
+    steps = [step for step in recording.steps() if step.name.endswith("-hardening")]
+    assert len(steps) == len(recording.of_type("openstack:compute/instance:Instance"))
+    for step in steps:
+        assert f'Unattended-Upgrade "{int(wanted)}";' in step.inputs["stdin"], step.name
 
 
 def test_hosts_are_looked_for_by_the_bastion_before_the_deployer_connects(recording: Recording) -> None:

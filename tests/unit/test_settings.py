@@ -96,6 +96,20 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
         ["access.sshCidrs", "overlaps network.cidr"],
     ),
     ({"network": {"externalNetwork": "public", "cidr": "10.20.0.0/29"}}, ["network.cidr", "too small"]),
+    (
+        {
+            "network": {
+                "externalNetwork": "public",
+                "existing": {"network": "n", "subnet": "s"},
+                "egressCidrs": ["192.0.2.0/24"],
+            }
+        },
+        ["network.egressCidrs", "name them in network.dnsServers"],
+    ),
+    (
+        {"network": {"externalNetwork": "public", "egressCidrs": []}},
+        ["congress-ha:network.egressCidrs", "ranges outside"],
+    ),
     ({"auth": "basic"}, ["congress-ha:auth", "'noauth'", "'keystone'"]),
     ({"keystone": {"region": "RegionOne"}}, ["keystone is for auth: keystone; remove it"]),
     (

@@ -1,0 +1,80 @@
+"""What a host installs by itself: apt reads the file as apt's daily run does, over what Debian ships."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.render.cases import Case, Judge, case, cases
+from tests.render.judges import program, run
+
+TEMPLATE = "host/upgrades.conf.j2"
+# As unattended-upgrades ships them, in 50unattended-upgrades and 20auto-upgrades.
+SHIPPED = """
+APT::Periodic::Update-Package-Lists "1";
+APT::Periodic::Unattended-Upgrade "1";
+Unattended-Upgrade::Origins-Pattern {
+  "origin=Debian,codename=${distro_codename},label=Debian";
+  "origin=Debian,codename=${distro_codename}-security,label=Debian-Security";
+};
+"""
+
+
+def apt(text: str, folder: Path) -> tuple[int, list[tuple[str, str]], str]:
+    """Exit status, (option, value) of all, errors. A file of APT_CONFIG is read before the others."""
+    parts = folder / "parts"
+    parts.mkdir(exist_ok=True)
+    (parts / "50shipped").write_text(SHIPPED)
+    (parts / "90ours").write_text(text)
+    main = folder / "apt.conf"
+    main.write_text(f'Dir::Etc::parts "{parts}"; Dir::Etc::main "/dev/null";\n')
+    judged = run(program("apt-config"), "dump", env={"APT_CONFIG": str(main)})
+    lines = [re.fullmatch(r'(\S*) "(.*)";', line) for line in judged.stdout.splitlines()]
+    return judged.returncode, [(line[1], line[2]) for line in lines if line], judged.stderr
+
+
+def values(text: str, folder: Path, option: str) -> list[str]:
+    """Values of an option, or the elements of a list."""
+    known = apt(text, folder)[1]
+    return [value for name, value in known if name.removesuffix("::") == option and value]
+
+
+@pytest.mark.parametrize("case", cases(Judge.APT), ids=str)
+def test_apt_takes_it(case: Case, tmp_path: Path) -> None:
+    status, _, errors = apt(case.text, tmp_path)
+    assert (status, errors) == (0, "")
+
+
+def test_apt_refuses_what_is_wrong(tmp_path: Path) -> None:
+    text = case(TEMPLATE).text
+    assert apt(text.replace('Enable "1";', 'Enable "1'), tmp_path)[0] != 0
+
+
+@pytest.mark.parametrize(("variant", "value"), [("upgrades", "1"), ("no-upgrades", "0")])
+def test_the_setting_beats_what_debian_ships(tmp_path: Path, variant: str, value: str) -> None:
+    text = case(TEMPLATE, variant).text
+    for option in ("Update-Package-Lists", "Unattended-Upgrade"):
+        assert values(text, tmp_path, f"APT::Periodic::{option}") == [value]
+
+
+def test_security_updates_alone_and_no_reboot(tmp_path: Path) -> None:
+    text = case(TEMPLATE).text
+    (origin,) = values(text, tmp_path, "Unattended-Upgrade::Origins-Pattern")
+    assert origin == "origin=Debian,codename=${distro_codename}-security,label=Debian-Security"
+    assert values(text, tmp_path, "Unattended-Upgrade::Automatic-Reboot") == ["false"]
+
+
+@pytest.mark.parametrize(
+    "package",
+    [
+        *("mariadb-server", "rabbitmq-server", "erlang-base", "haproxy"),
+        *("pacemaker", "pacemaker-cli-utils", "corosync"),
+    ],
+)
+def test_no_service_of_the_stack_is_restarted_by_it(tmp_path: Path, package: str) -> None:
+    """unattended-upgrade matches each expression with the beginning of a package's name."""
+    kept = values(case(TEMPLATE).text, tmp_path, "Unattended-Upgrade::Package-Blacklist")
+    assert any(re.match(expression, package) for expression in kept)
+    assert not any(re.match(expression, "libssl3") for expression in kept)

@@ -1,0 +1,53 @@
+"""What `make audit` makes of pip-audit's answers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts import vulnerabilities
+
+SOUND = {"name": "sound", "version": "1", "vulns": []}
+KNOWN = {"id": "PYSEC-1", "aliases": ["CVE-1"], "fix_versions": ["2.1"], "description": "..."}
+FAULTY = {"name": "faulty", "version": "2", "vulns": [KNOWN, {**KNOWN, "id": "PYSEC-2", "fix_versions": []}]}
+SKIPPED = {"name": "unheard", "skip_reason": "not found on PyPI"}
+
+
+def pip_audit(folder: Path, *packages: dict[str, Any], status: int = 0) -> str:
+    """A pip-audit that gives this answer, whatever the file."""
+    program = folder / "pip-audit"
+    answer = json.dumps({"dependencies": packages, "fixes": []})
+    program.write_text(f"#!/bin/sh\ncat <<'END'\n{answer}\nEND\nexit {status}\n")
+    program.chmod(0o755)
+    return str(program)
+
+
+@pytest.mark.parametrize(
+    ("packages", "code"),
+    [([SOUND], 0), ([SOUND, FAULTY], 1), ([SOUND, SKIPPED], 2), ([FAULTY, SKIPPED], 2)],
+)
+def test_silence_is_no_good_news(tmp_path: Path, packages: list[dict[str, Any]], code: int) -> None:
+    assert vulnerabilities.main(pip_audit(tmp_path, *packages, status=1)) == code
+
+
+def test_each_is_named_with_the_version_that_mends_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vulnerabilities.main(pip_audit(tmp_path, FAULTY, SKIPPED))
+    said = capsys.readouterr().out
+    for file in vulnerabilities.FILES:
+        assert f"{file} (" in said
+    assert "faulty 2: PYSEC-1, CVE-1; mended in 2.1" in said
+    assert "faulty 2: PYSEC-2, CVE-1; mended in no version" in said
+    assert "nothing is known of 1 packages: PyPI's JSON API (pypi.org) did not answer" in said
+
+
+def test_a_pip_audit_that_fails_is_an_error(tmp_path: Path) -> None:
+    program = tmp_path / "pip-audit"
+    program.write_text("#!/bin/sh\necho 'ConnectionError: no such host' >&2\nexit 1\n")
+    program.chmod(0o755)
+    with pytest.raises(vulnerabilities.AuditError, match="ConnectionError: no such host"):
+        vulnerabilities.audited(str(program), "requirements.txt")
