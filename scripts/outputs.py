@@ -13,7 +13,7 @@ from typing import Any
 
 from scripts.dev_stack import write_private
 
-TOKEN = "openstack --os-cloud CLOUD token issue -f value -c id"
+LOG_IN = "openstack --os-cloud CLOUD token issue -f value -c id"
 # Names as the output ssh_config expects them beside it -> the output that holds the text.
 SSH_FILES = {"ssh_config": "ssh_config", "known_hosts": "ssh_known_hosts", "id_ed25519": "ssh_private_key"}
 
@@ -24,7 +24,7 @@ def next_steps(outputs: dict[str, Any], ca_file: Path) -> str:
     engine = outputs["policy_engines"][0]["host"]
     who = login = ""
     if outputs["auth"] == "keystone":
-        who, login = ", as an administrator of the cloud", f"\n  token=$({TOKEN})"
+        who, login = ", as an administrator of the cloud", f"\n  token=$({LOG_IN})"
     token = ' -H "X-Auth-Token: $token"' if login else ""
     curl = f"curl -s --cacert {ca_file}" if outputs["ca_certificate"] else "curl -s"
     return f"""

@@ -74,8 +74,8 @@ def test_the_cloud_s_own_command_line_finds_congress(deployment: Deployment, tmp
     authority.write_text(deployment.outputs["ca_certificate"])
 
     def openstack(cloud: str, *words: str) -> str:
-        command = [ROOT / ".venv/bin/openstack", "--os-cloud", cloud, "--os-cacert", authority, "congress"]
-        return run([*command, *words], timeout=60)
+        options = ("--os-cloud", cloud, "--os-cacert", authority)
+        return run([ROOT / ".venv/bin/openstack", *options, "congress", *words], timeout=60)
 
     openstack("lab-admin", "policy", "create", "by_the_catalog")
     try:
