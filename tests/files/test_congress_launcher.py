@@ -77,6 +77,9 @@ def test_an_engine_may_evaluate_as_long_as_its_callers_wait(
 
 
 FAKES = {
+    # Packages that are installed here go before namespaces.
+    "oslo_config/__init__.py": "",
+    "oslo_log/__init__.py": "",
     "oslo_config/cfg.py": """
         from types import SimpleNamespace as _S
         class Error(Exception): ...
