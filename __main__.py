@@ -28,13 +28,15 @@ site = access.site
 authority = Authority("authority", prefix)
 
 # 1. "Deploy messaging and database infrastructure to be shared by all the Congress nodes."
-database = Database("database", site)
+database = Database("database", site, authority)
 messaging = Messaging("messaging", site)
 
 # 2. "Prepare the hosts to run Congress nodes."
 keystone = Keystone("keystone", site)
 key = EncryptionKey("encryption-key").key
-congress = CongressArgs(messaging.transport_url, database.connection, key, keystone.authtoken)
+congress = CongressArgs(
+    messaging.transport_url, database.connection, key, keystone.authtoken, authority.certificate
+)
 pair = congress_hosts(DATASOURCE_NODE, HOST_NAMES, site, congress, more_packages=PACKAGES)
 engine_hosts = congress_hosts(POLICY_ENGINE, host_names(config.policy_engines), site, congress)
 schema = Schema("schema", database, [*pair, *engine_hosts])

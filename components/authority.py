@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_tls as tls
 
+# Where hosts that verify by it have it.
+CA_FILE = "/etc/congress-ha/ca.pem"
+
 YEAR = 365 * 24  # hours
 
 # Renewed by the first `up` in the last of these years. A certificate never outlives the authority that signed it.
@@ -21,6 +24,11 @@ class Certificate:
 
     chain: pulumi.Output[str]
     key: pulumi.Output[str]
+
+    @property
+    def identity(self) -> pulumi.Output[str]:
+        """All of it in one file, so that no server reads a certificate of before with a key of after."""
+        return pulumi.Output.concat(self.chain, self.key)
 
 
 class Authority(pulumi.ComponentResource):

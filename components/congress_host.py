@@ -11,6 +11,7 @@ import pulumi
 import pulumi_random as random
 from pulumi_openstack import compute
 
+from components.authority import CA_FILE
 from components.host import Host, Site, package_environment
 from components.step import Step
 from components.template import ROOT, render, whole
@@ -27,12 +28,14 @@ class CongressArgs:
 
     `encryption_key`: the Fernet key of datasource secrets. Congress would make one per host, and a standby with
     another key could not read them (congress/encryption.py). `authtoken`: [keystone_authtoken], None with noauth.
+    `authority` (PEM): who signs the certificates of bus and database.
     """
 
     transport_url: pulumi.Input[str]
     connection: pulumi.Input[str]
     encryption_key: pulumi.Input[str]
     authtoken: pulumi.Input[dict[str, Any]] | None
+    authority: pulumi.Input[str]
 
 
 class EncryptionKey(pulumi.ComponentResource):
@@ -101,6 +104,8 @@ class CongressHost(pulumi.ComponentResource):
             "encryption_key": args.encryption_key,
             "sync_period": site.settings.policy_engines.sync_period,
             "authtoken": args.authtoken,
+            "authority": args.authority,
+            "ca_file": CA_FILE,
         }
         self.config_sha256 = pulumi.Output.secret(
             pulumi.Output.from_input(configuration).apply(

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_random as random
 
+from components.authority import CA_FILE, Authority
 from components.congress_host import CongressHost
 from components.firewall import DATABASE
 from components.host import Host, Site
@@ -23,13 +24,15 @@ PRIVILEGES = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERE
 
 
 class Database(pulumi.ComponentResource):
-    """`connection` is the value of Congress's `[database] connection`; `ready` saw the user log in."""
+    """`connection` is the value of Congress's `[database] connection`; `ready` saw the user log in by TLS."""
 
     host: Host
     connection: pulumi.Output[str]
     ready: Step
 
-    def __init__(self, name: str, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, site: Site, authority: Authority, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__("congress-ha:index:Database", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.host = Host(name, DATABASE, site, protect=site.settings.database.protect, opts=child)
@@ -42,9 +45,11 @@ class Database(pulumi.ComponentResource):
                 self.password.result,
                 "@",
                 self.host.address,
-                f"/{NAME}?charset=utf8",
+                f"/{NAME}?charset=utf8&ssl_ca={CA_FILE}&ssl_check_hostname=true",
             )
         )
+        # Known by its address: hosts have no names for each other, and the port keeps it when the server is replaced.
+        certificate = authority.sign(name, self.host.hostname, addresses=[self.host.address])
         context = {
             "database": NAME,
             "user": USER,
@@ -52,6 +57,9 @@ class Database(pulumi.ComponentResource):
             "clients": site.network.cidr,
             "privileges": PRIVILEGES,
             "address": self.host.address,
+            "identity": certificate.identity,
+            "authority": authority.certificate,
+            "ca_file": CA_FILE,
         }
         self.ready = Step(f"{name}-mariadb", self.host, "database/mariadb.sh.j2", context, parent=self)
         self.register_outputs({})

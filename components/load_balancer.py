@@ -73,7 +73,7 @@ class LoadBalancer(pulumi.ComponentResource):
                 "port": API,
                 "state_port": ENGINE_STATE,
                 "reached_at": reached_at,
-                "identity": pulumi.Output.concat(certificate.chain, certificate.key),
+                "identity": certificate.identity,
             },
             parent=self,
             after=[package, *engines.steps],

@@ -12,6 +12,7 @@ from enum import Enum, auto
 from hashlib import sha256
 from typing import Any
 
+from components.authority import CA_FILE
 from components.congress_host import MODULES
 from components.database import PRIVILEGES
 from components.fencing import credential_login, password_login
@@ -34,6 +35,7 @@ PRIVATE_KEY = f"-----BEGIN OPENSSH PRIVATE KEY-----\n{CANARY}PrivateKey\n-----EN
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHostHostHostHostHostHostHostHostHostHostHost"
 DEPLOYER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDeplDeplDeplDeplDeplDeplDeplDeplDeplDepl"
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB'\"$`\\\n-----END CERTIFICATE-----\n"
+IDENTITY = f"{CERTIFICATE}{PRIVATE_KEY}"
 
 
 class Judge(Enum):
@@ -87,10 +89,13 @@ SERVERS = {str(member["name"]): f"b1f2c3d4-0000-4000-8000-00000000000{member['id
 FENCING_LOGIN = {"username": "fencer", "password": PASSWORD, "project": "congress"}
 CONGRESS = {
     "transport_url": f"rabbit://congress:{PASSWORD}@10.20.0.6:5672",
-    "connection": f"mysql+pymysql://congress:{PASSWORD}@10.20.0.5/congress?charset=utf8",
+    "connection": f"mysql+pymysql://congress:{PASSWORD}@10.20.0.5/congress?charset=utf8"
+    f"&ssl_ca={CA_FILE}&ssl_check_hostname=true",
     "encryption_key": ENCRYPTION_KEY,
     "sync_period": 5,
     "authtoken": None,
+    "authority": CERTIFICATE,
+    "ca_file": CA_FILE,
 }
 AUTHTOKEN = {
     **place(Identity("https://cloud.example:5000/v3", "RegionOne", "public")),
@@ -108,6 +113,9 @@ DATABASE = {
     "clients": "10.20.0.0/24",
     "privileges": PRIVILEGES,
     "address": "10.20.0.5",
+    "identity": IDENTITY,
+    "authority": CERTIFICATE,
+    "ca_file": CA_FILE,
 }
 MESSAGING = {"user": "congress", "password": PASSWORD, "address": "10.20.0.6", "port": 5672}
 CLUSTER = {"members": MEMBERS, "port": 5405, "authkey": AUTHKEY}
@@ -163,7 +171,7 @@ def load_balancer(count: int, per_host: int = 1) -> dict[str, Any]:
         "port": 1789,
         "state_port": 8405,
         "reached_at": "203.0.113.8",
-        "identity": f"{CERTIFICATE}{PRIVATE_KEY}",
+        "identity": IDENTITY,
     }
 
 

@@ -96,6 +96,18 @@ def test_a_given_certificate_is_the_endpoint_s_and_its_authority_the_clients_aff
     assert "endpoint-certificate" not in {r.name for r in with_given.resources.values()}
 
 
+def test_the_database_is_known_by_the_address_that_congress_connects_to(recording: Recording) -> None:
+    address = recording.outputs["hosts"]["database"]["address"]
+    assert recording.by_name("database-request").inputs["ipAddresses"] == [address]
+    script = recording.step("database-mariadb").inputs["stdin"]
+    assert "certificate-of-database-certificate\nCANARY-private-key-of-database-key\n" in script
+    for host in ("datasource-1", "datasource-2", "policy-engine-host-1", "policy-engine-host-2"):
+        configuration = recording.step(f"{host}-configuration").inputs["stdin"]
+        assert f"@{address}/congress?charset=utf8&ssl_ca={authority.CA_FILE}" in configuration
+        assert f'put_file "{authority.CA_FILE}" root:root 0644' in configuration
+        assert "\ncertificate-of-authority-certificate\n" in configuration
+
+
 def test_the_authority_s_key_is_on_no_host(recording: Recording) -> None:
     key = "CANARY-private-key-of-authority-key"
     assert not any(key in step.inputs["stdin"] for step in recording.steps())
