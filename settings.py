@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 from settings_errors import SettingsError, describe, models_in
 from settings_keystone import Keystone
 from settings_nodes import DatasourceNode, PolicyEngines
-from settings_types import CertificateFile, Cidrs, Model, Url
+from settings_types import CertificateFile, Cidrs, Generation, Model, Url
 
 NAMESPACE = "congress-ha"
 EVERYWHERE = IPv4Network("0.0.0.0/0")
@@ -129,6 +129,13 @@ class Guest(Model):
     )
 
 
+class Rotation(Model):
+    """Generations of secrets. A higher number makes new ones, and the old ones are dead when `up` has ended."""
+
+    database: Generation = Field(1, description="of the database's user and password", examples=[2])
+    messaging: Generation = Field(1, description="of the bus's user and password", examples=[2])
+
+
 class Settings(Model):
     image: str = Field(min_length=1, description="Debian 12 image with cloud-init", examples=["debian-12"])
     flavors: Flavors = Field(description="flavors of the hosts", examples=[{"default": "m1.small"}])
@@ -159,6 +166,7 @@ class Settings(Model):
         DatasourceNode(), description="the datasource node", examples=[{"monitorInterval": "30s"}]
     )
     database: Database = Field(Database(), description="the database", examples=[{"protect": True}])
+    rotation: Rotation = Field(Rotation(), description="generations of secrets", examples=[{"database": 2}])
     guest: Guest = Field(Guest(), description="packages of the hosts", examples=[{"caFiles": []}])
 
     @model_validator(mode="after")

@@ -14,18 +14,20 @@ import pulumi_random as random
 from components.congress_host import CongressHost
 from components.firewall import DATABASE
 from components.host import Host, Site
+from components.rotation import of_generation
 from components.step import Step
 
-NAME = USER = "congress"
+NAME = "congress"
 
 # What Congress and `congress-db-manage` use. LOCK TABLES: congress/db/api.py locks tables at rule inserts.
 PRIVILEGES = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, LOCK TABLES"
 
 
 class Database(pulumi.ComponentResource):
-    """`connection` is the value of Congress's `[database] connection`; `ready` saw the user log in."""
+    """`connection` is the value of Congress's `[database] connection`, known when `ready` saw `user` log in."""
 
     host: Host
+    user: str
     connection: pulumi.Output[str]
     ready: Step
 
@@ -33,27 +35,24 @@ class Database(pulumi.ComponentResource):
         super().__init__("congress-ha:index:Database", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.host = Host(name, DATABASE, site, protect=site.settings.database.protect, opts=child)
-        self.password = random.RandomPassword(f"{name}-password", length=32, special=False, opts=child)
-        self.connection = pulumi.Output.secret(
-            pulumi.Output.concat(
-                "mysql+pymysql://",
-                USER,
-                ":",
-                self.password.result,
-                "@",
-                self.host.address,
-                f"/{NAME}?charset=utf8",
-            )
+        generation = site.settings.rotation.database
+        self.user = of_generation(NAME, generation)
+        self.password = random.RandomPassword(
+            of_generation(f"{name}-password", generation), length=32, special=False, opts=child
         )
         context = {
             "database": NAME,
-            "user": USER,
+            "user": self.user,
             "password": self.password.result,
             "clients": site.network.cidr,
             "privileges": PRIVILEGES,
             "address": self.host.address,
         }
         self.ready = Step(f"{name}-mariadb", self.host, "database/mariadb.sh.j2", context, parent=self)
+        known = pulumi.Output.all(self.password.result, self.host.address, self.ready.id)
+        self.connection = pulumi.Output.secret(
+            known.apply(lambda k: f"mysql+pymysql://{self.user}:{k[0]}@{k[1]}/{NAME}?charset=utf8")
+        )
         self.register_outputs({})
 
 

@@ -109,6 +109,8 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
         {"network": {"externalNetwork": "public", "egressCidrs": []}},
         ["congress-ha:network.egressCidrs", "ranges outside"],
     ),
+    ({"rotation": {"database": 0}}, ["congress-ha:rotation.database", "is 0"]),
+    ({"rotation": {"messaging": "2"}}, ["congress-ha:rotation.messaging", "integer"]),
     ({"auth": "basic"}, ["congress-ha:auth", "'noauth'", "'keystone'"]),
     ({"keystone": {"region": "RegionOne"}}, ["keystone is for auth: keystone; remove it"]),
     (
@@ -208,6 +210,7 @@ def test_the_manual_names_every_key() -> None:
         settings.Access,
         settings.Flavors,
         settings.Database,
+        settings.Rotation,
         settings.Guest,
     ]
     for key in set().union(*(keys(model) for model in models)):
