@@ -17,7 +17,8 @@ from pydantic import Field, ValidationError, model_validator
 from settings_errors import SettingsError, describe, models_in
 from settings_keystone import Keystone
 from settings_nodes import DatasourceNode, PolicyEngines
-from settings_types import CertificateFile, Cidrs, Generation, Model, Url
+from settings_rotation import Rotation
+from settings_types import CertificateFile, Cidrs, Model, Url
 
 NAMESPACE = "congress-ha"
 EVERYWHERE = IPv4Network("0.0.0.0/0")
@@ -129,13 +130,6 @@ class Guest(Model):
     )
 
 
-class Rotation(Model):
-    """Generations of secrets. A higher number makes new ones, and the old ones are dead when `up` has ended."""
-
-    database: Generation = Field(1, description="of the database's user and password", examples=[2])
-    messaging: Generation = Field(1, description="of the bus's user and password", examples=[2])
-
-
 class Settings(Model):
     image: str = Field(min_length=1, description="Debian 12 image with cloud-init", examples=["debian-12"])
     flavors: Flavors = Field(description="flavors of the hosts", examples=[{"default": "m1.small"}])
@@ -175,6 +169,11 @@ class Settings(Model):
         if self.auth == "noauth" and self.keystone != Keystone():
             problems.append(
                 "keystone is for auth: keystone; remove it, for with noauth nobody is asked who he is"
+            )
+        if self.rotation.keystone != 1 and (self.auth == "noauth" or self.keystone.login is not None):
+            problems.append(
+                "rotation.keystone is for the user that the stack makes (auth: keystone, no keystone.login); "
+                "remove it"
             )
         if self.auth == "noauth" and EVERYWHERE in self.access.api_cidrs:
             problems.append(

@@ -15,8 +15,6 @@ Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]*(s|min)$")]
 NodeId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=60)]
 AbsolutePath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]+$")]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s'\"]+$")]
-# It stands in names of users: RabbitMQ, MariaDB and keystone take them.
-Generation = Annotated[int, Field(ge=1, le=9999)]
 
 
 def _disjoint(cidrs: tuple[IPv4Network, ...]) -> tuple[IPv4Network, ...]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from tests.deployer import IDENTITY
 from tests.unit import recording as recorded
 from tests.unit.recording import Recording
 
@@ -59,6 +62,28 @@ def test_a_deployment_of_before_keeps_its_users_and_passwords(recording: Recordi
     script = recording.step("datasource-1-configuration").inputs["stdin"]
     assert "rabbit://congress:" in script
     assert "mysql+pymysql://congress:" in script
+
+
+def test_keystone_has_a_user_for_each_generation_too() -> None:
+    """What is not in the program any more, the first one's, Pulumi deletes after everything else has succeeded."""
+    assert IDENTITY.registration is not None
+    second = replace(IDENTITY.registration, user="congress-2")
+    rotated = recorded.run(
+        recorded.settings_with(auth="keystone", rotation={"keystone": 2}),
+        replace(recorded.WITH_KEYSTONE, identity=replace(IDENTITY, registration=second)),
+    )
+    (user,) = rotated.of_type("openstack:identity/user:User")
+    (role,) = rotated.of_type("openstack:identity/roleAssignment:RoleAssignment")
+    assert (user.name, user.inputs["name"]) == ("keystone-user-2", "congress-2")
+    assert user.inputs["password"] == "CANARY-password-of-keystone-password-2"
+    assert (role.name, role.inputs["userId"]) == ("keystone-role-2", "keystone-user-2-id")
+    for host in CONGRESS_HOSTS:
+        configuration = rotated.step(f"{host}-configuration")
+        assert (
+            "username = congress-2\npassword = CANARY-password-of-keystone-password-2\n"
+            in configuration.inputs["stdin"]
+        )
+        assert rotated.needs(configuration, role)
 
 
 def test_one_rotation_leaves_the_other_alone() -> None:
