@@ -16,6 +16,7 @@ from components.load_balancer import LoadBalancer
 from components.messaging import Messaging
 from components.network import Network, NetworkArgs
 from components.policy_engines import PolicyEngines, host_names
+from components.rotation import FormerUsers
 
 config = settings.load()
 prefix = f"congress-{pulumi.get_stack()}"
@@ -53,6 +54,7 @@ engines = PolicyEngines("policy-engines", config.policy_engines, engine_hosts, a
 # 5. "Deploy a load-balancer to load-balance between the N policy-engine nodes."
 load_balancer = LoadBalancer("load-balancer", site, engines, authority)
 Catalog("catalog", keystone, load_balancer)
+FormerUsers("former-users", database, messaging, load_balancer)
 
 hosts = [access.bastion, database.host, messaging.host, load_balancer.host]
 hosts += [congress_host.host for congress_host in (*pair, *engine_hosts)]

@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 from settings_errors import SettingsError, describe, models_in
 from settings_keystone import Keystone
 from settings_nodes import DatasourceNode, PolicyEngines
+from settings_rotation import Rotation
 from settings_tls import Tls
 from settings_types import CertificateFile, Cidrs, Model, Url
 
@@ -163,6 +164,7 @@ class Settings(Model):
         DatasourceNode(), description="the datasource node", examples=[{"monitorInterval": "30s"}]
     )
     database: Database = Field(Database(), description="the database", examples=[{"protect": True}])
+    rotation: Rotation = Field(Rotation(), description="generations of secrets", examples=[{"database": 2}])
     guest: Guest = Field(Guest(), description="packages of the hosts", examples=[{"caFiles": []}])
 
     @model_validator(mode="after")
@@ -171,6 +173,11 @@ class Settings(Model):
         if self.auth == "noauth" and self.keystone != Keystone():
             problems.append(
                 "keystone is for auth: keystone; remove it, for with noauth nobody is asked who he is"
+            )
+        if self.rotation.keystone != 1 and (self.auth == "noauth" or self.keystone.login is not None):
+            problems.append(
+                "rotation.keystone is for the user that the stack makes (auth: keystone, no keystone.login); "
+                "remove it"
             )
         if self.auth == "noauth" and EVERYWHERE in self.access.api_cidrs:
             problems.append(

@@ -21,6 +21,7 @@ from openstack.exceptions import SDKException
 from components import identity, login
 from components.identity import Identity, IdentityError
 from components.login import Login
+from components.rotation import of_generation
 from settings import NAMESPACE, Settings
 
 TIMEOUT = 20.0  # seconds a single request to the cloud may take
@@ -168,7 +169,8 @@ class _Search:
         if self.settings.auth == "noauth":
             return None
         try:
-            return identity.look_up(self.cloud, self.settings.keystone, self.prefix, TIMEOUT)
+            user = of_generation(identity.SERVICE, self.settings.rotation.keystone)
+            return identity.look_up(self.cloud, self.settings.keystone, self.prefix, user, TIMEOUT)
         except IdentityError as error:
             self.problems += [f"{NAMESPACE}:{problem}" for problem in error.problems]
             return None

@@ -15,18 +15,22 @@ from components.authority import CA_FILE, Authority
 from components.congress_host import CongressHost
 from components.firewall import DATABASE
 from components.host import Host, Site
+from components.rotation import of_generation
 from components.step import Step
 
-NAME = USER = "congress"
+NAME = "congress"
 
 # What Congress and `congress-db-manage` use. LOCK TABLES: congress/db/api.py locks tables at rule inserts.
 PRIVILEGES = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, LOCK TABLES"
 
+VERIFIED = f"ssl_ca={CA_FILE}&ssl_check_hostname=true"
+
 
 class Database(pulumi.ComponentResource):
-    """`connection` is the value of Congress's `[database] connection`; `ready` saw the user log in by TLS."""
+    """`connection` is the value of Congress's `[database] connection`, known when `ready` saw `user` log in by TLS."""
 
     host: Host
+    user: str
     connection: pulumi.Output[str]
     ready: Step
 
@@ -36,23 +40,16 @@ class Database(pulumi.ComponentResource):
         super().__init__("congress-ha:index:Database", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.host = Host(name, DATABASE, site, protect=site.settings.database.protect, opts=child)
-        self.password = random.RandomPassword(f"{name}-password", length=32, special=False, opts=child)
-        self.connection = pulumi.Output.secret(
-            pulumi.Output.concat(
-                "mysql+pymysql://",
-                USER,
-                ":",
-                self.password.result,
-                "@",
-                self.host.address,
-                f"/{NAME}?charset=utf8&ssl_ca={CA_FILE}&ssl_check_hostname=true",
-            )
+        generation = site.settings.rotation.database
+        self.user = of_generation(NAME, generation)
+        self.password = random.RandomPassword(
+            of_generation(f"{name}-password", generation), length=32, special=False, opts=child
         )
         # Known by its address: hosts have no names for each other, and the port keeps it when the server is replaced.
         certificate = authority.sign(name, self.host.hostname, addresses=[self.host.address])
         context = {
             "database": NAME,
-            "user": USER,
+            "user": self.user,
             "password": self.password.result,
             "clients": site.network.cidr,
             "privileges": PRIVILEGES,
@@ -62,6 +59,10 @@ class Database(pulumi.ComponentResource):
             "ca_file": CA_FILE,
         }
         self.ready = Step(f"{name}-mariadb", self.host, "database/mariadb.sh.j2", context, parent=self)
+        known = pulumi.Output.all(self.password.result, self.host.address, self.ready.id)
+        self.connection = pulumi.Output.secret(
+            known.apply(lambda k: f"mysql+pymysql://{self.user}:{k[0]}@{k[1]}/{NAME}?charset=utf8&{VERIFIED}")
+        )
         self.register_outputs({})
 
 

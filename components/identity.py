@@ -17,7 +17,7 @@ from openstack.exceptions import ForbiddenException, SDKException
 from settings_keystone import Keystone, KeystoneLogin
 
 # Congress's own, which its clients look for (congressclient.osc.plugin).
-USER = SERVICE = "congress"
+SERVICE = "congress"
 TYPE = "policy"
 FORBIDDEN = 403
 
@@ -26,6 +26,7 @@ FORBIDDEN = 403
 class Registration:
     """What there is for the user that the stack makes: its domain, the project and its role there."""
 
+    user: str
     domain_id: str
     project_id: str
     role_id: str
@@ -54,8 +55,8 @@ def mark(prefix: str) -> str:
     return f"made by congress-ha as a part of {prefix}"
 
 
-def look_up(cloud: Connection, keystone: Keystone, prefix: str, timeout: float) -> Identity:
-    """`cloud`: the deployer's login; `timeout`: seconds for each request.
+def look_up(cloud: Connection, keystone: Keystone, prefix: str, user: str, timeout: float) -> Identity:
+    """`cloud`: the deployer's login; `user`: name of the one that the stack makes; `timeout`: seconds for each request.
 
     Raises IdentityError, and SDKException or ClientException where the cloud does not answer.
     """
@@ -73,7 +74,7 @@ def look_up(cloud: Connection, keystone: Keystone, prefix: str, timeout: float) 
     who = "your login" if keystone.administrator is None else f"the login of {keystone.administrator}"
     try:
         registrar = _registrar(cloud, keystone.administrator, timeout)
-        return replace(found, registration=_registration(registrar, keystone, prefix))
+        return replace(found, registration=_registration(registrar, keystone, prefix, user))
     except ForbiddenException:
         raise IdentityError(
             f"keystone: {who} may not register Congress in keystone (403): let one that may do it "
@@ -96,7 +97,7 @@ def _registrar(cloud: Connection, administrator: str | None, timeout: float) -> 
     return registrar
 
 
-def _registration(registrar: Connection, keystone: Keystone, prefix: str) -> Registration:
+def _registration(registrar: Connection, keystone: Keystone, prefix: str, user: str) -> Registration:
     """Ids; nobody else's user or catalog entry is in the way. Raises ForbiddenException, too."""
     identity: Any = registrar.identity
     problems: list[str] = []
@@ -113,8 +114,8 @@ def _registration(registrar: Connection, keystone: Keystone, prefix: str) -> Reg
     project = the("project", keystone.project, identity.projects, domain_id=domain)
     role = the("role", keystone.role, identity.roles)
     others = [
-        (f"a user {USER} in domain {keystone.domain}", user)
-        for user in identity.users(name=USER, domain_id=domain)
+        (f"a user {user} in domain {keystone.domain}", one)
+        for one in identity.users(name=user, domain_id=domain)
     ]
     others += [(f"a service of type {TYPE} in its catalog", one) for one in identity.services(type=TYPE)]
     problems += [
@@ -125,7 +126,7 @@ def _registration(registrar: Connection, keystone: Keystone, prefix: str) -> Reg
     ]
     if project is None or role is None or problems:
         raise IdentityError(*problems)
-    return Registration(domain, project, role)
+    return Registration(user, domain, project, role)
 
 
 def check_login(cloud: Connection, login: KeystoneLogin, found: Identity, timeout: float) -> None:

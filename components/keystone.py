@@ -10,8 +10,9 @@ import pulumi_random as random
 from pulumi_openstack import identity
 
 from components.host import Site
-from components.identity import SERVICE, TYPE, USER, Identity, Registration, mark
+from components.identity import SERVICE, TYPE, Identity, Registration, mark
 from components.load_balancer import LoadBalancer
+from components.rotation import of_generation
 
 OPEN = (
     "auth is noauth: nobody is asked who he is, and everyone in access.apiCidrs may read and change every policy and "
@@ -61,12 +62,17 @@ class Keystone(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self),
             )
         child = self.registered_by(self)
+        # Another generation's resources have other names: Pulumi deletes them last, when every node has moved.
+        generation = self.site.settings.rotation.keystone
         self.password = random.RandomPassword(
-            f"{name}-password", length=32, special=False, opts=pulumi.ResourceOptions(parent=self)
+            of_generation(f"{name}-password", generation),
+            length=32,
+            special=False,
+            opts=pulumi.ResourceOptions(parent=self),
         )
         self.user = identity.User(
-            f"{name}-user",
-            name=USER,
+            of_generation(f"{name}-user", generation),
+            name=ids.user,
             description=mark(self.site.prefix),
             domain_id=ids.domain_id,
             password=self.password.result,
@@ -79,7 +85,7 @@ class Keystone(pulumi.ComponentResource):
             ),
         )
         self.role = identity.RoleAssignment(
-            f"{name}-role",
+            of_generation(f"{name}-role", generation),
             user_id=self.user.id,
             project_id=ids.project_id,
             role_id=ids.role_id,
@@ -88,7 +94,7 @@ class Keystone(pulumi.ComponentResource):
         login = pulumi.Output.all(self.password.result, self.role.id).apply(
             lambda known: {
                 **place(found),
-                "username": USER,
+                "username": ids.user,
                 "password": known[0],
                 "user_domain_name": settings.domain,
                 "project_name": settings.project,

@@ -7,15 +7,18 @@ import pulumi_random as random
 
 from components.firewall import AMQP, MESSAGING
 from components.host import Host, Site
+from components.rotation import of_generation
 from components.step import Step
-
-USER = "congress"
 
 
 class Messaging(pulumi.ComponentResource):
-    """`transport_url` as in the document: rabbit://<rabbit-userid>:<rabbit-password>@<rabbit-host-address>:5672"""
+    """`transport_url` as in the document: rabbit://<rabbit-userid>:<rabbit-password>@<rabbit-host-address>:5672
+
+    It is known when `ready` saw `user` log in.
+    """
 
     host: Host
+    user: str
     transport_url: pulumi.Output[str]
     ready: Step
 
@@ -23,12 +26,20 @@ class Messaging(pulumi.ComponentResource):
         super().__init__("congress-ha:index:Messaging", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.host = Host(name, MESSAGING, site, opts=child)
-        self.password = random.RandomPassword(f"{name}-password", length=32, special=False, opts=child)
-        self.transport_url = pulumi.Output.secret(
-            pulumi.Output.concat(
-                "rabbit://", USER, ":", self.password.result, "@", self.host.address, f":{AMQP}"
-            )
+        generation = site.settings.rotation.messaging
+        self.user = of_generation("congress", generation)
+        self.password = random.RandomPassword(
+            of_generation(f"{name}-password", generation), length=32, special=False, opts=child
         )
-        context = {"user": USER, "password": self.password.result, "address": self.host.address, "port": AMQP}
+        context = {
+            "user": self.user,
+            "password": self.password.result,
+            "address": self.host.address,
+            "port": AMQP,
+        }
         self.ready = Step(f"{name}-rabbitmq", self.host, "messaging/rabbitmq.sh.j2", context, parent=self)
+        known = pulumi.Output.all(self.password.result, self.host.address, self.ready.id)
+        self.transport_url = pulumi.Output.secret(
+            known.apply(lambda k: f"rabbit://{self.user}:{k[0]}@{k[1]}:{AMQP}")
+        )
         self.register_outputs({})

@@ -20,5 +20,5 @@ IDENTITY = Identity(
     auth_url=LOGIN.auth_url,
     region="RegionOne",
     interface="public",
-    registration=Registration("default-id", "service-project-id", "service-role-id"),
+    registration=Registration("congress", "default-id", "service-project-id", "service-role-id"),
 )

@@ -250,6 +250,7 @@ TABLE: Mapping[str, tuple[Judge, Contexts]] = {
     "congress_host/software.sh.j2": (Judge.BASH, SOFTWARE),
     "database/congress.cnf.j2": (Judge.MARIADB, {"database": DATABASE}),
     "database/dump.sh.j2": (Judge.BASH, {"dump": {"software": "0a1b2c3d"}}),
+    "database/former_users.sh.j2": (Judge.BASH, {"second": {"user": "congress-2"}}),
     "database/mariadb.sh.j2": (Judge.BASH, {"database": DATABASE}),
     "database/schema.sh.j2": (
         Judge.BASH,
@@ -273,6 +274,7 @@ TABLE: Mapping[str, tuple[Judge, Contexts]] = {
     "host/user_data.yaml.j2": (Judge.CLOUD_INIT, USER_DATA),
     "load_balancer/haproxy.cfg.j2": (Judge.HAPROXY, LOAD_BALANCERS),
     "load_balancer/haproxy.sh.j2": (Judge.BASH, LOAD_BALANCERS),
+    "messaging/former_users.sh.j2": (Judge.BASH, {"second": {"user": "congress-2"}}),
     "messaging/rabbitmq.conf.j2": (Judge.RABBITMQ, {"messaging": MESSAGING}),
     "messaging/rabbitmq.sh.j2": (Judge.BASH, {"messaging": MESSAGING}),
     "policy_engines/engine.conf.j2": (Judge.CONGRESS, ENGINES),

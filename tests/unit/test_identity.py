@@ -80,7 +80,7 @@ def test_ids_for_the_user_are_found() -> None:
         "https://cloud/v3",
         "RegionTwo",
         "internal",
-        Registration("Default-id", "service-id", "service-id"),
+        Registration("congress", "Default-id", "service-id", "service-id"),
     )
     assert found(region="RegionThree").region == "RegionThree"
 
@@ -150,6 +150,19 @@ def test_what_others_made_is_in_the_way_and_what_this_stack_made_is_not(
     assert "that this stack did not make (congress-id)" in problem
     made.description = mark("congress-test")
     found()
+
+
+def test_a_user_of_another_generation_is_looked_for_by_its_own_name(fake: Keystoned) -> None:
+    fake.identity.there["users"] += [
+        thing("congress", domain_id="Default-id", description=mark("congress-test")),
+        thing("congress-2", domain_id="Default-id", description=""),
+    ]
+    (problem,) = problems(auth="keystone", rotation={"keystone": 2})
+    assert "there is a user congress-2 in domain Default that this stack did not make" in problem
+    third = look_up(auth="keystone", rotation={"keystone": 3}).identity
+    assert third is not None
+    assert third.registration is not None
+    assert third.registration.user == "congress-3"
 
 
 def test_a_user_that_is_there_is_tried_as_engines_will_use_it(fake: Keystoned) -> None:

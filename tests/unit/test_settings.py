@@ -13,6 +13,7 @@ import yaml
 import settings
 import settings_keystone
 import settings_nodes
+import settings_rotation
 import settings_tls
 from settings_errors import SettingsError
 from settings_types import Model
@@ -110,6 +111,13 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
         {"network": {"externalNetwork": "public", "egressCidrs": []}},
         ["congress-ha:network.egressCidrs", "ranges outside"],
     ),
+    ({"rotation": {"database": 0}}, ["congress-ha:rotation.database", "is 0"]),
+    ({"rotation": {"keystone": 2}}, ["rotation.keystone is for the user that the stack makes"]),
+    (
+        {"auth": "keystone", "keystone": {"login": KEYSTONE_LOGIN}, "rotation": {"keystone": 2}},
+        ["rotation.keystone is for the user that the stack makes"],
+    ),
+    ({"rotation": {"messaging": "2"}}, ["congress-ha:rotation.messaging", "integer"]),
     ({"auth": "basic"}, ["congress-ha:auth", "'noauth'", "'keystone'"]),
     ({"keystone": {"region": "RegionOne"}}, ["keystone is for auth: keystone; remove it"]),
     (
@@ -210,6 +218,7 @@ def test_the_manual_names_every_key() -> None:
         settings.Access,
         settings.Flavors,
         settings.Database,
+        settings_rotation.Rotation,
         settings.Guest,
     ]
     for key in set().union(*(keys(model) for model in models)):

@@ -1,0 +1,22 @@
+"""Settings of what is made anew while the API goes on: passwords and keys."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from settings_types import Model
+
+# It stands in names of users: RabbitMQ, MariaDB and keystone take them.
+Generation = Annotated[int, Field(ge=1, le=9999)]
+
+
+class Rotation(Model):
+    """Generations of secrets. A higher number makes new ones, and the old ones are dead when `up` has ended."""
+
+    database: Generation = Field(1, description="of the database's user and password", examples=[2])
+    messaging: Generation = Field(1, description="of the bus's user and password", examples=[2])
+    keystone: Generation = Field(
+        1, description="of the user and password that the stack makes in keystone", examples=[2]
+    )

@@ -1,0 +1,93 @@
+"""New passwords: under which user, in which order, and when the old ones are dead."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.deployer import IDENTITY
+from tests.unit import recording as recorded
+from tests.unit.recording import Recording
+
+CONGRESS_HOSTS = ("datasource-1", "datasource-2", "policy-engine-host-1", "policy-engine-host-2")
+NODES = ("datasource-node", "policy-engine-1", "policy-engine-2")
+
+
+@pytest.fixture(scope="module")
+def rotated() -> Recording:
+    return recorded.run(recorded.settings_with(rotation={"database": 3, "messaging": 2}))
+
+
+@pytest.mark.parametrize(
+    ("role", "step", "login"),
+    [
+        (
+            "database",
+            "database-mariadb",
+            "mysql+pymysql://congress-3:CANARY-password-of-database-password-3@",
+        ),
+        ("messaging", "messaging-rabbitmq", "rabbit://congress-2:CANARY-password-of-messaging-password-2@"),
+    ],
+)
+def test_a_generation_has_a_user_and_a_password_of_its_own(
+    rotated: Recording, role: str, step: str, login: str
+) -> None:
+    user = login.split("/")[2].split(":", maxsplit=1)[0]
+    made = rotated.step(step).inputs["stdin"]
+    assert f"'{user}'" in made or f"add_user {user} " in made
+    assert f"CANARY-password-of-{role}-password-{user[-1]}" in made
+    for host in CONGRESS_HOSTS:
+        assert login in rotated.step(f"{host}-configuration").inputs["stdin"]
+
+
+@pytest.mark.parametrize("maker", ["database-mariadb", "messaging-rabbitmq"])
+@pytest.mark.parametrize("host", CONGRESS_HOSTS)
+def test_no_host_learns_of_a_user_before_it_is_there(recording: Recording, maker: str, host: str) -> None:
+    """A node that restarts in between, for whatever reason, logs in as its configuration says."""
+    assert recording.needs(recording.step(f"{host}-configuration"), recording.step(maker))
+
+
+@pytest.mark.parametrize("role", ["database", "messaging"])
+def test_the_old_ones_are_dropped_when_every_node_has_moved(rotated: Recording, role: str) -> None:
+    dropping = rotated.step(f"{role}-former-users")
+    for node in (*NODES, "load-balancer-haproxy"):
+        assert rotated.needs(dropping, rotated.step(node))
+    assert not any(rotated.needs(step, dropping) for step in rotated.steps())
+
+
+def test_a_deployment_of_before_keeps_its_users_and_passwords(recording: Recording) -> None:
+    names = {r.name for r in recording.of_type("random:index/randomPassword:RandomPassword")}
+    assert names == {"database-password", "messaging-password"}
+    script = recording.step("datasource-1-configuration").inputs["stdin"]
+    assert "rabbit://congress:" in script
+    assert "mysql+pymysql://congress:" in script
+
+
+def test_keystone_has_a_user_for_each_generation_too() -> None:
+    """What is not in the program any more, the first one's, Pulumi deletes after everything else has succeeded."""
+    assert IDENTITY.registration is not None
+    second = replace(IDENTITY.registration, user="congress-2")
+    rotated = recorded.run(
+        recorded.settings_with(auth="keystone", rotation={"keystone": 2}),
+        replace(recorded.WITH_KEYSTONE, identity=replace(IDENTITY, registration=second)),
+    )
+    (user,) = rotated.of_type("openstack:identity/user:User")
+    (role,) = rotated.of_type("openstack:identity/roleAssignment:RoleAssignment")
+    assert (user.name, user.inputs["name"]) == ("keystone-user-2", "congress-2")
+    assert user.inputs["password"] == "CANARY-password-of-keystone-password-2"
+    assert (role.name, role.inputs["userId"]) == ("keystone-role-2", "keystone-user-2-id")
+    for host in CONGRESS_HOSTS:
+        configuration = rotated.step(f"{host}-configuration")
+        assert (
+            "username = congress-2\npassword = CANARY-password-of-keystone-password-2\n"
+            in configuration.inputs["stdin"]
+        )
+        assert rotated.needs(configuration, role)
+
+
+def test_one_rotation_leaves_the_other_alone() -> None:
+    rotated = recorded.run(recorded.settings_with(rotation={"database": 2}))
+    script = rotated.step("datasource-1-configuration").inputs["stdin"]
+    assert "mysql+pymysql://congress-2:" in script
+    assert "rabbit://congress:CANARY-password-of-messaging-password@" in script
