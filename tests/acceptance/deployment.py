@@ -62,10 +62,10 @@ class Answer:
     body: Any
 
 
-def request(method: str, url: str, body: Any = None, timeout: float = 30) -> Answer:
+def request(method: str, url: str, body: Any = None, timeout: float = 30, token: str | None = None) -> Answer:
     """One HTTP request on a connection of its own; any status is an answer."""
     data = None if body is None else json.dumps(body).encode()
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json", **({"X-Auth-Token": token} if token else {})}
     asked = urllib.request.Request(url, data=data, headers=headers, method=method)  # noqa: S310  http(s) only
     try:
         with urllib.request.urlopen(asked, timeout=timeout) as response:  # noqa: S310
