@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -70,11 +70,11 @@ def request(
     timeout: float = 30,
     *,
     tls: ssl.SSLContext | None = None,
-    headers: Mapping[str, str] | None = None,
+    token: str | None = None,
 ) -> Answer:
     """One HTTP request on a connection of its own; any status is an answer. `tls`: how a server is verified."""
     data = None if body is None else json.dumps(body).encode()
-    sent = {"Content-Type": "application/json", **(headers or {})}
+    sent = {"Content-Type": "application/json", **({"X-Auth-Token": token} if token else {})}
     asked = urllib.request.Request(url, data=data, headers=sent, method=method)  # noqa: S310  http(s) only
     try:
         with urllib.request.urlopen(asked, timeout=timeout, context=tls) as response:  # noqa: S310

@@ -19,8 +19,7 @@ KEYSTONE = ("auth=keystone", "keystone.administrator=lab-admin")
 
 
 def status(deployment: Deployment, url: str, token: str | None = None, method: str = "GET") -> int:
-    headers = {} if token is None else {"X-Auth-Token": token}
-    return request(method, url, tls=deployment.tls, headers=headers).status
+    return request(method, url, tls=deployment.tls, token=token).status
 
 
 def registered(admin: Connection) -> dict[str, list[Any]]:

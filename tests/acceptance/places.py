@@ -1,0 +1,58 @@
+"""Where on the hosts each secret may be: docs/security.md, "Where secrets are", as a table to be exact about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from tests.acceptance.searcher import Hit
+
+CONGRESS_HOSTS = {"datasource-node", "policy-engine"}
+# An instance's folder is named by its server's id.
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+CLOUD_INIT = "/var/lib/cloud/instances/ID"
+# Secret, file (or what else shows it), owner, mode.
+Place = tuple[str, str, str, str]
+
+
+def expected(host: str, role: str, login: str) -> set[Place]:
+    """All that a host may have. `login`: the secret with which engines check their callers' tokens."""
+    key = f"{host}-host-key"
+    places = {
+        (key, "/etc/ssh/ssh_host_ed25519_key", "root:root", "0600"),
+        # What cloud-init keeps of the user_data.
+        (key, f"{CLOUD_INIT}/user-data.txt", "root:root", "0600"),
+        (key, f"{CLOUD_INIT}/user-data.txt.i", "root:root", "0600"),
+        (key, f"{CLOUD_INIT}/cloud-config.txt", "root:root", "0600"),
+        (key, f"{CLOUD_INIT}/obj.pkl", "root:root", "0400"),
+        # It has the user_data as well, and shows it to every process of the host: "Open" in docs/security.md.
+        *((key, f"the metadata service, asked by {user}", "", "") for user in ("root", "nobody")),
+    }
+    if role in CONGRESS_HOSTS:
+        configuration = ("/etc/congress/congress.conf", "root:congress", "0640")
+        places |= {(name, *configuration) for name in ("database-password", "messaging-password", login)}
+        places |= {("encryption-key", "/etc/congress/keys/aes_key", "congress:congress", "0600")}
+    if role == "datasource-node":
+        places |= {
+            ("fencing", "/etc/congress-ha/fencing.json", "root:root", "0600"),
+            ("datasource-node-cluster-key", "/etc/corosync/authkey", "root:root", "0400"),
+        }
+    return places
+
+
+def found(hits: Iterable[Hit]) -> set[Place]:
+    return {(hit["secret"], ID.sub("ID", hit["place"]), hit["owner"], hit["mode"]) for hit in hits}
+
+
+def told(host: str, hits: Iterable[Hit], wrong: Iterable[Place]) -> list[str]:
+    """A line for each place that is wrong, with the forms in which the secret was found there, if it was."""
+    forms: dict[Place, set[str]] = {}
+    for hit in hits:
+        (place,) = found([hit])
+        forms.setdefault(place, set()).add(hit["form"])
+    return [
+        f"{host}: {secret} in {where} {owner} {mode}: "
+        + (f"found ({'; '.join(sorted(forms[place]))})" if place in forms else "not found")
+        for place in sorted(wrong)
+        for secret, where, owner, mode in [place]
+    ]

@@ -1,0 +1,93 @@
+"""Watches the command lines and environments of all processes for secrets, while steps run on the hosts.
+
+The lab's servers are containers on this machine's kernel: every process of every server is in this machine's /proc.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Self
+
+from tests.acceptance.guests import PROC, hostname, pids
+from tests.acceptance.observer import stat
+from tests.acceptance.searcher import Search
+
+# A process that is this old was looked at in what it runs.
+YOUNG = 3.0
+PAUSE = 0.05
+
+
+@dataclass
+class Process:
+    """`texts`: what it showed when it was looked at last."""
+
+    host: str
+    first: float
+    texts: dict[str, bytes] = field(default_factory=dict)
+
+
+class Watch:
+    """Use as a context. `hits`: what was found, by secret, form and place; `seen`: how many processes there were.
+
+    Environments are those on servers whose names begin with `prefix`: the program and its tests have theirs here.
+    """
+
+    def __init__(self, search: Search, prefix: str) -> None:
+        self.search, self.prefix = search, prefix
+        self.hits: set[tuple[str, str, str]] = set()
+        self.seen = 0
+        self.longest_pause = 0.0
+        self._known: dict[tuple[int, str], Process] = {}
+        self._over = threading.Event()
+        self._trouble: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._guarded)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join(10)
+        if self._trouble:
+            raise AssertionError("processes were not watched to the end") from self._trouble
+
+    def _guarded(self) -> None:
+        try:
+            self._watch()
+        except Exception as error:  # noqa: BLE001  told at the end
+            self._trouble = error
+
+    def _watch(self) -> None:
+        before = time.monotonic()
+        while not self._over.wait(PAUSE):
+            self._look()
+            now = time.monotonic()
+            self.longest_pause, before = max(self.longest_pause, now - before), now
+
+    def _look(self) -> None:
+        there = set()
+        for pid in pids():
+            # It may end at any moment.
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                key = (pid, stat(pid)[1])
+                there.add(key)
+                if key not in self._known:
+                    self._known[key] = Process(hostname(pid), time.monotonic())
+                    self.seen += 1
+                if time.monotonic() - self._known[key].first < YOUNG:
+                    self._read(pid, self._known[key])
+        for key in self._known.keys() - there:
+            del self._known[key]
+
+    def _read(self, pid: int, process: Process) -> None:
+        shown = ("cmdline", "environ") if process.host.startswith(self.prefix) else ("cmdline",)
+        for name in shown:
+            text = (PROC / f"{pid}/{name}").read_bytes()
+            if text != process.texts.get(name):
+                process.texts[name] = text
+                for secret, form in self.search.within(text):
+                    self.hits.add((secret, form, f"{name} of a process on {process.host}"))
