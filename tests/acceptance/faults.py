@@ -142,12 +142,13 @@ def mariadb_restarted(pair: Pair) -> Iterator[float]:
 
 
 @fault("both hosts off and on", limit=150, vanishes=True)
-def both_off_and_on(pair: Pair) -> Iterator[None]:
+def both_off_and_on(pair: Pair) -> Iterator[float]:
     for server in pair.servers:
         server.virsh("destroy")
+    off = time.time()  # until the second is, the node may go on
     for server in pair.servers:
         server.power_on()
-    yield
+    yield off
 
 
 @fault("process killed", limit=20)
