@@ -3,7 +3,7 @@
 import pulumi
 
 import settings
-from components import cloud, inventory
+from components import cloud, debug_log, inventory
 from components.access import Access
 from components.congress_host import CongressArgs, EncryptionKey, congress_hosts
 from components.database import Database, Schema
@@ -16,6 +16,7 @@ from components.messaging import Messaging
 from components.network import Network, NetworkArgs
 from components.policy_engines import PolicyEngines, host_names
 
+debug_log.keep_outputs_out()
 config = settings.load()
 prefix = f"congress-{pulumi.get_stack()}"
 found = cloud.look_up(config, prefix, inventory.servers(prefix, config))
