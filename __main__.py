@@ -3,7 +3,7 @@
 import pulumi
 
 import settings
-from components import cloud, inventory
+from components import cloud, debug_log, inventory
 from components.access import Access
 from components.authority import Authority
 from components.congress_host import CongressArgs, EncryptionKey, congress_hosts
@@ -18,6 +18,7 @@ from components.network import Network, NetworkArgs
 from components.policy_engines import PolicyEngines, host_names
 from components.rotation import FormerUsers
 
+debug_log.keep_outputs_out()
 config = settings.load()
 prefix = f"congress-{pulumi.get_stack()}"
 found = cloud.look_up(config, prefix, inventory.servers(prefix, config))

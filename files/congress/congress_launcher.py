@@ -7,6 +7,7 @@ Takes the command line of upstream's congress-server and hands it on unchanged. 
   `datasource_sync_period` and `time_to_resub` while the module is being imported, when no file has been read
   yet, so both keep their defaults whatever the file says.
 - Started as root, as Congress's OCF agent does, it becomes the user congress before it opens anything.
+- It logs of a request that failed neither token nor password (congress_request_log).
 - The node ends when it can no longer work (congress_watchdog), and its end is noticed (congress_guard).
 - A datasource node that is told to stop does so at once (congress_stop), and one that begins makes engines forget what
   an earlier one told them (congress_publish). It imports the drivers that it needs alone (congress_drivers).
@@ -63,12 +64,14 @@ def main(argv: list[str]) -> int:
     # isort: split
     import congress_drivers  # noqa: PLC0415
     import congress_publish  # noqa: PLC0415
+    import congress_request_log  # noqa: PLC0415
     import congress_stop  # noqa: PLC0415
     import congress_watchdog  # noqa: PLC0415
 
     gc.freeze()
     gc.enable()
     config.setup_logging()
+    congress_request_log.arm()
     congress_watchdog.start(cfg.CONF, beats)
     if cfg.CONF.datasources:
         congress_drivers.arm()

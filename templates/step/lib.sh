@@ -57,7 +57,9 @@ keep_record() { mv "$RECORD.new" "$RECORD"; }
 put_file() {
   local new
   mkdir -p "$(dirname "$1")"
-  new=$(mktemp "$(dirname "$1")/.congress-ha.XXXXXX")
+  # Of a step that was cut off in here: it may hold a secret.
+  rm -f "$(dirname "$1")/.congress-ha.$(basename "$1")".??????
+  new=$(mktemp "$(dirname "$1")/.congress-ha.$(basename "$1").XXXXXX")
   cat > "$new"
   chown "$2" "$new"
   chmod "$3" "$new"
@@ -70,7 +72,7 @@ move_file() {
     rm "$1"
   else
     forget "$2"
-    mv -T "$1" "$2"
+    mv -T "$1" "$2" || { rm "$1" && false; }
   fi
   sed -i "\\|^file\t$1\t|d" "$RECORD.new"
   record_file "$2"

@@ -111,6 +111,7 @@ FAKES = {
     "late.py": "print('of its own environment', flush=True)",
     "congress_drivers.py": "def arm(): print('drivers', flush=True)",
     "congress_publish.py": "def arm(): print('published', flush=True)",
+    "congress_request_log.py": "def arm(): print('discreet', flush=True)",
     "congress_stop.py": "def arm(): print('armed', flush=True)",
     "oslo_log/log.py": """
         import logging
@@ -152,7 +153,7 @@ def started(tmp_path: Path) -> Any:
 def test_reads_the_configuration_before_the_server_is_imported(started: Any) -> None:
     with started("--config-file", "F", "--datasources") as process:
         said, _ = process.communicate(timeout=20)
-    assert said == "watched\ndrivers\npublished\narmed\n['--config-file', 'F', '--datasources'] 0o27\n"
+    assert said == "discreet\nwatched\ndrivers\npublished\narmed\n['--config-file', 'F', '--datasources'] 0o27\n"
     assert process.returncode == 0
 
 
@@ -182,6 +183,7 @@ def test_a_running_node_keeps_its_environment_when_the_link_leads_to_another(
 
 def test_the_guard_hears_of_sigterm(started: Any, tmp_path: Path) -> None:
     with started("wait") as process:
+        assert process.stdout.readline() == "discreet\n"
         assert process.stdout.readline() == "watched\n"
         assert process.stdout.readline() == "drivers\n"
         assert process.stdout.readline() == "published\n"

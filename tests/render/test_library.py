@@ -70,6 +70,19 @@ def test_put_file_that_fails_ends_the_step_and_keeps_the_old_file(library: Libra
     assert file.read_text() == "one\n"
 
 
+def test_put_file_leaves_no_content_in_another_file(library: Library) -> None:
+    """Neither where it fails in the end, nor what a step left that was killed before its end."""
+    folder = library.folder / "folder"
+    (folder / "file").mkdir(parents=True)
+    (folder / ".congress-ha.file.abc123").write_text("a secret\n")
+    (folder / ".congress-ha.other.abc123").touch()
+    done = library.run(put(folder / "file", "a secret") + "echo went on")
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert "cannot overwrite directory" in done.stderr
+    assert {file.name for file in folder.iterdir()} == {"file", ".congress-ha.other.abc123"}
+
+
 def test_wait_until_goes_on_as_soon_as_it_is_true(library: Library) -> None:
     flag = library.folder / "flag"
     start = time.monotonic()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pulumi
 import pytest
 
+from tests.unit import recording as recorded
 from tests.unit.recording import Recording, Registration, strings
 
 # Inputs that hold secrets, by type; everywhere else a secret value is a leak.
@@ -75,6 +77,15 @@ def test_only_the_ssh_key_of_the_outputs_is_secret(recording: Recording) -> None
     for name, value in recording.outputs.items():
         if name != "ssh_private_key":
             assert not any("CANARY" in text for text in strings(value)), name
+
+
+def test_the_sdk_s_debug_log_shows_no_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(pulumi.log, "_log", lambda _engine, _severity, message, *_: told.append(message))
+    outputs = recorded.run().outputs
+    assert "CANARY" in outputs["ssh_private_key"]
+    assert any(message.startswith("register resource outputs prepared: urn=") for message in told)
+    assert not any("CANARY" in message for message in told)
 
 
 @pytest.mark.parametrize(

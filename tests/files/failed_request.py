@@ -1,0 +1,36 @@
+"""Prints what Congress's own API logs of requests that fail; run by the judges' Congress.
+
+usage: failed_request.py [upstream]: as upstream alone does it.
+"""
+
+import logging
+import sys
+
+import congress_compat  # noqa: F401
+import webob
+from congress.api.application import ApiApplication
+from oslo_middleware import CatchErrors
+
+
+class Failing:
+    def get_handler(self, request: object) -> None:
+        raise RuntimeError("the database is away")
+
+
+def fail(_: object) -> None:
+    raise RuntimeError("keystone is away")
+
+
+def main(words: list[str]) -> None:
+    logging.basicConfig(stream=sys.stdout, format="%(name)s: %(message)s")
+    if not words:
+        import congress_request_log  # noqa: PLC0415
+
+        congress_request_log.arm()
+    for application in (ApiApplication(Failing()), CatchErrors(webob.dec.wsgify(fail))):
+        request = webob.Request.blank("/v1/data-sources", method="POST", json={"password": "a password"})
+        request.headers["X-Auth-Token"] = "a token"
+        print(request.get_response(application).status_int)
+
+
+main(sys.argv[1:])
