@@ -12,12 +12,16 @@ from components.cloud import Cloud
 from components.firewall import BASTION, Firewall
 from components.host import USER, Host, Site
 from components.network import Network
+from components.rotation import of_generation
 from components.template import render
 from settings import Settings
 
 
 class Access(pulumi.ComponentResource):
-    """`site` is what every further host of the stack is made with."""
+    """`site` is what every further host of the stack is made with; `key` is what hosts let in.
+
+    They let the next generation's key in as well: so it works everywhere on the day on which it becomes `key`.
+    """
 
     key: tls.PrivateKey
     bastion: Host
@@ -36,8 +40,11 @@ class Access(pulumi.ComponentResource):
     ) -> None:
         super().__init__("congress-ha:index:Access", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        self.key = tls.PrivateKey("deployer-key", algorithm="ED25519", opts=child)
-        site = Site(prefix, settings, cloud, network, firewall, self.key)
+        self.key, following = (
+            tls.PrivateKey(of_generation("deployer-key", generation), algorithm="ED25519", opts=child)
+            for generation in (settings.rotation.ssh, settings.rotation.ssh + 1)
+        )
+        site = Site(prefix, settings, cloud, network, firewall, self.key, following)
         self.bastion = Host(BASTION, BASTION, site, public=True, opts=child)
         self.site = replace(site, bastion=self.bastion)
         self.register_outputs({})

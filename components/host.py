@@ -38,6 +38,7 @@ class Site:
     network: Network
     firewall: Firewall
     deployer_key: tls.PrivateKey
+    next_deployer_key: tls.PrivateKey
     bastion: Host | None = None
 
 
@@ -127,11 +128,16 @@ class Host(pulumi.ComponentResource):
         secret = pulumi.Output.all(
             host_private_key=self.key.private_key_openssh,
             host_public_key=self.host_key,
-            deployer_public_key=site.deployer_key.public_key_openssh,
+            deployer_public_keys=self._deployer_keys(site),
         )
         return pulumi.Output.secret(
             secret.apply(lambda keys: render("host/user_data.yaml.j2", {**known, **keys}))
         )
+
+    def _deployer_keys(self, site: Site) -> pulumi.Output[list[str]]:
+        """Lines of authorized_keys."""
+        keys = (site.deployer_key.public_key_openssh, site.next_deployer_key.public_key_openssh)
+        return pulumi.Output.all(*keys).apply(lambda known: [key.strip() for key in known])
 
     def _floating_ip(self, name: str, site: Site) -> networking.FloatingIp:
         self.floating_ip = networking.FloatingIp(
@@ -188,7 +194,12 @@ class Host(pulumi.ComponentResource):
             f"{name}-hardening",
             self,
             "host/hardening.sh.j2",
-            {"hostname": self.hostname, "security_upgrades": site.settings.guest.security_upgrades},
+            {
+                "hostname": self.hostname,
+                "user": USER,
+                "deployer_public_keys": self._deployer_keys(site),
+                "security_upgrades": site.settings.guest.security_upgrades,
+            },
             parent=self,
         )
         if site.bastion is not None:

@@ -33,7 +33,7 @@ ENCRYPTION_KEY = f"{CANARY}EncryptionKey0123456789-_abcdefghijk="
 AUTHKEY = CANARY + "Q" * 330  # base64 of 252 bytes; corosync takes 128 to 4096
 PRIVATE_KEY = f"-----BEGIN OPENSSH PRIVATE KEY-----\n{CANARY}PrivateKey\n-----END OPENSSH PRIVATE KEY-----\n"
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHostHostHostHostHostHostHostHostHostHostHost"
-DEPLOYER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDeplDeplDeplDeplDeplDeplDeplDeplDeplDepl"
+DEPLOYER_KEYS = [f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{word * 11}" for word in ("Depl", "Next")]
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB'\"$`\\\n-----END CERTIFICATE-----\n"
 IDENTITY = f"{CERTIFICATE}{PRIVATE_KEY}"
 
@@ -184,7 +184,7 @@ def user_data(*, bastion: bool, guest: Guest, certificates: list[str]) -> dict[s
         "certificates": certificates,
         "host_private_key": PRIVATE_KEY,
         "host_public_key": HOST_KEY,
-        "deployer_public_key": f"{DEPLOYER_KEY}\n",
+        "deployer_public_keys": DEPLOYER_KEYS,
     }
 
 
@@ -232,7 +232,12 @@ USER_DATA = {
     "bastion-everything": user_data(bastion=True, guest=GUEST, certificates=[CERTIFICATE]),
 }
 HARDENING = {
-    name: {"hostname": "congress-dev-database", "security_upgrades": upgrades}
+    name: {
+        "hostname": "congress-dev-database",
+        "user": "deployer",
+        "deployer_public_keys": DEPLOYER_KEYS,
+        "security_upgrades": upgrades,
+    }
     for name, upgrades in (("upgrades", True), ("no-upgrades", False))
 }
 ENGINES = {"first": ENGINE, "tenth": {**ENGINE, "node_id": "policy-engine-10", "port": 1798}}

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from components.template import ROOT
-from tests.render.cases import CERTIFICATE, DEPLOYER_KEY, HOST_KEY, PRIVATE_KEY, Case, Judge, case, cases
+from tests.render.cases import CERTIFICATE, DEPLOYER_KEYS, HOST_KEY, PRIVATE_KEY, Case, Judge, case, cases
 from tests.render.judges import private, program, run
 
 TEMPLATE = "host/user_data.yaml.j2"
@@ -68,7 +68,7 @@ def test_only_the_deployer_logs_in_and_only_by_key() -> None:
     known = content("plain")
     (user,) = known["users"]
     assert (user["name"], user["lock_passwd"]) == ("deployer", True)
-    assert user["ssh_authorized_keys"] == [DEPLOYER_KEY]
+    assert user["ssh_authorized_keys"] == DEPLOYER_KEYS
     assert (known["ssh_pwauth"], known["disable_root"]) == (False, True)
 
 

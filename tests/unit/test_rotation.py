@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
+import yaml
 
 from tests.deployer import IDENTITY
 from tests.unit import recording as recorded
@@ -62,6 +64,25 @@ def test_a_deployment_of_before_keeps_its_users_and_passwords(recording: Recordi
     script = recording.step("datasource-1-configuration").inputs["stdin"]
     assert "rabbit://congress:" in script
     assert "mysql+pymysql://congress:" in script
+
+
+@pytest.mark.parametrize(
+    ("generation", "key", "following"), [(1, "", "-2"), (2, "-2", "-3"), (9, "-9", "-10")]
+)
+def test_hosts_let_in_the_deployer_s_key_and_the_next_one(generation: int, key: str, following: str) -> None:
+    recording = recorded.run(recorded.settings_with(rotation={"ssh": generation}))
+    lines = [f"ssh-ed25519 public-key-of-deployer-key{suffix}" for suffix in (key, following)]
+    private = f"CANARY-private-key-of-deployer-key{key}"
+    for server in recording.of_type("openstack:compute/instance:Instance"):
+        first_boot = yaml.safe_load(server.inputs["userData"])
+        assert first_boot["users"][0]["ssh_authorized_keys"] == lines
+        script = recording.step(f"{server.name}-hardening").inputs["stdin"]
+        (put,) = re.findall(r"^put_file .*/authorized_keys\" .*\n((?:ssh-.*\n)*)", script, re.MULTILINE)
+        assert put.splitlines() == lines
+    for step in recording.steps():
+        connection = step.inputs["connection"]
+        assert connection["privateKey"] == connection.get("proxy", connection)["privateKey"] == private
+    assert recording.outputs["ssh_private_key"] == private
 
 
 def test_keystone_has_a_user_for_each_generation_too() -> None:

@@ -117,6 +117,7 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
         {"auth": "keystone", "keystone": {"login": KEYSTONE_LOGIN}, "rotation": {"keystone": 2}},
         ["rotation.keystone is for the user that the stack makes"],
     ),
+    ({"rotation": {"ssh": 0}}, ["congress-ha:rotation.ssh", "is 0"]),
     ({"rotation": {"messaging": "2"}}, ["congress-ha:rotation.messaging", "integer"]),
     ({"auth": "basic"}, ["congress-ha:auth", "'noauth'", "'keystone'"]),
     ({"keystone": {"region": "RegionOne"}}, ["keystone is for auth: keystone; remove it"]),

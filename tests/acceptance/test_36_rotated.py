@@ -1,0 +1,73 @@
+"""New passwords of database and bus, while clients use the API: they notice nothing, and the old ones are dead."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import pytest
+
+from tests.acceptance.deployment import Deployment
+from tests.acceptance.traffic import Traffic
+
+pytestmark = pytest.mark.timeout(900)
+
+SECOND = ("rotation.database=2", "rotation.messaging=2")
+LOGIN = """
+import sys, pymysql
+host, user, password = sys.argv[1:]
+try:
+    pymysql.connect(host=host, user=user, password=password, database="congress").close()
+    print("let in")
+except pymysql.err.OperationalError as error:
+    print(error.args[0])
+"""
+ACCESS_DENIED = "1045"
+
+
+def database_login(deployment: Deployment, host: str) -> tuple[str, str]:
+    """User and password of the database, as a Congress host's configuration has them."""
+    line = deployment.on(host, "grep '^connection = ' /etc/congress/congress.conf")
+    found = re.search(r"//([^:]+):([^@]+)@", line)
+    assert found
+    return found[1], found[2]
+
+
+def tried(deployment: Deployment, host: str, login: tuple[str, str]) -> str:
+    words = (deployment.outputs["hosts"]["database"]["address"], *login)
+    return deployment.on(host, f"/opt/congress/bin/python -c {shlex.quote(LOGIN)} {shlex.join(words)}")
+
+
+def users(deployment: Deployment) -> tuple[set[str], set[str], set[str]]:
+    """Of ours: users of the database, users of the bus, and as whom the bus's connections are."""
+    ask = "SELECT User FROM mysql.user WHERE User LIKE 'congress%'"
+    of_bus = "rabbitmqctl -q {} --no-table-headers | cut -f 1"
+    commands = (
+        ("database", f'mariadb -NBe "{ask}"'),
+        ("messaging", of_bus.format("list_users")),
+        ("messaging", of_bus.format("list_connections user")),
+    )
+    database, bus, connected = (set(deployment.on(host, text).split()) for host, text in commands)
+    return database, bus, connected
+
+
+def test_a_new_generation_goes_unnoticed_and_ends_the_old_one(
+    deployment: Deployment, clients: Traffic
+) -> None:
+    host = deployment.engines[0]["host"]
+    before = database_login(deployment, host)
+    assert tried(deployment, host, before) == "let in"
+    with clients.unnoticed():
+        deployment.up(*SECOND)
+    after = database_login(deployment, host)
+    assert (before[0], after[0]) == ("congress", "congress-2")
+    assert tried(deployment, host, after) == "let in"
+    assert tried(deployment, host, before) == ACCESS_DENIED
+    assert users(deployment) == ({"congress-2"}, {"congress-2"}, {"congress-2"})
+
+
+def test_what_was_edited_is_put_back(deployment: Deployment, clients: Traffic) -> None:
+    """Whoever counts down gets new passwords as well."""
+    with clients.unnoticed():
+        deployment.up()
+    assert users(deployment) == ({"congress"}, {"congress"}, {"congress"})
