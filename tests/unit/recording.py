@@ -114,7 +114,6 @@ class RecordingMonitor(mocks.MockMonitor):
             "publicKeyOpenssh": "ssh-ed25519 public-key-of-{name}\n",
         },
         "random:index/randomPassword:RandomPassword": {"result": "CANARY-password-of-{name}"},
-        "random:index/randomBytes:RandomBytes": {"base64": "CANARY+bytes/of-{name}="},
         "openstack:identity/applicationCredential:ApplicationCredential": {
             "secret": "CANARY-secret-of-{name}"
         },
