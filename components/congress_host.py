@@ -39,16 +39,20 @@ class CongressArgs:
 
 
 class EncryptionKey(pulumi.ComponentResource):
-    """One Fernet key for all nodes: 32 random bytes in URL-safe base64, 44 characters."""
+    """One Fernet key for all nodes: 32 random bytes in URL-safe base64, 44 characters.
+
+    A password in base64's own characters, and no RandomBytes: the official plugin makes their value their id, which
+    the state and every console show.
+    """
 
     key: pulumi.Output[str]
 
     def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("congress-ha:index:EncryptionKey", name, None, opts)
-        self.bytes = random.RandomBytes(name, length=32, opts=pulumi.ResourceOptions(parent=self))
-        self.key = pulumi.Output.secret(
-            self.bytes.base64.apply(lambda text: text.replace("+", "-").replace("/", "_"))
+        self.password = random.RandomPassword(
+            name, length=43, override_special="-_", opts=pulumi.ResourceOptions(parent=self)
         )
+        self.key = pulumi.Output.secret(pulumi.Output.concat(self.password.result, "="))
         self.register_outputs({})
 
 

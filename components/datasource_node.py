@@ -44,14 +44,18 @@ class DatasourceNode(pulumi.ComponentResource):
         super().__init__("congress-ha:index:DatasourceNode", name, None, opts)
         self.node_id = node.node_id
         self.hosts = tuple(pair)
-        self.cluster_key = random.RandomBytes(
-            f"{name}-cluster-key", length=256, opts=pulumi.ResourceOptions(parent=self)
+        # Six random bits in each byte: 192 in the 32 bytes of an AES key.
+        self.cluster_key = random.RandomPassword(
+            f"{name}-cluster-key",
+            length=255,
+            override_special="-_",
+            opts=pulumi.ResourceOptions(parent=self),
         )
         members = [
             {"id": index, "name": congress.host.hostname, "address": congress.host.address}
             for index, congress in enumerate(pair, start=1)
         ]
-        cluster = {"members": members, "port": COROSYNC, "authkey": self.cluster_key.base64}
+        cluster = {"members": members, "port": COROSYNC, "authkey": self.cluster_key.result}
         self.cluster = tuple(
             Step(
                 f"{host_name}-cluster",

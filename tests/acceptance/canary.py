@@ -28,11 +28,15 @@ SECRETS = {
     },
     "openstack:identity/applicationCredential:ApplicationCredential": {"secret": PASSWORD},
     "openstack:identity/user:User": {"password": PASSWORD},
+    "openstack:compute/instance:Instance": {"adminPass": PASSWORD},
 }
 # What is secret because one of those stands in it, or may.
 CARRIERS = {
     "command:remote:Command": {"connection", "stdin", "stdout", "stderr"},
     "openstack:compute/instance:Instance": {"userData"},
+    "tls:index/certRequest:CertRequest": {"privateKeyPem"},
+    "tls:index/locallySignedCert:LocallySignedCert": {"caPrivateKeyPem"},
+    "tls:index/selfSignedCert:SelfSignedCert": {"privateKeyPem"},
     "pulumi:pulumi:Stack": {"ssh_private_key"},
 }
 SIGNATURE, SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"

@@ -30,7 +30,7 @@ TEMPLATES = ROOT / "templates"
 CANARY = "Canary"
 PASSWORD = f"{CANARY}Password0123456789abcdefghij"
 ENCRYPTION_KEY = f"{CANARY}EncryptionKey0123456789-_abcdefghijk="
-AUTHKEY = CANARY + "Q" * 330  # base64 of 252 bytes; corosync takes 128 to 4096
+AUTHKEY = CANARY + "Q" * 249  # corosync takes 128 to 4096 bytes
 PRIVATE_KEY = f"-----BEGIN OPENSSH PRIVATE KEY-----\n{CANARY}PrivateKey\n-----END OPENSSH PRIVATE KEY-----\n"
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHostHostHostHostHostHostHostHostHostHostHost"
 DEPLOYER_KEYS = [f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{word * 11}" for word in ("Depl", "Next")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import shutil
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -21,7 +20,7 @@ def corosync(text: str, folder: Path) -> tuple[int, str]:
     etc = folder / "corosync"
     etc.mkdir(exist_ok=True)
     (etc / "corosync.conf").write_text(text)
-    (etc / "authkey").write_bytes(base64.b64decode(str(CLUSTER["authkey"])))
+    (etc / "authkey").write_text(f"{CLUSTER['authkey']}\n")
     judged = run(*private([program("corosync"), "-t"], {"/etc/corosync": etc}, [HERE]))
     return judged.returncode, judged.stdout + judged.stderr
 

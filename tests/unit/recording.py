@@ -118,7 +118,6 @@ class RecordingMonitor(mocks.MockMonitor):
         "tls:index/certRequest:CertRequest": {"certRequestPem": "request-of-{name}\n"},
         "tls:index/locallySignedCert:LocallySignedCert": {"certPem": "certificate-of-{name}\n"},
         "random:index/randomPassword:RandomPassword": {"result": "CANARY-password-of-{name}"},
-        "random:index/randomBytes:RandomBytes": {"base64": "CANARY+bytes/of-{name}="},
         "openstack:identity/applicationCredential:ApplicationCredential": {
             "secret": "CANARY-secret-of-{name}"
         },

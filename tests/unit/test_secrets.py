@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import string
+
 import pulumi
 import pytest
+from cryptography.fernet import Fernet
 
 from tests.unit import recording as recorded
 from tests.unit.recording import Recording, Registration, strings
@@ -24,8 +27,8 @@ def test_the_canaries_are_really_there(recording: Recording) -> None:
     scripts = "".join(step.inputs["stdin"] for step in recording.steps())
     assert "CANARY-password-of-database-password" in scripts
     assert "CANARY-password-of-messaging-password" in scripts
-    assert "CANARY-bytes_of-encryption-key=" in scripts
-    assert "CANARY+bytes/of-datasource-node-cluster-key=" in scripts
+    assert "CANARY-password-of-encryption-key=" in scripts
+    assert "CANARY-password-of-datasource-node-cluster-key" in scripts
     assert '"application_credential_secret": "CANARY-secret-of-fencing"' in scripts
     assert (
         "CANARY-private-key-of-database-host-key"
@@ -61,6 +64,22 @@ def test_nothing_of_a_step_is_logged_and_its_outputs_are_secret(recording: Recor
         assert step.inputs["logging"] == "none"
         assert step.inputs["addPreviousOutputInEnv"] is False
         assert {"stdout", "stderr"} <= set(step.options.additionalSecretOutputs)
+
+
+def test_no_id_is_a_secret(recording: Recording, with_keystone: Recording) -> None:
+    """The state has ids in plain, and consoles show them: with the official plugin that of RandomBytes is its value."""
+    types = {r.type for one in (recording, with_keystone) for r in one.resources.values()}
+    assert {type_ for type_ in types if type_.startswith("random:")} == {
+        "random:index/randomPassword:RandomPassword"
+    }
+
+
+def test_the_encryption_key_is_a_fernet_key(recording: Recording) -> None:
+    """In every case: 43 of base64's own characters are 32 bytes and two bits that nobody reads."""
+    asked = recording.by_name("encryption-key", "random:index/randomPassword:RandomPassword").inputs
+    assert asked == {"length": 43, "overrideSpecial": "-_"}
+    for last in string.ascii_letters + string.digits + asked["overrideSpecial"]:
+        Fernet(f"{'-_aZ09' * 7}{last}=")
 
 
 def test_steps_are_tied_to_their_server(recording: Recording) -> None:
@@ -101,7 +120,7 @@ def test_congress_hosts_share_bus_database_and_encryption_key(recording: Recordi
     connection = f"mysql+pymysql://congress:{password.format('database')}@{database}/congress?charset=utf8"
     verified = "&ssl_ca=/etc/congress-ha/ca.pem&ssl_check_hostname=true"
     assert f"connection = {connection}{verified}\n" in script
-    assert "/etc/congress/keys/aes_key congress:congress 0600 <<< CANARY-bytes_of-encryption-key=" in script
+    assert "/etc/congress/keys/aes_key congress:congress 0600 <<< CANARY-password-of-encryption-key=" in script
 
 
 def test_every_congress_host_is_configured_alike(recording: Recording) -> None:
