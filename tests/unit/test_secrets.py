@@ -116,7 +116,9 @@ def test_congress_hosts_share_bus_database_and_encryption_key(recording: Recordi
     assert "replicated_policy_engine = True\n" in script
     connection = f"mysql+pymysql://congress:{password.format('database')}@{database}/congress?charset=utf8"
     assert f"connection = {connection}\n" in script
-    assert "/etc/congress/keys/aes_key congress:congress 0600 <<< CANARY-password-of-encryption-key=" in script
+    assert (
+        "/etc/congress/keys/aes_key congress:congress 0600 <<< CANARY-password-of-encryption-key=" in script
+    )
 
 
 def test_every_congress_host_is_configured_alike(recording: Recording) -> None:
