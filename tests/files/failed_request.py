@@ -13,7 +13,7 @@ from oslo_middleware import CatchErrors
 
 
 class Failing:
-    def get_handler(self, request: object) -> None:
+    def get_handler(self, _: object) -> None:
         raise RuntimeError("the database is away")
 
 

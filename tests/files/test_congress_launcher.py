@@ -153,7 +153,9 @@ def started(tmp_path: Path) -> Any:
 def test_reads_the_configuration_before_the_server_is_imported(started: Any) -> None:
     with started("--config-file", "F", "--datasources") as process:
         said, _ = process.communicate(timeout=20)
-    assert said == "discreet\nwatched\ndrivers\npublished\narmed\n['--config-file', 'F', '--datasources'] 0o27\n"
+    assert (
+        said == "discreet\nwatched\ndrivers\npublished\narmed\n['--config-file', 'F', '--datasources'] 0o27\n"
+    )
     assert process.returncode == 0
 
 

@@ -43,6 +43,13 @@ def test_another_stack_is_the_users_own(checkout: Checkout) -> None:
     assert not (checkout.root / ".state").exists()
 
 
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_what_pulumi_writes_is_for_its_user_alone(checkout: Checkout, stack: str) -> None:
+    done = checkout.run("scripts/pulumi", "stack", "ls", STACK=stack)
+    assert done.returncode == 0, done.stderr
+    assert stat.S_IMODE(checkout.log.stat().st_mode) == 0o600
+
+
 def test_configuration_is_made_anew_at_each_run_and_keeps_the_salt(checkout: Checkout) -> None:
     checkout.lab_state.mkdir()
     (checkout.lab_state / "guest-settings.json").write_text('{"pipIndexUrl": "http://192.0.2.1/simple"}')

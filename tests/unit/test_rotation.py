@@ -60,7 +60,8 @@ def test_the_old_ones_are_dropped_when_every_node_has_moved(rotated: Recording, 
 
 def test_a_deployment_of_before_keeps_its_users_and_passwords(recording: Recording) -> None:
     names = {r.name for r in recording.of_type("random:index/randomPassword:RandomPassword")}
-    assert names == {"database-password", "messaging-password"}
+    assert {"database-password", "messaging-password"} <= names
+    assert not [name for name in names if name.endswith(tuple("123456789"))]
     script = recording.step("datasource-1-configuration").inputs["stdin"]
     assert "rabbit://congress:" in script
     assert "mysql+pymysql://congress:" in script
