@@ -5,7 +5,8 @@ from __future__ import annotations
 import pulumi
 import pulumi_random as random
 
-from components.firewall import AMQP, MESSAGING
+from components.authority import CA_FILE, Authority
+from components.firewall import AMQPS, MESSAGING
 from components.host import Host, Site
 from components.step import Step
 
@@ -13,22 +14,36 @@ USER = "congress"
 
 
 class Messaging(pulumi.ComponentResource):
-    """`transport_url` as in the document: rabbit://<rabbit-userid>:<rabbit-password>@<rabbit-host-address>:5672"""
+    """`transport_url` as in the document: rabbit://<rabbit-userid>:<rabbit-password>@<rabbit-host-address>:5672
+
+    But for the port, which is that of AMQP by TLS.
+    """
 
     host: Host
     transport_url: pulumi.Output[str]
     ready: Step
 
-    def __init__(self, name: str, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, site: Site, authority: Authority, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__("congress-ha:index:Messaging", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.host = Host(name, MESSAGING, site, opts=child)
         self.password = random.RandomPassword(f"{name}-password", length=32, special=False, opts=child)
         self.transport_url = pulumi.Output.secret(
             pulumi.Output.concat(
-                "rabbit://", USER, ":", self.password.result, "@", self.host.address, f":{AMQP}"
+                "rabbit://", USER, ":", self.password.result, "@", self.host.address, f":{AMQPS}"
             )
         )
-        context = {"user": USER, "password": self.password.result, "address": self.host.address, "port": AMQP}
+        certificate = authority.sign(name, self.host.hostname, addresses=[self.host.address])
+        context = {
+            "user": USER,
+            "password": self.password.result,
+            "address": self.host.address,
+            "port": AMQPS,
+            "identity": certificate.identity,
+            "authority": authority.certificate,
+            "ca_file": CA_FILE,
+        }
         self.ready = Step(f"{name}-rabbitmq", self.host, "messaging/rabbitmq.sh.j2", context, parent=self)
         self.register_outputs({})
