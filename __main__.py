@@ -31,7 +31,7 @@ authority = Authority("authority", prefix)
 
 # 1. "Deploy messaging and database infrastructure to be shared by all the Congress nodes."
 database = Database("database", site, authority)
-messaging = Messaging("messaging", site)
+messaging = Messaging("messaging", site, authority)
 
 # 2. "Prepare the hosts to run Congress nodes."
 keystone = Keystone("keystone", site)

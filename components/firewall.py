@@ -20,7 +20,7 @@ POLICY_ENGINE = "policy-engine"
 LOAD_BALANCER = "load-balancer"
 ROLES = (BASTION, DATABASE, MESSAGING, DATASOURCE_NODE, POLICY_ENGINE, LOAD_BALANCER)
 
-SSH, MYSQL, AMQP, COROSYNC, API, DNS = 22, 3306, 5672, 5405, 1789, 53
+SSH, MYSQL, AMQPS, COROSYNC, API, DNS = 22, 3306, 5671, 5405, 1789, 53
 # A server asks it at its first boot who it is.
 METADATA = IPv4Network("169.254.169.254/32")
 # Where the load balancer tells an engine's host what it thinks of the engine.
@@ -68,7 +68,7 @@ def ways_in(settings: Settings) -> tuple[Rule, ...]:
         *(Rule(BASTION, "tcp", (SSH, SSH), cidr) for cidr in settings.access.ssh_cidrs),
         *(Rule(role, "tcp", (SSH, SSH), BASTION) for role in ROLES if role != BASTION),
         *(Rule(DATABASE, "tcp", (MYSQL, MYSQL), role) for role in (DATASOURCE_NODE, POLICY_ENGINE)),
-        *(Rule(MESSAGING, "tcp", (AMQP, AMQP), role) for role in (DATASOURCE_NODE, POLICY_ENGINE)),
+        *(Rule(MESSAGING, "tcp", (AMQPS, AMQPS), role) for role in (DATASOURCE_NODE, POLICY_ENGINE)),
         Rule(DATASOURCE_NODE, "udp", (COROSYNC, COROSYNC), DATASOURCE_NODE),
         Rule(POLICY_ENGINE, "tcp", engine_ports, LOAD_BALANCER),
         Rule(POLICY_ENGINE, "tcp", agent_ports, LOAD_BALANCER),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pulumi
 import pulumi_random as random
 
-from components.firewall import AMQP, MESSAGING
+from components.authority import CA_FILE, Authority
+from components.firewall import AMQPS, MESSAGING
 from components.host import Host, Site
 from components.rotation import of_generation
 from components.step import Step
@@ -14,7 +15,7 @@ from components.step import Step
 class Messaging(pulumi.ComponentResource):
     """`transport_url` as in the document: rabbit://<rabbit-userid>:<rabbit-password>@<rabbit-host-address>:5672
 
-    It is known when `ready` saw `user` log in.
+    But for the port, which is that of AMQP by TLS. It is known when `ready` saw `user` log in.
     """
 
     host: Host
@@ -22,7 +23,9 @@ class Messaging(pulumi.ComponentResource):
     transport_url: pulumi.Output[str]
     ready: Step
 
-    def __init__(self, name: str, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, site: Site, authority: Authority, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__("congress-ha:index:Messaging", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.host = Host(name, MESSAGING, site, opts=child)
@@ -31,15 +34,19 @@ class Messaging(pulumi.ComponentResource):
         self.password = random.RandomPassword(
             of_generation(f"{name}-password", generation), length=32, special=False, opts=child
         )
+        certificate = authority.sign(name, self.host.hostname, addresses=[self.host.address])
         context = {
             "user": self.user,
             "password": self.password.result,
             "address": self.host.address,
-            "port": AMQP,
+            "port": AMQPS,
+            "identity": certificate.identity,
+            "authority": authority.certificate,
+            "ca_file": CA_FILE,
         }
         self.ready = Step(f"{name}-rabbitmq", self.host, "messaging/rabbitmq.sh.j2", context, parent=self)
         known = pulumi.Output.all(self.password.result, self.host.address, self.ready.id)
         self.transport_url = pulumi.Output.secret(
-            known.apply(lambda k: f"rabbit://{self.user}:{k[0]}@{k[1]}:{AMQP}")
+            known.apply(lambda k: f"rabbit://{self.user}:{k[0]}@{k[1]}:{AMQPS}")
         )
         self.register_outputs({})

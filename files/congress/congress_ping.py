@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import ssl
 import sys
 import time
 import uuid
@@ -27,6 +28,8 @@ def main(file: str, limit: float) -> int:
     config.read(file)
     url = urlsplit(config["DEFAULT"]["transport_url"])
     topic = f"congress-service-_ds_manager-{config.get('dse', 'bus_id', fallback='bus')}"
+    authority = config.get("oslo_messaging_rabbit", "ssl_ca_file", fallback=None)
+    tls = {"ca_certs": authority, "cert_reqs": ssl.CERT_REQUIRED, "server_hostname": url.hostname}
     answered: list[amqp.Message] = []
     try:
         with amqp.Connection(
@@ -34,6 +37,7 @@ def main(file: str, limit: float) -> int:
             userid=unquote(url.username or ""),
             password=unquote(url.password or ""),
             virtual_host=unquote(url.path[1:]) or "/",
+            ssl=tls if authority else None,
             connect_timeout=limit,
             read_timeout=limit,
         ) as link:

@@ -28,16 +28,18 @@ EXITING = 0x4
 
 # Sent to a Congress host: consumers of the datasource manager's queue, several times a second.
 CONSUMERS = """
-import configparser, sys, time
+import configparser, ssl, sys, time
 from urllib.parse import unquote, urlsplit
 import amqp
 config = configparser.ConfigParser(strict=False, interpolation=None)
 config.read("/etc/congress/congress.conf")
 url = urlsplit(config["DEFAULT"]["transport_url"])
+authority = config["oslo_messaging_rabbit"]["ssl_ca_file"]
+tls = {"ca_certs": authority, "cert_reqs": ssl.CERT_REQUIRED, "server_hostname": url.hostname}
 while True:
     try:
         with amqp.Connection(host=f"{url.hostname}:{url.port}", userid=url.username, password=unquote(url.password),
-                             connect_timeout=2, read_timeout=2, write_timeout=2) as link:
+                             ssl=tls, connect_timeout=2, read_timeout=2, write_timeout=2) as link:
             while True:
                 with link.channel() as channel:
                     try:

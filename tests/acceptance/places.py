@@ -14,6 +14,13 @@ CLOUD_INIT = "/var/lib/cloud/instances/ID"
 # Secret, file (or what else shows it), owner, mode.
 Place = tuple[str, str, str, str]
 
+# Role -> where the key of its certificate is.
+CERTIFICATES: dict[str, Place] = {
+    "load-balancer": ("endpoint-key", "/etc/haproxy/endpoint.pem", "root:root", "0600"),
+    "database": ("database-key", "/etc/mysql/congress.pem", "root:mysql", "0640"),
+    "messaging": ("messaging-key", "/etc/rabbitmq/congress.pem", "root:rabbitmq", "0640"),
+}
+
 
 def expected(host: str, role: str, login: str) -> set[Place]:
     """All that a host may have. `login`: the secret with which engines check their callers' tokens."""
@@ -25,9 +32,11 @@ def expected(host: str, role: str, login: str) -> set[Place]:
         (key, f"{CLOUD_INIT}/user-data.txt.i", "root:root", "0600"),
         (key, f"{CLOUD_INIT}/cloud-config.txt", "root:root", "0600"),
         (key, f"{CLOUD_INIT}/obj.pkl", "root:root", "0400"),
-        # It has the user_data as well, and shows it to every process of the host: "Open" in docs/security.md.
-        *((key, f"the metadata service, asked by {user}", "", "") for user in ("root", "nobody")),
+        # It has the user_data as well.
+        (key, "the metadata service, asked by root", "", ""),
     }
+    if role in CERTIFICATES:
+        places.add(CERTIFICATES[role])
     if role in CONGRESS_HOSTS:
         configuration = ("/etc/congress/congress.conf", "root:congress", "0640")
         places |= {(name, *configuration) for name in ("database-password", "messaging-password", login)}

@@ -17,7 +17,7 @@ OPEN = {
     *(("bastion", role, 22) for role in ("database", "messaging", "datasource-node", "policy-engine")),
     ("bastion", "load-balancer", 22),
     *((role, "database", 3306) for role in ("datasource-node", "policy-engine")),
-    *((role, "messaging", 5672) for role in ("datasource-node", "policy-engine")),
+    *((role, "messaging", 5671) for role in ("datasource-node", "policy-engine")),
     *(("load-balancer", "policy-engine", port) for port in (1789, 1889)),
     ("policy-engine", "load-balancer", 8405),
 }

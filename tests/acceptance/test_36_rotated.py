@@ -22,7 +22,8 @@ try:
 except pymysql.err.OperationalError as error:
     print(error.args[0])
 """
-ACCESS_DENIED = "1045"
+# MariaDB's for a user whose password is wrong, and for one that it does not know.
+ACCESS_DENIED = {"1045", "1698"}
 
 
 def database_login(deployment: Deployment, host: str) -> tuple[str, str]:
@@ -62,7 +63,7 @@ def test_a_new_generation_goes_unnoticed_and_ends_the_old_one(
     after = database_login(deployment, host)
     assert (before[0], after[0]) == ("congress", "congress-2")
     assert tried(deployment, host, after) == "let in"
-    assert tried(deployment, host, before) == ACCESS_DENIED
+    assert tried(deployment, host, before) in ACCESS_DENIED
     assert users(deployment) == ({"congress-2"}, {"congress-2"}, {"congress-2"})
 
 

@@ -1,4 +1,4 @@
-"""HTTPS at the endpoint, as clients and scanners see it, and other certificates while clients are at work."""
+"""TLS at endpoint, database and bus, as clients and a scanner see it; other certificates while clients are at work."""
 
 from __future__ import annotations
 
@@ -10,6 +10,24 @@ import pytest
 from tests import tls_scan
 from tests.acceptance.deployment import Deployment, request
 from tests.acceptance.traffic import Traffic
+
+# On a Congress host: with the right passwords, but without TLS. A line for each that refuses.
+PLAIN = """
+import configparser
+from urllib.parse import urlsplit
+import amqp, pymysql
+config = configparser.ConfigParser(strict=False, interpolation=None)
+config.read("/etc/congress/congress.conf")
+database, bus = urlsplit(config["database"]["connection"]), urlsplit(config["DEFAULT"]["transport_url"])
+try:
+    pymysql.connect(host=database.hostname, user=database.username, password=database.password, ssl_disabled=True)
+except pymysql.MySQLError as error:
+    print(error)
+try:
+    amqp.Connection(f"{bus.hostname}:{bus.port}", bus.username, bus.password, connect_timeout=5).connect()
+except (OSError, amqp.AMQPError) as error:
+    print(error)
+"""
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -29,17 +47,50 @@ def test_links_begin_with_https(deployment: Deployment) -> None:
     assert version["links"][0]["href"].startswith(f"{deployment.endpoint}/")
 
 
-def shown(deployment: Deployment) -> str:
+# Name of the certificate -> how openssl on an engine's host asks for it.
+INSIDE = {"database": ("3306", "-starttls mysql"), "messaging": ("5671", "")}
+
+
+def shown(deployment: Deployment) -> dict[str, str]:
+    """Certificates that new connections get, inside as Congress verifies them."""
     host, port = deployment.endpoint.removeprefix("https://").split(":")
-    return ssl.get_server_certificate((host, int(port)))
+    found = {"endpoint": ssl.get_server_certificate((host, int(port)))}
+    engine = deployment.engines[0]["host"]
+    for name, (number, protocol) in INSIDE.items():
+        address = deployment.outputs["hosts"][name]["address"]
+        verified = f"-CAfile /etc/congress-ha/ca.pem -verify_return_error -verify_ip {address} -tls1_3"
+        asked = f"openssl s_client -connect {address}:{number} {protocol} {verified} < /dev/null"
+        found[name] = deployment.on(engine, f"{asked} 2>&1 | openssl x509") + "\n"
+    return found
 
 
-def test_another_certificate_fails_no_request_and_restarts_no_engine(
+def certificates(deployment: Deployment) -> dict[str, tuple[str, str]]:
+    """Name -> URN and PEM text, as the state has them."""
+    signed = "tls:index/locallySignedCert:LocallySignedCert"
+    return {
+        urn.rsplit("::", 1)[1].removesuffix("-certificate"): (urn, resource["outputs"]["certPem"])
+        for urn, resource in deployment.resources().items()
+        if resource["type"] == signed
+    }
+
+
+def test_other_certificates_fail_no_request_and_restart_nothing(
     deployment: Deployment, clients: Traffic
 ) -> None:
-    before, pids = shown(deployment), deployment.engine_pids()
-    (urn,) = [urn for urn in deployment.resources() if urn.endswith("::endpoint-certificate")]
+    before, pids = certificates(deployment), deployment.engine_pids()
+    assert shown(deployment) == {name: pem for name, (_, pem) in before.items()}
     with clients.unnoticed():
-        deployment.up_with("--replace", urn)
-    assert shown(deployment) != before
+        deployment.up_with(*(word for urn, _ in before.values() for word in ("--replace", urn)))
+    after = certificates(deployment)
+    assert not {pem for _, pem in before.values()} & {pem for _, pem in after.values()}
+    assert shown(deployment) == {name: pem for name, (_, pem) in after.items()}
     assert deployment.engine_pids() == pids
+    deployment.well(30)
+
+
+def test_database_and_bus_take_nothing_in_plain_text(deployment: Deployment) -> None:
+    engine = deployment.engines[0]["host"]
+    refused = deployment.on(engine, f"/opt/congress/bin/python - <<'END'\n{PLAIN}\nEND").splitlines()
+    assert len(refused) == 2, refused
+    assert "Access denied" in refused[0] or "insecure transport" in refused[0], refused
+    assert "closed connection" in refused[1] or "reset" in refused[1], refused

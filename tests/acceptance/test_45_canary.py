@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(1200)
 # All that Pulumi and its plugins tell about themselves, but for PULUMI_TRACE.
 VERBOSE = ("--debug", "-v=8", "--logtostderr", "--logflow")
 # From -v=9 on, the engine writes what it sends to its plugins and gets from them, secrets included: docs/security.md.
-PULUMI_TRACE = re.compile(rb'"msg":"(Unm|M)arshaling property for RPC\[')
+PULUMI_TRACE = re.compile(rb'"msg":"((Unm|M)arshaling property for RPC\[|(Created )?Terraform input)')
 LOGS = ROOT / ".toolchain/home/logs"
 BROKEN = "policy-engine-host-1"
 CONF = "/etc/congress/congress.conf"

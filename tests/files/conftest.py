@@ -26,6 +26,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
             *("eventlet", "eventlet.patcher", "sqlalchemy", "sqlalchemy.pool", "oslo_log", "oslo_config"),
             *("oslo_messaging", "congress", "congress.common", "congress.common.config", "kombu", "amqp"),
             *("amqp.exceptions", "congress_bus", "oslo_messaging.rpc", "oslo_messaging.rpc.server"),
+            *("oslo_messaging._drivers", "oslo_messaging._drivers.impl_rabbit"),
             *("oslo_service", "oslo_service.service"),
         ):
             monkeypatch.setitem(sys.modules, library, libraries.get(library.replace(".", "_"), MagicMock()))

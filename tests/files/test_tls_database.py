@@ -20,6 +20,7 @@ from tests.render.cases import CONGRESS, DATABASE
 from tests.render.judges import congress_python, program, run
 from tests.render.test_services import sql_of
 
+PATHS = {"PYTHONPATH": str(ROOT / "files/congress"), "PYTHONWARNINGS": "ignore"}
 CLIENT = Path(__file__).with_name("tls_client.py")
 
 
@@ -52,13 +53,13 @@ class Server:
 
     def connection(self, ca_file: Path) -> str:
         """[database] connection of congress.conf, to this server."""
-        url: str = CONGRESS["connection"].replace("@10.20.0.5/", f"@127.0.0.1:{self.port}/")
+        url = str(CONGRESS["connection"]).replace("@10.20.0.5/", f"@127.0.0.1:{self.port}/")
         return url.replace(CA_FILE, str(ca_file))
 
     def asked(self, ca_file: Path | None = None, *, more: str = "") -> str:
         """What a node of Congress gets with the connection that it is given."""
         url = self.connection(ca_file or self.ca_file) + more
-        done = run(congress_python(), CLIENT, "database", url, env={"PYTHONWARNINGS": "ignore"})
+        done = run(congress_python(), CLIENT, "database", url, env=PATHS)
         assert done.returncode == 0, done.stderr
         (told,) = json.loads(done.stdout)
         return str(told)
@@ -169,10 +170,9 @@ def test_the_step_logs_in_by_tls_to_the_server_that_it_configured(server: Server
 def test_the_schema_is_migrated_through_it(server: Server, tmp_path: Path) -> None:
     configuration = tmp_path / "congress.conf"
     configuration.write_text(f"[database]\nconnection = {server.connection(server.ca_file)}\n")
-    paths = {"PYTHONPATH": str(ROOT / "files/congress"), "PYTHONWARNINGS": "ignore"}
     # congress-db-manage, with what congress_compat.pth does on a host.
     manage = "import congress_compat; from congress.db.migration.cli import main; main()"
-    options = ["--config-file", configuration, "upgrade", "head"]
-    done = run(congress_python(), "-c", manage, *options, env=paths)
+    options = ["--config-file", str(configuration), "upgrade", "head"]
+    done = run(congress_python(), "-c", manage, *options, env=PATHS)
     assert done.returncode == 0, done.stderr
     server.sql("SELECT * FROM congress.policy_rules;")

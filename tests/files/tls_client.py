@@ -1,8 +1,11 @@
 """Run by the Python that Congress is installed in, as a Congress node is: under eventlet.
 
-usage: tls_client.py database URL...     connects to each by SQLAlchemy
+usage: tls_client.py database URL...        connects to each by SQLAlchemy
+       tls_client.py bus CONFIGURATION...   connects by oslo.messaging
+       tls_client.py link CONFIGURATION...  connects by congress_bus
+       tls_client.py call CONFIGURATION...  serves and calls over the bus
 
-Prints a line of JSON for each: the version of TLS that it was connected by, "" for none, or why it was not.
+Prints a JSON list of what came of each: the version of TLS, "" for none, an answer, or why there was none.
 """
 
 import eventlet
@@ -12,7 +15,12 @@ eventlet.monkey_patch()
 import json  # noqa: E402
 import sys  # noqa: E402
 
+import congress_bus  # noqa: E402
+import kombu.exceptions  # noqa: E402
+import oslo_messaging  # noqa: E402
 import sqlalchemy  # noqa: E402
+from oslo_config import cfg  # noqa: E402
+from oslo_messaging._drivers import impl_rabbit  # noqa: E402
 from sqlalchemy.exc import OperationalError  # noqa: E402
 from sqlalchemy.pool import NullPool  # noqa: E402
 
@@ -25,4 +33,49 @@ def database(url: str) -> str:
         return str(error.orig)
 
 
-print(json.dumps([{"database": database}[sys.argv[1]](asked) for asked in sys.argv[2:]]))
+def transport(configuration: str) -> oslo_messaging.Transport:
+    conf = cfg.CONF  # where oslo.messaging has its own options
+    conf(["--config-file", configuration], project="congress", default_config_files=[])
+    return congress_bus.rpc_transport(conf)
+
+
+def bus(configuration: str) -> str:
+    driver = transport(configuration)._driver  # noqa: SLF001  what oslo.messaging connects with
+    try:
+        with eventlet.Timeout(30):
+            own = impl_rabbit.Connection(driver.conf, driver._url, "send", retry=0)  # noqa: SLF001
+    except kombu.exceptions.OperationalError as error:
+        return str(error)
+    sock = own.connection.connection.transport.sock
+    return str(sock.version()) if hasattr(sock, "version") else ""
+
+
+def link(configuration: str) -> str:
+    try:
+        with congress_bus.connection(transport(configuration).conf, 5) as own:
+            return str(own.connection.transport.sock.version())
+    except congress_bus.BusError as error:
+        return str(error)
+
+
+class Endpoint:
+    def ping(self, _context: object, number: int) -> int:
+        return number + 1
+
+
+def call(configuration: str) -> str:
+    over = transport(configuration)
+    target = oslo_messaging.Target(exchange="congress", topic="tests", server="here")
+    server = oslo_messaging.get_rpc_server(over, target, [Endpoint()], executor="eventlet")
+    server.start()
+    with eventlet.Timeout(30):
+        client = oslo_messaging.get_rpc_client(over, target, timeout=20)
+        answer = [client.call({}, "ping", number=number) for number in range(3)]
+        with congress_bus.connection(over.conf, 5) as own:
+            answer.append(congress_bus.consumers(own.channel(), "tests"))
+    server.stop()
+    return str(answer)
+
+
+ASKED = {"database": database, "bus": bus, "link": link, "call": call}[sys.argv[1]]
+print(json.dumps([ASKED(asked) for asked in sys.argv[2:]]))

@@ -88,7 +88,7 @@ MEMBERS = [
 SERVERS = {str(member["name"]): f"b1f2c3d4-0000-4000-8000-00000000000{member['id']}" for member in MEMBERS}
 FENCING_LOGIN = {"username": "fencer", "password": PASSWORD, "project": "congress"}
 CONGRESS = {
-    "transport_url": f"rabbit://congress:{PASSWORD}@10.20.0.6:5672",
+    "transport_url": f"rabbit://congress:{PASSWORD}@10.20.0.6:5671",
     "connection": f"mysql+pymysql://congress:{PASSWORD}@10.20.0.5/congress?charset=utf8"
     f"&ssl_ca={CA_FILE}&ssl_check_hostname=true",
     "encryption_key": ENCRYPTION_KEY,
@@ -117,7 +117,15 @@ DATABASE = {
     "authority": CERTIFICATE,
     "ca_file": CA_FILE,
 }
-MESSAGING = {"user": "congress", "password": PASSWORD, "address": "10.20.0.6", "port": 5672}
+MESSAGING = {
+    "user": "congress",
+    "password": PASSWORD,
+    "address": "10.20.0.6",
+    "port": 5671,
+    "identity": IDENTITY,
+    "authority": CERTIFICATE,
+    "ca_file": CA_FILE,
+}
 CLUSTER = {"members": MEMBERS, "port": 5405, "authkey": AUTHKEY}
 ENGINE = {
     "node_id": "policy-engine-1",

@@ -181,8 +181,9 @@ def rabbitmq(text: str, folder: Path) -> tuple[int, str]:
     escript = program("escript")
     homes = sorted(RABBITMQ.glob("rabbitmq_server-*/plugins")) or missing("rabbitmq-server is not installed")
     (schema,) = homes[-1].glob("rabbit-*/priv/schema/rabbit.schema")
-    file = folder / "rabbitmq.conf"
-    file.write_text(text)
+    file, identity = folder / "rabbitmq.conf", folder / "congress.pem"
+    identity.touch()  # RabbitMQ refuses a name that no file has
+    file.write_text(text.replace("/etc/rabbitmq/congress.pem", str(identity)))
     judge = Path(__file__).with_name("rabbitmq_conf.escript")
     judged = run(escript, judge, file, schema, env={"ERL_LIBS": str(homes[-1]), "HOME": str(folder)})
     return judged.returncode, judged.stdout
@@ -192,11 +193,13 @@ def rabbitmq(text: str, folder: Path) -> tuple[int, str]:
 def test_rabbitmq_takes_its_file(case: Case, tmp_path: Path) -> None:
     status, said = rabbitmq(case.text, tmp_path)
     assert status == 0, said
-    assert f'{{tcp_listeners,[{{"{case.context["address"]}",{case.context["port"]}}}]}}' in said
+    assert "{tcp_listeners,[]}" in said
+    assert f'{{ssl_listeners,[{{"{case.context["address"]}",{case.context["port"]}}}]}}' in said
+    assert "{versions,['tlsv1.3']}" in said
     assert "{heartbeat,10}" in said
 
 
-@pytest.mark.parametrize(("old", "new"), [("\nheartbeat", "\nheartbeats"), (":5672", ":port")])
+@pytest.mark.parametrize(("old", "new"), [("\nheartbeat", "\nheartbeats"), (":5671", ":port")])
 def test_rabbitmq_refuses_what_is_wrong(tmp_path: Path, old: str, new: str) -> None:
     text = case("messaging/rabbitmq.conf.j2").text
     assert old in text

@@ -115,7 +115,7 @@ def test_congress_hosts_share_bus_database_and_encryption_key(recording: Recordi
     script = recording.step(step).inputs["stdin"]
     database, messaging = (recording.outputs["hosts"][name]["address"] for name in ("database", "messaging"))
     password = "CANARY-password-of-{}-password"
-    assert f"transport_url = rabbit://congress:{password.format('messaging')}@{messaging}:5672\n" in script
+    assert f"transport_url = rabbit://congress:{password.format('messaging')}@{messaging}:5671\n" in script
     assert "replicated_policy_engine = True\n" in script
     connection = f"mysql+pymysql://congress:{password.format('database')}@{database}/congress?charset=utf8"
     verified = "&ssl_ca=/etc/congress-ha/ca.pem&ssl_check_hostname=true"

@@ -96,14 +96,28 @@ def test_a_given_certificate_is_the_endpoint_s_and_its_authority_the_clients_aff
     assert "endpoint-certificate" not in {r.name for r in with_given.resources.values()}
 
 
-def test_the_database_is_known_by_the_address_that_congress_connects_to(recording: Recording) -> None:
-    address = recording.outputs["hosts"]["database"]["address"]
-    assert recording.by_name("database-request").inputs["ipAddresses"] == [address]
-    script = recording.step("database-mariadb").inputs["stdin"]
-    assert "certificate-of-database-certificate\nCANARY-private-key-of-database-key\n" in script
+@pytest.mark.parametrize(
+    ("name", "step", "connection"),
+    [
+        (
+            "database",
+            "database-mariadb",
+            "@{}/congress?charset=utf8&ssl_ca={}&ssl_check_hostname=true\n",
+        ),
+        ("messaging", "messaging-rabbitmq", "@{}:5671\n"),
+    ],
+)
+def test_database_and_bus_are_known_by_the_address_that_congress_connects_to(
+    recording: Recording, name: str, step: str, connection: str
+) -> None:
+    address = recording.outputs["hosts"][name]["address"]
+    assert recording.by_name(f"{name}-request").inputs["ipAddresses"] == [address]
+    script = recording.step(step).inputs["stdin"]
+    assert f"certificate-of-{name}-certificate\nCANARY-private-key-of-{name}-key\n" in script
     for host in ("datasource-1", "datasource-2", "policy-engine-host-1", "policy-engine-host-2"):
         configuration = recording.step(f"{host}-configuration").inputs["stdin"]
-        assert f"@{address}/congress?charset=utf8&ssl_ca={authority.CA_FILE}" in configuration
+        assert connection.format(address, authority.CA_FILE) in configuration
+        assert f"ssl = True\nssl_ca_file = {authority.CA_FILE}\n" in configuration
         assert f'put_file "{authority.CA_FILE}" root:root 0644' in configuration
         assert "\ncertificate-of-authority-certificate\n" in configuration
 

@@ -1,0 +1,168 @@
+"""Congress's connections to a real RabbitMQ: by TLS to the server that is meant, or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from components.template import ROOT, render
+from tests.acceptance.waiting import wait_for
+from tests.balance.balanced import free_port, running
+from tests.certificates import Signed, authority
+from tests.render.cases import CONGRESS, MESSAGING, PASSWORD
+from tests.render.judges import congress_python, missing, run
+
+RABBITMQ = Path("/usr/lib/rabbitmq/bin")
+FILES = ROOT / "files/congress"
+PATHS = {"PYTHONPATH": str(FILES), "PYTHONWARNINGS": "ignore"}
+# Of rabbitmq.sh.j2.
+CLEAR = "ssl:clear_pem_cache()."
+CLIENT = Path(__file__).with_name("tls_client.py")
+
+
+class Bus:
+    """RabbitMQ with the template's configuration, in a folder and on ports of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, free_port()
+        self.authority, self.identity = authority(), folder / "congress.pem"
+        self.ca_file = folder / "ca.pem"
+        self.ca_file.write_text(self.authority.pem)
+        self.show(self.authority.sign("messaging", addresses=["127.0.0.1"]))
+        text = render("messaging/rabbitmq.conf.j2", {**MESSAGING, "address": "127.0.0.1", "port": self.port})
+        text = text.replace("/etc/rabbitmq/congress.pem", str(self.identity))
+        folder.joinpath("rabbitmq.conf").write_text(
+            f"{text}\ndefault_user = congress\ndefault_pass = {PASSWORD}\nloopback_users = none\n"
+        )
+        own = {
+            "NODENAME": "tls@localhost",
+            "CONFIG_FILE": folder / "rabbitmq.conf",
+            "CONF_ENV_FILE": "/dev/null",
+            "MNESIA_BASE": folder / "mnesia",
+            "LOG_BASE": folder,
+            "LOGS": "-",
+            "PID_FILE": folder / "pid",
+            "ENABLED_PLUGINS_FILE": folder / "plugins",
+            "DIST_PORT": free_port(),
+        }
+        self.environment = {f"RABBITMQ_{name}": str(value) for name, value in own.items()}
+        self.environment |= {"HOME": str(folder), "ERL_EPMD_PORT": str(free_port())}
+
+    def show(self, signed: Signed) -> None:
+        self.identity.write_text(signed.pem + signed.key)
+
+    def control(self, *words: str) -> str:
+        done = run(RABBITMQ / "rabbitmqctl", "-q", *words, env=self.environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def configuration(self, ca_file: Path | None = None, *, tls: bool = True) -> Path:
+        """congress.conf, for this bus."""
+        text = render("congress_host/congress.conf.j2", {**CONGRESS, "ca_file": ca_file or self.ca_file})
+        assert "\nssl = True\n" in text
+        file = self.folder / "congress.conf"
+        file.write_text(
+            text.replace("@10.20.0.6:5671", f"@127.0.0.1:{self.port}").replace("ssl = True", f"ssl = {tls}")
+        )
+        return file
+
+    def asked(self, what: str, configuration: Path) -> str:
+        done = run(congress_python(), CLIENT, what, configuration, env=PATHS)
+        assert done.returncode == 0, done.stderr
+        (told,) = json.loads(done.stdout.splitlines()[-1])
+        return str(told)
+
+    def pinged(self, configuration: Path) -> str:
+        """What congress_ping says. No datasource node serves here, so it cannot get an answer."""
+        done = run(congress_python(), FILES / "congress_ping.py", configuration, "2", env=PATHS)
+        return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
+    if not (RABBITMQ / "rabbitmq-server").exists():
+        missing("rabbitmq-server is not installed; `make judges` installs it (as root, on Debian)")
+    bus = Bus(tmp_path_factory.mktemp("bus"))
+    log = bus.folder / "rabbitmq.log"
+    try:
+        with running([RABBITMQ / "rabbitmq-server"], log, **bus.environment):
+            wait_for("RabbitMQ has started", 90, lambda: "Server startup complete" in log.read_text())
+            yield bus
+    finally:
+        epmd = shutil.which("epmd")
+        if epmd:
+            subprocess.run(
+                [epmd, "-kill"], env={**os.environ, **bus.environment}, capture_output=True, check=False
+            )
+
+
+@contextmanager
+def shown(bus: Bus, address: str) -> Iterator[None]:
+    """A certificate for another address, as the step puts one."""
+    own = bus.identity.read_text()
+    bus.show(bus.authority.sign("messaging", addresses=[address]))
+    bus.control("eval", CLEAR)
+    try:
+        yield
+    finally:
+        bus.identity.write_text(own)
+        bus.control("eval", CLEAR)
+
+
+def test_a_node_is_connected_by_tls_1_3(bus: Bus) -> None:
+    assert bus.asked("bus", bus.configuration()) == "TLSv1.3"
+
+
+def test_nodes_call_each_other_and_are_counted(bus: Bus) -> None:
+    assert bus.asked("call", bus.configuration()) == "[1, 2, 3, 1]"
+
+
+def test_congress_ping_goes_the_same_way(bus: Bus) -> None:
+    assert "no answer within 2.0 s" in bus.pinged(bus.configuration())
+
+
+def test_a_node_refuses_a_bus_that_another_authority_signed(bus: Bus, tmp_path: Path) -> None:
+    other = tmp_path / "ca.pem"
+    other.write_text(authority().pem)
+    for told in (bus.asked("bus", bus.configuration(other)), bus.pinged(bus.configuration(other))):
+        assert "CERTIFICATE_VERIFY_FAILED" in told
+
+
+def test_a_node_refuses_a_bus_of_another_address(bus: Bus) -> None:
+    with shown(bus, "127.0.0.2"):
+        for told in (
+            bus.asked("bus", bus.configuration()),
+            bus.asked("link", bus.configuration()),
+            bus.pinged(bus.configuration()),
+        ):
+            assert "certificate is not valid for '127.0.0.1'" in told
+    # And another certificate is taken without a restart.
+    assert bus.asked("bus", bus.configuration()) == "TLSv1.3"
+
+
+def test_a_client_without_tls_is_refused(bus: Bus) -> None:
+    assert "Server unexpectedly closed connection" in bus.asked("bus", bus.configuration(tls=False))
+
+
+def test_the_step_sees_the_bus_that_clients_would_take(bus: Bus) -> None:
+    context = {**MESSAGING, "address": "127.0.0.1", "port": bus.port, "ca_file": bus.ca_file}
+    script = render("messaging/rabbitmq.sh.j2", context)
+    (question,) = re.findall(r"^shows_itself\(\) \{.*?^\}$", script, re.DOTALL | re.MULTILINE)
+    (said,) = re.findall(r'die "RabbitMQ at .*', script)
+
+    def shows_itself() -> tuple[int, str]:
+        done = run("bash", "-c", f'die() {{ echo "$*"; exit 1; }}\n{question}\nshows_itself || {said}')
+        return done.returncode, done.stdout
+
+    assert shows_itself() == (0, "")
+    with shown(bus, "127.0.0.2"):
+        refused, told = shows_itself()
+    assert (refused, "IP address mismatch" in told) == (1, True)
