@@ -34,6 +34,8 @@ def expected(host: str, role: str, login: str) -> set[Place]:
         (key, f"{CLOUD_INIT}/obj.pkl", "root:root", "0400"),
         # It has the user_data as well.
         (key, "the metadata service, asked by root", "", ""),
+        # The host itself refuses everybody else there.
+        ("", "the metadata service, asked by nobody: no answer", "", ""),
     }
     if role in CERTIFICATES:
         places.add(CERTIFICATES[role])

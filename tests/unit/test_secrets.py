@@ -120,7 +120,9 @@ def test_congress_hosts_share_bus_database_and_encryption_key(recording: Recordi
     connection = f"mysql+pymysql://congress:{password.format('database')}@{database}/congress?charset=utf8"
     verified = "&ssl_ca=/etc/congress-ha/ca.pem&ssl_check_hostname=true"
     assert f"connection = {connection}{verified}\n" in script
-    assert "/etc/congress/keys/aes_key congress:congress 0600 <<< CANARY-password-of-encryption-key=" in script
+    assert (
+        "/etc/congress/keys/aes_key congress:congress 0600 <<< CANARY-password-of-encryption-key=" in script
+    )
 
 
 def test_every_congress_host_is_configured_alike(recording: Recording) -> None:
