@@ -10,7 +10,7 @@ import pytest
 from tests.acceptance.deployment import Deployment
 from tests.acceptance.traffic import Traffic
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
 
 SECOND = ("rotation.database=2", "rotation.messaging=2")
 LOGIN = """
