@@ -179,7 +179,10 @@ class Bus:
 
 @dataclass(frozen=True)
 class Facts:
-    """Hosts by their name, engines by node id; `endpoint` and `pings` in milliseconds."""
+    """Hosts by their name, engines by node id; `endpoint` and `pings` in milliseconds.
+
+    `certificates`: days that are left of each, by the table's row.
+    """
 
     cloud: str | None
     hosts: Mapping[str, HostState]
@@ -191,3 +194,4 @@ class Facts:
     endpoint: int | Unseen
     database: Database | Unseen
     bus: Bus | Unseen
+    certificates: Mapping[str, int | Unseen]

@@ -11,6 +11,8 @@ from tools.findings_pair import pair
 
 # From this share of the connections on, the next engine or a burst of requests may get none.
 FULL = 0.8
+# Days before a certificate's end. The stack's own were renewed by any `up` of the year before.
+ENDS_SOON = 21
 # Seconds that the synchronization of an engine may take beside its period.
 SLACK = 2
 
@@ -24,6 +26,7 @@ def judge(facts: Facts) -> list[Finding]:
         *load_balancer(facts),
         *database(facts),
         *bus(facts),
+        *certificates(facts),
     ]
 
 
@@ -197,3 +200,13 @@ def bus(facts: Facts) -> Iterator[Finding]:
     elif facts.bus.alarms:
         way_out = "on messaging: free -m; df -h /var/lib/rabbitmq; free what lacks, it goes on by itself"
         yield wrong("bus", f"RabbitMQ takes no messages, alarms: {facts.bus.alarms}", way_out)
+
+
+def certificates(facts: Facts) -> Iterator[Finding]:
+    way_out = "make up renews the stack's own, without an interruption; a given one: tls.certificate"
+    for row, left in facts.certificates.items():
+        if isinstance(left, Unseen):
+            yield from unseen(row, left, "its certificate", "make verify tells whether its file is there")
+        elif left < ENDS_SOON:
+            what = f"its certificate ends in {left} days" if left >= 0 else "its certificate has ended"
+            yield wrong(row, what, way_out)

@@ -70,12 +70,25 @@ def questions(host: str, stack: Stack, limits: Limits) -> dict[str, Question]:
                     asked |= _engine(engine, limits)
             return asked
         case "load-balancer":
-            return {"haproxy": command("curl -sS http://127.0.0.1:8404/;csv")}
+            return {
+                "haproxy": command("curl -sS http://127.0.0.1:8404/;csv"),
+                "certificate": _certificate("/etc/haproxy/endpoint.pem"),
+            }
         case "database":
-            return {"database": command("mariadb -N -B", DATABASE)}
+            return {
+                "database": command("mariadb -N -B", DATABASE),
+                "certificate": _certificate("/etc/mysql/congress.pem"),
+            }
         case "messaging":
-            return {"bus": command(ERL_CALL, BUS)}
+            return {
+                "bus": command(ERL_CALL, BUS),
+                "certificate": _certificate("/etc/rabbitmq/congress.pem"),
+            }
     return {}
+
+
+def _certificate(file: str) -> Question:
+    return command(f"openssl x509 -noout -enddate -dateopt iso_8601 -in {file}")
 
 
 def _engine(engine: Engine, limits: Limits) -> dict[str, Question]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from tools.cloud import Server
@@ -27,6 +28,8 @@ from tools.remote.runner import Answer
 from tools.stack import Engine, Stack
 
 OK = 200
+# Row of the table -> role of the host that has a certificate.
+CERTIFICATES = {"load balancer": "load-balancer", "database": "database", "bus": "messaging"}
 T = TypeVar("T")
 
 
@@ -53,6 +56,10 @@ def read(
         endpoint=endpoint,
         database=understood(reports[of["database"][0]], "database", database),
         bus=understood(reports[of["messaging"][0]], "bus", bus),
+        certificates={
+            row: understood(reports[of[role][0]], "certificate", days_left)
+            for row, role in CERTIFICATES.items()
+        },
     )
 
 
@@ -99,6 +106,12 @@ def backends(stats: str) -> dict[str, Backend]:
     if not found:
         raise ValueError("no servers of policy_engines in HAProxy's statistics")
     return found
+
+
+def days_left(enddate: str) -> int:
+    """Whole days from now until `notAfter=2028-11-25 03:25:40Z`."""
+    ends = datetime.strptime(enddate.strip(), "notAfter=%Y-%m-%d %H:%M:%S%z")
+    return (ends - datetime.now(UTC)).days
 
 
 def database(lines: str) -> Database:

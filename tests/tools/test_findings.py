@@ -37,6 +37,21 @@ WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
         "database: the cloud has no server congress-dev-database",
         "make replace HOST=database",
     ),
+    "a certificate": (
+        lambda f: replace(f, certificates={**f.certificates, "bus": 20}),
+        "bus: its certificate ends in 20 days",
+        "make up",
+    ),
+    "a certificate of the past": (
+        lambda f: replace(f, certificates={**f.certificates, "database": -1}),
+        "database: its certificate has ended",
+        "make up",
+    ),
+    "no certificate": (
+        lambda f: replace(f, certificates={**f.certificates, "load balancer": Unseen("no such file")}),
+        "load balancer: its certificate: no such file",
+        "make verify",
+    ),
     "off": (
         lambda f: host(f, "database", status="SHUTOFF", ssh="x"),
         "database is SHUTOFF",

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from tests.tools.healthy import SERVERS, STACK, facts, reports, sample
 from tools.cloud import Server
 from tools.facts import Backend, Bus, Cluster, Database, EngineState, EngineView, Failure, FenceEvent, Unseen
 from tools.reach import Report, reason
-from tools.reading import read, understood
+from tools.reading import days_left, read, understood
 from tools.reading_cluster import cluster
 from tools.remote.runner import Answer
 from tools.stack import StackError, parse
@@ -14,6 +16,11 @@ from tools.stack import StackError, parse
 
 def answered(code: int | None = 0, out: str = "", err: str = "") -> Answer:
     return {"code": code, "out": out, "err": err, "seconds": 3.5}
+
+
+def other(host: str, **answers: Answer) -> Report:
+    """The host's report of the sample, with other answers."""
+    return Report(answers={**reports()[host].answers, **answers})
 
 
 def test_a_healthy_deployment_is_read_from_what_its_hosts_answer() -> None:
@@ -137,7 +144,7 @@ def test_alarms_and_another_node_s_process_are_told_apart() -> None:
     answers = {**reports()["datasource-1"].answers, "processes": answered(out=ps)}
     seen = facts(
         {
-            "messaging": Report(answers={"bus": answered(out=alarm)}),
+            "messaging": other("messaging", bus=answered(out=alarm)),
             "datasource-1": Report(answers=answers),
         }
     )
@@ -155,7 +162,7 @@ def test_a_backend_that_is_down_keeps_the_reason_of_its_check() -> None:
         .replace("L7OK,200", "L4CON,")
         .replace(",Layer7 check passed", ",Connection refused")
     )
-    seen = facts({"load-balancer": Report(answers={"haproxy": answered(out=csv.replace(line, down))})})
+    seen = facts({"load-balancer": other("load-balancer", haproxy=answered(out=csv.replace(line, down)))})
     assert isinstance(seen.balancer, dict)
     assert seen.balancer["policy-engine-2"] == Backend("DOWN", "L4CON")
 
@@ -190,3 +197,9 @@ def test_outputs_become_a_stack_and_unfinished_ones_are_refused() -> None:
     assert stack.engines[0].url == "http://10.0.0.5:1790"
     with pytest.raises(StackError, match="stack prod has no output datasource_node"):
         parse("prod", {})
+
+
+def test_days_are_counted_to_the_end_of_a_certificate() -> None:
+    ends = datetime.now(UTC) + timedelta(days=30, hours=1)
+    assert days_left(f"notAfter={ends:%Y-%m-%d %H:%M:%S}Z\n") == 30
+    assert days_left("notAfter=2026-01-01 00:00:00Z\n") < 0
