@@ -21,7 +21,7 @@ from tests.acceptance.deployment import PULUMI, ROOT, STACK, Deployment, request
 from tests.acceptance.known_secrets import BAD, DECOY, GOOD, LOGIN, STATE, Known
 from tests.acceptance.processes import Watch
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.full, pytest.mark.timeout(1200)]
 
 # All that Pulumi and its plugins tell about themselves, but for PULUMI_TRACE.
 VERBOSE = ("--debug", "-v=8", "--logtostderr", "--logflow")
