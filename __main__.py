@@ -27,7 +27,7 @@ network = Network("network", NetworkArgs(prefix, config.network, found))
 firewall = Firewall("firewall", prefix, rules(config))
 access = Access("access", prefix=prefix, settings=config, cloud=found, network=network, firewall=firewall)
 site = access.site
-authority = Authority("authority", prefix)
+authority = Authority("authority", prefix, config.rotation.certificates)
 
 # 1. "Deploy messaging and database infrastructure to be shared by all the Congress nodes."
 database = Database("database", site, authority)

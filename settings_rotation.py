@@ -17,6 +17,9 @@ class Rotation(Model):
 
     database: Generation = Field(1, description="of the database's user and password", examples=[2])
     messaging: Generation = Field(1, description="of the bus's user and password", examples=[2])
+    certificates: Generation = Field(
+        1, description="of the keys and certificates of endpoint, database and bus", examples=[2]
+    )
     ssh: Generation = Field(1, description="of the deployer's SSH key", examples=[2])
     keystone: Generation = Field(
         1, description="of the user and password that the stack makes in keystone", examples=[2]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_tls as tls
 
+from components.rotation import of_generation
+
 # Where hosts that verify by it have it.
 CA_FILE = "/etc/congress-ha/ca.pem"
 
@@ -35,12 +37,16 @@ class Authority(pulumi.ComponentResource):
     """`certificate` (PEM) is what clients verify by.
 
     Its key stays when it is renewed, so that what knows the old certificate trusts what the new one signs.
+    `generation`: of the servers' keys and certificates.
     """
 
     certificate: pulumi.Output[str]
 
-    def __init__(self, name: str, prefix: str, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, prefix: str, generation: int, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__("congress-ha:index:Authority", name, None, opts)
+        self.generation = generation
         self.key = self._private_key(f"{name}-key")
         self.root = tls.SelfSignedCert(
             f"{name}-certificate",
@@ -66,9 +72,9 @@ class Authority(pulumi.ComponentResource):
         addresses: Sequence[pulumi.Input[str]],
     ) -> Certificate:
         """A certificate for a server that is known by these DNS names and addresses."""
-        key = self._private_key(f"{name}-key")
+        key = self._private_key(of_generation(f"{name}-key", self.generation))
         request = tls.CertRequest(
-            f"{name}-request",
+            of_generation(f"{name}-request", self.generation),
             private_key_pem=key.private_key_pem,
             subject=tls.CertRequestSubjectArgs(common_name=common_name),
             dns_names=list(names) or None,
@@ -76,7 +82,7 @@ class Authority(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         certificate = tls.LocallySignedCert(
-            f"{name}-certificate",
+            of_generation(f"{name}-certificate", self.generation),
             cert_request_pem=request.cert_request_pem,
             ca_private_key_pem=self.key.private_key_pem,
             ca_cert_pem=self.root.cert_pem,

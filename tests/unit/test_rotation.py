@@ -113,3 +113,19 @@ def test_one_rotation_leaves_the_other_alone() -> None:
     script = rotated.step("datasource-1-configuration").inputs["stdin"]
     assert "mysql+pymysql://congress-2:" in script
     assert "rabbit://congress:CANARY-password-of-messaging-password@" in script
+
+
+def test_certificates_of_a_generation_have_keys_of_their_own_and_the_same_authority() -> None:
+    recording = recorded.run(recorded.settings_with(rotation={"certificates": 2}))
+    signed = recording.of_type("tls:index/locallySignedCert:LocallySignedCert")
+    assert {one.name for one in signed} == {
+        f"{role}-certificate-2" for role in ("endpoint", "database", "messaging")
+    }
+    assert {one.inputs["caCertPem"] for one in signed} == {"certificate-of-authority-certificate\n"}
+    for role, step in (
+        ("endpoint", "load-balancer-haproxy"),
+        ("database", "database-mariadb"),
+        ("messaging", "messaging-rabbitmq"),
+    ):
+        script = recording.step(step).inputs["stdin"]
+        assert f"certificate-of-{role}-certificate-2\nCANARY-private-key-of-{role}-key-2\n" in script
