@@ -26,6 +26,9 @@ ENGINES, DATASOURCE = USERS
 LOGIN = "the password of keystone.login"
 GOOD, BAD = "the password of a datasource", "the password of a datasource that cannot log in"
 DECOY = "what is shown on purpose"
+# Name -> the password that it is given; and one that an engine shall not be able to make.
+DATASOURCES = {"canary_good": GOOD, "canary_bad": BAD}
+REFUSED = "canary_refused"
 SEARCH = 900
 
 
@@ -85,7 +88,7 @@ class Known:
 
 @contextmanager
 def known(deployment: Deployment, clouds: Mapping[str, Connection], folder: Path) -> Iterator[Known]:
-    """Back to noauth at the end, and the users are gone."""
+    """Back to noauth at the end; users and datasources are gone."""
     given = {name: canary_password() for name in (LOGIN, GOOD, BAD, DECOY)}
     with users(clouds["lab-admin"], {ENGINES: given[LOGIN], DATASOURCE: given[GOOD]}):
         tokens = {f"a token of {name}": str(cloud.authorize()) for name, cloud in clouds.items()}
@@ -99,6 +102,8 @@ def known(deployment: Deployment, clouds: Mapping[str, Connection], folder: Path
         settings, token = write_settings(folder, given[LOGIN]), tokens["a token of lab-admin"]
         yield Known(deployment, Console(folder), settings, given, canary.patterns(secrets), token)
         deployment.up()
+        for name in (*DATASOURCES, REFUSED):
+            congress.forget(deployment, "", name)
 
 
 @contextmanager

