@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -30,6 +30,16 @@ class KeystoneLogin(Model):
                 "line breaks, other control characters and \\$ cannot be written into congress.conf"
             )
         return value
+
+    def user(self) -> dict[str, Any]:
+        """As keystoneauth's password plugin takes it, and so [keystone_authtoken] of congress.conf."""
+        return {
+            "username": self.username,
+            "password": self.password.get_secret_value(),
+            "user_domain_name": self.user_domain,
+            "project_name": self.project,
+            "project_domain_name": self.project_domain,
+        }
 
 
 class Keystone(Model):

@@ -134,14 +134,7 @@ def check_login(cloud: Connection, login: KeystoneLogin, found: Identity, timeou
 
     Raises IdentityError where keystone refuses.
     """
-    auth = v3.Password(
-        found.auth_url,
-        username=login.username,
-        password=login.password.get_secret_value(),
-        user_domain_name=login.user_domain,
-        project_name=login.project,
-        project_domain_name=login.project_domain,
-    )
+    auth = v3.Password(found.auth_url, **login.user())
     session = Session(auth, verify=cloud.session.verify, cert=cloud.session.cert, timeout=timeout)
     who = f"{login.username} in project {login.project}"
     try:

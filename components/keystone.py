@@ -8,11 +8,13 @@ import pulumi
 import pulumi_openstack as openstack
 import pulumi_random as random
 from pulumi_openstack import identity
+from pydantic import SecretStr
 
 from components.host import Site
 from components.identity import SERVICE, TYPE, Identity, Registration, mark
 from components.load_balancer import LoadBalancer
 from components.rotation import of_generation
+from settings_keystone import KeystoneLogin
 
 OPEN = (
     "auth is noauth: nobody is asked who he is, and everyone in access.apiCidrs may read and change every policy and "
@@ -37,14 +39,7 @@ class Keystone(pulumi.ComponentResource):
         if found is None:
             pulumi.log.warn(OPEN)
         elif login is not None:
-            known = {
-                "username": login.username,
-                "password": login.password.get_secret_value(),
-                "user_domain_name": login.user_domain,
-                "project_name": login.project,
-                "project_domain_name": login.project_domain,
-            }
-            self.authtoken = pulumi.Output.secret({**place(found), **known})
+            self.authtoken = pulumi.Output.secret({**place(found), **login.user()})
         elif found.registration is not None:
             self.authtoken = self._user(name, found, found.registration)
         self.register_outputs({})
@@ -91,17 +86,18 @@ class Keystone(pulumi.ComponentResource):
             role_id=ids.role_id,
             opts=child,
         )
-        login = pulumi.Output.all(self.password.result, self.role.id).apply(
-            lambda known: {
-                **place(found),
-                "username": ids.user,
-                "password": known[0],
-                "user_domain_name": settings.domain,
-                "project_name": settings.project,
-                "project_domain_name": settings.domain,
-            }
-        )
-        return pulumi.Output.secret(login)
+
+        def login(known: list[Any]) -> dict[str, Any]:
+            own = KeystoneLogin(
+                username=ids.user,
+                password=SecretStr(known[0]),
+                user_domain=settings.domain,
+                project=settings.project,
+                project_domain=settings.domain,
+            )
+            return {**place(found), **own.user()}
+
+        return pulumi.Output.secret(pulumi.Output.all(self.password.result, self.role.id).apply(login))
 
 
 class Catalog(pulumi.ComponentResource):

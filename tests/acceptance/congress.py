@@ -29,7 +29,7 @@ def by_engine(urls: Mapping[str, str], path: str) -> dict[str, list[tuple[str, .
     return {node_id: rows(url, path) for node_id, url in urls.items()}
 
 
-def forget(deployment: Deployment, policy: str, datasource: str | None = None) -> None:
+def forget(deployment: Deployment, policy: str | None, datasource: str | None = None) -> None:
     """Remove what an earlier run of the tests left at the endpoint."""
     for kind, name in (("policies", policy), ("data-sources", datasource)):
         for there in ok(deployment.api("GET", f"/v1/{kind}"))["results"]:

@@ -103,7 +103,7 @@ def known(deployment: Deployment, clouds: Mapping[str, Connection], folder: Path
         yield Known(deployment, Console(folder), settings, given, canary.patterns(secrets), token)
         deployment.up()
         for name in (*DATASOURCES, REFUSED):
-            congress.forget(deployment, "", name)
+            congress.forget(deployment, None, name)
 
 
 @contextmanager

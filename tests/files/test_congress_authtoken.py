@@ -13,7 +13,7 @@ import pytest
 from components.template import ROOT, render
 from tests.files.fake_keystone import CHECKER, keystone
 from tests.files.test_engine_api import PASSWORD, authtoken
-from tests.render.cases import CONGRESS
+from tests.render.contexts import CONGRESS
 from tests.render.judges import congress_python, run
 
 SCRIPT = ROOT / "files/congress/congress_authtoken.py"

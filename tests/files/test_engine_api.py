@@ -11,7 +11,7 @@ from components.identity import Identity
 from components.keystone import place
 from components.template import ROOT, render
 from tests.files.fake_keystone import keystone
-from tests.render.cases import CONGRESS
+from tests.render.contexts import CONGRESS
 from tests.render.judges import congress_python, run
 
 ENGINE = Path(__file__).with_name("engine_api.py")

@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from components.template import ROOT, render
+from components.template import render
 from tests.acceptance.waiting import wait_for
 from tests.balance.balanced import free_port, running
-from tests.certificates import Signed, authority
-from tests.render.cases import CONGRESS, MESSAGING, PASSWORD
+from tests.certificates import authority
+from tests.files.tls_server import FILES, OWN, PATHS, TlsServer, asked
+from tests.render.contexts import CONGRESS, MESSAGING, PASSWORD
 from tests.render.judges import congress_python, missing, run
 
 RABBITMQ = Path("/usr/lib/rabbitmq/bin")
-FILES = ROOT / "files/congress"
-PATHS = {"PYTHONPATH": str(FILES), "PYTHONWARNINGS": "ignore"}
 # Of rabbitmq.sh.j2.
 CLEAR = "ssl:clear_pem_cache()."
-CLIENT = Path(__file__).with_name("tls_client.py")
 
 
-class Bus:
+class Bus(TlsServer):
     """RabbitMQ with the template's configuration, in a folder and on ports of its own."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
-        self.authority, self.identity = authority(), folder / "congress.pem"
-        self.ca_file = folder / "ca.pem"
-        self.ca_file.write_text(self.authority.pem)
-        self.show(self.authority.sign("messaging", addresses=["127.0.0.1"]))
-        text = render("messaging/rabbitmq.conf.j2", {**MESSAGING, "address": "127.0.0.1", "port": self.port})
+        super().__init__(folder)
+        text = render("messaging/rabbitmq.conf.j2", {**MESSAGING, "address": OWN, "port": self.port})
         text = text.replace("/etc/rabbitmq/congress.pem", str(self.identity))
         folder.joinpath("rabbitmq.conf").write_text(
             f"{text}\ndefault_user = congress\ndefault_pass = {PASSWORD}\nloopback_users = none\n"
@@ -56,8 +48,8 @@ class Bus:
         self.environment = {f"RABBITMQ_{name}": str(value) for name, value in own.items()}
         self.environment |= {"HOME": str(folder), "ERL_EPMD_PORT": str(free_port())}
 
-    def show(self, signed: Signed) -> None:
-        self.identity.write_text(signed.pem + signed.key)
+    def take(self) -> None:
+        self.control("eval", CLEAR)
 
     def control(self, *words: str) -> str:
         done = run(RABBITMQ / "rabbitmqctl", "-q", *words, env=self.environment)
@@ -73,12 +65,6 @@ class Bus:
             text.replace("@10.20.0.6:5671", f"@127.0.0.1:{self.port}").replace("ssl = True", f"ssl = {tls}")
         )
         return file
-
-    def asked(self, what: str, configuration: Path) -> str:
-        done = run(congress_python(), CLIENT, what, configuration, env=PATHS)
-        assert done.returncode == 0, done.stderr
-        (told,) = json.loads(done.stdout.splitlines()[-1])
-        return str(told)
 
     def pinged(self, configuration: Path) -> str:
         """What congress_ping says. No datasource node serves here, so it cannot get an answer."""
@@ -104,25 +90,12 @@ def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
             )
 
 
-@contextmanager
-def shown(bus: Bus, address: str) -> Iterator[None]:
-    """A certificate for another address, as the step puts one."""
-    own = bus.identity.read_text()
-    bus.show(bus.authority.sign("messaging", addresses=[address]))
-    bus.control("eval", CLEAR)
-    try:
-        yield
-    finally:
-        bus.identity.write_text(own)
-        bus.control("eval", CLEAR)
-
-
 def test_a_node_is_connected_by_tls_1_3(bus: Bus) -> None:
-    assert bus.asked("bus", bus.configuration()) == "TLSv1.3"
+    assert asked("bus", bus.configuration()) == "TLSv1.3"
 
 
 def test_nodes_call_each_other_and_are_counted(bus: Bus) -> None:
-    assert bus.asked("call", bus.configuration()) == "[1, 2, 3, 1]"
+    assert asked("call", bus.configuration()) == "[1, 2, 3, 1]"
 
 
 def test_congress_ping_goes_the_same_way(bus: Bus) -> None:
@@ -132,28 +105,28 @@ def test_congress_ping_goes_the_same_way(bus: Bus) -> None:
 def test_a_node_refuses_a_bus_that_another_authority_signed(bus: Bus, tmp_path: Path) -> None:
     other = tmp_path / "ca.pem"
     other.write_text(authority().pem)
-    for told in (bus.asked("bus", bus.configuration(other)), bus.pinged(bus.configuration(other))):
+    for told in (asked("bus", bus.configuration(other)), bus.pinged(bus.configuration(other))):
         assert "CERTIFICATE_VERIFY_FAILED" in told
 
 
 def test_a_node_refuses_a_bus_of_another_address(bus: Bus) -> None:
-    with shown(bus, "127.0.0.2"):
+    with bus.known_as("127.0.0.2"):
         for told in (
-            bus.asked("bus", bus.configuration()),
-            bus.asked("link", bus.configuration()),
+            asked("bus", bus.configuration()),
+            asked("link", bus.configuration()),
             bus.pinged(bus.configuration()),
         ):
             assert "certificate is not valid for '127.0.0.1'" in told
     # And another certificate is taken without a restart.
-    assert bus.asked("bus", bus.configuration()) == "TLSv1.3"
+    assert asked("bus", bus.configuration()) == "TLSv1.3"
 
 
 def test_a_client_without_tls_is_refused(bus: Bus) -> None:
-    assert "Server unexpectedly closed connection" in bus.asked("bus", bus.configuration(tls=False))
+    assert "Server unexpectedly closed connection" in asked("bus", bus.configuration(tls=False))
 
 
 def test_the_step_sees_the_bus_that_clients_would_take(bus: Bus) -> None:
-    context = {**MESSAGING, "address": "127.0.0.1", "port": bus.port, "ca_file": bus.ca_file}
+    context = {**MESSAGING, "address": OWN, "port": bus.port, "ca_file": bus.ca_file}
     script = render("messaging/rabbitmq.sh.j2", context)
     (question,) = re.findall(r"^shows_itself\(\) \{.*?^\}$", script, re.DOTALL | re.MULTILINE)
     (said,) = re.findall(r'die "RabbitMQ at .*', script)
@@ -163,6 +136,6 @@ def test_the_step_sees_the_bus_that_clients_would_take(bus: Bus) -> None:
         return done.returncode, done.stdout
 
     assert shows_itself() == (0, "")
-    with shown(bus, "127.0.0.2"):
+    with bus.known_as("127.0.0.2"):
         refused, told = shows_itself()
     assert (refused, "IP address mismatch" in told) == (1, True)

@@ -2,44 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from components.authority import CA_FILE
-from components.template import ROOT, render
-from tests.acceptance.waiting import wait_for
-from tests.balance.balanced import free_port, running
-from tests.certificates import Signed, authority
-from tests.render.cases import CONGRESS, DATABASE
-from tests.render.judges import congress_python, program, run
+from components.template import render
+from tests import mariadb
+from tests.certificates import authority
+from tests.files.tls_server import OWN, PATHS, TlsServer, asked
+from tests.render.contexts import CONGRESS, DATABASE
+from tests.render.judges import congress_python, run
 from tests.render.test_services import sql_of
 
-PATHS = {"PYTHONPATH": str(ROOT / "files/congress"), "PYTHONWARNINGS": "ignore"}
-CLIENT = Path(__file__).with_name("tls_client.py")
 
-
-class Server:
+class Server(TlsServer):
     """MariaDB with the template's configuration and accounts, in a folder and on a port of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
-        self.authority, self.identity = authority(), folder / "congress.pem"
-        self.ca_file = folder / "ca.pem"
-        self.ca_file.write_text(self.authority.pem)
-        self.show(self.authority.sign("database", addresses=["127.0.0.1"]))
+    def take(self) -> None:
+        self.sql("FLUSH SSL;")
 
-    def show(self, signed: Signed) -> None:
-        self.identity.write_text(signed.pem + signed.key)
+    def started(self) -> AbstractContextManager[None]:
+        return mariadb.started(self.folder, f"--defaults-file={self.folder}/my.cnf", f"--port={self.port}")
 
     def write(self, *without: str) -> None:
         """The configuration, `without` some of its lines."""
-        text = render("database/congress.cnf.j2", {**DATABASE, "address": "127.0.0.1"})
+        text = render("database/congress.cnf.j2", {**DATABASE, "address": OWN})
         text = text.replace("/etc/mysql/congress.pem", str(self.identity))
         for line in without:
             text, found = re.subn(rf"^{line} .*\n?", "", text, flags=re.MULTILINE)
@@ -47,8 +38,7 @@ class Server:
         self.folder.joinpath("my.cnf").write_text(f"{text}\n")
 
     def sql(self, text: str) -> None:
-        socket = self.folder / "socket"
-        done = run(program("mariadb"), "--no-defaults", f"--socket={socket}", stdin=text)
+        done = run(*mariadb.client(self.folder), stdin=text)
         assert done.returncode == 0, done.stderr
 
     def connection(self, ca_file: Path) -> str:
@@ -58,58 +48,16 @@ class Server:
 
     def asked(self, ca_file: Path | None = None, *, more: str = "") -> str:
         """What a node of Congress gets with the connection that it is given."""
-        url = self.connection(ca_file or self.ca_file) + more
-        done = run(congress_python(), CLIENT, "database", url, env=PATHS)
-        assert done.returncode == 0, done.stderr
-        (told,) = json.loads(done.stdout)
-        return str(told)
-
-
-@contextmanager
-def started(server: Server) -> Iterator[Server]:
-    socket = server.folder / "socket"
-    options = [
-        "--user=root",
-        f"--datadir={server.folder}/data",
-        f"--socket={socket}",
-        f"--port={server.port}",
-    ]
-    mariadbd = [program("mariadbd"), f"--defaults-file={server.folder}/my.cnf", *options]
-    log = server.folder / "mariadbd.log"
-    ping = [program("mariadb"), "--no-defaults", f"--socket={socket}", "-e", "SELECT 1"]
-    with running(mariadbd, log):
-        wait_for(
-            "MariaDB answers",
-            60,
-            lambda: subprocess.run(ping, capture_output=True, check=False).returncode == 0,
-        )
-        yield server
-
-
-@contextmanager
-def shown(server: Server, address: str) -> Iterator[None]:
-    """A certificate for another address, as the step puts one."""
-    own = server.identity.read_text()
-    server.show(server.authority.sign("database", addresses=[address]))
-    server.sql("FLUSH SSL;")
-    try:
-        yield
-    finally:
-        server.identity.write_text(own)
-        server.sql("FLUSH SSL;")
+        return asked("database", self.connection(ca_file or self.ca_file) + more)
 
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Server:
     """Installed, with the template's account for clients on this host, and not started."""
     server = Server(tmp_path_factory.mktemp("database"))
-    data = f"--datadir={server.folder}/data"
-    made = run(
-        program("mariadb-install-db"), "--no-defaults", data, "--user=root", "--skip-test-db", deadline=100
-    )
-    assert made.returncode == 0, made.stderr
+    mariadb.install(server.folder)
     server.write()
-    with started(server):
+    with server.started():
         server.sql(sql_of(render("database/mariadb.sh.j2", {**DATABASE, "clients": "127.0.0.0/8"})))
     return server
 
@@ -117,7 +65,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Server:
 def test_a_server_without_tls_is_refused_by_the_node(fresh: Server) -> None:
     """Whoever stands in between would only have to leave it out of the server's greeting."""
     fresh.write("ssl_cert", "ssl_key", "tls_version", "require_secure_transport")
-    with started(fresh):
+    with fresh.started():
         told = fresh.asked()
     fresh.write()
     assert told == """(2026, "SSL is required but the server doesn't support it")"""
@@ -125,7 +73,7 @@ def test_a_server_without_tls_is_refused_by_the_node(fresh: Server) -> None:
 
 @pytest.fixture(scope="module")
 def server(fresh: Server) -> Iterator[Server]:
-    with started(fresh):
+    with fresh.started():
         yield fresh
 
 
@@ -140,7 +88,7 @@ def test_a_node_refuses_a_server_that_another_authority_signed(server: Server, t
 
 
 def test_a_node_refuses_a_server_of_another_address(server: Server) -> None:
-    with shown(server, "127.0.0.2"):
+    with server.known_as("127.0.0.2"):
         assert "certificate is not valid for '127.0.0.1'" in server.asked()
     # And another certificate is taken without a restart.
     assert server.asked() == "TLSv1.3"
@@ -151,7 +99,7 @@ def test_a_client_without_tls_is_refused(server: Server) -> None:
 
 
 def test_the_step_logs_in_by_tls_to_the_server_that_it_configured(server: Server) -> None:
-    context = {**DATABASE, "address": "127.0.0.1", "ca_file": server.ca_file}
+    context = {**DATABASE, "address": OWN, "ca_file": server.ca_file}
     script = render("database/mariadb.sh.j2", context)
     (question,) = re.findall(r"^logs_in\(\) \{.*?^\}$", script, re.DOTALL | re.MULTILINE)
     question = question.replace("host=%s", f"port={server.port}\\nhost=%s")
@@ -161,7 +109,7 @@ def test_the_step_logs_in_by_tls_to_the_server_that_it_configured(server: Server
         return done.returncode, done.stdout
 
     assert logs_in() == (0, "")
-    with shown(server, "127.0.0.2"):
+    with server.known_as("127.0.0.2"):
         refused, told = logs_in()
     assert refused
     assert "SSL" in told

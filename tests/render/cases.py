@@ -1,41 +1,35 @@
-"""Every template, who judges it, and the contexts it is judged with: what the components hand over.
+"""Every template, who judges it, and the contexts it is judged with.
 
 A template without an entry fails test_coverage.py; a name that a component adds fails StrictUndefined here.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from hashlib import sha256
 from typing import Any
 
-from components.authority import CA_FILE
-from components.congress_host import MODULES
-from components.database import PRIVILEGES
-from components.fencing import credential_login, password_login
-from components.host import package_environment
-from components.identity import Identity
-from components.keystone import place
-from components.policy_engines import placements
 from components.template import ROOT, render, whole
-from settings import Guest
-from settings_nodes import DatasourceNode, FencingLogin, PolicyEngines
-from tests.deployer import LOGIN
+from tests.render.contexts import (
+    AGENTS,
+    AUTHENTICATIONS,
+    CLUSTER,
+    DATABASE,
+    DS_NODES,
+    ENGINE,
+    ENGINES,
+    FENCING,
+    HARDENING,
+    HOSTS,
+    LOAD_BALANCERS,
+    MESSAGING,
+    REACHABLE,
+    SOFTWARE,
+    USER_DATA,
+)
 
 TEMPLATES = ROOT / "templates"
-# Every secret begins with this, so that a test can look for them all.
-CANARY = "Canary"
-PASSWORD = f"{CANARY}Password0123456789abcdefghij"
-ENCRYPTION_KEY = f"{CANARY}EncryptionKey0123456789-_abcdefghijk="
-AUTHKEY = CANARY + "Q" * 249  # corosync takes 128 to 4096 bytes
-PRIVATE_KEY = f"-----BEGIN OPENSSH PRIVATE KEY-----\n{CANARY}PrivateKey\n-----END OPENSSH PRIVATE KEY-----\n"
-HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHostHostHostHostHostHostHostHostHostHostHost"
-DEPLOYER_KEYS = [f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{word * 11}" for word in ("Depl", "Next")]
-CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB'\"$`\\\n-----END CERTIFICATE-----\n"
-IDENTITY = f"{CERTIFICATE}{PRIVATE_KEY}"
 
 
 class Judge(Enum):
@@ -69,190 +63,6 @@ class Case:
         return whole(render(self.template, self.context))
 
 
-GUEST = Guest.model_validate_json(
-    json.dumps(
-        {
-            "aptMirror": "http://mirror.example/debian",
-            "aptSecurityMirror": "http://mirror.example/debian-security",
-            "aptProxy": "http://user:pass@proxy.example:3128",
-            "pipIndexUrl": "https://user:it%27s@pypi.example/simple?a=1&b=$HOME",
-            "pipExtraIndexUrl": "https://pypi.example/more",
-            "pipProxy": "http://proxy.example:3128",
-        }
-    )
-)
-MEMBERS = [
-    {"id": index, "name": f"congress-dev-datasource-{index}", "address": f"10.20.0.1{index}"}
-    for index in (1, 2)
-]
-SERVERS = {str(member["name"]): f"b1f2c3d4-0000-4000-8000-00000000000{member['id']}" for member in MEMBERS}
-FENCING_LOGIN = {"username": "fencer", "password": PASSWORD, "project": "congress"}
-CONGRESS = {
-    "transport_url": f"rabbit://congress:{PASSWORD}@10.20.0.6:5671",
-    "connection": f"mysql+pymysql://congress:{PASSWORD}@10.20.0.5/congress?charset=utf8"
-    f"&ssl_ca={CA_FILE}&ssl_check_hostname=true",
-    "encryption_key": ENCRYPTION_KEY,
-    "sync_period": 5,
-    "authtoken": None,
-    "authority": CERTIFICATE,
-    "ca_file": CA_FILE,
-}
-AUTHTOKEN = {
-    **place(Identity("https://cloud.example:5000/v3", "RegionOne", "public")),
-    "username": "congress",
-    "password": f"{CANARY} '$x' $$ \\n %(y)s #;=\"",
-    "user_domain_name": "Default",
-    "project_name": "service",
-    "project_domain_name": "Default",
-}
-AUTHENTICATIONS = {"noauth": CONGRESS, "keystone": {**CONGRESS, "authtoken": AUTHTOKEN}}
-DATABASE = {
-    "database": "congress",
-    "user": "congress",
-    "password": PASSWORD,
-    "clients": "10.20.0.0/24",
-    "privileges": PRIVILEGES,
-    "address": "10.20.0.5",
-    "identity": IDENTITY,
-    "authority": CERTIFICATE,
-    "ca_file": CA_FILE,
-}
-MESSAGING = {
-    "user": "congress",
-    "password": PASSWORD,
-    "address": "10.20.0.6",
-    "port": 5671,
-    "identity": IDENTITY,
-    "authority": CERTIFICATE,
-    "ca_file": CA_FILE,
-}
-CLUSTER = {"members": MEMBERS, "port": 5405, "authkey": AUTHKEY}
-ENGINE = {
-    "node_id": "policy-engine-1",
-    "address": "10.20.0.21",
-    "port": 1789,
-    "agent_port": 1889,
-    "state_port": 8405,
-    "drain_limit": 30,
-    "on_this_host": ["policy-engine-1", "policy-engine-10"],
-    "congress": "0a1b-2c3d",
-}
-REACHABLE = {
-    "host": "congress-dev-database",
-    "address": "10.20.0.5",
-    "host_key": f"{HOST_KEY} comment",
-    "server": "6f70",
-}
-
-
-def ds_node(**chosen: Any) -> dict[str, Any]:
-    """Context of the primitive for settings as a user writes them."""
-    node = DatasourceNode.model_validate_json(json.dumps(chosen))
-    devices = {} if node.fencing == "none" else SERVERS
-    return {
-        **node.model_dump(),
-        "members": MEMBERS,
-        "devices": devices,
-        "congress": ["0a1b-2c3d", "0a1b-2c3e"],
-        "files_since": ["1764081600.123", "1764081600.124"],
-    }
-
-
-def load_balancer(count: int, per_host: int = 1) -> dict[str, Any]:
-    engines = placements(PolicyEngines(count=count, per_host=per_host))
-    addresses = {
-        name: f"10.20.0.{20 + i}" for i, name in enumerate(dict.fromkeys(e.host for e in engines), 1)
-    }
-    servers = [
-        {
-            "id": index,
-            "node_id": engine.node_id,
-            "address": addresses[engine.host],
-            "port": engine.port,
-            "agent_port": engine.agent_port,
-        }
-        for index, engine in enumerate(engines, 1)
-    ]
-    return {
-        "servers": servers,
-        "address": "10.20.0.4",
-        "port": 1789,
-        "state_port": 8405,
-        "reached_at": "203.0.113.8",
-        "identity": IDENTITY,
-    }
-
-
-def user_data(*, bastion: bool, guest: Guest, certificates: list[str]) -> dict[str, Any]:
-    return {
-        "user": "deployer",
-        "hostname": "congress-dev-bastion" if bastion else "congress-dev-database",
-        "is_bastion": bastion,
-        "guest": guest,
-        "certificates": certificates,
-        "host_private_key": PRIVATE_KEY,
-        "host_public_key": HOST_KEY,
-        "deployer_public_keys": DEPLOYER_KEYS,
-    }
-
-
-HOSTS = {"bastion": "203.0.113.7", "database": "10.20.0.5", "policy-engine-host-1": "10.20.0.21"}
-DS_NODES = {
-    "defaults": ds_node(),
-    "everything": ds_node(
-        nodeId="ds.Node_2-a",
-        monitorInterval="10s",
-        monitorTimeout="1min",
-        binary="/opt/congress/bin/congress-server",
-        additionalParameters="--debug --log-file=/var/log/congress,ds.log",
-        config="/etc/congress/datasource-node.conf",
-        fencing="fence_openstack",
-        fencingLogin=FENCING_LOGIN,
-    ),
-    "unfenced": ds_node(fencing="none"),
-}
-AGENTS = {
-    name: {
-        "host": "datasource-2",
-        "config": resource["config"],
-        "config_sha256": sha256(b"congress.conf").hexdigest(),
-        "resource": resource,
-    }
-    for name, resource in DS_NODES.items()
-}
-FENCING: Mapping[str, Mapping[str, Any]] = {
-    "openstack": {
-        "login": credential_login(LOGIN, "the-id", f"{CANARY}Secret'\"$`", SERVERS),
-    },
-    "fence_openstack": {
-        "servers": SERVERS,
-        "login": password_login(LOGIN, FencingLogin.model_validate_json(json.dumps(FENCING_LOGIN))),
-    },
-}
-LOAD_BALANCERS = {
-    **{f"{count}-engines": load_balancer(count) for count in (2, 3, 10)},
-    "3-engines-on-2-hosts": load_balancer(3, per_host=2),
-}
-USER_DATA = {
-    "plain": user_data(bastion=False, guest=Guest(), certificates=[]),
-    "everything": user_data(bastion=False, guest=GUEST, certificates=[CERTIFICATE, CERTIFICATE.strip()]),
-    "bastion": user_data(bastion=True, guest=Guest(), certificates=[]),
-    "bastion-everything": user_data(bastion=True, guest=GUEST, certificates=[CERTIFICATE]),
-}
-HARDENING = {
-    name: {
-        "hostname": "congress-dev-database",
-        "user": "deployer",
-        "deployer_public_keys": DEPLOYER_KEYS,
-        "security_upgrades": upgrades,
-    }
-    for name, upgrades in (("upgrades", True), ("no-upgrades", False))
-}
-ENGINES = {"first": ENGINE, "tenth": {**ENGINE, "node_id": "policy-engine-10", "port": 1798}}
-SOFTWARE = {
-    name: {"environment": dict(package_environment(guest)), "modules": MODULES}
-    for name, guest in (("plain", Guest()), ("mirrors", GUEST))
-}
 Contexts = Mapping[str, Mapping[str, Any]]
 
 TABLE: Mapping[str, tuple[Judge, Contexts]] = {

@@ -9,7 +9,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from components.template import ROOT
-from tests.render.cases import CLUSTER, MEMBERS, SERVERS, Case, Judge, case, cases
+from tests.render.cases import Case, Judge, case, cases
+from tests.render.contexts import CLUSTER, MEMBERS, SERVERS
 from tests.render.judges import ocf_agent, private, program, run
 
 HERE = str(MEMBERS[0]["address"])

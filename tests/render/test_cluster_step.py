@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.template import render
-from tests.render.cases import CLUSTER
+from tests.render.contexts import CLUSTER
 from tests.render.library import ME, Library
 
 # A unit is active when its file is there; what corosync.conf said at that moment is kept.

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from components.template import ROOT, render
-from tests.render.cases import AUTHTOKEN, CONGRESS, Case, Judge, case, cases
+from tests.render.cases import Case, Judge, case, cases
+from tests.render.contexts import AUTHTOKEN, CONGRESS
 from tests.render.judges import congress_python
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests import mariadb
+from tests.acceptance.waiting import wait_for
 from tests.render.cases import case
-from tests.render.judges import program, run
+from tests.render.judges import run
 from tests.render.library import Library
 
 CREATED = """
@@ -24,29 +25,14 @@ GRANT ALL ON congress.* TO 'congress-2'@'localhost';
 
 
 class Database:
-    """A MariaDB of the test's own, on a socket alone; root is let in by the name of the system's user."""
+    """A MariaDB on a socket alone."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.socket = folder, folder / "socket"
-        options = ["--no-defaults", f"--datadir={folder}/data", "--user=root"]
-        made = run(program("mariadb-install-db"), *options, "--skip-test-db", deadline=100)
-        assert made.returncode == 0, made.stderr
-        self.server = subprocess.Popen(
-            [program("mariadbd"), *options, f"--socket={self.socket}", "--skip-networking"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        end = time.monotonic() + 60
-        while self.ask("root", "SELECT 1").returncode:
-            assert time.monotonic() < end, "MariaDB does not answer"
-            time.sleep(0.1)
+        self.folder = folder
 
     def command(self, user: str, password: str = "") -> list[str]:
-        return [
-            *(program("mariadb"), "--no-defaults", f"--socket={self.socket}", f"--user={user}"),
-            *((f"--password={password}",) if password else ()),
-            "-NB",
-        ]
+        login = (f"--user={user}", *((f"--password={password}",) if password else ()))
+        return mariadb.client(self.folder, *login, "-NB")
 
     def ask(self, user: str, sql: str, password: str = "") -> subprocess.CompletedProcess[str]:
         return run(*self.command(user, password), "-e", sql)
@@ -54,10 +40,9 @@ class Database:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(tmp_path)
-    yield made
-    made.server.terminate()
-    made.server.wait(60)
+    mariadb.install(tmp_path)
+    with mariadb.started(tmp_path, "--no-defaults", "--skip-networking"):
+        yield Database(tmp_path)
 
 
 def drop_former_users(library: Library, role: str) -> subprocess.CompletedProcess[str]:
@@ -72,8 +57,8 @@ def test_mariadb_lets_them_in_no_more_and_cuts_their_sessions(database: Database
     with subprocess.Popen(
         [*database.command("congress", "old"), "-e", begun], stderr=subprocess.PIPE, text=True
     ) as session:
-        while "1" in database.ask("root", "SELECT IS_FREE_LOCK('it')").stdout:
-            time.sleep(0.1)
+        taken = "SELECT IS_USED_LOCK('it')"
+        wait_for("the session has begun", 20, lambda: database.ask("root", taken).stdout.strip().isdigit())
         done = drop_former_users(library, "database")
         assert (done.returncode, done.stderr) == (0, "")
         assert session.wait(20) != 0

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 import pytest
 
 from components.template import heredoc, render_step
-from tests.render.cases import CANARY, Case, Judge, cases
+from tests.render.cases import Case, Judge, cases
+from tests.render.contexts import CANARY
 
 HEREDOC = re.compile(r"<<'?(\w+)'?$")
 # Who reads a here-document with a secret in it, and from where: its standard input.

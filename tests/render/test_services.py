@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from components.database import PRIVILEGES
-from tests.render.cases import DATABASE, PASSWORD, Case, Judge, case, cases
+from tests.render.cases import Case, Judge, case, cases
+from tests.render.contexts import DATABASE, PASSWORD
 from tests.render.judges import missing, private, program, run
 
 

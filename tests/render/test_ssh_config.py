@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.render.cases import HOSTS, Case, Judge, cases
+from tests.render.cases import Case, Judge, cases
+from tests.render.contexts import HOSTS
 from tests.render.judges import program, run
 
 

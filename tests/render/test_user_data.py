@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from components.template import ROOT
-from tests.render.cases import CERTIFICATE, DEPLOYER_KEYS, HOST_KEY, PRIVATE_KEY, Case, Judge, case, cases
+from tests.render.cases import Case, Judge, case, cases
+from tests.render.contexts import CERTIFICATE, DEPLOYER_KEYS, HOST_KEY, PRIVATE_KEY
 from tests.render.judges import private, program, run
 
 TEMPLATE = "host/user_data.yaml.j2"

@@ -1,0 +1,30 @@
+"""A real MariaDB of a test's own, in a folder; root is let in by the name of the system's user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.acceptance.waiting import wait_for
+from tests.balance.balanced import running
+from tests.render.judges import program, run
+
+
+def install(folder: Path) -> None:
+    options = ("--no-defaults", f"--datadir={folder}/data", "--user=root", "--skip-test-db")
+    made = run(program("mariadb-install-db"), *options, deadline=100)
+    assert made.returncode == 0, made.stderr
+
+
+def client(folder: Path, *options: str) -> list[str]:
+    return [str(program("mariadb")), "--no-defaults", f"--socket={folder}/socket", *options]
+
+
+@contextmanager
+def started(folder: Path, *options: str) -> Iterator[None]:
+    """`options` of mariadbd: the first may name its configuration."""
+    own = ("--user=root", f"--datadir={folder}/data", f"--socket={folder}/socket")
+    with running([program("mariadbd"), *options, *own], folder / "mariadbd.log"):
+        wait_for("MariaDB answers", 60, lambda: run(*client(folder), "-e", "SELECT 1").returncode == 0)
+        yield
