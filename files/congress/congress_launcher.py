@@ -13,7 +13,6 @@ Takes the command line of upstream's congress-server and hands it on unchanged. 
   an earlier one told them (congress_publish). It imports the drivers that it needs alone (congress_drivers).
 """
 
-import ctypes
 import gc
 import os
 import pwd
@@ -31,7 +30,6 @@ LOG = log.getLogger(__name__)
 
 USER = "congress"
 UMASK = 0o027
-PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
 OPTIONS = [
     cfg.IntOpt(
         "deadline",
@@ -58,7 +56,6 @@ def main(argv: list[str]) -> int:
             become(USER)
         except LookupError as error:
             return fail(str(error))
-        bar_new_privileges()
     os.umask(UMASK)
 
     # Not before the above: it reads the configuration while being imported, and patches the standard library.
@@ -137,12 +134,6 @@ def become(user: str) -> None:
     os.setgid(entry.pw_gid)
     os.setuid(entry.pw_uid)
     os.environ.update(HOME=entry.pw_dir, USER=user, LOGNAME=user)
-
-
-def bar_new_privileges() -> None:
-    """No program that is run from here on, sudo or su, gives more rights: prctl(2). systemd does it for engines."""
-    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_NO_NEW_PRIVS)")
 
 
 def fail(reason: str) -> int:

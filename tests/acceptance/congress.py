@@ -18,15 +18,17 @@ def ok(answer: Answer) -> Any:
     return answer.body
 
 
-def rows(url: str, path: str, timeout: float = 30) -> list[tuple[str, ...]]:
+def rows(url: str, path: str, timeout: float = 30, token: str | None = None) -> list[tuple[str, ...]]:
     """Rows of a table at `<url>/v1/<path>/rows`, sorted."""
-    body = ok(request("GET", f"{url}/v1/{path}/rows", timeout=timeout))
+    body = ok(request("GET", f"{url}/v1/{path}/rows", timeout=timeout, token=token))
     return sorted(tuple(map(str, row["data"])) for row in body["results"])
 
 
-def by_engine(urls: Mapping[str, str], path: str) -> dict[str, list[tuple[str, ...]]]:
+def by_engine(
+    urls: Mapping[str, str], path: str, token: str | None = None
+) -> dict[str, list[tuple[str, ...]]]:
     """The same table as each engine has it."""
-    return {node_id: rows(url, path) for node_id, url in urls.items()}
+    return {node_id: rows(url, path, token=token) for node_id, url in urls.items()}
 
 
 def forget(deployment: Deployment, policy: str | None, datasource: str | None = None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -46,14 +45,10 @@ class Console:
         assert bool(done.returncode) is fails, f"{name} ended with {done.returncode}: {kept}"
         return done.stdout.decode(errors="replace")
 
-    def leaks(self, search: Search, spared: re.Pattern[bytes] | None = None) -> list[str]:
-        """What was shown of the secrets, but for lines that are `spared`."""
+    def leaks(self, search: Search) -> list[str]:
+        """What was shown of the secrets."""
         return [
             f"{name}: {secret} ({form})"
             for name, text in self.shown.items()
-            for secret, form in sorted(search.within(without(spared, text) if spared else text))
+            for secret, form in sorted(search.within(text))
         ]
-
-
-def without(spared: re.Pattern[bytes], text: bytes) -> bytes:
-    return b"\n".join(line for line in text.split(b"\n") if not spared.search(line))

@@ -94,10 +94,11 @@ def lab_cloud(name: str) -> Iterator[Connection]:
 
 
 class Deployment:
-    """Stack `dev` on the lab. `folder` is for the SSH files of this run."""
+    """Stack `dev` on the lab. `folder` is for the SSH files of this run; `token`: what requests to the API bear."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.token: str | None = None
 
     def up(self, *settings: str, timeout: float = 900) -> str:
         """`pulumi up`, with settings such as policyEngines.syncPeriod=7 for this run; what it printed."""
@@ -213,7 +214,7 @@ class Deployment:
 
     def api(self, method: str, path: str, body: Any = None, timeout: float = 30) -> Answer:
         """A request to the endpoint."""
-        return request(method, self.endpoint + path, body, timeout, tls=self.tls)
+        return request(method, self.endpoint + path, body, timeout, tls=self.tls, token=self.token)
 
     def engine_pids(self) -> dict[str, str]:
         """node_id -> process of each engine."""

@@ -93,3 +93,21 @@ def test_on_no_host_does_another_user_than_root_reach_the_metadata_service(deplo
     with ThreadPoolExecutor(len(hosts)) as pool:
         said = dict(zip(hosts, pool.map(lambda host: deployment.on(host, ask), hosts), strict=True))
     assert {host for host, told in said.items() if "Connection refused" in told} == set(hosts), said
+
+
+# A line for each process of Congress: what the kernel says of it, and whether it may write to /usr.
+SHUT_IN = """
+for process in $(pgrep -u congress); do
+  awk '/^(CapEff|NoNewPrivs|Seccomp):/ {printf "%s ", $2}' /proc/$process/status
+  nsenter -t $process -m findmnt -n -o OPTIONS -T /usr | cut -d , -f 1
+done
+"""
+
+
+def test_congress_is_shut_in_wherever_it_runs(deployment: Deployment) -> None:
+    """No capabilities, no new privileges, a filter of system calls: engines by their unit, the node by Pacemaker's."""
+    pair, engines = deployment.hosts("datasource-node"), deployment.hosts("policy-engine")
+    found = {host: deployment.on(host, SHUT_IN).splitlines() for host in (*pair, *engines)}
+    assert [host for host in engines if not found[host]] == []
+    assert len([host for host in pair if found[host]]) == 1
+    assert {line for lines in found.values() for line in lines} == {f"{0:016x} 1 2 ro"}, found

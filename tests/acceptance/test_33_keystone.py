@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import configparser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from keystoneauth1.exceptions import Unauthorized
+from keystoneauth1.identity import v3
+from keystoneauth1.session import Session
 from openstack.connection import Connection
 
 from components.template import ROOT
 from tests.acceptance.deployment import CommandError, Deployment, request, run
+from tests.acceptance.traffic import traffic
 from tests.acceptance.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(900)
@@ -22,10 +27,11 @@ def status(deployment: Deployment, url: str, token: str | None = None, method: s
 
 
 def registered(admin: Connection) -> dict[str, list[Any]]:
+    """What is there of Congress: as who it logs in, of any generation, and its entry in the catalog."""
     identity: Any = admin.identity
     services = list(identity.services(type="policy"))
     return {
-        "users": list(identity.users(name="congress")),
+        "users": [user for user in identity.users() if user.name.startswith("congress")],
         "services": services,
         "endpoints": [e for s in services for e in identity.endpoints(service_id=s.id)],
     }
@@ -101,6 +107,36 @@ def test_a_second_up_changes_nothing(deployment: Deployment) -> None:
     before = {urn: r.get("modified") for urn, r in deployment.resources().items()}
     deployment.up(*KEYSTONE)
     assert {urn: r.get("modified") for urn, r in deployment.resources().items()} == before
+
+
+def service_user(deployment: Deployment) -> v3.Password:
+    """The login of Congress itself, as an engine has it."""
+    text = deployment.on(deployment.engines[0]["host"], "cat /etc/congress/congress.conf")
+    config = configparser.ConfigParser(strict=False, interpolation=None)
+    config.read_string(text)
+    login = config["keystone_authtoken"]
+    names = ("auth_url", "username", "password", "user_domain_name", "project_name", "project_domain_name")
+    user: dict[str, Any] = {name: login[name] for name in names}
+    return v3.Password(**user)
+
+
+@pytest.mark.full
+def test_another_generation_of_its_user_goes_unnoticed_and_ends_the_old_one(
+    deployment: Deployment, clouds: dict[str, Connection]
+) -> None:
+    before = service_user(deployment)
+    assert Session(before).get_token()
+    deployment.token = clouds["lab-admin"].authorize()
+    try:
+        with traffic(deployment) as clients, clients.unnoticed():
+            deployment.up(*KEYSTONE, "rotation.keystone=2")
+    finally:
+        deployment.token = None
+    assert [user.name for user in registered(clouds["lab-admin"])["users"]] == ["congress-2"]
+    assert Session(service_user(deployment)).get_token()
+    before.invalidate()
+    with pytest.raises(Unauthorized):
+        Session(before).get_token()
 
 
 def test_back_to_noauth_nothing_stays_registered(

@@ -1,4 +1,4 @@
-"""New passwords of database and bus, while clients use the API: they notice nothing, and the old ones are dead."""
+"""New passwords of database and bus, new keys and certificates, while clients use the API: they notice nothing."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import re
 import shlex
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.acceptance.certificates import shown
 from tests.acceptance.deployment import Deployment
 from tests.acceptance.traffic import Traffic
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
 
-SECOND = ("rotation.database=2", "rotation.messaging=2")
+SECOND = ("rotation.database=2", "rotation.messaging=2", "rotation.certificates=2")
 LOGIN = """
 import sys, pymysql
 host, user, password = sys.argv[1:]
@@ -52,11 +55,21 @@ def users(deployment: Deployment) -> tuple[set[str], set[str], set[str]]:
     return database, bus, connected
 
 
+def keys(deployment: Deployment) -> set[bytes]:
+    """Public keys of the certificates of endpoint, database and bus."""
+    return {
+        x509.load_pem_x509_certificate(pem.encode())
+        .public_key()
+        .public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        for pem in shown(deployment).values()
+    }
+
+
 def test_a_new_generation_goes_unnoticed_and_ends_the_old_one(
     deployment: Deployment, clients: Traffic
 ) -> None:
     host = deployment.engines[0]["host"]
-    before = database_login(deployment, host)
+    before, keys_before = database_login(deployment, host), keys(deployment)
     assert tried(deployment, host, before) == "let in"
     with clients.unnoticed():
         deployment.up(*SECOND)
@@ -65,6 +78,7 @@ def test_a_new_generation_goes_unnoticed_and_ends_the_old_one(
     assert tried(deployment, host, after) == "let in"
     assert tried(deployment, host, before) in ACCESS_DENIED
     assert users(deployment) == ({"congress-2"}, {"congress-2"}, {"congress-2"})
+    assert len(keys(deployment) - keys_before) == len(keys_before) == 3
 
 
 def test_what_was_edited_is_put_back(deployment: Deployment, clients: Traffic) -> None:

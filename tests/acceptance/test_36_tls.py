@@ -8,6 +8,7 @@ import urllib.error
 import pytest
 
 from tests import tls_scan
+from tests.acceptance.certificates import shown
 from tests.acceptance.deployment import Deployment, request
 from tests.acceptance.traffic import Traffic
 
@@ -45,23 +46,6 @@ def test_who_does_not_know_the_stack_s_authority_refuses_the_endpoint(deployment
 def test_links_begin_with_https(deployment: Deployment) -> None:
     (version,) = deployment.api("GET", "/").body["versions"]
     assert version["links"][0]["href"].startswith(f"{deployment.endpoint}/")
-
-
-# Name of the certificate -> how openssl on an engine's host asks for it.
-INSIDE = {"database": ("3306", "-starttls mysql"), "messaging": ("5671", "")}
-
-
-def shown(deployment: Deployment) -> dict[str, str]:
-    """Certificates that new connections get, inside as Congress verifies them."""
-    host, port = deployment.endpoint.removeprefix("https://").split(":")
-    found = {"endpoint": ssl.get_server_certificate((host, int(port)))}
-    engine = deployment.engines[0]["host"]
-    for name, (number, protocol) in INSIDE.items():
-        address = deployment.outputs["hosts"][name]["address"]
-        verified = f"-CAfile /etc/congress-ha/ca.pem -verify_return_error -verify_ip {address} -tls1_3"
-        asked = f"openssl s_client -connect {address}:{number} {protocol} {verified} < /dev/null"
-        found[name] = deployment.on(engine, f"{asked} 2>&1 | openssl x509") + "\n"
-    return found
 
 
 def certificates(deployment: Deployment) -> dict[str, tuple[str, str]]:

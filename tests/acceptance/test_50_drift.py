@@ -25,6 +25,7 @@ STEPS = {
     "datasource-2-agent",
     "datasource-node",
     "database-mariadb",
+    "messaging-hardening",
     "load-balancer-haproxy",
     *(
         f"{LOST}-{step}"
@@ -90,19 +91,21 @@ def change_the_cloud(cloud: Connection) -> list[tuple[str, str]]:
 
 
 def change_the_hosts(deployment: Deployment) -> list[tuple[str, str]]:
-    """A file edited and its service restarted, one disabled, a mode, a file less, a service stopped."""
+    """A file edited and its service restarted, one disabled, a mode, a file less, rules flushed, a service stopped."""
     deployment.on(
         "policy-engine-host-1",
         f"echo '# by hand' >> {CONF}; systemctl restart {ENGINE}; systemctl disable -q {ENGINE}",
     )
     deployment.on("datasource-2", f"chmod 0644 {KEY}")
     deployment.on("database", f"rm {MARIADB}")
+    deployment.on("messaging", "nft flush ruleset")
     deployment.on("load-balancer", "systemctl stop haproxy")
     return [
         ("policy-engine-host-1", f"{CONF} was edited"),
         ("policy-engine-host-1", f"service {ENGINE} is disabled"),
         ("datasource-2", f"{KEY} has mode 644, not 600"),
         ("database", f"{MARIADB} is gone"),
+        ("messaging", "nftables table inet congress-ha-metadata is gone"),
         ("load-balancer", "service haproxy is inactive"),
     ]
 

@@ -58,6 +58,9 @@ class Client(threading.Thread):
         self.asked: list[Asked] = []
         self.over = threading.Event()
         self._target, self._tls = urlsplit(deployment.endpoint), deployment.tls
+        self._headers = {"Content-Type": "application/json"}
+        if deployment.token:
+            self._headers["X-Auth-Token"] = deployment.token
         self._addresses = cycle(addresses)
         self._connection: http.client.HTTPConnection | None = None
 
@@ -98,7 +101,7 @@ class Client(threading.Thread):
                 host, port, timeout=TIMEOUT, source_address=source, context=self._tls
             )
         sent = None if body is None else json.dumps(body)
-        self._connection.request(method, path, sent, {"Content-Type": "application/json"})
+        self._connection.request(method, path, sent, self._headers)
         answer = self._connection.getresponse()
         text = answer.read()
         if not self.kept or answer.will_close:
@@ -177,7 +180,11 @@ def traffic(deployment: Deployment) -> Iterator[Traffic]:
     congress.ok(deployment.api("POST", f"/v1/policies/{POLICY}/rules", {"rule": "known(1)"}))
     table = f"policies/{POLICY}/tables/known"
     with deployment.engine_urls() as urls:
-        wait_for("every engine knows the policy", 30, lambda: all(congress.by_engine(urls, table).values()))
+        wait_for(
+            "every engine knows the policy",
+            30,
+            lambda: all(congress.by_engine(urls, table, deployment.token).values()),
+        )
     with addresses() as own:
         clients = [
             Client("kept reader", deployment, own[0:1], kept=True, writes=False),

@@ -45,16 +45,6 @@ def test_gives_up_root_in_the_only_order_that_works(launcher: Any, monkeypatch: 
     assert os.environ == {"HOME": nobody.pw_dir, "PATH": "/bin", "USER": "nobody", "LOGNAME": "nobody"}
 
 
-def test_no_program_that_it_runs_gives_more_rights(launcher: Any) -> None:
-    """In a process of its own, for it is for good."""
-    child = os.fork()
-    if child == 0:
-        launcher.bar_new_privileges()
-        os._exit("NoNewPrivs:\t1" not in Path("/proc/self/status").read_text())
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert "NoNewPrivs:\t0" in Path("/proc/self/status").read_text()
-
-
 def test_names_the_missing_user(launcher: Any) -> None:
     with pytest.raises(LookupError, match="no user 'no-such-user' to become: create it"):
         launcher.become("no-such-user")

@@ -18,14 +18,18 @@ case $1 in
   stop) rm -f {folder}/active-$unit; cp {conf} {folder}/at-stop 2> {folder}/log || true ;;
 esac"""
 
+DROP_IN = Path("/etc/systemd/system/pacemaker.service.d/congress-ha.conf")
+
 
 class Step:
     def __init__(self, folder: Path) -> None:
         self.library, self.conf, self.key = Library(folder), folder / "corosync.conf", folder / "authkey"
+        self.sandbox = folder / DROP_IN.name
         (folder / "hosts").write_text("127.0.0.1 localhost\n")
         self.library.fake("systemctl", SYSTEMCTL.format(folder=folder, conf=self.conf))
         script = render("datasource_node/cluster.sh.j2", CLUSTER).replace("root:root", ME)
         self.script = script.replace("/etc/corosync", str(folder)).replace("/etc/hosts", f"{folder}/hosts")
+        self.script = self.script.replace(str(DROP_IN.parent), str(folder))
 
     def run(self) -> list[str]:
         """What it stopped and started."""
@@ -52,7 +56,7 @@ def test_a_cluster_that_runs_is_left_alone(step: Step) -> None:
     assert (step.library.folder / "hosts").read_text().count("datasource-1") == 1
 
 
-@pytest.mark.parametrize("file", ["conf", "key"])
+@pytest.mark.parametrize("file", ["conf", "key", "sandbox"])
 def test_an_edited_file_is_put_back_while_the_cluster_is_stopped(step: Step, file: str) -> None:
     path: Path = getattr(step, file)
     right = path.read_bytes()
@@ -77,6 +81,6 @@ def test_what_was_stopped_is_started_and_nothing_else(step: Step) -> None:
 def test_its_record_names_what_is_there(step: Step) -> None:
     assert step.library.record is not None
     paths = {record[1] for record in step.library.record if record[0] == "file"}
-    assert paths == {str(step.conf), str(step.key)}
+    assert paths == {str(step.conf), str(step.key), str(step.sandbox)}
     units = {record[1] for record in step.library.record if record[0] == "unit"}
     assert units == {"corosync", "pacemaker"}

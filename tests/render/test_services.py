@@ -79,6 +79,25 @@ def test_what_clients_talk_to_is_shut_in(case: Case, tmp_path: Path) -> None:
     assert judged.returncode == 0, judged.stdout
 
 
+def drop_in(text: str, folder: Path) -> tuple[int, str]:
+    """Verdict on a file beside Pacemaker's unit."""
+    unit = folder / "pacemaker.service"
+    unit.write_text(f"[Service]\nExecStart={program('true')}\n")
+    beside = folder / "pacemaker.service.d"
+    beside.mkdir(exist_ok=True)
+    (beside / "congress-ha.conf").write_text(text)
+    judged = run(
+        "env", f"SYSTEMD_UNIT_PATH={folder}:", program("systemd-analyze"), "verify", "--man=no", unit
+    )
+    return judged.returncode, judged.stdout + judged.stderr
+
+
+@pytest.mark.parametrize("case", cases(Judge.SYSTEMD_DROP_IN), ids=str)
+def test_systemd_takes_the_file_beside_a_unit(case: Case, tmp_path: Path) -> None:
+    assert drop_in(case.text, tmp_path) == (0, "")
+    assert "NoNewPrivilege'" in drop_in(case.text.replace("NoNewPrivileges", "NoNewPrivilege"), tmp_path)[1]
+
+
 def mariadb(text: str, folder: Path) -> tuple[int, dict[str, str], str]:
     """What MariaDB takes its variables for with this file alone: exit status, name -> value, errors."""
     file = folder / "90-congress.cnf"

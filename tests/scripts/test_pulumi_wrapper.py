@@ -50,6 +50,27 @@ def test_what_pulumi_writes_is_for_its_user_alone(checkout: Checkout, stack: str
     assert stat.S_IMODE(checkout.log.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+@pytest.mark.parametrize("level", ["-v=9", "-v 11", "-v9", "--verbose=9", "--verbose 10"])
+def test_a_log_with_secrets_is_not_shown(checkout: Checkout, stack: str, level: str) -> None:
+    done = checkout.run(
+        "scripts/pulumi", "preview", "--logtostderr", *level.split(), STACK=stack, TMPDIR="/a/folder"
+    )
+    assert done.returncode == 1
+    assert "leave --logtostderr out" in done.stderr
+    assert "/a/folder/pulumi.*" in done.stderr
+    assert checkout.calls() == []
+
+
+@pytest.mark.parametrize("options", [["-v=9"], ["-v=8", "--logtostderr"], ["--logtostderr"]])
+def test_other_logs_are_the_users_choice(checkout: Checkout, options: list[str]) -> None:
+    mine = {"PULUMI_CONFIG_PASSPHRASE": "x", "PULUMI_BACKEND_URL": "file:///mine"}
+    done = checkout.run("scripts/pulumi", "preview", *options, STACK="prod", **mine)
+    assert done.returncode == 0, done.stderr
+    (call,) = checkout.calls()
+    assert call["args"] == ["preview", *options]
+
+
 def test_configuration_is_made_anew_at_each_run_and_keeps_the_salt(checkout: Checkout) -> None:
     checkout.lab_state.mkdir()
     (checkout.lab_state / "guest-settings.json").write_text('{"pipIndexUrl": "http://192.0.2.1/simple"}')

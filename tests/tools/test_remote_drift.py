@@ -31,7 +31,9 @@ put_file {root}/venv-1/module {me} 0644 <<< 'import this'
 put_link {root}/congress {root}/venv-1
 record_file {root}/library {root}/library/*
 put_line {root}/hosts '10.0.0.2 own'
-install_packages haproxy curl""",
+install_packages haproxy curl
+record table inet closed
+record table ip closed""",
     "configuration": "put_file {root}/congress.conf {me} 0640 <<< 'password = CanaryPassword'",
     "engine": """
 put_file {root}/unit {me} 0644 <<< '[Service]'
@@ -50,6 +52,8 @@ class Host:
         (self.root / "hosts").write_text("127.0.0.1 localhost\n")
         self.library.fake("systemctl", SYSTEMCTL.format(folder=folder))
         self.library.fake("dpkg-query", f"cat {folder}/packages")
+        self.library.fake("nft", f"cat {folder}/tables")
+        (folder / "tables").write_text("table inet closed\ntable ip closed\n")
         self.units(RUNS, RUNS)
         (folder / "packages").write_text("installed")
         for name, body in STEPS.items():
@@ -132,6 +136,11 @@ def test_what_was_changed_is_named_once_with_the_steps_that_put_it_right(host: H
     change, what, steps = CHANGES[name]
     change(host.root)
     assert host.found() == [(what, steps)]
+
+
+def test_a_flushed_table_of_nftables_is_named(host: Host) -> None:
+    (host.library.folder / "tables").write_text("table inet closed\ntable ip6 closed\n")
+    assert host.found() == [("nftables table ip closed is gone", ["software"])]
 
 
 def test_a_link_that_leads_elsewhere_is_named(host: Host) -> None:

@@ -33,7 +33,7 @@ def read(folder: Path, steps: Iterable[str]) -> tuple[Records, list[str]]:
             kind, *record = line.split("\t")
             # A path is one file, link or folder, but has many lines.
             whole = "path" if kind in {"file", "folder", "link"} else kind
-            key = (whole, *record[:2]) if kind == "line" else (whole, record[0])
+            key = (whole, *record[: 2 if kind in {"line", "table"} else 1])
             known = records.get(key, ([], set()))[1]
             records[key] = ([kind, *record], known | {step})
     return records, [step for step in steps if step not in there]
@@ -119,6 +119,13 @@ def packages(names: Iterable[str]) -> dict[str, list[str]]:
     return {name: [] if name in installed else ["is not installed"] for name in wanted}
 
 
+def tables(names: Iterable[str]) -> dict[str, list[str]]:
+    """Family and name of a table of nftables -> what is wrong with it."""
+    wanted = list(names)
+    there = _asked("nft", "list", "tables").splitlines() if wanted else []
+    return {name: [] if f"table {name}" in there else ["is gone"] for name in wanted}
+
+
 def runs_with(folder: Path, names: Iterable[str]) -> dict[str, set[str] | None]:
     """Service -> real paths of the files that it runs with; None when that is not known."""
     notes = {name: folder / f"{name}.runs-with" for name in names}
@@ -131,7 +138,7 @@ def runs_with(folder: Path, names: Iterable[str]) -> dict[str, set[str] | None]:
 
 def makers(records: Records, kind: str) -> dict[str, set[str]]:
     """Subject -> steps that recorded it."""
-    return {key[1]: by for key, (_, by) in records.items() if key[0] == kind}
+    return {" ".join(key[1:]): by for key, (_, by) in records.items() if key[0] == kind}
 
 
 def paths(records: Records, users: Callable[[str], set[str]]) -> Iterator[tuple[str, set[str]]]:
@@ -155,7 +162,8 @@ def paths(records: Records, users: Callable[[str], set[str]]) -> Iterator[tuple[
 
 def look(folder: Path, steps: list[str]) -> dict[str, Any]:
     records, without = read(folder, steps)
-    noted, units, debs = (makers(records, kind) for kind in ("runs-with", "unit", "package"))
+    kinds = ("runs-with", "unit", "package", "table")
+    noted, units, debs, rules = (makers(records, kind) for kind in kinds)
     uses = runs_with(folder, noted)
 
     def users(path: str) -> set[str]:
@@ -169,7 +177,11 @@ def look(folder: Path, steps: list[str]) -> dict[str, Any]:
 
     found = [(f"no record of {', '.join(without)}: it did not end well", set(without))] if without else []
     found += paths(records, users)
-    for kind, by, states in (("service", units, services(units)), ("package", debs, packages(debs))):
+    for kind, by, states in (
+        ("service", units, services(units)),
+        ("package", debs, packages(debs)),
+        ("nftables table", rules, tables(rules)),
+    ):
         found += [(f"{kind} {name} {', '.join(wrong)}", by[name]) for name, wrong in states.items() if wrong]
     found += [
         (f"service {name} may run with other files than there are", noted[name])

@@ -1,0 +1,35 @@
+"""Another SSH key of the deployer lets in everywhere, the one before nowhere. There is no way back: nearly the end."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.deployment import Deployment
+
+pytestmark = [pytest.mark.full, pytest.mark.timeout(600)]
+
+
+def let_in(folder: Path, host: str) -> str:
+    """What SSH by the files of a folder, on a connection of its own, says: `in`, or why not."""
+    ssh = ["ssh", "-F", "ssh_config", "-o", "ControlPath=none", "-o", "ConnectTimeout=30", host, "echo in"]
+    done = subprocess.run(ssh, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    return (done.stdout or done.stderr).strip()
+
+
+def test_another_key_goes_in_and_the_one_before_does_not(deployment: Deployment, tmp_path: Path) -> None:
+    assert deployment.outputs
+    former = tmp_path / "former"
+    shutil.copytree(deployment.folder, former, ignore=shutil.ignore_patterns("control-*"))
+    assert let_in(former, "database") == "in"
+    deployment.up("rotation.ssh=2")
+    hosts = deployment.outputs["hosts"]
+    assert {host: let_in(deployment.folder, host) for host in hosts} == dict.fromkeys(hosts, "in")
+    # By the bastion with the new key: else it alone would have refused the former one.
+    config = (former / "ssh_config").read_text()
+    (former / "ssh_config").write_text(config.replace("ssh -F", f"env -C {deployment.folder} ssh -F"))
+    told = {host: let_in(former, host) for host in hosts}
+    assert [host for host in hosts if "Permission denied (publickey)" not in told[host]] == [], told
