@@ -7,7 +7,8 @@ Takes the command line of upstream's congress-server and hands it on unchanged. 
   `datasource_sync_period` and `time_to_resub` while the module is being imported, when no file has been read
   yet, so both keep their defaults whatever the file says.
 - Started as root, as Congress's OCF agent does, it becomes the user congress before it opens anything.
-- It logs of a request that failed neither token nor password (congress_request_log).
+- It logs of a request that failed neither token nor password (congress_request_log), and answers without the passwords
+  of datasources (congress_datasource_answers).
 - The node ends when it can no longer work (congress_watchdog), and its end is noticed (congress_guard).
 - A datasource node that is told to stop does so at once (congress_stop), and one that begins makes engines forget what
   an earlier one told them (congress_publish). It imports the drivers that it needs alone (congress_drivers).
@@ -62,6 +63,7 @@ def main(argv: list[str]) -> int:
     from congress.server import congress_server  # noqa: PLC0415
 
     # isort: split
+    import congress_datasource_answers  # noqa: PLC0415
     import congress_drivers  # noqa: PLC0415
     import congress_publish  # noqa: PLC0415
     import congress_request_log  # noqa: PLC0415
@@ -72,6 +74,7 @@ def main(argv: list[str]) -> int:
     gc.enable()
     config.setup_logging()
     congress_request_log.arm()
+    congress_datasource_answers.arm()
     congress_watchdog.start(cfg.CONF, beats)
     if cfg.CONF.datasources:
         congress_drivers.arm()

@@ -109,6 +109,7 @@ FAKES = {
     """,
     "congress_watchdog.py": "def start(conf, beats): print('watched', flush=True)",
     "late.py": "print('of its own environment', flush=True)",
+    "congress_datasource_answers.py": "def arm(): print('closed', flush=True)",
     "congress_drivers.py": "def arm(): print('drivers', flush=True)",
     "congress_publish.py": "def arm(): print('published', flush=True)",
     "congress_request_log.py": "def arm(): print('discreet', flush=True)",
@@ -154,7 +155,7 @@ def test_reads_the_configuration_before_the_server_is_imported(started: Any) -> 
     with started("--config-file", "F", "--datasources") as process:
         said, _ = process.communicate(timeout=20)
     assert (
-        said == "discreet\nwatched\ndrivers\npublished\narmed\n['--config-file', 'F', '--datasources'] 0o27\n"
+        said == "discreet\nclosed\nwatched\ndrivers\npublished\narmed\n['--config-file', 'F', '--datasources'] 0o27\n"
     )
     assert process.returncode == 0
 
@@ -185,11 +186,8 @@ def test_a_running_node_keeps_its_environment_when_the_link_leads_to_another(
 
 def test_the_guard_hears_of_sigterm(started: Any, tmp_path: Path) -> None:
     with started("wait") as process:
-        assert process.stdout.readline() == "discreet\n"
-        assert process.stdout.readline() == "watched\n"
-        assert process.stdout.readline() == "drivers\n"
-        assert process.stdout.readline() == "published\n"
-        assert process.stdout.readline() == "armed\n"
+        armed = ["discreet", "closed", "watched", "drivers", "published", "armed"]
+        assert [process.stdout.readline().strip() for _ in armed] == armed
         assert process.stdout.readline().startswith("['wait']")
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
