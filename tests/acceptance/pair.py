@@ -102,3 +102,4 @@ def watched(deployment: Deployment, admin: Connection) -> Iterator[Pair]:
             # An engine takes up a new datasource, then a rule over it, each at a synchronisation of its own.
             pulse.fresh(time.time(), limit=60)
             yield Pair(deployment, admin, observer, pulse)
+    pulse.forget()

@@ -41,7 +41,7 @@ class Pulse:
 
     def prepare(self) -> None:
         """Make datasource, policy and rule, and wait until every engine follows."""
-        congress.forget(self.deployment, POLICY, DATASOURCE)
+        self.forget()
         made = congress.datasource_of("keystonev3", DATASOURCE, self.admin, poll_time=1)
         congress.ok(self.deployment.api("POST", "/v1/data-sources", made, timeout=130))
         congress.ok(self.deployment.api("POST", "/v1/policies", {"name": POLICY}))
@@ -50,6 +50,10 @@ class Pulse:
             30,
             lambda: congress.ok(self.deployment.api("POST", f"/v1/policies/{POLICY}/rules", {"rule": RULE})),
         )
+
+    def forget(self) -> None:
+        """Its datasource has the administrator's password."""
+        congress.forget(self.deployment, POLICY, DATASOURCE)
 
     def __enter__(self) -> Self:
         self._threads = [
