@@ -1,8 +1,8 @@
 # ruff: noqa: INP001 (a module of Congress's virtual environment, not of this project)
 """Answer for a datasource without its password, whichever way one asks.
 
-Upstream hides what a driver calls secret in the list of all datasources alone. `GET /v1/data-sources/ID`, and the answer
-to the creation of one, show it in plain, decrypted, to whoever may read datasources (congress/api/datasource_model.py).
+Upstream hides what a driver calls secret in the list of all datasources alone. `GET /v1/data-sources/ID`, and the
+answer to the creation of one, show it decrypted to whoever may read datasources (congress/api/datasource_model.py).
 """
 
 from typing import Any

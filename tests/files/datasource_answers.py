@@ -23,7 +23,11 @@ class Bus:
     """What the model asks of its node."""
 
     def get_driver_info(self, driver: str) -> dict[str, Any]:
-        return {"nova": {"id": "nova", "secret": ["password"]}, "doctor": {"id": "doctor"}}[driver]
+        known: dict[str, dict[str, Any]] = {
+            "nova": {"id": "nova", "secret": ["password"]},
+            "doctor": {"id": "doctor"},
+        }
+        return known[driver]
 
     def get_datasource(self, id_: str) -> dict[str, Any]:
         return {"an id": KNOWN, "another": {**KNOWN, "driver": "doctor", "config": {"poll_time": "5"}}}[id_]

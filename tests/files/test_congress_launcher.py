@@ -155,7 +155,8 @@ def test_reads_the_configuration_before_the_server_is_imported(started: Any) -> 
     with started("--config-file", "F", "--datasources") as process:
         said, _ = process.communicate(timeout=20)
     assert (
-        said == "discreet\nclosed\nwatched\ndrivers\npublished\narmed\n['--config-file', 'F', '--datasources'] 0o27\n"
+        said
+        == "discreet\nclosed\nwatched\ndrivers\npublished\narmed\n['--config-file', 'F', '--datasources'] 0o27\n"
     )
     assert process.returncode == 0
 
