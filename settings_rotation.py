@@ -24,3 +24,8 @@ class Rotation(Model):
     keystone: Generation = Field(
         1, description="of the user and password that the stack makes in keystone", examples=[2]
     )
+
+
+def of_generation(name: str, generation: int) -> str:
+    """The first generation has the plain name, as deployments of before there were any."""
+    return name if generation == 1 else f"{name}-{generation}"

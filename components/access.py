@@ -12,9 +12,9 @@ from components.cloud import Cloud
 from components.firewall import BASTION, Firewall
 from components.host import USER, Host, Site
 from components.network import Network
-from components.rotation import of_generation
 from components.template import render
 from settings import Settings
+from settings_rotation import of_generation
 
 
 class Access(pulumi.ComponentResource):

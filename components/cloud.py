@@ -21,8 +21,8 @@ from openstack.exceptions import SDKException
 from components import identity, login
 from components.identity import Identity, IdentityError
 from components.login import Login
-from components.rotation import of_generation
 from settings import NAMESPACE, Settings
+from settings_rotation import of_generation
 
 TIMEOUT = 20.0  # seconds a single request to the cloud may take
 

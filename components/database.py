@@ -15,8 +15,8 @@ from components.authority import CA_FILE, Authority
 from components.congress_host import CongressHost
 from components.firewall import DATABASE
 from components.host import Host, Site
-from components.rotation import of_generation
 from components.step import Step
+from settings_rotation import of_generation
 
 NAME = "congress"
 

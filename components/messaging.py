@@ -8,8 +8,8 @@ import pulumi_random as random
 from components.authority import CA_FILE, Authority
 from components.firewall import AMQPS, MESSAGING
 from components.host import Host, Site
-from components.rotation import of_generation
 from components.step import Step
+from settings_rotation import of_generation
 
 
 class Messaging(pulumi.ComponentResource):

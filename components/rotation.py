@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     from components.messaging import Messaging
 
 
-def of_generation(name: str, generation: int) -> str:
-    """The first generation has the plain name, as deployments of before there were any."""
-    return name if generation == 1 else f"{name}-{generation}"
-
-
 class FormerUsers(pulumi.ComponentResource):
     """Users of earlier generations are dropped, and their connections cut, after the API answered through the
     load balancer, and with it every node runs as a user of this one. `up` ends before that if one does not.
