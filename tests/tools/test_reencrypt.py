@@ -122,7 +122,7 @@ def test_congress_reads_its_datasources_with_the_deployment_s_key(congress: Cong
         assert congress.read() == {"with": plain, "without": plain}
 
 
-@pytest.mark.parametrize("key", [OTHER, None])
+@pytest.mark.parametrize("key", [OTHER, None], ids=["another", "none"])
 def test_a_datasource_that_no_key_reads_is_named_and_left(congress: Congress, key: str | None) -> None:
     done = congress.reencrypt(key)
     assert done.returncode == 1
