@@ -1,20 +1,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
-from components.template import ROOT
-from tests.render.judges import congress_python, run
+from tests.files.of_congress import printed
 
 
 def answers(*words: str) -> list[dict[str, Any]]:
     """To the creation of a datasource, to its read, and to the read of one whose driver has no secret."""
-    paths = {"PYTHONPATH": str(ROOT / "files/congress"), "PYTHONWARNINGS": "ignore"}
-    paths["PYTHONDONTWRITEBYTECODE"] = "1"
-    done = run(congress_python(), Path(__file__).with_name("datasource_answers.py"), *words, env=paths)
-    assert done.returncode == 0, done.stderr
-    told: list[dict[str, Any]] = json.loads(done.stdout)
+    told: list[dict[str, Any]] = json.loads(printed("datasource_answers.py", *words))
     return told
 
 

@@ -2,16 +2,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from components.template import ROOT
-from tests.render.judges import congress_python, run
+from tests.files.of_congress import printed
 
 
 def drivers(*options: str) -> dict[str, Any]:
-    paths = {"PYTHONPATH": str(ROOT / "files/congress"), "PYTHONWARNINGS": "ignore"}
-    paths["PYTHONDONTWRITEBYTECODE"] = "1"
-    done = run(congress_python(), Path(__file__).with_name("lazy_drivers.py"), *options, env=paths)
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(printed("lazy_drivers.py", *options))
     return found
 
 

@@ -1,21 +1,10 @@
 import json
-from pathlib import Path
 
-from components.template import ROOT
-from tests.render.judges import congress_python, run
-
-FAILOVERS = Path(__file__).with_name("publish_over_failover.py")
+from tests.files.of_congress import printed
 
 
 def rows(*words: str) -> dict[str, list[str]]:
-    paths = {
-        "PYTHONPATH": str(ROOT / "files/congress"),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONWARNINGS": "ignore",
-    }
-    done = run(congress_python(), FAILOVERS, *words, env=paths)
-    assert done.returncode == 0, done.stderr
-    found: dict[str, list[str]] = json.loads(done.stdout)
+    found: dict[str, list[str]] = json.loads(printed("publish_over_failover.py", *words))
     return found
 
 

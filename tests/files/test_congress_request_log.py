@@ -1,15 +1,8 @@
-from pathlib import Path
-
-from components.template import ROOT
-from tests.render.judges import congress_python, run
+from tests.files.of_congress import printed
 
 
 def logged(*words: str) -> str:
-    paths = {"PYTHONPATH": str(ROOT / "files/congress"), "PYTHONWARNINGS": "ignore"}
-    paths["PYTHONDONTWRITEBYTECODE"] = "1"
-    done = run(congress_python(), Path(__file__).with_name("failed_request.py"), *words, env=paths)
-    assert done.returncode == 0, done.stderr
-    text = done.stdout
+    text = printed("failed_request.py", *words)
     assert text.splitlines().count("500") == 2
     assert "RuntimeError: the database is away" in text
     assert "RuntimeError: keystone is away" in text

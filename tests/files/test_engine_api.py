@@ -11,10 +11,9 @@ from components.identity import Identity
 from components.keystone import place
 from components.template import ROOT, render
 from tests.files.fake_keystone import keystone
+from tests.files.of_congress import printed
 from tests.render.contexts import CONGRESS
-from tests.render.judges import congress_python, run
 
-ENGINE = Path(__file__).with_name("engine_api.py")
 PASSWORD = 'it\'s $HOME "quoted" # ; ='
 Question = str | tuple[str, str, str | None]
 
@@ -30,15 +29,8 @@ def asked(
     configuration.write_text(
         render("congress_host/congress.conf.j2", {**CONGRESS, "authtoken": authtoken}) + "\n"
     )
-    paths = {
-        "PYTHONPATH": str(ROOT / "files/congress"),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONWARNINGS": "ignore",
-        "no_proxy": "127.0.0.1",
-    }
-    done = run(congress_python(), ENGINE, paste, configuration, folder, json.dumps(questions), env=paths)
-    assert done.returncode == 0, done.stderr
-    return [(status, body) for status, body in json.loads(done.stdout.splitlines()[-1])]
+    told = printed("engine_api.py", paste, configuration, folder, json.dumps(questions))
+    return [(status, body) for status, body in json.loads(told.splitlines()[-1])]
 
 
 def statuses(folder: Path, authtoken: dict[str, Any] | None, questions: Sequence[Question]) -> list[int]:

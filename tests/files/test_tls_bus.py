@@ -15,7 +15,8 @@ from components.template import render
 from tests.acceptance.waiting import wait_for
 from tests.balance.balanced import free_port, running
 from tests.certificates import authority
-from tests.files.tls_server import FILES, OWN, PATHS, TlsServer, asked
+from tests.files.of_congress import ENVIRONMENT, FILES
+from tests.files.tls_server import OWN, TlsServer, asked
 from tests.render.contexts import CONGRESS, MESSAGING, PASSWORD
 from tests.render.judges import congress_python, missing, run
 
@@ -68,7 +69,7 @@ class Bus(TlsServer):
 
     def pinged(self, configuration: Path) -> str:
         """What congress_ping says. No datasource node serves here, so it cannot get an answer."""
-        done = run(congress_python(), FILES / "congress_ping.py", configuration, "2", env=PATHS)
+        done = run(congress_python(), FILES / "congress_ping.py", configuration, "2", env=ENVIRONMENT)
         return done.stdout + done.stderr
 
 

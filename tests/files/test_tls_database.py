@@ -13,7 +13,8 @@ from components.authority import CA_FILE
 from components.template import render
 from tests import mariadb
 from tests.certificates import authority
-from tests.files.tls_server import OWN, PATHS, TlsServer, asked
+from tests.files.of_congress import ENVIRONMENT
+from tests.files.tls_server import OWN, TlsServer, asked
 from tests.render.contexts import CONGRESS, DATABASE
 from tests.render.judges import congress_python, run
 from tests.render.test_services import sql_of
@@ -121,6 +122,6 @@ def test_the_schema_is_migrated_through_it(server: Server, tmp_path: Path) -> No
     # congress-db-manage, with what congress_compat.pth does on a host.
     manage = "import congress_compat; from congress.db.migration.cli import main; main()"
     options = ["--config-file", str(configuration), "upgrade", "head"]
-    done = run(congress_python(), "-c", manage, *options, env=PATHS)
+    done = run(congress_python(), "-c", manage, *options, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
     server.sql("SELECT * FROM congress.policy_rules;")

@@ -8,14 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from components.template import ROOT
 from tests.balance.balanced import free_port
 from tests.certificates import authority
-from tests.render.judges import congress_python, run
+from tests.files.of_congress import printed
 
-FILES = ROOT / "files/congress"
-PATHS = {"PYTHONPATH": str(FILES), "PYTHONWARNINGS": "ignore"}
-CLIENT = Path(__file__).with_name("tls_client.py")
 OWN = "127.0.0.1"
 
 
@@ -51,7 +47,5 @@ class TlsServer(ABC):
 
 def asked(what: str, connection: str | Path) -> str:
     """What tls_client.py says."""
-    done = run(congress_python(), CLIENT, what, connection, env=PATHS)
-    assert done.returncode == 0, done.stderr
-    (told,) = json.loads(done.stdout.splitlines()[-1])
+    (told,) = json.loads(printed("tls_client.py", what, connection).splitlines()[-1])
     return str(told)
