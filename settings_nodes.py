@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+import posixpath
+from pathlib import PurePosixPath
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
 from settings_types import AbsolutePath, Duration, Model, NodeId
+
+# What Pacemaker's sandbox hides from the datasource node; temporary folders it has of its own.
+HIDDEN = ("/home", "/root")
+TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108  not used, but refused
+
+
+def _seen_by_the_node(path: str) -> str:
+    for folder in (*HIDDEN, *TEMPORARY):
+        if PurePosixPath(posixpath.normpath(path)).is_relative_to(folder):
+            raise ValueError(
+                f"Pacemaker and the datasource node do not see what is in {folder}; choose another path"
+            )
+    return path
+
+
+NodePath = Annotated[AbsolutePath, AfterValidator(_seen_by_the_node)]
 
 
 class PolicyEngines(Model):
@@ -51,12 +69,12 @@ class DatasourceNode(Model):
     )
     monitor_interval: Duration = Field("30s", description="interval of the agent's monitor", examples=["30s"])
     monitor_timeout: Duration = Field("30s", description="timeout of the agent's monitor", examples=["30s"])
-    config: AbsolutePath = Field(
+    config: NodePath = Field(
         "/etc/congress/congress.conf",
         description="name of Congress's configuration file for the agent, the same on both hosts",
         examples=["/etc/congress/congress.conf"],
     )
-    binary: AbsolutePath = Field(
+    binary: NodePath = Field(
         "/usr/local/bin/congress-server",
         description="what the agent starts",
         examples=["/usr/local/bin/congress-server"],

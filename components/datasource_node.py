@@ -55,7 +55,12 @@ class DatasourceNode(pulumi.ComponentResource):
             {"id": index, "name": congress.host.hostname, "address": congress.host.address}
             for index, congress in enumerate(pair, start=1)
         ]
-        cluster = {"members": members, "port": COROSYNC, "authkey": self.cluster_key.result}
+        cluster = {
+            "members": members,
+            "port": COROSYNC,
+            "authkey": self.cluster_key.result,
+            "hidden": settings_nodes.HIDDEN,
+        }
         self.cluster = tuple(
             Step(
                 f"{host_name}-cluster",

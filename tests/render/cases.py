@@ -83,7 +83,7 @@ TABLE: Mapping[str, tuple[Judge, Contexts]] = {
     "datasource_node/agent.sh.j2": (Judge.BASH, AGENTS),
     "datasource_node/cluster.sh.j2": (Judge.BASH, {"pair": CLUSTER}),
     "datasource_node/corosync.conf.j2": (Judge.COROSYNC, {"pair": CLUSTER}),
-    "datasource_node/pacemaker.conf.j2": (Judge.SYSTEMD_DROP_IN, {"pair": {}}),
+    "datasource_node/pacemaker.conf.j2": (Judge.SYSTEMD_DROP_IN, {"pair": CLUSTER}),
     "datasource_node/ds_node.crm.j2": (Judge.CRM, DS_NODES),
     "datasource_node/ds_node.sh.j2": (Judge.BASH, DS_NODES),
     **{f"fencing/{agent}.sh.j2": (Judge.BASH, {"login": context}) for agent, context in FENCING.items()},
