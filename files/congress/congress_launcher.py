@@ -12,6 +12,8 @@ Takes the command line of upstream's congress-server and hands it on unchanged. 
 - The node ends when it can no longer work (congress_watchdog), and its end is noticed (congress_guard).
 - A datasource node that is told to stop does so at once (congress_stop), and one that begins makes engines forget what
   an earlier one told them (congress_publish). It imports the drivers that it needs alone (congress_drivers).
+- A policy engine asks again for what it may have missed (congress_subscriptions), and no node's heartbeat ends before
+  the node does (congress_heartbeat).
 """
 
 import gc
@@ -65,6 +67,7 @@ def main(argv: list[str]) -> int:
     # isort: split
     import congress_datasource_answers  # noqa: PLC0415
     import congress_drivers  # noqa: PLC0415
+    import congress_heartbeat  # noqa: PLC0415
     import congress_publish  # noqa: PLC0415
     import congress_request_log  # noqa: PLC0415
     import congress_stop  # noqa: PLC0415
@@ -75,11 +78,17 @@ def main(argv: list[str]) -> int:
     config.setup_logging()
     congress_request_log.arm()
     congress_datasource_answers.arm()
+    congress_heartbeat.arm()
     congress_watchdog.start(cfg.CONF, beats)
     if cfg.CONF.datasources:
         congress_drivers.arm()
         congress_publish.arm()
         congress_stop.arm()
+    else:
+        # Not before: a datasource node has no policy engine, and importing one takes time.
+        import congress_subscriptions  # noqa: PLC0415
+
+        congress_subscriptions.arm()
     code = 1
     try:
         congress_server.main()

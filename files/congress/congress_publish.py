@@ -10,7 +10,8 @@ publication is a difference to nothing. So the engines, which keep their rows ov
   the number 0 (seen: a table that stayed empty for minutes).
 
 Here the first publication of a table in the life of a process is the whole table under number 0, which a subscriber
-takes for a new beginning, and asking for a table uses up no number.
+takes for a new beginning, and asking for a table uses up no number. So is the one after a publication that the bus
+refused: upstream counts that as made, and what it said is never said again.
 """
 
 from typing import Any
@@ -24,7 +25,14 @@ UNPUBLISHED = -1
 def arm() -> None:
     publish, last_published = DataService.publish, DataService.get_last_published_data_with_seqnum
 
-    def publish_from_the_beginning(self: Any, table: str, data: Any, use_snapshot: bool = False) -> None:  # noqa: FBT001, FBT002
+    def publish_or_begin_anew(self: Any, table: str, data: Any, use_snapshot: bool = False) -> None:  # noqa: FBT001, FBT002
+        try:
+            publish_from_the_beginning(self, table, data, use_snapshot)
+        except Exception:
+            self.sender_seqnums.pop(table, None)
+            raise
+
+    def publish_from_the_beginning(self: Any, table: str, data: Any, use_snapshot: bool) -> None:  # noqa: FBT001
         if table in self.sender_seqnums:
             publish(self, table, data, use_snapshot)
             return
@@ -39,5 +47,5 @@ def arm() -> None:
             return known
         return UNPUBLISHED, list(self.get_snapshot(table))
 
-    DataService.publish = publish_from_the_beginning
+    DataService.publish = publish_or_begin_anew
     DataService.get_last_published_data_with_seqnum = last_published_or_what_is_there

@@ -85,11 +85,11 @@ FAKES = {
         class Error(Exception): ...
         class ConfigOpts: ...
         def IntOpt(*_, **__): ...
-        CONF = _S(register_opts=lambda *_, **__: None, datasources=True, watchdog=_S(deadline=30), read=None)
+        CONF = _S(register_opts=lambda *_, **__: None, watchdog=_S(deadline=30), dse=_S(long_timeout=120), read=None)
     """,
     "congress/common/config.py": """
         from oslo_config import cfg
-        def init(argv): cfg.CONF.read = argv
+        def init(argv): cfg.CONF.read, cfg.CONF.datasources = argv, "--policy-engine" not in argv
         def setup_logging(): ...
     """,
     "congress/server/congress_server.py": """
@@ -111,9 +111,11 @@ FAKES = {
     "late.py": "print('of its own environment', flush=True)",
     "congress_datasource_answers.py": "def arm(): print('closed', flush=True)",
     "congress_drivers.py": "def arm(): print('drivers', flush=True)",
+    "congress_heartbeat.py": "def arm(): print('beating', flush=True)",
     "congress_publish.py": "def arm(): print('published', flush=True)",
     "congress_request_log.py": "def arm(): print('discreet', flush=True)",
     "congress_stop.py": "def arm(): print('armed', flush=True)",
+    "congress_subscriptions.py": "def arm(): print('subscribed', flush=True)",
     "oslo_log/log.py": """
         import logging
         import sys
@@ -151,13 +153,19 @@ def started(tmp_path: Path) -> Any:
     return start
 
 
-def test_reads_the_configuration_before_the_server_is_imported(started: Any) -> None:
-    with started("--config-file", "F", "--datasources") as process:
+BOTH = ["discreet", "closed", "beating", "watched"]
+DATASOURCE_NODE = [*BOTH, "drivers", "published", "armed"]
+
+
+@pytest.mark.parametrize(
+    ("role", "armed"), [("--datasources", DATASOURCE_NODE), ("--policy-engine", [*BOTH, "subscribed"])]
+)
+def test_reads_the_configuration_before_the_server_is_imported(
+    started: Any, role: str, armed: list[str]
+) -> None:
+    with started("--config-file", "F", role) as process:
         said, _ = process.communicate(timeout=20)
-    assert (
-        said
-        == "discreet\nclosed\nwatched\ndrivers\npublished\narmed\n['--config-file', 'F', '--datasources'] 0o27\n"
-    )
+    assert said.splitlines() == [*armed, f"['--config-file', 'F', '{role}'] 0o27"]
     assert process.returncode == 0
 
 
@@ -187,8 +195,7 @@ def test_a_running_node_keeps_its_environment_when_the_link_leads_to_another(
 
 def test_the_guard_hears_of_sigterm(started: Any, tmp_path: Path) -> None:
     with started("wait") as process:
-        armed = ["discreet", "closed", "watched", "drivers", "published", "armed"]
-        assert [process.stdout.readline().strip() for _ in armed] == armed
+        assert [process.stdout.readline().strip() for _ in DATASOURCE_NODE] == DATASOURCE_NODE
         assert process.stdout.readline().startswith("['wait']")
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0

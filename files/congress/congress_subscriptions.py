@@ -1,0 +1,143 @@
+# ruff: noqa: INP001 (a module of Congress's virtual environment, not of this project)
+"""Let a policy engine ask for a table again when it may have missed a publication.
+
+A datasource publishes numbered differences, which reach each engine through a queue of its own. That ends with the
+message bus, and what is published before its engine is connected again reaches that engine never. Upstream such an
+engine keeps for ever the rows that it had (seen on the lab after a restart of RabbitMQ):
+
+- It sees the gap in the numbers and waits for what is missing, without end. The periodic task that would ask again
+  after `time_to_resub` is started by the datasource manager alone, so by no node that is a policy engine and nothing
+  else.
+- Where nothing comes after it sees no gap: in a quiet table, a lost change stays unknown until the next one.
+- When a question fails, the other tables of the same rules are not asked for, then or later.
+
+Here an engine asks for a table again when the connection that hears publications was made anew, when something has
+waited for what should come before it, and until it has been answered. To ask once too often does no harm: the answer is
+the whole table with its number, and what comes meanwhile waits for it.
+"""
+
+import time
+from typing import Any
+
+import eventlet
+from congress.policy_engines.agnostic import DseRuntime
+from oslo_log import log
+from oslo_messaging._drivers.impl_rabbit import Connection as RabbitConnection
+
+LOG = log.getLogger(__name__)
+
+Table = tuple[str, str]  # a datasource, its table
+
+PAUSE = 1.0  # seconds; publications that overtook each other are in order long before
+ANSWER = 20  # seconds; a datasource that never polled a table does so before it answers
+AGAIN, LONGEST = 10.0, 300.0  # seconds until a question that did not help is asked again, doubled each time
+AT_ONCE = 8  # questions
+
+
+class Subscriptions:
+    """What one engine subscribes to, and whether it has been told everything.
+
+    `connections` counts how often the connection that hears publications was made anew.
+    """
+
+    connections = 0
+
+    def __init__(self, engine: Any) -> None:
+        self.engine = engine
+        self.heard: dict[Table, int] = {}  # `connections` at the last question
+        self.open: set[Table] = set()
+        self.waited: set[Table] = set()
+        self.next: dict[Table, float] = {}
+        self.pause: dict[Table, float] = {}
+
+    def subscribe(self, datasource: str, table: str) -> None:
+        """DataService.subscribe, which raises nothing when it is not answered: `watch` asks again."""
+        key, node = (datasource, table), self.engine.node
+        node.subscriptions.setdefault(datasource, {}).setdefault(table, set()).add(self.engine.service_id)
+        self.heard[key] = Subscriptions.connections
+        self.open.add(key)
+        try:
+            number, rows = node.invoke_service_rpc(
+                datasource, "get_last_published_data_with_seqnum", {"table": table}, timeout=ANSWER
+            )
+        except Exception as error:  # noqa: BLE001  whatever it is, there is no answer
+            LOG.warning("%s does not tell its table %s: %s", datasource, table, error)
+            return
+        finally:
+            self.open.discard(key)
+        self.engine.receive_data_sequenced(datasource, table, rows, number, is_snapshot=True)
+
+    def watch(self) -> None:
+        questions = eventlet.GreenPool(AT_ONCE)
+        while True:
+            eventlet.sleep(PAUSE)
+            for table, reason in self.doubtful().items():
+                LOG.warning("asking %s for its table %s: %s", *table, reason)
+                questions.spawn_n(self.ask, table)
+
+    def ask(self, table: Table) -> None:
+        self.engine.unsubscribe(*table)
+        self.engine.subscribe(*table)
+
+    def doubtful(self) -> dict[Table, str]:
+        """Tables to ask for now, each with the reason."""
+        subscribed = self.subscribed()
+        waited, self.waited = self.waited, {table for table in subscribed if self.waits(table)}
+        found = {}
+        for table in subscribed - self.open:
+            if self.heard.get(table, 0) != Subscriptions.connections:
+                found[table] = "publications may be lost, this node was not connected to the bus"
+            elif not self.known(table) or table in self.waited & waited:
+                if self.due(table):
+                    found[table] = "something is missing of it"
+            else:
+                self.pause.pop(table, None)
+        return found
+
+    def due(self, table: Table) -> bool:
+        """Whether the pause since the last question for the same reason is over."""
+        now = time.monotonic()
+        if table in self.pause and now < self.next[table]:
+            return False
+        self.pause[table] = min(2 * self.pause.get(table, AGAIN / 2), LONGEST)
+        self.next[table] = now + self.pause[table]
+        return True
+
+    def subscribed(self) -> set[Table]:
+        found = self.engine.node.get_subscription(self.engine.service_id)
+        return {(datasource, table) for datasource, tables in found.items() for table in tables}
+
+    def known(self, table: Table) -> bool:
+        """Whether it was told once."""
+        return table[1] in self.engine.receiver_seqnums.get(table[0], {})
+
+    def waits(self, table: Table) -> bool:
+        """Whether something waits for what should come before it."""
+        queue = self.engine.msg_queues.get(table[0], {}).get(table[1])
+        return queue is not None and not queue.empty()
+
+
+def arm() -> None:
+    start = DseRuntime.start
+
+    def start_and_watch(self: Any) -> None:
+        subscriptions = Subscriptions(self)
+        self.subscribe = subscriptions.subscribe
+        start(self)
+        eventlet.spawn_n(subscriptions.watch)
+        count_connections(self.node.node_rpc_target().topic)
+
+    DseRuntime.start = start_and_watch
+
+
+def count_connections(topic: str) -> None:
+    """Count each time from now on that the queue for what is published to `topic` is declared anew."""
+    set_channel = RabbitConnection._set_current_channel  # noqa: SLF001  no callback tells it
+
+    def set_and_count(self: Any, channel: Any) -> None:
+        anew = channel is not None and channel != self.channel
+        set_channel(self, channel)
+        if anew and any(consumer.queue_name.startswith(f"{topic}_fanout_") for consumer in self._consumers):
+            Subscriptions.connections += 1
+
+    RabbitConnection._set_current_channel = set_and_count  # noqa: SLF001

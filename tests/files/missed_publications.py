@@ -1,0 +1,155 @@
+"""Run by the Python that Congress is installed in: an engine that misses publications of a datasource.
+
+Congress's own publisher and subscriber, put together without a bus. `upstream` as argument: without congress_publish
+and congress_subscriptions. Prints one JSON object: name of what happened -> the engine's rows.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import congress_compat  # noqa: F401  what Python removed, which congress still imports
+import congress_publish
+from congress.common import config  # noqa: F401  registers options that are read by what follows, while it is imported
+
+# isort: split
+import congress_subscriptions
+from congress.dse2.data_service import DataService
+from congress.dse2.dse_node import DseNode
+
+UPSTREAM = sys.argv[1:] == ["upstream"]
+
+
+class Node:
+    """The bus: it may lose what is published or refuse it, and questions may stay without an answer."""
+
+    get_subscription = DseNode.get_subscription
+    subscribe_table = DseNode.subscribe_table
+    unsubscribe_table = DseNode.unsubscribe_table
+
+    def __init__(self) -> None:
+        self.subscriptions: dict[str, dict[str, set[str]]] = {}
+        self.engine = Engine(self)
+        self.source = Source(self)
+        self.lossy = self.refusing = self.silent = False
+
+    def publish_table_sequenced(
+        self,
+        publisher: str,
+        table: str,
+        data: Any,
+        is_snapshot: bool,  # noqa: FBT001
+        seqnum: int,
+    ) -> None:
+        if self.refusing:
+            raise RuntimeError("the bus refuses")
+        if not self.lossy:
+            received = json.loads(json.dumps(list(data)))
+            self.engine.receive_data_sequenced(publisher, table, received, seqnum, is_snapshot)
+
+    def invoke_service_rpc(self, _service: str, action: str, kwargs: dict[str, str], **_: object) -> Any:
+        if self.silent:
+            raise RuntimeError("no answer")
+        return json.loads(json.dumps(getattr(self.source, action)(**kwargs)))
+
+
+class Source(DataService):  # type: ignore[misc]
+    def __init__(self, node: Node) -> None:
+        super().__init__("source")
+        self.node = node
+        self.state: set[tuple[str]] = set()
+
+    def get_snapshot(self, _table: str) -> set[tuple[str]]:
+        return self.state
+
+    def poll(self, *rows: str) -> None:
+        self.state = {(row,) for row in rows}
+        self.publish("table", self.state)
+
+
+class Engine(DataService):  # type: ignore[misc]
+    """What congress.policy_engines.agnostic makes of rows: a whole table, or rows to add and to remove."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__("engine")
+        self.node = node
+        self.rows: set[str] = set()
+        self.subscriptions = congress_subscriptions.Subscriptions(self)
+        if not UPSTREAM:
+            self.subscribe = self.subscriptions.subscribe
+
+    def receive_data(self, publisher: str, table: str, data: Any, is_snapshot: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002
+        rows = [{row for (row,) in part} for part in ([data] if is_snapshot else data)]
+        self.rows = rows[0] if is_snapshot else (self.rows - rows[1]) | rows[0]
+
+    def look(self, times: int = 1) -> list[str]:
+        """What the watch does each second; the reasons that it found."""
+        reasons = []
+        for _ in range(times):
+            doubtful = {} if UPSTREAM else self.subscriptions.doubtful()
+            for table, reason in doubtful.items():
+                reasons.append(reason)
+                self.subscriptions.ask(table)
+        return reasons
+
+
+def subscribed(*rows: str) -> Node:
+    node = Node()
+    node.source.poll(*rows)
+    node.engine.subscribe("source", "table")
+    assert node.engine.look(3) == []
+    return node
+
+
+def main() -> None:
+    if not UPSTREAM:
+        congress_publish.arm()
+    seen: dict[str, Any] = {}
+
+    node = subscribed("kept", "old")
+    node.lossy = True
+    node.source.poll("kept", "lost")
+    node.lossy = False
+    node.source.poll("kept", "new")
+    seen["questions at the first look"] = len(node.engine.look())
+    node.engine.look()
+    seen["one was lost, then another came"] = sorted(node.engine.rows)
+    node.source.poll("kept", "newer")
+    seen["the next one"] = sorted(node.engine.rows)
+    seen["questions after that"] = len(node.engine.look(3))
+
+    node = subscribed("old")
+    node.lossy = True
+    node.source.poll("lost")
+    node.lossy = False
+    congress_subscriptions.Subscriptions.connections += 1
+    seen["questions after a connection was made anew"] = len(node.engine.look(3))
+    seen["one was lost in a quiet table"] = sorted(node.engine.rows)
+
+    node = subscribed("old")
+    node.silent = node.lossy = True
+    node.source.poll("lost")
+    congress_subscriptions.Subscriptions.connections += 1
+    node.engine.look(2)
+    node.silent = node.lossy = False
+    seen["questions before the pause is over"] = len(node.engine.look(3))
+    node.engine.subscriptions.next.clear()
+    node.engine.subscriptions.pause.clear()
+    node.engine.look()
+    seen["the first question had no answer"] = sorted(node.engine.rows)
+
+    node = subscribed("old")
+    node.refusing = True
+    try:
+        node.source.poll("refused")
+    except RuntimeError:
+        node.refusing = False
+    node.source.poll("refused")
+    seen["the bus refused one, and nothing changed since"] = sorted(node.engine.rows)
+
+    print(json.dumps(seen))
+
+
+main()
