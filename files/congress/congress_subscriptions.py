@@ -29,8 +29,11 @@ LOG = log.getLogger(__name__)
 Table = tuple[str, str]  # a datasource, its table
 
 PAUSE = 1.0  # seconds; publications that overtook each other are in order long before
-ANSWER = 20  # seconds; a datasource that never polled a table does so before it answers
-AGAIN, LONGEST = 10.0, 300.0  # seconds until a question that did not help is asked again, doubled each time
+# Seconds for an answer to the rules' own question: a datasource that never polled a table does so before it answers.
+ANSWER = 20.0
+# Seconds for an answer to the rules' own question; a datasource that never polled a table does so before it answers.
+# a question is lost more often than not.
+FIRST, LONGEST_ANSWER, LONGEST = 2.0, 60.0, 300.0
 AT_ONCE = 8  # questions
 
 
@@ -45,12 +48,13 @@ class Subscriptions:
     def __init__(self, engine: Any) -> None:
         self.engine = engine
         self.heard: dict[Table, int] = {}  # `connections` at the last question
+        self.again: dict[
+            Table, tuple[float, float]
+        ] = {}  # after a question of the watch: seconds until, and when
         self.open: set[Table] = set()
         self.waited: set[Table] = set()
-        self.next: dict[Table, float] = {}
-        self.pause: dict[Table, float] = {}
 
-    def subscribe(self, datasource: str, table: str) -> None:
+    def subscribe(self, datasource: str, table: str, timeout: float = ANSWER) -> None:
         """DataService.subscribe, which raises nothing when it is not answered: `watch` asks again."""
         key, node = (datasource, table), self.engine.node
         node.subscriptions.setdefault(datasource, {}).setdefault(table, set()).add(self.engine.service_id)
@@ -58,10 +62,10 @@ class Subscriptions:
         self.open.add(key)
         try:
             number, rows = node.invoke_service_rpc(
-                datasource, "get_last_published_data_with_seqnum", {"table": table}, timeout=ANSWER
+                datasource, "get_last_published_data_with_seqnum", {"table": table}, timeout=timeout
             )
         except Exception as error:  # noqa: BLE001  whatever it is, there is no answer
-            LOG.warning("%s does not tell its table %s: %s", datasource, table, error)
+            LOG.info("%s does not tell its table %s: %s", datasource, table, error)
             return
         finally:
             self.open.discard(key)
@@ -72,36 +76,30 @@ class Subscriptions:
         while True:
             eventlet.sleep(PAUSE)
             for table, reason in self.doubtful().items():
-                LOG.warning("asking %s for its table %s: %s", *table, reason)
+                LOG.info("asking %s for its table %s: %s", *table, reason)
                 questions.spawn_n(self.ask, table)
 
     def ask(self, table: Table) -> None:
+        last, _ = self.again.get(table, (FIRST / 2, 0.0))
+        pause = min(2 * last, LONGEST)
+        self.again[table] = pause, time.monotonic() + pause
         self.engine.unsubscribe(*table)
-        self.engine.subscribe(*table)
+        self.subscribe(*table, timeout=min(pause, LONGEST_ANSWER))
 
     def doubtful(self) -> dict[Table, str]:
         """Tables to ask for now, each with the reason."""
-        subscribed = self.subscribed()
+        subscribed, now = self.subscribed(), time.monotonic()
         waited, self.waited = self.waited, {table for table in subscribed if self.waits(table)}
         found = {}
         for table in subscribed - self.open:
             if self.heard.get(table, 0) != Subscriptions.connections:
+                self.again.pop(table, None)
                 found[table] = "publications may be lost, this node was not connected to the bus"
-            elif not self.known(table) or table in self.waited & waited:
-                if self.due(table):
-                    found[table] = "something is missing of it"
-            else:
-                self.pause.pop(table, None)
+            elif self.known(table) and table not in waited & self.waited:
+                self.again.pop(table, None)
+            elif table not in self.again or now >= self.again[table][1]:
+                found[table] = "something is missing of it"
         return found
-
-    def due(self, table: Table) -> bool:
-        """Whether the pause since the last question for the same reason is over."""
-        now = time.monotonic()
-        if table in self.pause and now < self.next[table]:
-            return False
-        self.pause[table] = min(2 * self.pause.get(table, AGAIN / 2), LONGEST)
-        self.next[table] = now + self.pause[table]
-        return True
 
     def subscribed(self) -> set[Table]:
         found = self.engine.node.get_subscription(self.engine.service_id)

@@ -91,9 +91,20 @@ class Pulse:
 
         wait_for("each engine has one row of the datasource and no old one beside it", limit, one_each)
 
-    def _first(self, seen: dict[str, float], moment: float) -> float | None:
+    def _first(self, seen: dict[str, float], moment: float) -> float:
         times = [when for count, when in list(seen.items()) if self.written.get(count, 0) >= moment]
-        return min(times) - moment if times else None
+        assert times, self._story()
+        return min(times) - moment
+
+    def _story(self) -> str:
+        """Ages in seconds of the last row that was written, and of the last that each engine knew."""
+        last = {"written": list(self.written.values())}
+        last |= {
+            node_id: [self.written.get(count, 0) for count in list(seen)]
+            for node_id, seen in self.seen.items()
+        }
+        now = time.time()
+        return ", ".join(f"{who} {now - max(when, default=0):.0f} s ago" for who, when in last.items())
 
     def _write(self) -> None:
         while not self._over.wait(WRITE):

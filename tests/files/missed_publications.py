@@ -135,8 +135,7 @@ def main() -> None:
     node.engine.look(2)
     node.silent = node.lossy = False
     seen["questions before the pause is over"] = len(node.engine.look(3))
-    node.engine.subscriptions.next.clear()
-    node.engine.subscriptions.pause.clear()
+    node.engine.subscriptions.again["source", "table"] = (2.0, 0.0)
     node.engine.look()
     seen["the first question had no answer"] = sorted(node.engine.rows)
 
