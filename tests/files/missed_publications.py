@@ -6,12 +6,14 @@ and congress_subscriptions. Prints one JSON object: name of what happened -> the
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from typing import Any
 
 import congress_compat  # noqa: F401  what Python removed, which congress still imports
 import congress_publish
+import eventlet
 from congress.common import config  # noqa: F401  registers options that are read by what follows, while it is imported
 
 # isort: split
@@ -76,12 +78,18 @@ class Engine(DataService):  # type: ignore[misc]
         super().__init__("engine")
         self.node = node
         self.rows: set[str] = set()
+        self.slow = self.failing = False
         self.subscriptions = congress_subscriptions.Subscriptions(self)
         if not UPSTREAM:
-            self.subscribe = self.subscriptions.subscribe
+            ours = {name: getattr(self.subscriptions, name) for name in ("subscribe", "receive_data")}
+            self.__dict__.update(ours)
 
     def receive_data(self, publisher: str, table: str, data: Any, is_snapshot: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002
         rows = [{row for (row,) in part} for part in ([data] if is_snapshot else data)]
+        if self.slow and is_snapshot:
+            eventlet.sleep(0.1)
+        if self.failing:
+            raise RuntimeError("not taken in")
         self.rows = rows[0] if is_snapshot else (self.rows - rows[1]) | rows[0]
 
     def look(self, times: int = 1) -> list[str]:
@@ -103,51 +111,94 @@ def subscribed(*rows: str) -> Node:
     return node
 
 
-def main() -> None:
-    if not UPSTREAM:
-        congress_publish.arm()
-    seen: dict[str, Any] = {}
-
+def lost_then_another() -> dict[str, Any]:
     node = subscribed("kept", "old")
     node.lossy = True
     node.source.poll("kept", "lost")
     node.lossy = False
     node.source.poll("kept", "new")
-    seen["questions at the first look"] = len(node.engine.look())
+    seen: dict[str, Any] = {"questions at the first look": len(node.engine.look())}
     node.engine.look()
     seen["one was lost, then another came"] = sorted(node.engine.rows)
     node.source.poll("kept", "newer")
     seen["the next one"] = sorted(node.engine.rows)
-    seen["questions after that"] = len(node.engine.look(3))
+    return {**seen, "questions after that": len(node.engine.look(3))}
 
+
+def lost_in_a_quiet_table() -> dict[str, Any]:
     node = subscribed("old")
     node.lossy = True
     node.source.poll("lost")
     node.lossy = False
     congress_subscriptions.Subscriptions.connections += 1
-    seen["questions after a connection was made anew"] = len(node.engine.look(3))
-    seen["one was lost in a quiet table"] = sorted(node.engine.rows)
+    questions = len(node.engine.look(3))
+    return {
+        "questions after a connection was made anew": questions,
+        "one was lost in a quiet table": sorted(node.engine.rows),
+    }
 
+
+def no_answer() -> dict[str, Any]:
     node = subscribed("old")
     node.silent = node.lossy = True
     node.source.poll("lost")
     congress_subscriptions.Subscriptions.connections += 1
     node.engine.look(2)
     node.silent = node.lossy = False
-    seen["questions before the pause is over"] = len(node.engine.look(3))
+    questions = len(node.engine.look(3))
     node.engine.subscriptions.again["source", "table"] = (2.0, 0.0)
     node.engine.look()
-    seen["the first question had no answer"] = sorted(node.engine.rows)
+    return {
+        "questions before the pause is over": questions,
+        "the first question had no answer": sorted(node.engine.rows),
+    }
 
+
+def refused() -> dict[str, Any]:
     node = subscribed("old")
     node.refusing = True
-    try:
+    with contextlib.suppress(RuntimeError):
         node.source.poll("refused")
-    except RuntimeError:
-        node.refusing = False
+    node.refusing = False
     node.source.poll("refused")
-    seen["the bus refused one, and nothing changed since"] = sorted(node.engine.rows)
+    return {"the bus refused one, and nothing changed since": sorted(node.engine.rows)}
 
+
+def two_at_once() -> dict[str, Any]:
+    node = Node()
+    node.source.poll("kept", "old")
+    node.engine.slow = True
+    whole = eventlet.spawn(node.engine.subscribe, "source", "table")
+    eventlet.sleep(0)
+    difference = eventlet.spawn(node.source.poll, "kept", "new")
+    whole.wait()
+    difference.wait()
+    return {"a difference came while the whole table was taken in": sorted(node.engine.rows)}
+
+
+def not_taken_in() -> dict[str, Any]:
+    node = subscribed("old")
+    node.engine.failing = True
+    with contextlib.suppress(RuntimeError):
+        node.source.poll("new")
+    node.engine.failing = False
+    node.engine.look()
+    return {"the engine failed to take one in": sorted(node.engine.rows)}
+
+
+def main() -> None:
+    if not UPSTREAM:
+        congress_publish.arm()
+    seen: dict[str, Any] = {}
+    for happens in (
+        lost_then_another,
+        lost_in_a_quiet_table,
+        no_answer,
+        refused,
+        two_at_once,
+        not_taken_in,
+    ):
+        seen |= happens()
     print(json.dumps(seen))
 
 

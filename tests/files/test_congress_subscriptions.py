@@ -9,6 +9,8 @@ ROWS = {
     "one was lost in a quiet table": ["lost"],
     "the first question had no answer": ["lost"],
     "the bus refused one, and nothing changed since": ["refused"],
+    "a difference came while the whole table was taken in": ["kept", "new"],
+    "the engine failed to take one in": ["new"],
 }
 QUESTIONS = {
     "questions at the first look": 0,
@@ -36,4 +38,6 @@ def test_upstream_alone_does_not() -> None:
         "one was lost in a quiet table": ["old"],
         "the first question had no answer": ["old"],
         "the bus refused one, and nothing changed since": ["old"],
+        "a difference came while the whole table was taken in": ["kept", "old"],
+        "the engine failed to take one in": ["old"],
     }
