@@ -52,9 +52,8 @@ class Subscriptions:
         self.engine = engine
         self.take_in, self.one_by_one = engine.receive_data, Semaphore()
         self.heard: dict[Table, int] = {}  # `connections` at the last question
-        self.again: dict[
-            Table, tuple[float, float]
-        ] = {}  # after a question of the watch: seconds until, and when
+        # After a question of the watch: the pause until the next one in seconds, and its end.
+        self.again: dict[Table, tuple[float, float]] = {}
         self.open: set[Table] = set()
         self.waited: set[Table] = set()
 
@@ -90,6 +89,7 @@ class Subscriptions:
             eventlet.sleep(PAUSE)
             for table, reason in self.doubtful().items():
                 LOG.info("asking %s for its table %s: %s", *table, reason)
+                self.open.add(table)
                 questions.spawn_n(self.ask, table)
 
     def ask(self, table: Table) -> None:
