@@ -107,7 +107,11 @@ class DatasourceNode(pulumi.ComponentResource):
             name,
             pair[0].host,
             "datasource_node/ds_node.sh.j2",
-            {**resource, "files_since": [agent.stdout for agent in self.agent]},
+            {
+                **resource,
+                "cluster_since": [cluster.stdout for cluster in self.cluster],
+                "files_since": [agent.stdout for agent in self.agent],
+            },
             parent=self,
             after=[*self.cluster, *self.agent, *fencing.steps, *after],
             limit=600,

@@ -116,6 +116,7 @@ def ds_node(**chosen: Any) -> dict[str, Any]:
         "members": MEMBERS,
         "devices": devices,
         "congress": ["0a1b-2c3d", "0a1b-2c3e"],
+        "cluster_since": ["1764081500.123", "1764081500.124"],
         "files_since": ["1764081600.123", "1764081600.124"],
     }
 

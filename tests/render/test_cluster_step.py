@@ -36,6 +36,7 @@ class Step:
         self.library.forget_calls()
         done = self.library.run(f"{self.script}\nkeep_record")
         assert done.returncode == 0, done.stderr
+        (self.since,) = done.stdout.splitlines()
         calls = [call.removeprefix("systemctl ") for call in self.library.calls]
         return [call for call in calls if call.startswith(("stop", "start", "daemon-reload"))]
 
@@ -55,17 +56,21 @@ def step(tmp_path: Path) -> Step:
 
 
 def test_a_cluster_that_runs_is_left_alone(step: Step) -> None:
+    since = step.since
     assert step.run() == []
+    assert step.since == since
     assert (step.library.folder / "hosts").read_text().count("datasource-1") == 1
 
 
 @pytest.mark.parametrize("file", ["conf", "key", "sandbox"])
 def test_an_edited_file_is_put_back_while_the_cluster_is_stopped(step: Step, file: str) -> None:
     path: Path = getattr(step, file)
+    since = step.since
     right = path.read_bytes()
     path.write_text("edited\n")
     assert step.run() == [*STOP, *START]
     assert path.read_bytes() == right
+    assert float(step.since) > float(since)
     if file == "conf":
         assert (step.library.folder / "at-stop").read_text() == "edited\n"
 

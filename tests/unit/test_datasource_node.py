@@ -43,7 +43,9 @@ def test_the_node_is_restarted_for_the_files_that_its_hosts_have(monkeypatch: py
     monkeypatch.setattr(RecordingMonitor, "made", made)
     asked = recorded.run().step("datasource-node").inputs["stdin"]
     for agent in AGENTS:
-        assert f" [congress-test-{agent.removesuffix('-agent')}]='{agent} says'" in asked
+        host = agent.removesuffix("-agent")
+        assert f" [congress-test-{host}]='{agent} says'" in asked
+        assert f"{host}-cluster says" in asked  # it waits for a node that was away with its cluster
 
 
 def test_each_step_knows_its_name_for_its_record(recording: Recording) -> None:
