@@ -62,6 +62,14 @@ def test_a_log_with_secrets_is_not_shown(checkout: Checkout, stack: str, level: 
     assert checkout.calls() == []
 
 
+@pytest.mark.parametrize("variable", ["OS_DEBUG", "TF_LOG"])
+def test_what_the_provider_tells_the_cloud_is_not_shown(checkout: Checkout, variable: str) -> None:
+    done = checkout.run("scripts/pulumi", "up", STACK="prod", **{variable: "1"})
+    assert done.returncode == 1
+    assert "unset OS_DEBUG TF_LOG" in done.stderr
+    assert checkout.calls() == []
+
+
 @pytest.mark.parametrize("options", [["-v=9"], ["-v=8", "--logtostderr"], ["--logtostderr"]])
 def test_other_logs_are_the_users_choice(checkout: Checkout, options: list[str]) -> None:
     mine = {"PULUMI_CONFIG_PASSPHRASE": "x", "PULUMI_BACKEND_URL": "file:///mine"}
