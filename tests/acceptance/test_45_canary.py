@@ -23,7 +23,7 @@ from tests.acceptance.processes import Watch
 pytestmark = [pytest.mark.full, pytest.mark.timeout(1200)]
 
 # All that Pulumi and its plugins tell about themselves and that is shown.
-VERBOSE = ("--debug", "-v=8", "--logtostderr", "--logflow")
+VERBOSE = ("--debug", "-v=4", "--logtostderr", "--logflow")
 LOGS = ROOT / ".toolchain/home/logs"
 BROKEN = "policy-engine-host-1"
 CONF = "/etc/congress/congress.conf"
@@ -63,7 +63,7 @@ def test_previews(known: Known) -> None:
 def test_an_up_that_configures_every_congress_host(known: Known) -> None:
     before = known.deployment.steps_run()
     with Watch(known.search, f"congress-{STACK}-") as watch:
-        known.up("up --diff --debug -v=8", "--diff", *VERBOSE)
+        known.up("up --diff --debug -v=4", "--diff", *VERBOSE)
         known.deployment.on(
             BROKEN, f"CANARY='{known.given[DECOY]}' bash -c 'sleep 1; true' '{known.given[DECOY]}'"
         )
@@ -150,13 +150,14 @@ def test_no_console_showed_a_secret(known: Known) -> None:
 
 
 def test_a_trace_with_secrets_is_for_the_user_alone(known: Known) -> None:
-    """From -v=9 on, the engine writes what it tells its plugins and what they answer."""
+    """From -v=5 on the provider writes what it is told, from -v=9 on the engine what it tells and hears."""
     apart = Console(known.console.folder / "trace")
     apart.folder.mkdir()
-    trace = ("preview", "--non-interactive", *known.options, "--diff", "--debug", "-v=9", "--logflow")
-    told = apart.run("preview -v=9 --logtostderr", [PULUMI, *trace, "--logtostderr"], fails=True)
-    assert "leave --logtostderr out" in told
-    apart.run("preview -v=9", [PULUMI, *trace])
+    trace = ("preview", "--non-interactive", *known.options, "--diff", "--debug", "--logflow")
+    for level in ("-v=5", "-v=9"):
+        told = apart.run(f"{level} --logtostderr", [PULUMI, *trace, level, "--logtostderr"], fails=True)
+        assert "leave --logtostderr out" in told
+    apart.run("preview -v=9", [PULUMI, *trace, "-v=9"])
     assert apart.leaks(known.search) == []
     logs = [file for file in apart.temporary.iterdir() if file.is_file()]
     assert {file.stat().st_mode & 0o777 for file in logs} == {0o600}
