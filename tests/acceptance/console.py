@@ -11,6 +11,9 @@ from pathlib import Path
 from tests.acceptance.deployment import ROOT
 from tests.acceptance.searcher import Search
 
+# All that Pulumi and its plugins tell about themselves and that is shown.
+VERBOSE = ("--debug", "-v=4", "--logtostderr", "--logflow")
+
 
 @dataclass
 class Console:

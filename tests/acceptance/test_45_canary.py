@@ -15,15 +15,13 @@ import pytest
 from openstack.connection import Connection
 
 from tests.acceptance import known_secrets, places
-from tests.acceptance.console import Console
+from tests.acceptance.console import VERBOSE, Console
 from tests.acceptance.deployment import PULUMI, ROOT, STACK, Deployment, request
 from tests.acceptance.known_secrets import DATASOURCES, DECOY, GOOD, LOGIN, REFUSED, STATE, Known
 from tests.acceptance.processes import Watch
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(1200)]
 
-# All that Pulumi and its plugins tell about themselves and that is shown.
-VERBOSE = ("--debug", "-v=4", "--logtostderr", "--logflow")
 LOGS = ROOT / ".toolchain/home/logs"
 BROKEN = "policy-engine-host-1"
 CONF = "/etc/congress/congress.conf"

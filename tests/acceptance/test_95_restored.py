@@ -1,27 +1,38 @@
-"""A backup brings a deployment that was destroyed back, into a fresh one with another encryption key."""
+"""A backup brings a deployment that was destroyed back, into a fresh one with another encryption key.
+
+That one is made with all that Pulumi shows of itself: no secret in the whole of a first `up` either, which makes servers
+and credentials.
+"""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from openstack.connection import Connection
 
-from tests.acceptance import kept
+from tests.acceptance import canary, kept
 from tests.acceptance.belongings import belongings
-from tests.acceptance.deployment import Deployment
+from tests.acceptance.console import VERBOSE, Console
+from tests.acceptance.deployment import PULUMI, UNASKED, Deployment, run
+from tests.acceptance.searcher import Search
 from tools import archive
 
 
 @pytest.mark.full
 @pytest.mark.timeout(1200)
 def test_a_fresh_deployment_gets_policy_rule_and_datasource_back(
-    deployment: Deployment, clouds: dict[str, Connection], backup_file: Path
+    deployment: Deployment, clouds: dict[str, Connection], backup_file: Path, tmp_path: Path
 ) -> None:
     with archive.read(backup_file) as backup:
         key = backup.key
     assert deployment.resources() == {}, "test_90_destroyed.py destroys the deployment of the backup"
-    deployment.up()
+    console = Console(tmp_path)
+    console.run("first up", [PULUMI, "up", *UNASKED, "--diff", *VERBOSE])
+    deployment.forget()
+    exported = json.loads(run([PULUMI, "stack", "export", "--show-secrets"], timeout=60))
+    assert console.leaks(Search(canary.patterns(canary.of_stack(exported)))) == []
     assert kept.aes_key(deployment) != key
     assert kept.rules(deployment) == set()
     assert kept.dumps(deployment) == [], "a first deployment has no tables to dump"
