@@ -1,6 +1,6 @@
 """A backup brings a deployment that was destroyed back, into a fresh one with another encryption key.
 
-That one is made with all that Pulumi shows of itself: no secret in the whole of a first `up` either, which makes servers
+That one is made with all that Pulumi shows of itself: no secret in the whole of a first `up`, which makes servers
 and credentials.
 """
 

@@ -18,7 +18,7 @@ def test_a_drained_engine_answers_what_it_has_and_gets_nothing_new(behind: Balan
     slow: list[str] = []
     asking = threading.Thread(target=lambda: slow.append(behind.get("/slow")))
     asking.start()
-    assert engine.serving.wait(5)
+    assert engine.serving.wait(20)
     began = time.monotonic()
     done = engine.drain("out", "20")
     assert (done.returncode, done.stdout) == (0, f"{engine.node_id} serves nobody\n"), done.stderr
@@ -57,7 +57,7 @@ def test_a_request_that_takes_too_long_is_told_and_not_waited_for(behind: Balanc
     engine.pause = 6.0
     asking = threading.Thread(target=lambda: behind.get("/slow"))
     asking.start()
-    assert engine.serving.wait(5)
+    assert engine.serving.wait(20)
     done = engine.drain("out", "1")
     assert done.returncode == 0
     assert "up, weight 0, 1 requests" in done.stdout

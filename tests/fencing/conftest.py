@@ -21,7 +21,7 @@ HASTY = """
 import sys
 sys.path.insert(0, {folder!r})
 import fence_congress_openstack as agent
-agent.LIMITS["reboot"] = 2.0
+agent.LIMITS["reboot"] = 5.0
 agent.PAUSE_LIMIT = 0.5
 sys.exit(agent.main())
 """

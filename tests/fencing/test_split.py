@@ -15,7 +15,7 @@ from tests.fencing.fake_cloud import ONE, SECRET, TWO, Cloud
 
 HERE = platform.node()
 OTHER, EARLIER = f"{HERE}-2", HERE[:-1]
-DELAY = 3.0
+DELAY = 6.0
 Split = Callable[..., float]
 
 
