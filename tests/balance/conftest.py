@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.waiting import wait_for
 from tests.balance.balanced import Balanced, balanced
 
 
@@ -52,5 +53,7 @@ class Client(threading.Thread):
 def client(behind: Balanced) -> Iterator[Client]:
     client = Client(behind)
     client.start()
+    # Two first requests at the same moment may stick to different engines.
+    wait_for("the client has an engine", 15, lambda: client.answers)
     yield client
     client.end()
