@@ -15,82 +15,58 @@ import congress_compat  # noqa: F401  what Python removed, which congress still 
 import congress_publish
 import eventlet
 from congress.common import config  # noqa: F401  registers options that are read by what follows, while it is imported
+from congress.dse2.dse_node import DseNode
+
+from tests.files import without_bus
 
 # isort: split
 import congress_subscriptions
-from congress.dse2.data_service import DataService
-from congress.dse2.dse_node import DseNode
 
 UPSTREAM = sys.argv[1:] == ["upstream"]
 
 
-class Node:
-    """The bus: it may lose what is published or refuse it, and questions may stay without an answer."""
+class Node(without_bus.Node):
+    """With one source and one engine. The bus may lose what is published or refuse it, and give no answer."""
 
     get_subscription = DseNode.get_subscription
     subscribe_table = DseNode.subscribe_table
     unsubscribe_table = DseNode.unsubscribe_table
 
     def __init__(self) -> None:
+        super().__init__()
         self.subscriptions: dict[str, dict[str, set[str]]] = {}
-        self.engine = Engine(self)
-        self.source = Source(self)
         self.lossy = self.refusing = self.silent = False
+        self.source, self.engine = without_bus.Source(self), Engine(self)
 
-    def publish_table_sequenced(
-        self,
-        publisher: str,
-        table: str,
-        data: Any,
-        is_snapshot: bool,  # noqa: FBT001
-        seqnum: int,
-    ) -> None:
+    def publish_table_sequenced(self, *named: Any, **publication: Any) -> None:
         if self.refusing:
             raise RuntimeError("the bus refuses")
         if not self.lossy:
-            received = json.loads(json.dumps(list(data)))
-            self.engine.receive_data_sequenced(publisher, table, received, seqnum, is_snapshot)
+            super().publish_table_sequenced(*named, **publication)
 
     def invoke_service_rpc(self, _service: str, action: str, kwargs: dict[str, str], **_: object) -> Any:
         if self.silent:
             raise RuntimeError("no answer")
-        return json.loads(json.dumps(getattr(self.source, action)(**kwargs)))
+        return without_bus.through_json(getattr(self.source, action)(**kwargs))
 
 
-class Source(DataService):  # type: ignore[misc]
-    def __init__(self, node: Node) -> None:
-        super().__init__("source")
-        self.node = node
-        self.state: set[tuple[str]] = set()
-
-    def get_snapshot(self, _table: str) -> set[tuple[str]]:
-        return self.state
-
-    def poll(self, *rows: str) -> None:
-        self.state = {(row,) for row in rows}
-        self.publish("table", self.state)
-
-
-class Engine(DataService):  # type: ignore[misc]
-    """What congress.policy_engines.agnostic makes of rows: a whole table, or rows to add and to remove."""
+class Engine(without_bus.Engine):
+    """It may be slow to take in a whole table, or fail to take in anything."""
 
     def __init__(self, node: Node) -> None:
-        super().__init__("engine")
-        self.node = node
-        self.rows: set[str] = set()
+        super().__init__(node)
         self.slow = self.failing = False
         self.subscriptions = congress_subscriptions.Subscriptions(self)
         if not UPSTREAM:
             ours = {name: getattr(self.subscriptions, name) for name in ("subscribe", "receive_data")}
             self.__dict__.update(ours)
 
-    def receive_data(self, publisher: str, table: str, data: Any, is_snapshot: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002
-        rows = [{row for (row,) in part} for part in ([data] if is_snapshot else data)]
+    def receive_data(self, publisher: str, table: str, data: Any, is_snapshot: bool = True) -> None:  # noqa: FBT001, FBT002
         if self.slow and is_snapshot:
             eventlet.sleep(0.1)
         if self.failing:
             raise RuntimeError("not taken in")
-        self.rows = rows[0] if is_snapshot else (self.rows - rows[1]) | rows[0]
+        super().receive_data(publisher, table, data, is_snapshot)
 
     def look(self, times: int = 1) -> list[str]:
         """What the watch does each second; the reasons that it found."""

@@ -9,7 +9,7 @@ from tests.render.judges import congress_python, run
 
 FILES = ROOT / "files/congress"
 ENVIRONMENT = {
-    "PYTHONPATH": str(FILES),
+    "PYTHONPATH": f"{FILES}:{ROOT}",
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONWARNINGS": "ignore",
     "no_proxy": "127.0.0.1",

@@ -68,12 +68,12 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ),
     ({"datasourceNode": {"config": "congress.conf"}}, ["congress-ha:datasourceNode.config"]),
     (
-        {"datasourceNode": {"config": "/root/congress.conf"}},
-        ["congress-ha:datasourceNode.config", "do not see what is in /root; choose another path"],
+        {"datasourceNode": {"config": "/home/stack/congress.conf"}},
+        ["congress-ha:datasourceNode.config", "do not see what is in /home; choose another path"],
     ),
     (
-        {"datasourceNode": {"binary": "/opt/../home/bin/congress-server"}},
-        ["congress-ha:datasourceNode.binary", "do not see what is in /home; choose another path"],
+        {"datasourceNode": {"binary": "/opt/../tmp/bin/congress-server"}},
+        ["congress-ha:datasourceNode.binary", "do not see what is in /tmp; choose another path"],
     ),
     (
         {"datasourceNode": {"fencing": "ipmi"}},
