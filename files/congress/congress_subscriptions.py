@@ -35,7 +35,7 @@ PAUSE = 1.0  # seconds; publications that overtook each other are in order long 
 # Seconds for an answer to the rules' own question: a datasource that never polled a table does so before it answers.
 ANSWER = 20.0
 # Seconds for an answer to the watch's, and then until it asks again, doubled each time: just after a restart of the bus
-# a question is lost more often than not.
+# a question is often lost.
 FIRST, LONGEST_ANSWER, LONGEST = 2.0, 60.0, 300.0
 AT_ONCE = 8  # questions
 
