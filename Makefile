@@ -95,6 +95,10 @@ bench-faults: venv ## Do each fault to the running stack dev and measure; RUNS=5
 faults: venv ## Do random faults to the running stack dev; COUNT=30, SEED=1
 	@.venv/bin/python -m scripts.faults sequence --count $(or $(COUNT),30) --seed $(or $(SEED),1)
 
+.PHONY: bench-data
+bench-data: venv ## Push tables of many rows into the running stack dev with clients at its endpoint, and measure; ROWS='100 100000'
+	@.venv/bin/python -m scripts.data $(if $(ROWS),--rows '$(ROWS)')
+
 .PHONY: bench-changes
 bench-changes: venv ## Change the running stack dev with clients at its endpoint, and measure
 	@.venv/bin/python -m scripts.changes

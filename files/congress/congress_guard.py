@@ -5,7 +5,8 @@
 
 PID writes a byte each second from its service loop, and Python adds the number of each signal that PID
 gets. So an end of the pipe is the end of PID, and it is a crash unless SIGTERM or SIGINT went before. A pipe
-that is silent for SILENCE seconds is a process that hangs, was stopped (SIGSTOP) or starves: it is killed.
+that is silent for SILENCE seconds is a process that hangs, was stopped (SIGSTOP) or starves: it is killed. So is a
+process that takes the host's last memory: otherwise the kernel would choose what it ends, and may choose sshd.
 
 A `!` is the word of congress_watchdog that the node cannot work on this host: then Pacemaker shall prefer any other
 one, however few the failures were, until its failure-timeout is over or a `+` says that the node does work here.
@@ -39,6 +40,11 @@ START = 60.0
 REPORT_TIMEOUT = 20
 # The agent looks once a second whether the node has ended, and then removes its pid file.
 STOP = 5.0
+# Seconds between two looks at the memory.
+LOOK = 1.0
+# Shares of the host's memory: it is short when less than the first is available, and the node is the reason when it
+# uses more than the second. Two engines on a host may both be.
+SHORT, LARGE = 0.05, 0.25
 SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -68,11 +74,18 @@ def watch(
     it is unable to work here. Calls `works` when it says that it does.
     """
     patience: float | None = silence + START
-    unable = False
+    unable, silent = False, 0.0
     while True:
-        if not spoke(beats, patience) and not spoke(beats, GRACE):
+        if shortage := short_of_memory(pid):
             os.kill(pid, signal.SIGKILL)
-            return f"its service loop stood still for {patience:.0f} s: killed", False
+            return f"{shortage}: killed", False
+        if not spoke(beats, LOOK):
+            silent += LOOK
+            if patience is not None and silent >= patience and not spoke(beats, GRACE):
+                os.kill(pid, signal.SIGKILL)
+                return f"its service loop stood still for {patience:.0f} s: killed", False
+            continue
+        silent = 0.0
         data = os.read(beats, 4096)
         if not data:
             return ("ended without being told to" if patience else None), unable
@@ -85,8 +98,33 @@ def watch(
             patience = silence
 
 
-def spoke(beats: int, patience: float | None) -> bool:
+def spoke(beats: int, patience: float) -> bool:
     return bool(select.select([beats], [], [], patience)[0])
+
+
+def short_of_memory(pid: int) -> str | None:
+    """What to say when the host is short of memory because of `pid`; None when it is not."""
+    host = memory("/proc/meminfo")
+    total, available = host["MemTotal"], host["MemAvailable"]
+    if available >= SHORT * total:
+        return None
+    try:
+        used = memory(f"/proc/{pid}/status")["VmRSS"]
+    except (OSError, KeyError):  # it is ending
+        return None
+    if used <= LARGE * total:
+        return None
+    return (
+        f"it uses {used // 1024} of the host's {total // 1024} MiB of memory, and {available // 1024} MiB are left: "
+        "a larger flavor, fewer rows or fewer engines on this host would help"
+    )
+
+
+def memory(file: str) -> dict[str, int]:
+    """Lines such as `MemTotal:  2048 kB`: name -> kB."""
+    with open(file) as lines:  # noqa: PTH123  pathlib takes 10 ms to import, in every guard
+        words = [line.split() for line in lines]
+    return {name[:-1]: int(value) for name, value, unit in (w for w in words if len(w) == 3) if unit == "kB"}  # noqa: PLR2004
 
 
 def stopped_by_the_agent(resource: str, pid: int) -> bool:

@@ -178,3 +178,50 @@ def test_says_when_pacemaker_cannot_be_told(load: Load, monkeypatch: pytest.Monk
     guard.Pacemaker("ds-node").failed(unable=False)
     assert len(said) == 1
     assert "could not report the failure of ds-node" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("available", "used", "short"), [(100, 700, True), (110, 1900, False), (20, 500, False)]
+)
+def test_only_a_large_node_on_a_host_without_memory_is_too_large(
+    load: Load, monkeypatch: pytest.MonkeyPatch, available: int, used: int, *, short: bool
+) -> None:
+    guard = load("congress_guard")
+    files = {
+        "/proc/meminfo": {"MemTotal": 2048 * 1024, "MemAvailable": available * 1024},
+        "/proc/7/status": {"VmRSS": used * 1024},
+    }
+    monkeypatch.setattr(guard, "memory", files.__getitem__)
+    told = guard.short_of_memory(7)
+    assert bool(told) is short
+    if short:
+        assert told.startswith(
+            f"it uses {used} of the host's 2048 MiB of memory, and {available} MiB are left"
+        )
+
+
+def test_a_process_that_just_ended_is_not_too_large(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    guard = load("congress_guard")
+    files = {"/proc/meminfo": {"MemTotal": 100, "MemAvailable": 1}, "/proc/7/status": {}}
+    monkeypatch.setattr(guard, "memory", files.__getitem__)
+    assert guard.short_of_memory(7) is None
+
+
+def test_reads_what_the_kernel_says_of_memory(load: Load) -> None:
+    guard = load("congress_guard")
+    assert guard.memory("/proc/meminfo")["MemTotal"] > guard.memory("/proc/self/status")["VmRSS"] > 0
+
+
+def test_kills_the_node_that_takes_the_host_s_last_memory(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although its loop turns."""
+    guard = load("congress_guard")
+    monkeypatch.setattr(guard, "short_of_memory", lambda pid: f"{pid} is too large")
+    listens, beats = os.pipe()
+    process = subprocess.Popen(["sleep", "60"])
+    os.write(beats, b".")
+    assert guard.watch(listens, process.pid, 60) == (f"{process.pid} is too large: killed", False)
+    assert process.wait(5) == -signal.SIGKILL
+    os.close(listens)
+    os.close(beats)
