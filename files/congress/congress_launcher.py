@@ -14,6 +14,8 @@ Takes the command line of upstream's congress-server and hands it on unchanged. 
   an earlier one told them (congress_publish). It imports the drivers that it needs alone (congress_drivers).
 - A policy engine asks again for what it may have missed (congress_subscriptions), and no node's heartbeat ends before
   the node does (congress_heartbeat).
+- What a policy engine does when nothing or one row changed does not depend on the rows that it holds
+  (congress_table_names, congress_rows).
 """
 
 import gc
@@ -85,10 +87,7 @@ def main(argv: list[str]) -> int:
         congress_publish.arm()
         congress_stop.arm()
     else:
-        # Not before: a datasource node has no policy engine, and importing one takes time.
-        import congress_subscriptions  # noqa: PLC0415
-
-        congress_subscriptions.arm()
+        arm_engine()
     code = 1
     try:
         congress_server.main()
@@ -102,6 +101,17 @@ def main(argv: list[str]) -> int:
     # Not by the interpreter's own end: there upstream waits for green threads that run no more, so that each
     # stop lasts until graceful_shutdown_timeout, and a failed start for ever.
     os._exit(code)
+
+
+def arm_engine() -> None:
+    # Not before: a datasource node has no policy engine, and importing one takes time.
+    import congress_rows  # noqa: PLC0415
+    import congress_subscriptions  # noqa: PLC0415
+    import congress_table_names  # noqa: PLC0415
+
+    congress_rows.arm()
+    congress_subscriptions.arm()
+    congress_table_names.arm()
 
 
 def patience(conf: cfg.ConfigOpts) -> int:

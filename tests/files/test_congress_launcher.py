@@ -114,8 +114,10 @@ FAKES = {
     "congress_heartbeat.py": "def arm(): print('beating', flush=True)",
     "congress_publish.py": "def arm(): print('published', flush=True)",
     "congress_request_log.py": "def arm(): print('discreet', flush=True)",
+    "congress_rows.py": "def arm(): print('by row', flush=True)",
     "congress_stop.py": "def arm(): print('armed', flush=True)",
     "congress_subscriptions.py": "def arm(): print('subscribed', flush=True)",
+    "congress_table_names.py": "def arm(): print('named', flush=True)",
     "oslo_log/log.py": """
         import logging
         import sys
@@ -158,7 +160,8 @@ DATASOURCE_NODE = [*BOTH, "drivers", "published", "armed"]
 
 
 @pytest.mark.parametrize(
-    ("role", "armed"), [("--datasources", DATASOURCE_NODE), ("--policy-engine", [*BOTH, "subscribed"])]
+    ("role", "armed"),
+    [("--datasources", DATASOURCE_NODE), ("--policy-engine", [*BOTH, "by row", "subscribed", "named"])],
 )
 def test_reads_the_configuration_before_the_server_is_imported(
     started: Any, role: str, armed: list[str]
