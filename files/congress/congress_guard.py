@@ -6,7 +6,7 @@
 PID writes a byte each second from its service loop, and Python adds the number of each signal that PID
 gets. So an end of the pipe is the end of PID, and it is a crash unless SIGTERM or SIGINT went before. A pipe
 that is silent for SILENCE seconds is a process that hangs, was stopped (SIGSTOP) or starves: it is killed. So is a
-process that takes the host's last memory: otherwise the kernel would choose what it ends, and may choose sshd.
+process that takes nearly all of the host's memory: the kernel would end it too, but would not say what helps.
 
 A `!` is the word of congress_watchdog that the node cannot work on this host: then Pacemaker shall prefer any other
 one, however few the failures were, until its failure-timeout is over or a `+` says that the node does work here.
@@ -42,9 +42,8 @@ REPORT_TIMEOUT = 20
 STOP = 5.0
 # Seconds between two looks at the memory.
 LOOK = 1.0
-# Shares of the host's memory: it is short when less than the first is available, and the node is the reason when it
-# uses more than the second. Two engines on a host may both be.
-SHORT, LARGE = 0.05, 0.25
+# Share of the host's memory that is too much for one node.
+LARGE = 0.75
 SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -76,9 +75,9 @@ def watch(
     patience: float | None = silence + START
     unable, silent = False, 0.0
     while True:
-        if shortage := short_of_memory(pid):
+        if trouble := too_large(pid):
             os.kill(pid, signal.SIGKILL)
-            return f"{shortage}: killed", False
+            return f"{trouble}: killed", False
         if not spoke(beats, LOOK):
             silent += LOOK
             if patience is not None and silent >= patience and not spoke(beats, GRACE):
@@ -102,29 +101,23 @@ def spoke(beats: int, patience: float) -> bool:
     return bool(select.select([beats], [], [], patience)[0])
 
 
-def short_of_memory(pid: int) -> str | None:
-    """What to say when the host is short of memory because of `pid`; None when it is not."""
-    host = memory("/proc/meminfo")
-    total, available = host["MemTotal"], host["MemAvailable"]
-    if available >= SHORT * total:
-        return None
-    try:
-        used = memory(f"/proc/{pid}/status")["VmRSS"]
-    except (OSError, KeyError):  # it is ending
-        return None
+def too_large(pid: int) -> str | None:
+    """What to say when `pid` takes nearly all of the host's memory; None when it does not."""
+    # Not /proc/meminfo, which the engines' sandbox hides.
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 10
+    used = resident(pid)
     if used <= LARGE * total:
         return None
-    return (
-        f"it uses {used // 1024} of the host's {total // 1024} MiB of memory, and {available // 1024} MiB are left: "
-        "a larger flavor, fewer rows or fewer engines on this host would help"
-    )
+    return f"it uses {used >> 10} of the host's {total >> 10} MiB of memory; give it a larger flavor or fewer rows"
 
 
-def memory(file: str) -> dict[str, int]:
-    """Lines such as `MemTotal:  2048 kB`: name -> kB."""
-    with open(file) as lines:  # noqa: PTH123  pathlib takes 10 ms to import, in every guard
-        words = [line.split() for line in lines]
-    return {name[:-1]: int(value) for name, value, unit in (w for w in words if len(w) == 3) if unit == "kB"}  # noqa: PLR2004
+def resident(pid: int) -> int:
+    """KiB of `pid`; 0 when it is ending."""
+    try:
+        with open(f"/proc/{pid}/status") as lines:  # noqa: PTH123  pathlib takes 10 ms to import, in every guard
+            return next((int(line.split()[1]) for line in lines if line.startswith("VmRSS:")), 0)
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 def stopped_by_the_agent(resource: str, pid: int) -> bool:

@@ -35,6 +35,7 @@ LOG = log.getLogger(__name__)
 
 USER = "congress"
 UMASK = 0o027
+OOM_SCORE = "500"  # of 1000; proc(5), oom_score_adj
 OPTIONS = [
     cfg.IntOpt(
         "deadline",
@@ -56,6 +57,8 @@ def main(argv: list[str]) -> int:
         start_guard(0)  # which finds this process ended, and reports it
         return fail(f"cannot use the configuration: {error}")
     beats = start_guard(silence)
+    # Should the host's memory end before the guard sees it, the kernel ends this node and not sshd or Pacemaker.
+    Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)
     if os.geteuid() == 0:
         try:
             become(USER)

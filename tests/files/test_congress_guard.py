@@ -180,44 +180,33 @@ def test_says_when_pacemaker_cannot_be_told(load: Load, monkeypatch: pytest.Monk
     assert "could not report the failure of ds-node" in said[0]
 
 
-@pytest.mark.parametrize(
-    ("available", "used", "short"), [(100, 700, True), (110, 1900, False), (20, 500, False)]
-)
-def test_only_a_large_node_on_a_host_without_memory_is_too_large(
-    load: Load, monkeypatch: pytest.MonkeyPatch, available: int, used: int, *, short: bool
+@pytest.mark.parametrize(("share", "large"), [(0.7, False), (0.8, True)])
+def test_a_node_that_takes_nearly_all_memory_is_too_large(
+    load: Load, monkeypatch: pytest.MonkeyPatch, share: float, *, large: bool
 ) -> None:
     guard = load("congress_guard")
-    files = {
-        "/proc/meminfo": {"MemTotal": 2048 * 1024, "MemAvailable": available * 1024},
-        "/proc/7/status": {"VmRSS": used * 1024},
-    }
-    monkeypatch.setattr(guard, "memory", files.__getitem__)
-    told = guard.short_of_memory(7)
-    assert bool(told) is short
-    if short:
-        assert told.startswith(
-            f"it uses {used} of the host's 2048 MiB of memory, and {available} MiB are left"
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 1024
+    monkeypatch.setattr(guard, "resident", lambda _: int(share * total))
+    told = guard.too_large(7)
+    assert bool(told) is large
+    if large:
+        assert told.endswith(
+            f"of the host's {total // 1024} MiB of memory; give it a larger flavor or fewer rows"
         )
 
 
-def test_a_process_that_just_ended_is_not_too_large(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reads_what_the_kernel_says_of_a_process(load: Load) -> None:
     guard = load("congress_guard")
-    files = {"/proc/meminfo": {"MemTotal": 100, "MemAvailable": 1}, "/proc/7/status": {}}
-    monkeypatch.setattr(guard, "memory", files.__getitem__)
-    assert guard.short_of_memory(7) is None
+    assert 1024 < guard.resident(os.getpid()) < 10**7
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    assert guard.resident(ended.pid) == 0
 
 
-def test_reads_what_the_kernel_says_of_memory(load: Load) -> None:
-    guard = load("congress_guard")
-    assert guard.memory("/proc/meminfo")["MemTotal"] > guard.memory("/proc/self/status")["VmRSS"] > 0
-
-
-def test_kills_the_node_that_takes_the_host_s_last_memory(
-    load: Load, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_kills_a_node_that_is_too_large(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     """Although its loop turns."""
     guard = load("congress_guard")
-    monkeypatch.setattr(guard, "short_of_memory", lambda pid: f"{pid} is too large")
+    monkeypatch.setattr(guard, "too_large", lambda pid: f"{pid} is too large")
     listens, beats = os.pipe()
     process = subprocess.Popen(["sleep", "60"])
     os.write(beats, b".")

@@ -200,6 +200,7 @@ def test_the_guard_hears_of_sigterm(started: Any, tmp_path: Path) -> None:
     with started("wait") as process:
         assert [process.stdout.readline().strip() for _ in DATASOURCE_NODE] == DATASOURCE_NODE
         assert process.stdout.readline().startswith("['wait']")
+        assert Path(f"/proc/{process.pid}/oom_score_adj").read_text() == "500\n"
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
     heard = tmp_path / "heard"
