@@ -7,6 +7,7 @@ way.
 """
 
 from collections.abc import Mapping
+from importlib import import_module
 from importlib.metadata import EntryPoint, distribution
 from types import SimpleNamespace
 
@@ -15,6 +16,9 @@ from oslo_config import cfg
 from oslo_log import log
 
 LOG = log.getLogger(__name__)
+
+# Driver -> module of ours that mends a flaw of it.
+MENDED = {"nova": "congress_nova_pages"}
 
 
 class Drivers:
@@ -31,6 +35,8 @@ class Drivers:
         if name in self.entries and name not in self.loaded:
             try:
                 self.loaded[name] = SimpleNamespace(name=name, plugin=self.entries[name].load())
+                if name in MENDED:
+                    import_module(MENDED[name]).arm()
             except Exception:
                 LOG.exception("driver %s cannot be loaded", name)
                 self.loaded[name] = None
