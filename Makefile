@@ -96,8 +96,8 @@ faults: venv ## Do random faults to the running stack dev; COUNT=30, SEED=1
 	@.venv/bin/python -m scripts.faults sequence --count $(or $(COUNT),30) --seed $(or $(SEED),1)
 
 .PHONY: bench-data
-bench-data: venv ## Push tables of many rows into the running stack dev with clients at its endpoint, and measure; ROWS='100 100000'
-	@.venv/bin/python -m scripts.data $(if $(ROWS),--rows '$(ROWS)')
+bench-data: venv ## Measure the running stack dev with many rows: ROWS='100 100000' are pushed, SERVERS=1000 are polled from a simulated cloud
+	@.venv/bin/python -m scripts.data $(if $(SERVERS),servers '$(SERVERS)',rows $(if $(ROWS),'$(ROWS)'))
 
 .PHONY: bench-changes
 bench-changes: venv ## Change the running stack dev with clients at its endpoint, and measure

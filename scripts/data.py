@@ -1,8 +1,8 @@
-"""The deployed stack dev with tables of many rows, measured. The stack ends as it was.
+"""The deployed stack dev with many rows, measured with clients at its endpoint. The stack ends as it was.
 
-Prints a table in Markdown, for each number of rows: what clients at the endpoint met while the table came and one of
-its rows changed again and again, seconds until every engine had it, memory of the nodes. Stops where an engine does not get
-the rows.
+`rows`: tables that are pushed; what the clients met while a table came and one of its rows changed again and again,
+seconds until every engine had it, memory of the nodes. `servers`: a simulated cloud that the real drivers poll. Both
+print a table in Markdown, and stop where an engine does not get the rows.
 """
 
 from __future__ import annotations
@@ -12,18 +12,22 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tests.acceptance.deployment import Deployment
+from tests.acceptance.large_cloud import LIBRARY, POLL_TIME, activate, large_cloud
 from tests.acceptance.push import Pushed, events, pushed, taken_down
 from tests.acceptance.traffic import Traffic, traffic
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 DURATION = 60.0  # seconds for which rows change, at the least
+CHANGES = 5
 PAUSE = 1.0  # seconds between a change that every engine has and the next one
 LIMIT = 600.0  # seconds for one push to reach every engine
 HEADER = (
@@ -78,17 +82,61 @@ def measured(deployment: Deployment, clients: Traffic, table: Pushed, count: int
     return line
 
 
-@app.command()
-def measure(
-    rows: Annotated[str, typer.Option(help="Sizes of the table.")] = "100 1000 10000 100000",
+@app.command("rows")
+def measure_rows(
+    rows: Annotated[str, typer.Argument(help="Sizes of the table.")] = "100 1000 10000 100000",
 ) -> None:
-    """Measure each size once, the smallest first."""
-    with tempfile.TemporaryDirectory(prefix="congress-ha-data-") as folder:
-        deployment = Deployment(Path(folder))
-        with traffic(deployment) as clients, pushed(deployment) as table:
-            lines = [measured(deployment, clients, table, int(count)) for count in rows.split()]
+    """Push tables of each size, the smallest first."""
+    with deployed() as deployment, traffic(deployment) as clients, pushed(deployment) as table:
+        lines = [measured(deployment, clients, table, int(count)) for count in rows.split()]
     print(HEADER)
     print("\n".join(lines))
+
+
+@app.command("servers")
+def measure_servers(
+    servers: Annotated[int, typer.Argument(min=1, help="Servers that the cloud pretends to have.")],
+) -> None:
+    """Let the drivers poll a simulated cloud, and evaluate the policies of Congress's library over it."""
+    lines = ["| what | seconds |", "|---|---|"]
+    with deployed() as deployment, traffic(deployment) as clients:
+        began, down = time.time(), sum(taken_down(deployment).values())
+        with large_cloud(deployment, servers) as cloud:
+            tell(
+                lines,
+                f"{cloud.cloud.rules} rules of security groups, first poll to every engine",
+                cloud.polled(LIMIT),
+            )
+            changes = [cloud.changed(LIMIT) for _ in range(CHANGES)]
+            tell(
+                lines,
+                f"one rule changed to every engine, polled each {POLL_TIME} s: median",
+                statistics.median(changes),
+            )
+            tell(lines, "the same: worst", max(changes))
+            for policy in LIBRARY:
+                activate(deployment, policy)
+                for table, seconds in cloud.evaluated(policy).items():
+                    tell(lines, f"GET rows of {table}", seconds)
+            memory = resident(deployment)
+        clients.answered()
+        asked, failed = clients.since(began), clients.failed(began)
+        down = sum(taken_down(deployment).values()) - down
+    print("\n".join(lines))
+    print(f"\n{len(asked)} requests, {len(failed)} failed; engines taken for dead: {down}; ", end="")
+    print(f"slowest request {clients.slowest(began).seconds:.1f} s; ", end="")
+    print("MiB: engine {}, datasource node {}".format(*memory))
+
+
+def tell(lines: list[str], what: str, seconds: float) -> None:
+    lines.append(f"| {what} | {seconds:.1f} |")
+    print(f"data: {what}: {seconds:.1f} s", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def deployed() -> Iterator[Deployment]:
+    with tempfile.TemporaryDirectory(prefix="congress-ha-data-") as folder:
+        yield Deployment(Path(folder))
 
 
 if __name__ == "__main__":
