@@ -3,6 +3,7 @@
 
 Upstream hides what a driver calls secret in the list of all datasources alone. `GET /v1/data-sources/ID`, and the
 answer to the creation of one, show it decrypted to whoever may read datasources (congress/api/datasource_model.py).
+One that was created without a configuration has none to hide anything in.
 """
 
 from typing import Any
@@ -27,5 +28,7 @@ def arm() -> None:
 
 def without_secrets(bus: Any, datasource: dict[str, Any]) -> dict[str, Any]:
     secret = bus.get_driver_info(datasource["driver"]).get("secret", [])
-    config = {key: HIDDEN if key in secret else value for key, value in datasource["config"].items()}
+    config = datasource["config"]
+    if config is not None:
+        config = {key: HIDDEN if key in secret else value for key, value in config.items()}
     return {**datasource, "config": config}

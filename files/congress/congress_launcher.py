@@ -10,6 +10,7 @@ Takes the command line of upstream's congress-server and hands it on unchanged. 
 - It logs of a request that failed neither token nor password (congress_request_log), and answers without the passwords
   of datasources (congress_datasource_answers).
 - The node ends when it can no longer work (congress_watchdog), and its end is noticed (congress_guard).
+- A datasource that is bad harms itself only (congress_isolation).
 - A datasource node that is told to stop does so at once (congress_stop), and one that begins makes engines forget what
   an earlier one told them (congress_publish). It imports the drivers that it needs alone (congress_drivers).
 - A policy engine asks again for what it may have missed (congress_subscriptions), and no node's heartbeat ends before
@@ -73,6 +74,7 @@ def main(argv: list[str]) -> int:
     import congress_datasource_answers  # noqa: PLC0415
     import congress_drivers  # noqa: PLC0415
     import congress_heartbeat  # noqa: PLC0415
+    import congress_isolation  # noqa: PLC0415
     import congress_publish  # noqa: PLC0415
     import congress_request_log  # noqa: PLC0415
     import congress_stop  # noqa: PLC0415
@@ -87,6 +89,7 @@ def main(argv: list[str]) -> int:
     congress_watchdog.start(cfg.CONF, beats)
     if cfg.CONF.datasources:
         congress_drivers.arm()
+        congress_isolation.arm()
         congress_publish.arm()
         congress_stop.arm()
     else:

@@ -17,6 +17,8 @@ KNOWN = {
     "driver": "nova",
     "config": {"username": "a user", "password": "a password", "poll_time": "10"},
 }
+# As the database has it when its creation named no configuration.
+BARE = {"id": "bare", "name": "bare", "driver": "doctor", "config": None}
 
 
 class Bus:
@@ -30,10 +32,16 @@ class Bus:
         return known[driver]
 
     def get_datasource(self, id_: str) -> dict[str, Any]:
-        return {"an id": KNOWN, "another": {**KNOWN, "driver": "doctor", "config": {"poll_time": "5"}}}[id_]
+        known: dict[str, dict[str, Any]] = {
+            "an id": KNOWN,
+            "another": {**KNOWN, "driver": "doctor", "config": {"poll_time": "5"}},
+            "bare": BARE,
+        }
+        return known[id_]
 
-    def rpc(self, *_: object, **__: object) -> dict[str, Any]:
-        return KNOWN
+    def rpc(self, *named: Any, **_: object) -> dict[str, Any]:
+        created: dict[str, Any] = named[2]["items"]
+        return created
 
 
 def main(words: list[str]) -> None:
@@ -43,8 +51,8 @@ def main(words: list[str]) -> None:
 
         congress_datasource_answers.arm()
     model = DatasourceModel("api-datasource", bus=Bus())
-    _, created = model.add_item(KNOWN, {})
-    print(json.dumps([created, model.get_item("an id", {}), model.get_item("another", {})]))
+    created = [model.add_item(item, {})[1] for item in (KNOWN, BARE)]
+    print(json.dumps([*created, *(model.get_item(id_, {}) for id_ in ("an id", "another", "bare"))]))
 
 
 main(sys.argv[1:])

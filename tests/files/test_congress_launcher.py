@@ -111,6 +111,7 @@ FAKES = {
     "late.py": "print('of its own environment', flush=True)",
     "congress_datasource_answers.py": "def arm(): print('closed', flush=True)",
     "congress_drivers.py": "def arm(): print('drivers', flush=True)",
+    "congress_isolation.py": "def arm(): print('isolated', flush=True)",
     "congress_heartbeat.py": "def arm(): print('beating', flush=True)",
     "congress_publish.py": "def arm(): print('published', flush=True)",
     "congress_request_log.py": "def arm(): print('discreet', flush=True)",
@@ -156,7 +157,7 @@ def started(tmp_path: Path) -> Any:
 
 
 BOTH = ["discreet", "closed", "beating", "watched"]
-DATASOURCE_NODE = [*BOTH, "drivers", "published", "armed"]
+DATASOURCE_NODE = [*BOTH, "drivers", "isolated", "published", "armed"]
 
 
 @pytest.mark.parametrize(
