@@ -14,7 +14,8 @@ from typing import IO, Annotated, Any
 import typer
 
 from tools import archive
-from tools.congress_database import CongressDatabase, DatabaseError, first_reached, revision_in
+from tools.congress_database import CongressDatabase, first_reached
+from tools.dump import DatabaseError, revision_in
 from tools.hosts import HostError, connected
 from tools.limits import Limits
 from tools.progress import Progress, StoppedError, ended_in_order
@@ -50,24 +51,22 @@ def backup(stack: Stack, outputs: Mapping[str, Any], file: Path, progress: Progr
     # Beside the file, so that one disk has to have the room, and no other one ever has the data. It has no name.
     with connected(outputs, Limits.here()) as hosts, _unnamed(file.parent) as dump:
         progress.begin("looks at the deployment")
-        database = CongressDatabase(
+        there = CongressDatabase(
             hosts,
             first_reached(hosts, stack, "database"),
             first_reached(hosts, stack, "datasource-node"),
         )
-        database.can_dump()
-        software = database.software()
-        key = archive.checked_key(database.key())
-        progress.begin("dumps the database")
-        try:
-            database.dump_into(dump)
-        except HostError:
-            # ssh tells a write that failed here as a connection that was lost.
-            if shutil.disk_usage(file.parent).free < LEAST:
-                raise archive.ArchiveError(
-                    f"{file} cannot be written: the disk of {file.parent} is full"
-                ) from None
-            raise
+        there.can_dump()
+        software = there.software()
+        key = archive.checked_key(there.key())
+        with there.locked(progress) as database:
+            progress.begin("dumps the database")
+            _dump(database, dump, file)
+            revision = revision_in(dump)
+            progress.begin("loads the dump into a schema of its own, to see that it can be loaded")
+            checked = database.check(dump)
+        if not checked.why_not:
+            checked.require(revision, key)
         progress.begin(f"writes {file}")
         archive.write(
             file,
@@ -76,9 +75,26 @@ def backup(stack: Stack, outputs: Mapping[str, Any], file: Path, progress: Progr
             written=datetime.now(UTC),
             stack=stack.name,
             congress=software.congress,
-            revision=revision_in(dump),
+            revision=revision,
         )
+    progress.say(
+        f"NOT checked, nobody tried to load it: {checked.why_not}"
+        if checked.why_not
+        else f"checked: it was loaded, {checked}, and the key opens their secrets"
+    )
     progress.say(f"done: {file.stat().st_size} bytes. Whoever has it can read the datasources' passwords.")
+
+
+def _dump(database: CongressDatabase, dump: IO[bytes], file: Path) -> None:
+    try:
+        database.dump_into(dump)
+    except HostError:
+        # What ssh says of a write that failed here names no disk.
+        if shutil.disk_usage(file.parent).free < LEAST:
+            raise archive.ArchiveError(
+                f"{file} cannot be written: the disk of {file.parent} is full"
+            ) from None
+        raise
 
 
 def _unnamed(folder: Path) -> IO[bytes]:

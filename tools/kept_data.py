@@ -11,7 +11,7 @@ from typing import Any
 
 from tools import archive
 from tools.backup import backup
-from tools.congress_database import DatabaseError
+from tools.dump import DatabaseError
 from tools.hosts import Hosts
 from tools.progress import Progress
 from tools.restore import restore

@@ -11,7 +11,7 @@ import pytest
 
 from tests.tools.healthy import STACK
 from tools import archive, kept_data
-from tools.congress_database import DatabaseError
+from tools.dump import DatabaseError
 from tools.kept_data import Content, KeptData
 from tools.progress import Progress
 from tools.services import Services
