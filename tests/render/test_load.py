@@ -15,10 +15,12 @@ from components.template import ROOT
 from tests import mariadb
 from tests.acceptance.waiting import wait_for
 from tests.render.judges import private, program, run
+from tests.tools.healthy import STACK
 from tools import archive, congress_database
 from tools.congress_database import CongressDatabase
 from tools.dump import revision_in
 from tools.hosts import HostError, Hosts
+from tools.kept_data import KeptData
 from tools.progress import Progress
 
 PROGRAMS = ROOT / "files/database"
@@ -281,3 +283,14 @@ def test_a_mark_whose_dump_is_gone_helps_nobody(server: Server, database: Congre
     database.begin("before-restore-20200101T000000Z.sql.gz")
     assert database.unfinished() is None
     assert not (folder / "restoring").exists()
+
+
+def test_what_the_database_holds_is_counted(server: Server) -> None:
+    kept = KeptData(STACK, {}, OnTheServer(server), "database", Progress("replace"))
+    assert kept.in_the_way(Path("file"), "") == ""
+    server.ask("""USE congress; CREATE TABLE policies (id int, name text); INSERT INTO policies VALUES (1, 'p');
+        CREATE TABLE policy_rules (id int, rule text); DELETE FROM rules; DELETE FROM datasources""")
+    assert kept.in_the_way(Path("file"), "") == ""
+    server.ask("INSERT INTO congress.policy_rules VALUES (1, 'p(x) :- q(x)')")
+    assert "1 policies, 1 rules, 0 datasources" in kept.in_the_way(Path("file"), "")
+    assert kept.in_the_way(Path("file"), kept.content().digest) == ""
