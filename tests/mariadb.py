@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,3 +29,23 @@ def started(folder: Path, *options: str) -> Iterator[None]:
     with running([program("mariadbd"), *options, *own], folder / "mariadbd.log"):
         wait_for("MariaDB answers", 60, lambda: run(*client(folder), "-e", "SELECT 1").returncode == 0)
         yield
+
+
+@contextmanager
+def session(folder: Path) -> Iterator[Callable[[str], str]]:
+    """A client that goes on while the context lasts: its function sends a statement, and gives the one row of it."""
+    argv = client(folder, "--skip-column-names", "--batch", "--unbuffered")
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as opened:
+        assert opened.stdin is not None
+        assert opened.stdout is not None
+        there, back = opened.stdin, opened.stdout
+
+        def ask(sql: str) -> str:
+            there.write(f"{sql};\n")
+            there.flush()
+            return back.readline()
+
+        try:
+            yield ask
+        finally:
+            there.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import secrets
 import shutil
 import tarfile
 import tempfile
@@ -84,9 +85,10 @@ def write(
         sha256={DUMP: digest(dump), KEY: sha256(key.encode()).hexdigest()},
     )
     small = {MANIFEST: manifest.model_dump_json(indent=1).encode(), KEY: key.encode()}
+    # Named before it is there, so that whatever ends this removes it: it holds the key.
+    part = file.with_name(f".{file.name}.{secrets.token_hex(8)}.part")
     try:
-        # mkstemp's files are 0600.
-        number, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+        number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(number, "wb") as made:
             with tarfile.open(fileobj=made, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
                 for member, content in small.items():
@@ -94,15 +96,12 @@ def write(
                 archive.addfile(_member(DUMP, dump.seek(0, os.SEEK_END), written), _rewound(dump))
             made.flush()
             os.fsync(made.fileno())
+        # Unlike a rename, a link replaces no file that came meanwhile.
+        os.link(part, file)
     except OSError as error:
         raise ArchiveError(f"{file} cannot be written: {error.strerror or error}") from None
-    try:
-        # Unlike a rename, a link replaces no file that came meanwhile.
-        os.link(name, file)
-    except OSError as error:
-        raise ArchiveError(f"{file} cannot be written: {error.strerror}") from None
     finally:
-        Path(name).unlink()
+        part.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -117,36 +116,47 @@ def read(file: Path) -> Iterator[Backup]:
 
 
 def _checked(file: Path, archive: IO[bytes], dump: IO[bytes]) -> Backup:
-    small: dict[str, bytes] = {}
+    parts: dict[str, bytes] = {}
     try:
         # tarfile's own gzip does not look at the checksum, and at a stream's end there may be more.
         with gzip.open(archive) as whole:
             with tarfile.open(fileobj=whole, mode="r|") as members:
                 for member in members:
-                    small |= _part(file, member, members.extractfile(member), dump)
+                    if member.name in parts:
+                        raise ArchiveError(
+                            f"{file} is no backup of congress-ha: it holds {member.name} twice"
+                        )
+                    parts[member.name] = _part(file, member, members, dump)
             while whole.read(SMALL):
                 pass
     except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         raise ArchiveError(f"{file} is no backup of congress-ha, or is damaged: {error}") from None
-    if small.keys() != {MANIFEST, KEY}:
+    if parts.keys() != {MANIFEST, KEY, DUMP}:
         raise ArchiveError(f"{file} is no backup of congress-ha, or is damaged: a part of it is missing")
-    manifest = _manifest(file, small[MANIFEST])
-    found = {DUMP: digest(dump), KEY: sha256(small[KEY]).hexdigest()}
+    manifest = _manifest(file, parts[MANIFEST])
+    found = {DUMP: digest(dump), KEY: sha256(parts[KEY]).hexdigest()}
     if damaged := [member for member in found if found[member] != manifest.sha256.get(member)]:
         raise ArchiveError(f"{file} is damaged: {damaged[0]} is not what the manifest tells of it")
-    return Backup(manifest, checked_key(small[KEY].decode(errors="replace")), dump)
+    return Backup(manifest, checked_key(parts[KEY].decode(errors="replace")), dump)
 
 
-def _part(
-    file: Path, member: tarfile.TarInfo, content: IO[bytes] | None, dump: IO[bytes]
-) -> dict[str, bytes]:
-    """A small member under its name; the dump goes into its file."""
+def _part(file: Path, member: tarfile.TarInfo, members: tarfile.TarFile, dump: IO[bytes]) -> bytes:
+    """A small member's content; the dump goes into its file, and nothing of it is told here."""
+    content = members.extractfile(member) if member.isreg() else None
     if content is None or member.name not in {MANIFEST, KEY, DUMP}:
         raise ArchiveError(f"{file} is no backup of congress-ha: it holds {member.name}")
-    if member.name == DUMP:
-        shutil.copyfileobj(content, dump)
-        return {}
-    return {member.name: content.read(SMALL)}
+    if member.name != DUMP:
+        if member.size > SMALL:
+            raise ArchiveError(f"{file} is no backup of congress-ha: its {member.name} is too large")
+        return content.read()
+    room = shutil.disk_usage(tempfile.gettempdir()).free
+    if member.size > room:
+        raise ArchiveError(
+            f"{file} cannot be unpacked: its {DUMP} has {member.size} bytes, {tempfile.gettempdir()} has room"
+            f" for {room}: set TMPDIR to a folder with more"
+        )
+    shutil.copyfileobj(content, dump)
+    return b""
 
 
 def _manifest(file: Path, text: bytes) -> Manifest:

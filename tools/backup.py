@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import typer
 
 from tools import archive
-from tools.congress_database import CongressDatabase, DatabaseError, first_reached, revision_in
+from tools.congress_database import CongressDatabase, first_reached
+from tools.dump import DatabaseError, revision_in
 from tools.hosts import HostError, connected
 from tools.limits import Limits
-from tools.progress import Progress, StoppedError
+from tools.progress import Progress, StoppedError, ended_in_order
 from tools.stack import Stack, StackError, parse, read_outputs
 
+# A disk with less room is full, in bytes.
+LEAST = 64 * 1024
 PROBLEMS = (archive.ArchiveError, DatabaseError, HostError, StoppedError)
 
 
 @contextmanager
 def told(tool: str) -> Iterator[None]:
-    """A problem becomes one line, with exit code 1, or 2 where there is no deployment."""
+    """A problem becomes one line, with exit code 1, or 2 where there is no deployment. So does a signal to end."""
     try:
-        yield
+        with ended_in_order():
+            yield
     except StackError as error:
         typer.echo(f"{tool}: {error}", err=True)
         raise typer.Exit(2) from None
@@ -43,18 +48,25 @@ def deployed() -> tuple[Stack, Mapping[str, Any]]:
 
 def backup(stack: Stack, outputs: Mapping[str, Any], file: Path, progress: Progress) -> None:
     """Raises ArchiveError, DatabaseError, HostError; then there is no file."""
-    with connected(outputs, Limits.here()) as hosts, tempfile.TemporaryFile() as dump:
+    # Beside the file, so that one disk has to have the room, and no other one ever has the data. It has no name.
+    with connected(outputs, Limits.here()) as hosts, _unnamed(file.parent) as dump:
         progress.begin("looks at the deployment")
-        database = CongressDatabase(
+        there = CongressDatabase(
             hosts,
             first_reached(hosts, stack, "database"),
             first_reached(hosts, stack, "datasource-node"),
         )
-        database.can_dump()
-        software = database.software()
-        key = archive.checked_key(database.key())
-        progress.begin("dumps the database")
-        database.dump_into(dump)
+        there.can_dump()
+        software = there.software()
+        key = archive.checked_key(there.key())
+        with there.locked(progress) as database:
+            progress.begin("dumps the database")
+            _dump(database, dump, file)
+            revision = revision_in(dump)
+            progress.begin("loads the dump into a schema of its own, to see that it can be loaded")
+            checked = database.check(dump)
+        if not checked.why_not:
+            checked.require(revision, key)
         progress.begin(f"writes {file}")
         archive.write(
             file,
@@ -63,9 +75,35 @@ def backup(stack: Stack, outputs: Mapping[str, Any], file: Path, progress: Progr
             written=datetime.now(UTC),
             stack=stack.name,
             congress=software.congress,
-            revision=revision_in(dump),
+            revision=revision,
         )
+    progress.say(
+        f"NOT checked, nobody tried to load it: {checked.why_not}"
+        if checked.why_not
+        else f"checked: it was loaded, {checked}, and the key opens their secrets"
+    )
     progress.say(f"done: {file.stat().st_size} bytes. Whoever has it can read the datasources' passwords.")
+
+
+def _dump(database: CongressDatabase, dump: IO[bytes], file: Path) -> None:
+    try:
+        database.dump_into(dump)
+    except HostError:
+        # What ssh says of a write that failed here names no disk.
+        if shutil.disk_usage(file.parent).free < LEAST:
+            raise archive.ArchiveError(
+                f"{file} cannot be written: the disk of {file.parent} is full"
+            ) from None
+        raise
+
+
+def _unnamed(folder: Path) -> IO[bytes]:
+    try:
+        return tempfile.TemporaryFile(dir=folder)
+    except OSError as error:
+        raise archive.ArchiveError(
+            f"no file can be written in the folder {folder}: {error.strerror}"
+        ) from None
 
 
 def main(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:

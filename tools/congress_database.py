@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import json
-import re
+import os
 import shlex
-from dataclasses import dataclass
-from typing import IO
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Self
 
+from tools.dump import NAME, Checked, DatabaseError, checked, revision
 from tools.hosts import HostError, Hosts
+from tools.progress import Progress
 from tools.questions import CONFIGURATION, REMOTE
-from tools.stack import Stack
+from tools.stack import ROOT, Stack
 
 FOLDER = "/var/backups/congress"
-# files/database/congress-dump, which an `up` puts there.
-DUMP = "/usr/local/sbin/congress-dump"
+# Programs of files/database, which an `up` puts there.
+DUMP, LOAD, LOCK = (f"/usr/local/sbin/congress-{name}" for name in ("dump", "load", "lock"))
 INCOMING = "incoming.sql.gz"
+# There while the database is half another one: the name of the dump of what was there before.
+RESTORING = "restoring"
+MIGRATE = ROOT / "files/database/congress_migrate.py"
 PYTHON = "/opt/congress/bin/python"
+# Seconds for the lock, as the programs themselves wait.
+WAIT = 600
 # Seconds for what moves the whole database.
 LONG = 1800
-NAME = re.compile(r"[a-z-]+-\d{8}T\d{6}Z\.sql\.gz")
-# As mariadb-dump writes a row of it; older versions put it all on one line.
-REVISION = re.compile(r"INSERT INTO `alembic_version` VALUES\s*\('([0-9a-z]+)'\)")
-
-
-class DatabaseError(Exception):
-    """What is to be loaded is not fit for this deployment; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +41,37 @@ class Software:
 
 @dataclass(frozen=True)
 class CongressDatabase:
-    """`host` is the database's; `congress` is one with Congress and its configuration."""
+    """`host` is the database's; `congress` is one with Congress and its configuration.
+
+    `lock`: files/database/congress-lock's, while it is held.
+    """
 
     hosts: Hosts
     host: str
     congress: str
+    lock: str = ""
+
+    @contextmanager
+    def locked(self, progress: Progress) -> Iterator[Self]:
+        """The same database, which nobody else dumps, loads or migrates meanwhile. Raises HostError."""
+        hold = f"{LOCK} {WAIT} bash -c 'echo held $CONGRESS_LOCK; exec cat'"
+        with self.hosts.session(self.host, hold) as lines:
+            said = "no answer"
+            for said in lines:
+                if said.startswith("held "):
+                    break
+                progress.say(f"{self.host}: {said}")
+            else:
+                raise HostError(f"{self.host}: {said}")
+            yield replace(self, lock=said.removeprefix("held "))
+
+    def _run(self, command: str, *, stdin: bytes | IO[bytes] = b"", stdout: IO[bytes] | None = None) -> str:
+        """A long command on the database's host, under the lock."""
+        text = f"export CONGRESS_LOCK={shlex.quote(self.lock)}; {command}"
+        return self.hosts.run(self.host, text, stdin=stdin, stdout=stdout, timeout=LONG)
 
     def software(self) -> Software:
-        known = json.loads(self._python("schema.py"))
+        known = json.loads(self._python(REMOTE / "schema.py"))
         return Software(known["congress"], frozenset(known["revisions"]))
 
     def key(self) -> str:
@@ -55,15 +81,15 @@ class CongressDatabase:
     def can_dump(self) -> None:
         self.hosts.run(
             self.host,
-            f"[ -x {DUMP} ] || {{ echo 'this deployment cannot dump its database yet: make up' >&2; exit 1; }}",
+            f"[ -x {LOAD} ] || {{ echo 'this deployment cannot dump its database yet: make up' >&2; exit 1; }}",
         )
 
     def dump_into(self, file: IO[bytes]) -> None:
-        self.hosts.run(self.host, DUMP, stdout=file, timeout=LONG)
+        self._run(DUMP, stdout=file)
 
     def keep(self, kind: str) -> str | None:
         """Dump it into FOLDER on its host; the file's name, None where there are no tables."""
-        made = self.hosts.run(self.host, f"{DUMP} {kind}", timeout=LONG)
+        made = self._run(f"{DUMP} {kind}")
         return made.removeprefix(f"{FOLDER}/") or None
 
     def kept(self) -> list[str]:
@@ -103,49 +129,60 @@ class CongressDatabase:
         text = f"set +o pipefail; zcat {file} | grep -m 1 -A 1 'INSERT INTO `alembic_version`' || true"
         return revision(self.hosts.run(self.host, text, timeout=LONG))
 
-    def load(self, name: str) -> None:
-        """Replace the database by a dump in FOLDER. A load that was cut off here goes on there: it is waited for."""
+    def unfinished(self) -> str | None:
+        """Name of the dump of what was there before a restore that was cut off, None without such a restore."""
+        # Without that dump the mark helps nobody.
+        text = f"""cd {FOLDER} 2>/dev/null && [ -e {RESTORING} ] || exit 0
+name=$(cat {RESTORING})
+if [ -e "$name" ]; then echo "$name"; else rm {RESTORING}; fi"""
+        return self.hosts.run(self.host, text) or None
+
+    def begin(self, kept: str | None) -> None:
+        """Until `done`, the database is half another one, and nobody may take a dump of it."""
+        if kept:
+            self.hosts.run(self.host, f"umask 077; echo {shlex.quote(kept)} > {FOLDER}/{RESTORING}")
+
+    def done(self) -> None:
+        self.hosts.run(self.host, f"rm -f {FOLDER}/{RESTORING}")
+
+    def check(self, dump: IO[bytes]) -> Checked:
+        """Load a dump into a schema that goes again. Raises DatabaseError when it cannot be loaded."""
+        try:
+            return checked(self._run(f"{LOAD} check {dump.seek(0, os.SEEK_END)}", stdin=dump))
+        except HostError as error:
+            raise DatabaseError(f"the dump cannot be loaded: {error}") from None
+
+    def check_kept(self, name: str) -> Checked:
+        """The same of a dump in FOLDER."""
         file = shlex.quote(f"{FOLDER}/{name}")
-        text = f"exec 9> /run/lock/congress-load; flock -w {LONG} 9; zcat {file} | mariadb"
-        self.hosts.run(self.host, text, timeout=2 * LONG)
+        try:
+            return checked(self._run(f"zcat {file} | {LOAD} check $(zcat {file} | wc -c)"))
+        except HostError as error:
+            raise DatabaseError(f"{name} cannot be loaded: {error}") from None
+
+    def load(self, name: str) -> None:
+        """Replace the database by a dump in FOLDER. A load that was cut off here is ended there."""
+        self._run(f"zcat {shlex.quote(f'{FOLDER}/{name}')} | {LOAD} replace")
+
+    def empty(self) -> None:
+        """Replace the database by one without tables."""
+        self._run(
+            "mariadb -e 'DROP DATABASE IF EXISTS congress; CREATE DATABASE congress CHARACTER SET utf8mb3'"
+        )
 
     def reencrypt(self, other: str | None) -> None:
         """Let the deployment's key read the datasources' secrets; `other`: the key that they may be encrypted by."""
-        self._python("reencrypt.py", f"reencrypt({other!r})")
+        self._python(REMOTE / "reencrypt.py", f"reencrypt({other!r})")
 
     def migrate(self) -> None:
         """Bring the schema to the newest revision that the deployment's Congress knows."""
-        program = "/opt/congress/bin/congress-db-manage"
-        text = f"runuser -u congress -- {program} --config-file {CONFIGURATION} upgrade head > /dev/null"
-        self.hosts.run(self.congress, text, timeout=LONG)
+        self._python(MIGRATE, argument=CONFIGURATION)
 
-    def _python(self, file: str, call: str = "") -> str:
-        """Run a file of tools/remote as user congress, sent by standard input; then `call`, a line of it."""
-        text = f"{(REMOTE / file).read_text()}\n{call}\n"
-        return self.hosts.run(
-            self.congress, f"runuser -u congress -- {PYTHON} -", stdin=text.encode(), timeout=LONG
-        )
-
-
-def revision(sql: str) -> str:
-    """Schema revision in the text of a dump. Raises DatabaseError."""
-    found = REVISION.search(sql)
-    if found is None:
-        raise DatabaseError(
-            "the dump names no revision of Congress's schema: it is none of Congress's database"
-        )
-    return found[1]
-
-
-def revision_in(dump: IO[bytes]) -> str:
-    """Schema revision of a dump; the file is at its beginning before and after. Raises DatabaseError."""
-    dump.seek(0)
-    for line in dump:
-        if line.startswith(b"INSERT INTO `alembic_version`"):
-            found = revision((line + dump.readline(1024)).decode(errors="replace"))
-            dump.seek(0)
-            return found
-    return revision("")
+    def _python(self, file: Path, call: str = "", argument: str = "") -> str:
+        """Run a file as user congress, sent by standard input; then `call`, a line of it."""
+        text = f"{file.read_text()}\n{call}\n"
+        command = f"CONGRESS_LOCK={shlex.quote(self.lock)} runuser -u congress -- {PYTHON} - {argument}"
+        return self.hosts.run(self.congress, command, stdin=text.encode(), timeout=LONG)
 
 
 def fits(software: Software, wanted: str, of: str) -> None:

@@ -18,6 +18,8 @@ from tools.reach import bastion, reason, write_ssh_files
 
 # ssh's own exit code when it reached nobody.
 NOT_REACHED = 255
+# Seconds for a session to end when it is told to; one whose connection is lost never does.
+ENDS = 5
 
 
 class HostError(Exception):
@@ -47,9 +49,8 @@ class Hosts:
             # Python may be elsewhere in the file than the system, which is what ssh sees.
             stdin.flush()
             os.lseek(stdin.fileno(), 0, os.SEEK_SET)
-        script = f"set -euo pipefail\n{command}"
         with subprocess.Popen(
-            ["ssh", "-F", "ssh_config", host, f"sudo -n bash -c {shlex.quote(script)}"],
+            self._argv(host, command),
             cwd=self.folder,
             stdin=subprocess.PIPE if isinstance(stdin, bytes) else stdin,
             stdout=stdout or subprocess.PIPE,
@@ -67,6 +68,36 @@ class Hosts:
         if ssh.returncode:
             raise HostError(f"{host}: {_why(ssh.returncode, err.decode(errors='replace'), command)}")
         return "" if stdout else out.decode(errors="replace").strip()
+
+    @contextmanager
+    def session(self, host: str, command: str) -> Iterator[Iterator[str]]:
+        """A shell command as root that goes on while the context lasts: the lines that it says.
+
+        It has to end when its standard input does, which is also what it sees of a connection that is lost.
+        """
+        with subprocess.Popen(
+            self._argv(host, command),
+            cwd=self.folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        ) as ssh:
+            try:
+                yield map(str.strip, ssh.stdout or ())
+            finally:
+                if ssh.stdin:
+                    ssh.stdin.close()
+                try:
+                    ssh.wait(ENDS)
+                except subprocess.TimeoutExpired:
+                    os.killpg(ssh.pid, signal.SIGKILL)
+
+    def _argv(self, host: str, command: str) -> list[str]:
+        script = f"set -euo pipefail\n{command}"
+        return ["ssh", "-F", "ssh_config", host, f"sudo -n bash -c {shlex.quote(script)}"]
 
     def reached(self, host: str, command: str = "true") -> bool:
         """Whether the host takes commands, and this one ends well."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from tools import archive
 from tools.backup import backup
-from tools.congress_database import DatabaseError
+from tools.dump import DatabaseError
 from tools.hosts import Hosts
 from tools.progress import Progress
 from tools.restore import restore
@@ -24,6 +24,10 @@ CONTENT = {
     "rules": "SELECT id, rule FROM policy_rules ORDER BY id",
     "datasources": "SELECT id, name FROM datasources ORDER BY id",
 }
+# "classification" and "action", which the first engine makes (congress/policy_engines/agnostic.py).
+OWN_POLICIES = 2
+TABLES = """SELECT COUNT(*) FROM information_schema.TABLES
+WHERE TABLE_SCHEMA = "congress" AND TABLE_NAME IN ("policies", "policy_rules", "datasources")"""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,11 @@ class Content:
 
     rows: Mapping[str, int]
     digest: str
+
+    @property
+    def blank(self) -> bool:
+        """Whether it is what Congress itself writes into an empty database."""
+        return self.rows["policies"] <= OWN_POLICIES and not self.rows["rules"] + self.rows["datasources"]
 
     def __str__(self) -> str:
         return ", ".join(f"{count} {kind}" for kind, count in self.rows.items())
@@ -66,13 +75,32 @@ class KeptData:
         return file, content
 
     def load(self, file: Path, expected: str) -> None:
-        """Load the file into the new database, start what was stopped. `expected`: a digest, "" if none is known."""
+        """Load the file into the new database, start what was stopped. `expected`: a digest, "" if none is known.
+
+        Raises HostError, ArchiveError, DatabaseError.
+        """
+        if reason := self.in_the_way(file, expected):
+            raise DatabaseError(reason)
         with archive.read(file) as kept:
             restore(self.stack, self.outputs, lambda into: into.from_backup(kept, file), self.progress)
         content = self.content()
         if expected not in {"", content.digest}:
             raise DatabaseError(f"the database does not hold what {file} was made of; it has {content}")
         self.progress.say(f"{content} are there")
+
+    def in_the_way(self, file: Path, expected: str) -> str:
+        """Why the file must not be loaded: what the new database has by now would be lost. "" if it may."""
+        if self.hosts.run(self.host, f"mariadb --skip-column-names --batch -e '{TABLES}'") != str(
+            len(CONTENT)
+        ):
+            return ""
+        there = self.content()
+        if there.blank or there.digest == expected:
+            return ""
+        return (
+            f"the new database has data already, {there}, and it is not what was kept in {file}: "
+            f"make restore FILE={file} has that in its place"
+        )
 
     def content(self) -> Content:
         seen = {

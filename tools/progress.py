@@ -17,6 +17,21 @@ class StoppedError(Exception):
     """The operator wants it to end."""
 
 
+@contextmanager
+def ended_in_order() -> Iterator[None]:
+    """SIGTERM and SIGHUP raise StoppedError, so that nothing secret is left in a folder for temporary files."""
+
+    def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  Python's own signature
+        raise StoppedError(f"ended by {signal.Signals(number).name}")
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 class Progress:
     """`begin` is called between two steps: there, and nowhere else, a Ctrl-C takes effect inside `guarded`."""
 

@@ -6,16 +6,17 @@ from collections.abc import Iterable
 from http import HTTPStatus
 
 from tools.facts import Cluster, EngineState, EngineView, Facts, Node, Unseen
+from tools.findings_pair import NODE
 from tools.stack import Stack
 
 # Whose Congress must be stopped before the database goes, for good data.
 WRITERS = {"datasource-node", "policy-engine"}
 
 
-def refusal(stack: Stack, facts: Facts, host: str, *, saved: bool = False) -> str | None:
+def refusal(stack: Stack, facts: Facts, host: str, *, saved: bool = False, kept: str = "") -> str | None:
     """Why not, with the way out; None when nothing speaks against it. A host that is broken itself may go.
 
-    `saved`: the database's data is in a file already.
+    `saved`: the database's data is in a file already; `kept`: a file that it was in, before others may have written.
     """
     role = stack.hosts[host].role
     bastion = next(name for name, known in stack.hosts.items() if known.role == "bastion")
@@ -29,7 +30,7 @@ def refusal(stack: Stack, facts: Facts, host: str, *, saved: bool = False) -> st
         case "datasource-node":
             return _last_of_the_pair(stack, facts, host)
         case "database":
-            return _data_at_risk(facts, host, saved=saved)
+            return _data_at_risk(facts, host, saved=saved, kept=kept)
     return None
 
 
@@ -48,12 +49,28 @@ def works(engine: EngineState) -> bool:
     return active and isinstance(engine.view, EngineView) and engine.view.code == HTTPStatus.OK
 
 
-def _data_at_risk(facts: Facts, host: str, *, saved: bool) -> str | None:
+def nobody_writes(facts: Facts) -> bool:
+    """Whether all is stopped that writes into the database, as a replacement that was cut off leaves it."""
+    engines = all(
+        isinstance(engine.unit, tuple) and engine.unit[0] in {"inactive", "failed"}
+        for engine in facts.engines.values()
+    )
+    views = [view for view in facts.clusters.values() if isinstance(view, Cluster)]
+    nodes = [resource for view in views for resource in view.resources if resource.id == NODE]
+    return engines and bool(nodes) and not any(node.nodes for node in nodes)
+
+
+def _data_at_risk(facts: Facts, host: str, *, saved: bool, kept: str) -> str | None:
     for name, known in facts.hosts.items():
         if known.role in WRITERS and known.ssh:
             return f"{name} cannot be reached ({known.ssh}), and what writes there must stop: mend it first"
     if isinstance(facts.database, Unseen) and not saved:
         why = facts.hosts[host].ssh or facts.database.why
+        if kept:
+            return (
+                f"MariaDB on {host} does not answer ({why}), and since an earlier run kept its data in {kept} "
+                f"others may have written: mend it (make status), or: make replace HOST={host} FILE={kept}"
+            )
         return (
             f"MariaDB on {host} does not answer ({why}), so its data cannot be saved: mend it (make status), "
             f"or load a backup into a new one: make replace HOST={host} FILE=..."

@@ -13,17 +13,17 @@ from typing import Any
 import typer
 
 from tools import archive
-from tools.facts import Facts
+from tools.facts import Facts, Unseen
 from tools.finding import Severity
 from tools.findings import judge
-from tools.hosts import Hosts
+from tools.hosts import HostError, Hosts
 from tools.kept_data import KeptData
-from tools.leaving import SETTLES, Leaving, settle
+from tools.leaving import SERVICE, SETTLES, STOPS, Leaving, settle
 from tools.limits import Limits
 from tools.progress import Progress
 from tools.pulumi import Server, pulumi, server
 from tools.reach import write_ssh_files
-from tools.refusal import refusal
+from tools.refusal import nobody_writes, refusal
 from tools.stack import Stack, parse, read_outputs
 from tools.status import look_at
 from tools.unfinished import Begun, Unfinished
@@ -86,16 +86,20 @@ class Replacement:
                 now, begun = server(self.host), self.note.read()
                 facts = look_at(self.stack, self.outputs, self.limits)
             cut_off = begun if begun is not None and begun.deleted(now) else None
+            if cut_off is not None and cut_off.file and not cut_off.loaded:
+                self._refuse_to_lose(facts, cut_off, hosts)
             # A new server that cannot be reached may never be: it is made anew.
             if cut_off is not None and (now.gone or facts.hosts[self.host].ssh is None):
                 typer.echo("replace: an earlier run deleted the old server; going on")
                 begun = cut_off if self.file is None else Begun(cut_off.server, str(self.file))
                 self._up(now)
             else:
-                begun = self._replace(Leaving(self.stack, self.host, now, hosts, facts), cut_off)
-            if self.role == "database":
+                begun = self._replace(Leaving(self.stack, self.host, now, hosts, facts), begun)
+            if self.role == "database" and not begun.loaded:
                 with stage("load", f"{begun.file} into the new database"):
                     self._data(hosts).load(Path(begun.file), begun.content)
+                # From here on others write, so it must not be loaded again.
+                self.note.write(replace(begun, loaded=True))
             if self.role in ALONE:
                 self._rest(facts)
             if self.role in SETTLES:
@@ -104,31 +108,55 @@ class Replacement:
         self.note.forget()
         self._see_that_all_is_well()
 
-    def _replace(self, leaving: Leaving, cut_off: Begun | None) -> Begun:
-        """`cut_off`: an earlier run, which deleted the server before this one."""
-        saved = self.file is not None or cut_off is not None
-        if reason := refusal(self.stack, leaving.facts, self.host, saved=saved):
+    def _refuse_to_lose(self, facts: Facts, cut_off: Begun, hosts: Hosts) -> None:
+        """Since the earlier run, somebody may have gone on with the new database in another way."""
+        if not isinstance(facts.database, Unseen) and (
+            reason := self._data(hosts).in_the_way(Path(cut_off.file), cut_off.content)
+        ):
+            raise RefusedError(
+                f"{reason}; to keep what is there, remove {self.note.file}; nothing was changed"
+            )
+
+    def _replace(self, leaving: Leaving, begun: Begun | None) -> Begun:
+        """`begun`: an earlier run, which came to its end neither."""
+        facts = leaving.facts
+        kept = begun.file if begun is not None and not begun.loaded else ""
+        saved = self.file is not None or bool(kept and nobody_writes(facts))
+        if reason := refusal(self.stack, facts, self.host, saved=saved, kept=kept):
             raise RefusedError(f"{reason}; nothing was changed")
         with stage("preview", "what Pulumi will do"):
             if not pulumi("preview", "--replace", leaving.server.urn, *self._only(leaving.server)):
                 raise RefusedError("Pulumi refuses, as it says above; nothing was changed")
         now = Begun(leaving.server.id)
         if self.role == "database":
-            now = self._keep(leaving, cut_off)
+            now = self._keep(leaving, begun if saved else None)
         self.note.write(now)
         with stage("leave", f"{self.host} stops working in good order"):
             leaving.leave()
         self._up(leaving.server, "--replace", leaving.server.urn)
         return now
 
-    def _keep(self, leaving: Leaving, cut_off: Begun | None) -> Begun:
+    def _keep(self, leaving: Leaving, begun: Begun | None) -> Begun:
         if self.file is not None:
             return Begun(leaving.server.id, str(self.file))
-        if cut_off is not None:
-            return replace(cut_off, server=leaving.server.id)
+        if begun is not None and not self._gives_its_data(leaving, begun):
+            typer.echo(f"replace: the data is in {begun.file}, from an earlier run; nobody has written since")
+            return replace(begun, server=leaving.server.id)
         with stage("keep", "nobody writes any more, and the data goes into a file"):
             file, content = self._data(leaving.hosts).keep()
         return Begun(leaving.server.id, str(file), content.digest)
+
+    def _gives_its_data(self, leaving: Leaving, begun: Begun) -> bool:
+        """Whether the old server still has the data. The earlier run stopped MariaDB there."""
+        if begun.deleted(leaving.server):
+            return False
+        if isinstance(leaving.facts.database, Unseen):
+            try:
+                leaving.hosts.run(self.host, f"systemctl start {SERVICE['database']}", timeout=STOPS)
+            except HostError as error:
+                typer.echo(f"replace: {error}")
+                return False
+        return True
 
     def _rest(self, facts: Facts) -> None:
         lost = [

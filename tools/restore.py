@@ -14,7 +14,8 @@ import typer
 
 from tools import archive
 from tools.backup import deployed, told
-from tools.congress_database import FOLDER, INCOMING, CongressDatabase, DatabaseError, first_reached, fits
+from tools.congress_database import FOLDER, INCOMING, CongressDatabase, first_reached, fits
+from tools.dump import DatabaseError
 from tools.hosts import HostError, Hosts, connected
 from tools.limits import Limits
 from tools.progress import Progress
@@ -29,17 +30,11 @@ class RestoreError(DatabaseError):
 
 
 class Restore:
-    """One restore into a deployment whose hosts are all reached."""
+    """One restore into a deployment whose hosts are all reached. `database`: which nobody else works on."""
 
-    def __init__(self, hosts: Hosts, stack: Stack, progress: Progress) -> None:
-        self.progress = progress
-        member = first_reached(hosts, stack, "datasource-node", "crm_mon -1 > /dev/null")
-        for engine in stack.engines:
-            if not hosts.reached(engine.host):
-                raise HostError(f"{engine.host} was not reached, and what runs there must stop: make status")
-        self.database = CongressDatabase(hosts, first_reached(hosts, stack, "database"), member)
-        self.services = Services(hosts, stack, member, progress)
-        self.database.can_dump()
+    def __init__(self, hosts: Hosts, stack: Stack, database: CongressDatabase, progress: Progress) -> None:
+        self.progress, self.database = progress, database
+        self.services = Services(hosts, stack, database.congress, progress)
 
     def from_backup(self, backup: archive.Backup, file: Path) -> None:
         manifest = backup.manifest
@@ -51,6 +46,7 @@ class Restore:
         self.progress.begin("sends the dump to the database's host")
         try:
             name = self.database.receive(backup.dump, manifest.sha256[archive.DUMP])
+            self.check(name, manifest.schema_revision, backup.key)
             self.load(name, backup.key)
         finally:
             self.discard()
@@ -62,11 +58,22 @@ class Restore:
             raise DatabaseError(
                 f"no dump {name} in {FOLDER} on the database's host; there: {', '.join(kept) or 'none'}"
             )
-        fits(self.database.software(), self.database.revision_of(name), name)
+        revision = self.database.revision_of(name)
+        fits(self.database.software(), revision, name)
         try:
-            self.load(self.database.hold(name), None)
+            held = self.database.hold(name)
+            self.check(held, revision)
+            self.load(held, None)
         finally:
             self.discard()
+
+    def check(self, name: str, revision: str, *keys: str) -> None:
+        """Raises DatabaseError for a dump that cannot be loaded, or has secrets that no key opens."""
+        self.progress.begin("loads the dump into a schema of its own, to see that it can be loaded")
+        checked = self.database.check_kept(name)
+        if checked.why_not:
+            raise DatabaseError(f"{checked.why_not}: make room there first; nothing was changed")
+        checked.require(revision, *keys, archive.checked_key(self.database.key()))
 
     def discard(self) -> None:
         """Remove what was only to be loaded; a host that does not let it is no reason to hide how the restore ended."""
@@ -77,20 +84,28 @@ class Restore:
 
     def load(self, name: str, key: str | None) -> None:
         with self.progress.guarded():
-            self.progress.begin("dumps what is there")
-            kept = self.database.keep(KIND)
-            self.progress.say(
-                f"kept on the database's host: {FOLDER}/{kept}" if kept else "there are no tables"
-            )
+            kept = self.database.unfinished()
+            if kept:
+                self.progress.say(
+                    f"an earlier restore was cut off: what was there before it is in {FOLDER}/{kept}"
+                )
+            else:
+                self.progress.begin("dumps what is there")
+                kept = self.database.keep(KIND)
+                self.progress.say(
+                    f"kept on the database's host: {FOLDER}/{kept}" if kept else "there are no tables"
+                )
             with self._put_back(kept) as loading:
                 self.services.stop()
                 loading()
+                self.database.begin(kept)
                 self.progress.begin("loads the dump")
                 self.database.load(name)
                 self.progress.begin("encrypts the datasources' secrets by this deployment's key")
                 self.database.reencrypt(key)
                 self.progress.begin("migrates the schema")
                 self.database.migrate()
+                self.database.done()
                 self.services.start()
 
     @contextmanager
@@ -105,19 +120,42 @@ class Restore:
             try:
                 if touched:
                     self.services.stop()
-                if touched and kept:
-                    self.progress.begin(f"loads {kept}")
-                    self.database.load(kept)
+                if touched:
+                    self._put(kept)
                 self.services.start()
             except Exception as again:
                 way_out = f"make restore DUMP={kept}" if kept else "make status"
                 raise RestoreError(
                     f"{error}. And what was there could not be put back: {again}. When that is mended: {way_out}"
                 ) from again
-            state = "as it was" if kept or not touched else "not as it was: there were no tables to keep"
+            state = "as it was" if kept or not touched else "empty, as it was"
             raise RestoreError(
                 f"{error}. Nothing was restored: the services run again, the database is {state}"
             ) from error
+
+    def _put(self, kept: str | None) -> None:
+        """Put the database back as it was: what was kept, or no tables but those that every Congress has."""
+        if kept:
+            self.progress.begin(f"loads {kept}")
+            self.database.load(kept)
+        else:
+            self.progress.begin("empties the database")
+            self.database.empty()
+            self.database.migrate()
+        self.database.done()
+
+
+@contextmanager
+def begun(hosts: Hosts, stack: Stack, progress: Progress) -> Iterator[Restore]:
+    """A restore, while nobody else works on the database. Raises HostError."""
+    member = first_reached(hosts, stack, "datasource-node", "crm_mon -1 > /dev/null")
+    for engine in stack.engines:
+        if not hosts.reached(engine.host):
+            raise HostError(f"{engine.host} was not reached, and what runs there must stop: make status")
+    database = CongressDatabase(hosts, first_reached(hosts, stack, "database"), member)
+    database.can_dump()
+    with database.locked(progress) as locked:
+        yield Restore(hosts, stack, locked, progress)
 
 
 def restore(
@@ -126,7 +164,8 @@ def restore(
     """`source` loads what is to be there. Raises ArchiveError, DatabaseError, HostError."""
     with connected(outputs, Limits.here()) as hosts:
         progress.begin("looks at the deployment")
-        source(Restore(hosts, stack, progress))
+        with begun(hosts, stack, progress) as into:
+            source(into)
     progress.say("done: the datasource node serves the bus, and every engine its clients")
 
 

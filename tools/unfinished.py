@@ -15,12 +15,14 @@ from tools.stack import ROOT
 class Begun:
     """`server`: id of the one that is replaced.
 
-    `file`: the backup that the new database server gets, "" for other hosts; `content`: digest of what it holds.
+    `file`: the backup that the new database server gets, "" for other hosts; `content`: digest of what it holds, ""
+    for one that the operator named; `loaded`: the new server has it, and may have more by now.
     """
 
     server: str
     file: str = ""
     content: str = ""
+    loaded: bool = False
 
     def deleted(self, now: Server) -> bool:
         """Whether that server is gone, so that what is left to do must not replace another one."""

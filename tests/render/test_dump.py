@@ -14,7 +14,8 @@ from tests.render.cases import case
 from tests.render.judges import private, program, run
 from tests.render.library import Library
 
-PROGRAM = ROOT / "files/database/congress-dump"
+PROGRAMS = [ROOT / f"files/database/congress-{name}" for name in ("lock", "load", "dump")]
+PROGRAM = PROGRAMS[-1]
 OPTIONS = "--single-transaction --databases congress --add-drop-database"
 
 
@@ -27,8 +28,10 @@ class Host:
         self.tables(7)
         self.library.fake("mariadb-dump", "echo 'SQL'")
 
-    def tables(self, count: int) -> None:
-        self.library.fake("mariadb", f"echo {count}")
+    def tables(self, count: int, holder: str = "42") -> None:
+        """`holder`: of the lock, when the dump is made; the session that took it is 42."""
+        answers = f"case $* in *IS_USED_LOCK*) echo {holder} ;; *TABLES*) echo {count} ;;"
+        self.library.fake("mariadb", f"{answers} *) while read -r _; do printf '1\\t42\\n'; done ;; esac")
 
     def dump(self, *words: str) -> tuple[int, str, str]:
         """Exit code, standard output and errors of congress-dump."""
@@ -47,12 +50,12 @@ def host(tmp_path: Path) -> Host:
 
 
 def test_shellcheck_finds_nothing() -> None:
-    assert run(program("shellcheck"), "--norc", "--severity=style", PROGRAM).stdout == ""
+    assert run(program("shellcheck"), "--norc", "--severity=style", *PROGRAMS).stdout == ""
 
 
 def test_without_a_kind_it_goes_to_standard_output(host: Host) -> None:
     assert host.dump() == (0, "SQL\n", "")
-    assert host.library.calls == [f"mariadb-dump {OPTIONS}"]
+    assert [call for call in host.library.calls if "dump" in call] == [f"mariadb-dump {OPTIONS}"]
     assert host.dumps == []
 
 
@@ -86,6 +89,33 @@ def test_without_tables_there_is_nothing_to_dump(host: Host) -> None:
     assert host.dumps == []
 
 
+def test_what_dumps_that_were_cut_off_left_goes(host: Host) -> None:
+    folder = host.backups / "congress"
+    folder.mkdir()
+    (folder / "before-restore-20261125T000000Z.sql.gz.part").touch()
+    host.dump("before-migration")
+    assert [file.suffix for file in host.dumps] == [".gz"]
+
+
+def test_a_database_that_a_restore_left_half_done_is_not_dumped(host: Host) -> None:
+    """Seen: between DROP and the last CREATE of a load, a dump looked good."""
+    (host.backups / "congress").mkdir()
+    (host.backups / "congress/restoring").write_text("before-restore-20261125T000000Z.sql.gz\n")
+    for words in ((), ("before-migration",)):
+        code, printed, errors = host.dump(*words)
+        assert (code, printed) == (1, "")
+        assert "a restore was cut off" in errors
+        assert "make restore DUMP=before-restore-20261125T000000Z.sql.gz" in errors
+
+
+def test_a_dump_whose_lock_was_lost_is_none(host: Host) -> None:
+    host.tables(7, holder="NULL")
+    code, printed, errors = host.dump("before-migration")
+    assert (code, printed) == (1, "")
+    assert errors == "the lock on the database was lost, so the dump may be of half of it: try again\n"
+    assert host.dumps == []
+
+
 @pytest.mark.parametrize("broken", ["mariadb", "mariadb-dump"])
 def test_a_dump_that_fails_leaves_no_file_and_the_older_ones(host: Host, broken: str) -> None:
     host.dump("before-migration")
@@ -104,7 +134,8 @@ def step(host: Host) -> str:
 def test_the_step_installs_the_program_and_asks_for_a_dump(host: Host) -> None:
     text = step(host).replace("root:root", "$(id -un):$(id -gn)")
     host.library.fake("congress-dump", "exit 9")
-    compare = f"\ncmp {host.library.folder}/bin/congress-dump {PROGRAM}\nout=$(true"
+    compared = "\n".join(f"cmp {host.library.folder}/bin/{program.name} {program}" for program in PROGRAMS)
+    compare = f"\n{compared}\nout=$(true"
     marked = text.replace("\nout=$(congress-dump", compare)
     assert host.library.run(marked).returncode == 0
 

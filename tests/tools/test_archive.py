@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import gzip
 import io
+import shutil
+import signal
 import stat
+import subprocess
+import sys
 import tarfile
 import tempfile
 from contextlib import suppress
@@ -16,8 +20,10 @@ from cryptography.fernet import Fernet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.render.judges import private, run
 from tools import archive
 from tools.archive import ArchiveError
+from tools.stack import ROOT
 
 WRITTEN = datetime(2026, 11, 25, 16, 0, 30, tzinfo=UTC)
 ENCRYPTION_KEY = Fernet.generate_key().decode()
@@ -130,6 +136,60 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     assert refusal(tmp_path) == f"{tmp_path}: Is a directory"
 
 
+# A dump that no compression makes smaller, into a backup in the folder named; SLOW waits half-way to be ended.
+WRITER = """
+import io, os, sys
+from datetime import datetime, UTC
+from pathlib import Path
+from typing import Annotated
+import typer
+from cryptography.fernet import Fernet
+from tools import archive, backup
+class Dump(io.BytesIO):
+    def read(self, *size):
+        if slow and self.tell() > 0:
+            print("half", flush=True)
+            sys.stdin.read()
+        return super().read(*size)
+def main(folder: Path, slow_: Annotated[str, typer.Option('--slow')] = ""):
+    global slow
+    slow = slow_
+    with backup.told("backup"):
+        archive.write(folder / "backup", Dump(os.urandom(1 << 20)), Fernet.generate_key().decode(),
+                      written=datetime.now(UTC), stack="dev", congress="11.0.0", revision="c0")
+typer.run(main)
+"""
+
+
+def test_a_full_disk_is_said_and_nothing_of_the_key_stays(tmp_path: Path) -> None:
+    """Seen: a hidden file with the encryption key in it stayed."""
+    script = (
+        f'mount -t tmpfs -o size=512k tmpfs {tmp_path}; shift 0; "$@"; echo "exit code $?"; ls -A {tmp_path}'
+    )
+    done = run(*private(["bash", "-c", script, "bash", sys.executable, "-c", WRITER, tmp_path], {}), cwd=ROOT)
+    assert done.stdout == "exit code 1\n"
+    assert done.stderr == f"backup: {tmp_path}/backup cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_end_leaves_nothing_of_the_key(tmp_path: Path, number: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, tmp_path, "--slow", "x"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as writes:
+        assert writes.stdout is not None
+        assert writes.stdout.readline() == "half\n"
+        assert [file.stat().st_mode & 0o777 for file in tmp_path.iterdir()] == [0o600]
+        writes.send_signal(number)
+        _, errors = writes.communicate(timeout=30)
+    assert (writes.returncode, errors) == (1, f"backup: ended by {number.name}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 def repacked(file: Path, **changed: bytes | None) -> Path:
     """The backup with members changed, added, or left out (None); gzip's own checksum is right."""
     content: dict[str, bytes | None] = {}
@@ -175,3 +235,69 @@ def test_a_key_that_is_none_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "backup"
     write(file, key="no key")
     assert "aes_key is no encryption key of Congress" in refusal(file)
+
+
+def tampered(file: Path, *members: tarfile.TarInfo) -> Path:
+    """The backup with further members, empty ones."""
+    with tarfile.open(file) as whole:
+        content = [(member, (whole.extractfile(member) or io.BytesIO()).read()) for member in whole]
+    with tarfile.open(file, "w:gz") as made:
+        for member, text in content:
+            made.addfile(member, io.BytesIO(text))
+        for member in members:
+            made.addfile(member, io.BytesIO(b"\0" * member.size))
+    return file
+
+
+def special(name: str, kind: bytes, target: str = "", size: int = 0) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname, member.size = kind, target, size
+    return member
+
+
+@pytest.mark.parametrize(
+    ("member", "problem"),
+    [
+        (special("other", tarfile.SYMTYPE, "/etc/shadow"), "it holds other"),
+        (special("../../etc/passwd", tarfile.REGTYPE), "it holds ../../etc/passwd"),
+        (special("fifo", tarfile.FIFOTYPE), "it holds fifo"),
+        (special("congress.sql", tarfile.REGTYPE), "it holds congress.sql twice"),
+        (special("aes_key", tarfile.LNKTYPE, "manifest.json"), "it holds aes_key twice"),
+    ],
+)
+def test_what_does_not_belong_there_is_refused(tmp_path: Path, member: tarfile.TarInfo, problem: str) -> None:
+    file = tmp_path / "backup"
+    write(file)
+    assert refusal(tampered(file, member)) == f"{file} is no backup of congress-ha: {problem}"
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        special("aes_key", tarfile.SYMTYPE, "/etc/shadow"),
+        special("congress.sql", tarfile.LNKTYPE, "aes_key"),
+        special("manifest.json", tarfile.DIRTYPE),
+    ],
+)
+def test_a_link_or_a_folder_is_no_part(tmp_path: Path, member: tarfile.TarInfo) -> None:
+    file = tmp_path / "backup"
+    with tarfile.open(file, "w:gz") as made:
+        made.addfile(member)
+    assert refusal(file) == f"{file} is no backup of congress-ha: it holds {member.name}"
+
+
+def test_a_key_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    with tarfile.open(file, "w:gz") as made:
+        made.addfile(special("aes_key", tarfile.REGTYPE, size=100_000), io.BytesIO(b"\0" * 100_000))
+    assert refusal(file) == f"{file} is no backup of congress-ha: its aes_key is too large"
+
+
+def test_a_dump_for_which_there_is_no_room_is_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "backup"
+    write(file)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10}))
+    assert f"its congress.sql has {len(SQL)} bytes" in refusal(file)
+    assert "set TMPDIR to a folder with more" in refusal(file)

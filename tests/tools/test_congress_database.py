@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tools import congress_database
-from tools.congress_database import CongressDatabase, DatabaseError
+from tools.congress_database import CongressDatabase
+from tools.dump import DatabaseError
 from tools.hosts import Hosts
 
 KEPT = "before-migration-20261125T162228Z.sql.gz"

@@ -11,7 +11,7 @@ import pytest
 
 from tests.tools.healthy import STACK
 from tools import archive, kept_data
-from tools.congress_database import DatabaseError
+from tools.dump import DatabaseError
 from tools.kept_data import Content, KeptData
 from tools.progress import Progress
 from tools.services import Services
@@ -21,10 +21,12 @@ ROWS = {"policies": "1\ta\n2\tb", "policy_rules": "7\tp(1)", "datasources": ""}
 
 class FakeHosts:
     def __init__(self) -> None:
-        self.rows = dict(ROWS)
+        self.rows, self.tables = dict(ROWS), "0"
 
     def run(self, host: str, command: str) -> str:
         assert host == "database"
+        if "information_schema" in command:
+            return self.tables
         return next(text for table, text in self.rows.items() if f" {table} " in command)
 
 
@@ -83,6 +85,42 @@ def test_what_was_loaded_is_what_was_kept(done: list[str]) -> None:
         DatabaseError, match="does not hold what file was made of; it has 2 policies, 1 rules"
     ):
         data(hosts).load(Path("file"), content.digest)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected", "lost"),
+    [
+        (ROWS, "", True),
+        (ROWS, "digest", True),
+        (ROWS | {"policy_rules": "", "datasources": ""}, "digest", False),
+        (ROWS | {"policy_rules": "", "datasources": "1\tnova"}, "digest", True),
+        (ROWS | {"policies": "1\ta\n2\tb\n3\tc", "policy_rules": ""}, "digest", True),
+    ],
+)
+def test_what_the_new_database_has_by_now_is_not_lost(
+    done: list[str],
+    rows: dict[str, str],
+    expected: str,
+    lost: bool,  # noqa: FBT001
+) -> None:
+    hosts = FakeHosts()
+    hosts.rows = dict(rows)
+    # Not yet: no table is there.
+    assert data(hosts).in_the_way(Path("file"), expected) == ""
+    hosts.tables = "3"
+    assert bool(data(hosts).in_the_way(Path("file"), expected)) == lost
+    if lost:
+        with pytest.raises(
+            DatabaseError, match=r"the new database has data already, .*: make restore FILE=file"
+        ):
+            data(hosts).load(Path("file"), expected)
+        assert done == []
+
+
+def test_what_was_loaded_already_may_be_loaded_again() -> None:
+    hosts = FakeHosts()
+    hosts.tables = "3"
+    assert data(hosts).in_the_way(Path("file"), data(hosts).content().digest) == ""
 
 
 def test_content_is_told_by_kind() -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
+import shutil
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO
 
 import pytest
@@ -17,10 +22,11 @@ from typer.testing import CliRunner
 
 from tests.tools.healthy import STACK
 from tools import archive, backup, restore
-from tools.congress_database import DatabaseError, Software, fits, revision_in
+from tools.congress_database import CongressDatabase, Software, fits
+from tools.dump import DatabaseError, revision_in
 from tools.hosts import HostError, Hosts
 from tools.progress import Progress
-from tools.restore import Restore, RestoreError
+from tools.restore import RestoreError, begun
 
 ENCRYPTION_KEY = Fernet.generate_key().decode()
 DUMP = b"""-- MariaDB dump
@@ -34,26 +40,39 @@ OLDER = "before-migration-20261124T160000Z.sql.gz"
 
 # What a command is, by a text in it or in its standard input; the first that fits.
 KINDS = {
+    "key": "cat /etc/congress/keys/aes_key",
     "send": "gzip -1",
     "keep": "congress-dump before-restore",
     "hold": "ln -f /var/backups/congress/before-migration",
     "list": "ls /var",
     "test": "gzip -t",
     "look": "grep -m 1",
-    "discard": "rm -f",
+    "check": "congress-load check",
+    "unfinished": "[ -e restoring ]",
+    "mark": "> /var/backups/congress/restoring",
+    "unmark": "rm -f /var/backups/congress/restoring",
+    "discard": "rm -f /var/backups/congress/incoming",
     "stop 1": "systemctl stop congress-policy-engine@policy-engine-1",
     "stop 2": "systemctl stop congress-policy-engine@policy-engine-2",
     "stop node": "--parameter-value Stopped",
-    "load": "mariadb",
+    "load": "congress-load replace",
+    "empty": "DROP DATABASE",
     "reencrypt": "reencrypt(",
     "software": "walk_revisions",
-    "migrate": "upgrade head",
+    "migrate": '"upgrade", "head"',
     "start node": "--delete-parameter",
     "start 1": "systemctl start congress-policy-engine@policy-engine-1",
     "start 2": "systemctl start congress-policy-engine@policy-engine-2",
 }
 STOP, START = ["stop 1", "stop 2", "stop node"], ["start node", "start 1", "start 2"]
 CHANGE = ["load", "reencrypt", "migrate"]
+SECRET = Fernet(ENCRYPTION_KEY).encrypt(b"secret").decode()
+DATASOURCE = json.dumps({"password": SECRET, "__encrypted_fields": ["password"]})
+LOADED = f"loaded 9 c0125080d572\ndatasource\t{b'nova'.hex()}\t{DATASOURCE.encode().hex()}"
+
+# Asked of, or done to, a database that nobody else may work on meanwhile.
+NEED_LOCK = {"keep", "load", "check", "migrate", "empty"}
+LOOKS = {"software", "list", "test", "look", "key", "unfinished", "mark", "unmark"}
 
 
 class FakeHosts(Hosts):
@@ -63,10 +82,13 @@ class FakeHosts(Hosts):
         super().__init__(Path("/nowhere"))
         self.fails, self.always = fails, always
         self.commands: list[tuple[str, str]] = []
+        self.locked, self.lock_says = False, ["waits: another backup", "held 42"]
         self.answers = {
             "keep": f"/var/backups/congress/{KEPT}",
             "list": f"{KEPT}\n{OLDER}\nincoming.sql.gz",
             "look": DUMP.decode(),
+            "check": LOADED,
+            "key": ENCRYPTION_KEY,
             "software": '{"congress": "11.0.0", "revisions": ["c0125080d572", "initial_db"]}',
         }
 
@@ -82,6 +104,9 @@ class FakeHosts(Hosts):
         text = command + (stdin.decode() if isinstance(stdin, bytes) else "")
         kind = next((kind for kind, sign in KINDS.items() if sign in text), "")
         if kind:
+            if kind in NEED_LOCK:
+                assert self.locked
+                assert "CONGRESS_LOCK=42" in command
             self.commands.append((kind, host))
             self.happens(kind)
         if kind == "load":
@@ -95,12 +120,22 @@ class FakeHosts(Hosts):
             return f"{archive.digest(stdin)}  -"
         return self.answers.get(kind, "")
 
+    @contextmanager
+    def session(self, host: str, command: str) -> Iterator[Iterator[str]]:
+        assert (host, command.split(maxsplit=1)[0]) == ("database", "/usr/local/sbin/congress-lock")
+        self.happens("lock")
+        self.locked = True
+        try:
+            yield iter(self.lock_says)
+        finally:
+            self.locked = False
+
     def happens(self, kind: str) -> None:
         """For tests that do something meanwhile."""
 
     @property
     def kinds(self) -> list[str]:
-        return [kind for kind, _ in self.commands if kind not in {"software", "list", "test", "look"}]
+        return [kind for kind, _ in self.commands if kind not in LOOKS]
 
 
 def load_backup(hosts: Hosts, revision: str = "c0125080d572") -> None:
@@ -113,15 +148,20 @@ def load_backup(hosts: Hosts, revision: str = "c0125080d572") -> None:
         schema_revision=revision,
         sha256={archive.DUMP: archive.digest(sent)},
     )
-    into = Restore(hosts, STACK, Progress("restore"))
-    into.from_backup(archive.Backup(manifest, ENCRYPTION_KEY, sent), Path("a-backup"))
+    with begun(hosts, STACK, Progress("restore")) as into:
+        into.from_backup(archive.Backup(manifest, ENCRYPTION_KEY, sent), Path("a-backup"))
+
+
+def load_dump(hosts: Hosts, name: str) -> None:
+    with begun(hosts, STACK, Progress("restore")) as into:
+        into.from_dump(name)
 
 
 def test_the_order_of_a_restore() -> None:
     hosts = FakeHosts()
     load_backup(hosts)
     incoming = ["load incoming.sql.gz", *CHANGE[1:]]
-    assert hosts.kinds == ["send", "keep", *STOP, *incoming, *START, "discard"]
+    assert hosts.kinds == ["send", "check", "keep", *STOP, *incoming, *START, "discard"]
     of = dict(hosts.commands)
     assert of["keep"] == of["load incoming.sql.gz"] == "database"
     assert of["migrate"] == of["reencrypt"] == of["stop node"] == "datasource-1"
@@ -130,10 +170,10 @@ def test_the_order_of_a_restore() -> None:
 
 def test_a_dump_of_the_database_s_host_is_loaded_and_stays() -> None:
     hosts = FakeHosts()
-    Restore(hosts, STACK, Progress("restore")).from_dump(f"/var/backups/congress/{OLDER}")
+    load_dump(hosts, f"/var/backups/congress/{OLDER}")
     incoming = ["load incoming.sql.gz", *CHANGE[1:]]
     # The dump of what is there may be the sixth of its kind.
-    assert hosts.kinds == ["hold", "keep", *STOP, *incoming, *START, "discard"]
+    assert hosts.kinds == ["hold", "check", "keep", *STOP, *incoming, *START, "discard"]
 
 
 @pytest.mark.parametrize("fails", [*CHANGE, *START])
@@ -176,9 +216,9 @@ def test_a_host_that_is_lost_at_the_end_does_not_hide_how_the_restore_ended(
 def test_without_tables_there_is_nothing_to_put_back_but_the_services() -> None:
     hosts = FakeHosts("migrate")
     hosts.answers["keep"] = ""
-    with pytest.raises(RestoreError, match="not as it was: there were no tables to keep"):
+    with pytest.raises(RestoreError, match="the database is empty, as it was"):
         load_backup(hosts)
-    assert hosts.kinds[-4:] == [*START, "discard"]
+    assert hosts.kinds[-9:] == [*STOP, "empty", "migrate", *START, "discard"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -195,6 +235,65 @@ def test_an_interruption_waits_for_the_step_and_puts_back(
     assert signal.getsignal(number) == before
 
 
+def test_the_database_is_marked_while_it_is_half_another_one() -> None:
+    hosts = FakeHosts()
+    load_backup(hosts)
+    kinds = [kind for kind, _ in hosts.commands]
+    marked = kinds[kinds.index("mark") : kinds.index("unmark")]
+    assert marked == ["mark", "load incoming.sql.gz", "reencrypt", "migrate"]
+    hosts = FakeHosts("load")
+    with pytest.raises(RestoreError):
+        load_backup(hosts)
+    kinds = [kind for kind, _ in hosts.commands]
+    assert kinds.index(f"load {KEPT}") < kinds.index("unmark") < kinds.index("start node")
+
+
+def test_after_a_restore_that_was_cut_off_the_dump_of_before_it_is_what_was_there() -> None:
+    """A dump of what that restore left would push the good one out, and be put back in its place."""
+    hosts = FakeHosts("migrate")
+    hosts.answers["unfinished"] = KEPT
+    with pytest.raises(RestoreError, match="the database is as it was"):
+        load_dump(hosts, KEPT)
+    assert "keep" not in hosts.kinds
+    assert f"load {KEPT}" in hosts.kinds
+
+
+def test_while_another_one_works_on_the_database_nothing_is_touched() -> None:
+    hosts = FakeHosts()
+    hosts.lock_says = ["waits: another backup", "another backup works, still after 600 s"]
+    with pytest.raises(HostError, match="database: another backup works, still after 600 s"):
+        load_backup(hosts)
+    assert hosts.kinds == []
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ("unchecked /var/lib/mysql has 3 MiB free", "3 MiB free: make room there first; nothing was changed"),
+        (LOADED.replace("c0125080d572", "f00d"), "the dump has schema revision f00d, not c0125080d572"),
+        (
+            LOADED.replace(SECRET[:9].encode().hex(), "58" * 9),
+            "the key does not open the secrets of datasource nova",
+        ),
+    ],
+)
+def test_nothing_stops_for_a_dump_that_does_not_pass_its_trial(said: str, problem: str) -> None:
+    hosts = FakeHosts()
+    hosts.answers["check"] = said
+    with pytest.raises(DatabaseError, match=problem):
+        load_backup(hosts)
+    assert hosts.kinds == ["send", "check", "discard"]
+
+
+def test_nothing_stops_for_a_dump_that_cannot_be_loaded() -> None:
+    hosts = FakeHosts("check")
+    with pytest.raises(
+        DatabaseError, match=r"incoming\.sql\.gz cannot be loaded: database: check was made to fail"
+    ):
+        load_backup(hosts)
+    assert hosts.kinds == ["send", "check", "discard"]
+
+
 def test_nothing_is_touched_for_a_schema_that_is_newer() -> None:
     hosts = FakeHosts()
     with pytest.raises(
@@ -208,7 +307,7 @@ def test_nothing_is_touched_for_a_schema_that_is_newer() -> None:
 def test_a_dump_that_is_not_there_is_answered_with_those_that_are(name: str) -> None:
     hosts = FakeHosts()
     with pytest.raises(DatabaseError) as refused:
-        Restore(hosts, STACK, Progress("restore")).from_dump(name)
+        load_dump(hosts, name)
     # The newest last.
     assert str(refused.value).endswith(f"there: {OLDER}, {KEPT}")
     assert hosts.kinds == []
@@ -217,7 +316,7 @@ def test_a_dump_that_is_not_there_is_answered_with_those_that_are(name: str) -> 
 def test_a_dump_that_is_damaged_is_refused() -> None:
     hosts = FakeHosts("test")
     with pytest.raises(DatabaseError, match="the dump is damaged"):
-        Restore(hosts, STACK, Progress("restore")).from_dump(OLDER)
+        load_dump(hosts, OLDER)
     assert hosts.kinds == []
 
 
@@ -266,34 +365,74 @@ def test_a_file_is_looked_at_before_the_deployment(tmp_path: Path, monkeypatch: 
         assert len(done.output.splitlines()) == 1
 
 
-def test_a_backup_holds_what_the_hosts_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Answering(FakeHosts):
-        def run(
-            self,
-            host: str,
-            command: str,
-            *,
-            stdin: bytes | IO[bytes] = b"",
-            stdout: IO[bytes] | None = None,
-            timeout: float = 60,
-        ) -> str:
-            if stdout is not None:
-                assert host == "database"
-                stdout.write(DUMP)
-            if command == "cat /etc/congress/keys/aes_key":
-                return f"{ENCRYPTION_KEY}\n"
-            return super().run(host, command, stdin=stdin, stdout=stdout, timeout=timeout)
+class Answering(FakeHosts):
+    """A deployment that is backed up."""
 
-    class Connected:
-        def __enter__(self) -> Hosts:
-            return Answering()
+    def run(
+        self,
+        host: str,
+        command: str,
+        *,
+        stdin: bytes | IO[bytes] = b"",
+        stdout: IO[bytes] | None = None,
+        timeout: float = 60,
+    ) -> str:
+        if stdout is not None:
+            assert host == "database"
+            assert self.locked
+            stdout.write(DUMP)
+        return super().run(host, command, stdin=stdin, stdout=stdout, timeout=timeout)
 
-        def __exit__(self, *_: object) -> None:
-            pass
 
-    monkeypatch.setattr(backup, "connected", lambda *_: Connected())
+@pytest.fixture
+def answering(monkeypatch: pytest.MonkeyPatch) -> Answering:
+    hosts = Answering()
+    monkeypatch.setattr(backup, "connected", lambda *_: nullcontext(hosts))
+    return hosts
+
+
+def test_a_backup_holds_what_the_hosts_have(
+    answering: Answering, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "backup"
     backup.backup(STACK, {}, file, Progress("backup"))
     with archive.read(file) as made:
         assert (made.dump.read(), made.key) == (DUMP, ENCRYPTION_KEY)
         assert (made.manifest.congress, made.manifest.schema_revision) == ("11.0.0", "c0125080d572")
+    assert "checked: it was loaded, 9 tables, 1 datasources, and the key" in capsys.readouterr().out
+    assert answering.kinds == ["check"]
+
+
+def test_a_backup_that_was_not_checked_says_so(
+    answering: Answering, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answering.answers["check"] = "unchecked /var/lib/mysql has 3 MiB free, 64 MiB are needed"
+    backup.backup(STACK, {}, tmp_path / "backup", Progress("backup"))
+    told = capsys.readouterr().out
+    assert "NOT checked, nobody tried to load it: /var/lib/mysql has 3 MiB free, 64 MiB are needed" in told
+    assert " checked:" not in told
+
+
+@pytest.mark.parametrize("said", [LOADED.replace(SECRET[:9].encode().hex(), "58" * 9), "loaded 9 f00d"])
+def test_a_backup_that_does_not_pass_its_trial_is_none(
+    answering: Answering, tmp_path: Path, said: str
+) -> None:
+    answering.answers["check"] = said
+    with pytest.raises(DatabaseError, match=r"the key does not open|has schema revision"):
+        backup.backup(STACK, {}, tmp_path / "backup", Progress("backup"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_here_is_not_taken_for_a_host_that_is_lost(
+    answering: Answering, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_off(*_: object) -> None:
+        raise HostError("database: exit code 255")
+
+    monkeypatch.setattr(CongressDatabase, "dump_into", cut_off)
+    with pytest.raises(HostError):
+        backup.backup(STACK, {}, tmp_path / "backup", Progress("backup"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+    with pytest.raises(archive.ArchiveError, match=f"the disk of {tmp_path} is full"):
+        backup.backup(STACK, {}, tmp_path / "backup", Progress("backup"))
+    assert not answering.locked

@@ -1,0 +1,77 @@
+"""The migration of the schema, by the real Congress on a real MariaDB: nobody dumps or loads meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from components.template import ROOT
+from tests import mariadb
+from tests.render.judges import congress_python, run
+
+MIGRATE = ROOT / "files/database/congress_migrate.py"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    congress_python()
+    made = tmp_path_factory.mktemp("migrate")
+    mariadb.install(made)
+    connection = f"mysql+pymysql://root@localhost/congress?unix_socket={made}/socket"
+    (made / "congress.conf").write_text(f"[database]\nconnection = {connection}\n")
+    with mariadb.started(made, "--no-defaults", "--skip-networking"):
+        yield made
+
+
+def ask(folder: Path, sql: str) -> str:
+    return run(*mariadb.client(folder, "--skip-column-names", "--batch"), stdin=sql).stdout
+
+
+def migrate(folder: Path, lock: str = "", seconds: int = 1) -> tuple[int, str]:
+    text = MIGRATE.read_text().replace("SECONDS = 45", f"SECONDS = {seconds}")
+    done = run(congress_python(), "-", folder / "congress.conf", stdin=text, env={"CONGRESS_LOCK": lock})
+    return done.returncode, done.stderr
+
+
+def test_it_waits_for_the_lock_and_goes_on_under_one_that_is_held(folder: Path) -> None:
+    ask(folder, "DROP DATABASE IF EXISTS congress; CREATE DATABASE congress CHARACTER SET utf8mb3")
+    with mariadb.session(folder) as other:
+        holder = other("SELECT GET_LOCK('congress-ha', 0), CONNECTION_ID()").split()[1]
+        code, said = migrate(folder)
+        assert (code, said) == (
+            1,
+            "a backup or a restore works on the database, still after 1 s: try again when it is done\n",
+        )
+        assert ask(folder, "SHOW TABLES FROM congress") == ""
+        code, said = migrate(folder, lock=holder)
+        assert code == 0, said
+        assert "alembic_version" in ask(folder, "SHOW TABLES FROM congress")
+
+
+def test_it_has_the_lock_while_it_migrates(folder: Path, tmp_path: Path) -> None:
+    ask(folder, "DROP DATABASE IF EXISTS congress; CREATE DATABASE congress CHARACTER SET utf8mb3")
+    # The log of the server tells what came in which order.
+    log = tmp_path / "log"
+    ask(folder, f"SET GLOBAL general_log_file = '{log}'; SET GLOBAL general_log = ON")
+    code, said = migrate(folder)
+    ask(folder, "SET GLOBAL general_log = OFF")
+    assert code == 0, said
+    lines = log.read_text().splitlines()
+    (locks,) = [n for n, line in enumerate(lines) if "GET_LOCK('congress-ha'" in line]
+    connection = lines[locks].split("\t")[-2].split()[0]
+    ends = [
+        n for n, line in enumerate(lines) if "Quit" in line and line.split("\t")[-2].split()[0] == connection
+    ]
+    changes = [n for n, line in enumerate(lines) if "CREATE TABLE" in line]
+    assert changes
+    assert locks < min(changes)
+    assert not ends or ends[0] > max(changes)
+
+
+def test_a_revision_that_is_not_known_is_told(folder: Path) -> None:
+    ask(folder, "USE congress; UPDATE alembic_version SET version_num = 'f00d'")
+    code, said = migrate(folder)
+    assert code != 0
+    assert "Can't locate revision" in said

@@ -1,0 +1,296 @@
+"""Dump, load and lock on a real MariaDB: what a tampered dump can reach, and who waits for whom."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from components.template import ROOT
+from tests import mariadb
+from tests.acceptance.waiting import wait_for
+from tests.render.judges import private, program, run
+from tests.tools.healthy import STACK
+from tools import archive, congress_database
+from tools.congress_database import CongressDatabase
+from tools.dump import revision_in
+from tools.hosts import HostError, Hosts
+from tools.kept_data import KeptData
+from tools.progress import Progress
+
+PROGRAMS = ROOT / "files/database"
+TABLES = r"""
+DROP DATABASE IF EXISTS congress; CREATE DATABASE congress CHARACTER SET utf8mb3; USE congress;
+CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY); INSERT INTO alembic_version VALUES ('c0125080d572');
+CREATE TABLE datasources (id varchar(36) PRIMARY KEY, name varchar(255), config text);
+INSERT INTO datasources VALUES ('1', 'näme', '{"a": "\\"\\n"}');
+CREATE TABLE rules (id int, datasource varchar(36), FOREIGN KEY (datasource) REFERENCES datasources (id));
+INSERT INTO rules VALUES (1, '1');
+"""
+NAME, CONFIG = "näme".encode().hex().upper(), rb'{"a": "\"\n"}'.hex().upper()
+LOADED = f"loaded 3 c0125080d572\ndatasource\t{NAME}\t{CONFIG}\n"
+END = "-- Dump completed on 2026-11-28  7:00:00\n"
+
+
+class Server:
+    """MariaDB in a folder, and the programs of its host beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "etc").mkdir()
+        (folder / "etc/my.cnf").write_text(f"[client-server]\nsocket = {folder}/socket\n")
+        self.backups = folder / "backups"
+        self.backups.mkdir()
+
+    def argv(self, *words: str | Path) -> tuple[str, ...]:
+        return private(words, {"/etc/mysql": self.folder / "etc", "/var/backups": self.backups})
+
+    def run(self, name: str, *words: str, sql: str = "", lock: str = "") -> tuple[int, str, str]:
+        """Exit code, standard output and errors of one of the programs."""
+        done = run(
+            *self.argv("env", f"CONGRESS_LOCK={lock}", PROGRAMS / f"congress-{name}", *words), stdin=sql
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    def ask(self, sql: str) -> str:
+        done = run(*mariadb.client(self.folder, "--skip-column-names", "--batch"), stdin=sql)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def holds(self, seconds: int) -> subprocess.Popen[str]:
+        """Somebody who has the lock until its standard input is closed."""
+        hold = self.argv(PROGRAMS / "congress-lock", str(seconds), "bash", "-c", "echo $CONGRESS_LOCK; cat")
+        return subprocess.Popen(hold, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[Server]:
+    program("mariadb-dump")
+    # The account of a load is nobody's, who must come to the socket; pytest's own folder is closed to others.
+    folder = Path(tempfile.mkdtemp(prefix="congress-ha-"))
+    try:
+        folder.chmod(0o755)
+        mariadb.install(folder)
+        with mariadb.started(folder, "--no-defaults", "--skip-networking"):
+            yield Server(folder)
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def server(started: Server) -> Server:
+    started.ask(TABLES)
+    return started
+
+
+@pytest.fixture
+def dump(server: Server) -> str:
+    code, sql, errors = server.run("dump")
+    assert (code, errors) == (0, "")
+    return sql
+
+
+def test_a_dump_is_loaded_into_a_schema_that_goes_again(server: Server, dump: str) -> None:
+    before = server.ask("SHOW DATABASES; SELECT User, Host FROM mysql.user")
+    server.ask("DROP TABLE congress.rules")
+    assert server.run("load", "check", "1000", sql=dump) == (0, LOADED, "")
+    assert server.ask("SHOW DATABASES; SELECT User, Host FROM mysql.user") == before
+    assert server.ask("SHOW TABLES FROM congress").split() == ["alembic_version", "datasources"]
+
+
+def test_a_dump_replaces_the_database(server: Server, dump: str) -> None:
+    server.ask("DROP TABLE congress.rules; CREATE TABLE congress.other (x int)")
+    assert server.run("load", "replace", sql=dump) == (0, "", "")
+    assert server.ask("SHOW TABLES FROM congress").split() == ["alembic_version", "datasources", "rules"]
+    assert (
+        server.ask(
+            "SELECT DEFAULT_CHARACTER_SET_NAME FROM information_schema.SCHEMATA"
+            " WHERE SCHEMA_NAME = 'congress'"
+        )
+        == "utf8mb3\n"
+    )
+    server.ask("DROP DATABASE congress")
+    assert server.run("load", "replace", sql=dump) == (0, "", "")
+    assert server.ask("SELECT * FROM congress.rules") == "1\t1\n"
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        r"\! touch {folder}/reached",
+        "system touch {folder}/reached",
+        "source {folder}/sql",
+        r"\. {folder}/sql",
+        r"\P touch {folder}/reached",
+        r"tee {folder}/reached",
+        r"\e",
+        "SELECT 'x' INTO OUTFILE '{folder}/data/reached';",
+        "LOAD DATA INFILE '/etc/hostname' INTO TABLE rules;",
+        "LOAD DATA LOCAL INFILE '/etc/hostname' INTO TABLE rules;",
+        "CREATE USER evil;",
+        "GRANT ALL ON *.* TO 'nobody'@'localhost';",
+        "SET PASSWORD FOR root@localhost = PASSWORD('x');",
+        "INSERT INTO mysql.global_priv VALUES ('localhost', 'evil', '{{}}');",
+        "DROP DATABASE mysql;",
+        "USE sys;",
+        "CREATE DATABASE congressXcheck;",
+        "SET GLOBAL general_log_file = '{folder}/reached';",
+        "INSTALL SONAME 'auth_pam';",
+        "CREATE DEFINER = root@localhost PROCEDURE p() SELECT 1;",
+        "CREATE TRIGGER t BEFORE INSERT ON rules FOR EACH ROW SET @x = 1;",
+        "CREATE DEFINER = root@localhost VIEW v AS SELECT * FROM mysql.global_priv;",
+        "SHUTDOWN;",
+    ],
+)
+def test_what_was_tampered_with_reaches_nothing(server: Server, dump: str, evil: str) -> None:
+    (server.folder / "sql").write_text("CREATE USER evil;")
+    (server.folder / "sql").chmod(0o644)
+    accounts = "SELECT * FROM mysql.global_priv ORDER BY User, Host"
+    before = server.ask(f"SHOW DATABASES; {accounts}")
+    text = f"{dump}{evil.format(folder=server.folder)}\n{END}"
+    code, _, errors = server.run("load", "replace", sql=text)
+    assert (code != 0, errors != "") == (True, True)
+    assert server.ask(f"SHOW DATABASES; {accounts}") == before
+    assert list(server.folder.rglob("reached")) == []
+
+
+def test_a_check_cannot_reach_the_database_that_is_there(server: Server, dump: str) -> None:
+    for evil in ("USE congress", "DROP DATABASE congress", "DROP TABLE congress.rules"):
+        code, _, errors = server.run("load", "check", "1000", sql=f"{dump}{evil};\n{END}")
+        assert (code, "denied" in errors) == (1, True)
+    assert server.ask("SELECT * FROM congress.rules") == "1\t1\n"
+
+
+def test_a_dump_that_lacks_its_end_is_told(server: Server, dump: str) -> None:
+    """MariaDB itself takes the half of a dump for a whole one."""
+    half = dump[: dump.index("-- Table structure for table `rules`")]
+    code, _, errors = server.run("load", "check", "1000", sql=half)
+    assert (code, errors) == (1, "the dump is not whole: its end is missing\n")
+
+
+def test_without_room_it_says_so_and_loads_nothing(server: Server, dump: str) -> None:
+    code, printed, errors = server.run("load", "check", str(10**15), sql=dump)
+    assert (code, errors) == (0, "")
+    assert printed.startswith(f"unchecked {server.folder}/data/ on ")
+    assert "MiB free" in printed
+
+
+def test_whoever_comes_meanwhile_waits_and_is_told(server: Server, dump: str) -> None:
+    with server.holds(5) as holder:
+        assert holder.stdout is not None
+        lock = holder.stdout.readline().strip()
+        code, printed, errors = server.run("lock", "1", "echo", "ran")
+        assert (code, printed) == (75, "")
+        waits, refused = errors.splitlines()
+        assert waits == "waits: another backup, restore or upgrade works on Congress's database"
+        assert refused.endswith("still after 1 s: try again when it is done")
+        # Whoever has it goes on under it.
+        assert server.run("load", "check", "1000", sql=dump, lock=lock) == (0, LOADED, "")
+        with subprocess.Popen(
+            server.argv(PROGRAMS / "congress-dump"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as other:
+            assert other.stdout is not None
+            assert other.stderr is not None
+            assert other.stderr.readline().startswith("waits: ")
+            holder.communicate("")
+            assert other.stdout.read().splitlines()[-1].startswith("-- Dump completed")
+            assert other.wait(30) == 0
+
+
+def test_a_holder_that_is_killed_holds_nothing(server: Server) -> None:
+    with server.holds(5) as holder:
+        assert holder.stdout is not None
+        lock = holder.stdout.readline().strip()
+        holder.kill()
+        holder.communicate()
+        wait_for("the lock is free", 20, lambda: server.ask("SELECT IS_USED_LOCK('congress-ha')") == "NULL\n")
+    # A lock that was lost is taken anew.
+    assert server.run("lock", "1", "echo", "ran", lock=lock) == (0, "ran\n", "")
+
+
+def test_a_load_that_was_cut_off_is_ended_by_the_next_one(server: Server, dump: str) -> None:
+    """Its account's session outlives it: it would go on to write into the database."""
+    sessions = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'nobody' AND INFO LIKE 'DO%'"
+    words = server.argv(PROGRAMS / "congress-load", "replace")
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as load:
+        assert load.stdin is not None
+        load.stdin.write(f"{dump}DO SLEEP(600);\n{END}")
+        load.stdin.close()
+        wait_for("it loads", 20, lambda: server.ask(sessions) == "1\n")
+        lock = server.ask("SELECT IS_USED_LOCK('congress-ha')").strip()
+        assert server.run("load", "check", "1000", sql=dump, lock=lock) == (0, LOADED, "")
+        assert server.ask(sessions) == "0\n"
+        assert load.wait(30) != 0
+
+
+class OnTheServer(Hosts):
+    """Every host is the one where MariaDB runs."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server.folder)
+        self.server = server
+
+    def _argv(self, host: str, command: str) -> list[str]:  # noqa: ARG002  as the real one
+        return list(self.server.argv("bash", "-c", f"set -euo pipefail\n{command}"))
+
+
+@pytest.fixture
+def database(server: Server, monkeypatch: pytest.MonkeyPatch) -> CongressDatabase:
+    for name in ("DUMP", "LOAD", "LOCK"):
+        monkeypatch.setattr(congress_database, name, str(PROGRAMS / f"congress-{name.lower()}"))
+    monkeypatch.setattr(congress_database, "WAIT", 1)
+    return CongressDatabase(OnTheServer(server), "database", "database")
+
+
+def test_a_whole_restore_goes_on_under_one_lock(server: Server, database: CongressDatabase) -> None:
+    progress = Progress("restore")
+    with tempfile.TemporaryFile() as dump, database.locked(progress) as locked:
+        locked.dump_into(dump)
+        checked = locked.check(dump)
+        checked.require(revision_in(dump), Fernet.generate_key().decode())
+        assert (checked.tables, list(checked.datasources)) == (3, ["näme"])
+        with pytest.raises(HostError, match="still after 1 s"), database.locked(progress):
+            pass
+        kept = locked.keep("before-restore")
+        assert kept is not None
+        locked.begin(kept)
+        with pytest.raises(HostError, match=rf"a restore was cut off.*make restore DUMP={kept}"):
+            locked.keep("before-restore")
+        server.ask("DROP DATABASE congress")
+        locked.load(locked.receive(dump, archive.digest(dump)))
+        assert server.ask("SELECT * FROM congress.rules") == "1\t1\n"
+        locked.empty()
+        assert server.ask("SHOW TABLES FROM congress") == ""
+        assert locked.unfinished() == kept
+        locked.load(kept)
+        locked.done()
+        assert locked.unfinished() is None
+        assert server.ask("SELECT * FROM congress.rules") == "1\t1\n"
+        locked.discard()
+    with database.locked(progress):
+        assert database.kept() == [kept]
+
+
+def test_a_mark_whose_dump_is_gone_helps_nobody(server: Server, database: CongressDatabase) -> None:
+    assert database.unfinished() is None
+    folder = server.backups / "congress"
+    folder.mkdir(exist_ok=True)
+    database.begin("before-restore-20200101T000000Z.sql.gz")
+    assert database.unfinished() is None
+    assert not (folder / "restoring").exists()
+
+
+def test_what_the_database_holds_is_counted(server: Server) -> None:
+    kept = KeptData(STACK, {}, OnTheServer(server), "database", Progress("replace"))
+    assert kept.in_the_way(Path("file"), "") == ""
+    server.ask("""USE congress; CREATE TABLE policies (id int, name text); INSERT INTO policies VALUES (1, 'p');
+        CREATE TABLE policy_rules (id int, rule text); DELETE FROM rules; DELETE FROM datasources""")
+    assert kept.in_the_way(Path("file"), "") == ""
+    server.ask("INSERT INTO congress.policy_rules VALUES (1, 'p(x) :- q(x)')")
+    assert "1 policies, 1 rules, 0 datasources" in kept.in_the_way(Path("file"), "")
+    assert kept.in_the_way(Path("file"), kept.content().digest) == ""
