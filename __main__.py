@@ -3,7 +3,7 @@
 import pulumi
 
 import settings
-from components import cloud, debug_log, inventory
+from components import cloud, debug_log, first_boot, inventory
 from components.access import Access
 from components.authority import Authority
 from components.congress_host import CongressArgs, EncryptionKey, congress_hosts
@@ -20,7 +20,9 @@ from components.rotation import FormerUsers
 
 debug_log.keep_outputs_out()
 config = settings.load()
-prefix = f"congress-{pulumi.get_stack()}"
+stack = pulumi.get_stack()
+prefix = f"congress-{stack}"
+first_boot.check(stack, prefix, config.guest, inventory.roles(config))
 found = cloud.look_up(config, prefix, inventory.servers(prefix, config))
 
 network = Network("network", NetworkArgs(prefix, config.network, found))

@@ -12,31 +12,30 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any, Literal, Self
 
 from pulumi.runtime import config
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from settings_errors import SettingsError, describe, models_in
 from settings_keystone import Keystone
 from settings_nodes import DatasourceNode, PolicyEngines
 from settings_rotation import Rotation
 from settings_tls import Tls
-from settings_types import CertificateFile, Cidrs, Model, Url
+from settings_types import CertificateFile, Cidrs, HostsCidr, Model, Name, Resolver, Url
 
 NAMESPACE = "congress-ha"
 EVERYWHERE = IPv4Network("0.0.0.0/0")
 
 
 class ExistingNetwork(Model):
-    network: str = Field(min_length=1, description="name of a network of the project", examples=["private"])
-    subnet: str = Field(
-        min_length=1, description="name of its subnet, routed to the external network", examples=["private"]
+    network: Name = Field(description="name of a network of the project", examples=["private"])
+    subnet: Name = Field(
+        description="name of its subnet of IPv4 addresses, routed to the external network",
+        examples=["private"],
     )
 
 
 class Network(Model):
-    external_network: str = Field(
-        min_length=1, description="network that floating IPs come from", examples=["public"]
-    )
-    cidr: IPv4Network = Field(
+    external_network: Name = Field(description="network that floating IPs come from", examples=["public"])
+    cidr: HostsCidr = Field(
         IPv4Network("10.20.0.0/24"),
         description="addresses of the stack's own network",
         examples=["10.20.0.0/24"],
@@ -46,9 +45,18 @@ class Network(Model):
         description="use this network in place of an own one",
         examples=[{"network": "n", "subnet": "s"}],
     )
-    dns_servers: tuple[IPv4Address, ...] = Field(
+    dns_servers: tuple[Resolver, ...] = Field(
         (), description="resolvers of the hosts", examples=[["192.0.2.53"]]
     )
+
+    @field_validator("dns_servers")
+    @classmethod
+    def _once(cls, value: tuple[IPv4Address, ...]) -> tuple[IPv4Address, ...]:
+        for server in value:
+            if value.count(server) > 1:
+                raise ValueError(f"{server} stands there twice; name each once")
+        return value
+
     mtu: int | None = Field(
         None, ge=576, le=9216, description="MTU of the own network, in bytes", examples=[1450]
     )
@@ -73,15 +81,13 @@ class Access(Model):
 class Flavors(Model):
     """Flavor per role; what is not named takes `default`."""
 
-    default: str = Field(
-        min_length=1, description="flavor of every role not named here", examples=["m1.small"]
-    )
-    bastion: str | None = Field(None, examples=["m1.tiny"])
-    database: str | None = Field(None, examples=["m1.medium"])
-    messaging: str | None = Field(None, examples=["m1.medium"])
-    datasource_node: str | None = Field(None, examples=["m1.small"])
-    policy_engine: str | None = Field(None, examples=["m1.medium"])
-    load_balancer: str | None = Field(None, examples=["m1.small"])
+    default: Name = Field(description="flavor of every role not named here", examples=["m1.small"])
+    bastion: Name | None = Field(None, examples=["m1.tiny"])
+    database: Name | None = Field(None, examples=["m1.medium"])
+    messaging: Name | None = Field(None, examples=["m1.medium"])
+    datasource_node: Name | None = Field(None, examples=["m1.small"])
+    policy_engine: Name | None = Field(None, examples=["m1.medium"])
+    load_balancer: Name | None = Field(None, examples=["m1.small"])
 
     def of(self, role: str) -> str:
         """Flavor's name for a role such as `policy-engine`."""
@@ -132,7 +138,7 @@ class Guest(Model):
 
 
 class Settings(Model):
-    image: str = Field(min_length=1, description="Debian 12 image with cloud-init", examples=["debian-12"])
+    image: Name = Field(description="Debian 12 image with cloud-init", examples=["debian-12"])
     flavors: Flavors = Field(description="flavors of the hosts", examples=[{"default": "m1.small"}])
     network: Network = Field(description="the network", examples=[{"externalNetwork": "public"}])
     access: Access = Field(
@@ -200,7 +206,7 @@ class Settings(Model):
                     for cidr in cidrs
                     if cidr != EVERYWHERE and cidr.overlaps(self.network.cidr)
                 ]
-            hosts = 6 + self.policy_engines.count
+            hosts = 6 + self.policy_engines.hosts
             if self.network.cidr.num_addresses < hosts + 8:
                 problems.append(
                     f"network.cidr: {self.network.cidr} is too small for {hosts} hosts; use a /24"

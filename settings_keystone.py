@@ -6,29 +6,24 @@ from typing import Any, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from settings_types import Model
+from settings_types import Model, Name, OsloName, fits_oslo_config
 
 
 class KeystoneLogin(Model):
     """A user that an administrator made for Congress. With it, the stack registers nothing."""
 
-    username: str = Field(min_length=1, description="user that Congress logs in as", examples=["congress"])
+    username: OsloName = Field(description="user that Congress logs in as", examples=["congress"])
     password: SecretStr = Field(min_length=1, description="its password", examples=["..."])
-    user_domain: str = Field("Default", description="domain of the user", examples=["Default"])
-    project: str = Field(
+    user_domain: OsloName = Field("Default", description="domain of the user", examples=["Default"])
+    project: OsloName = Field(
         "service", description="project in which the user may check tokens", examples=["service"]
     )
-    project_domain: str = Field("Default", description="domain of the project", examples=["Default"])
+    project_domain: OsloName = Field("Default", description="domain of the project", examples=["Default"])
 
     @field_validator("password")
     @classmethod
     def _fits_into_a_file_of_oslo_config(cls, value: SecretStr) -> SecretStr:
-        text = value.get_secret_value()
-        # oslo.config takes \$ for a dollar sign, and has no way to write the two characters themselves.
-        if not text.isprintable() or "\\$" in text:
-            raise ValueError(
-                "line breaks, other control characters and \\$ cannot be written into congress.conf"
-            )
+        fits_oslo_config(value.get_secret_value())
         return value
 
     def user(self) -> dict[str, Any]:
@@ -45,9 +40,8 @@ class KeystoneLogin(Model):
 class Keystone(Model):
     """The stack makes user congress and the catalog's entries, unless `login` is given."""
 
-    administrator: str | None = Field(
+    administrator: Name | None = Field(
         None,
-        min_length=1,
         description="cloud of your clouds.yaml whose login may make users and catalog entries; "
         "your own login if it is not set",
         examples=["mycloud-admin"],
@@ -57,21 +51,14 @@ class Keystone(Model):
         description="a user that an administrator made; then nothing is registered",
         examples=[{"username": "congress"}],
     )
-    region: str | None = Field(
+    region: OsloName | None = Field(
         None,
-        min_length=1,
         description="region of keystone and of Congress's endpoints; that of your login if it is not set",
         examples=["RegionOne"],
     )
-    project: str = Field(
-        "service", min_length=1, description="project of the cloud's own users", examples=["service"]
-    )
-    domain: str = Field(
-        "Default", min_length=1, description="its domain, and the user's", examples=["Default"]
-    )
-    role: str = Field(
-        "service", min_length=1, description="role with which a user may check tokens", examples=["service"]
-    )
+    project: OsloName = Field("service", description="project of the cloud's own users", examples=["service"])
+    domain: OsloName = Field("Default", description="its domain, and the user's", examples=["Default"])
+    role: Name = Field("service", description="role with which a user may check tokens", examples=["service"])
 
     @model_validator(mode="after")
     def _one_who_registers(self) -> Self:

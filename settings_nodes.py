@@ -8,11 +8,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
-from settings_types import AbsolutePath, Duration, Model, NodeId
+from settings_types import AbsolutePath, Duration, Model, Name, NodeId
 
 # What Pacemaker's sandbox hides from the datasource node; temporary folders it has of its own.
 HIDDEN = ("/home", "/root")
 TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108  not used, but refused
+# Seconds for a monitor, in the metadata of Congress's own agent.
+AGENT_ADVISES = 5
 
 
 def _seen_by_the_node(path: str) -> str:
@@ -41,6 +43,10 @@ class PolicyEngines(Model):
         5, ge=1, le=60, description="seconds until an engine knows a rule made at another", examples=[5]
     )
 
+    @property
+    def hosts(self) -> int:
+        return -(-self.count // self.per_host)
+
     @model_validator(mode="after")
     def _more_than_one_host(self) -> Self:
         if self.per_host >= self.count:
@@ -54,11 +60,11 @@ class PolicyEngines(Model):
 class FencingLogin(Model):
     """A user of the cloud for Debian's own agent, fence_openstack, which can log in by password only."""
 
-    username: str = Field(min_length=1, description="user of the cloud", examples=["congress-fencing"])
+    username: Name = Field(description="user of the cloud", examples=["congress-fencing"])
     password: SecretStr = Field(min_length=1, description="its password", examples=["..."])
-    user_domain: str = Field("Default", description="domain of the user", examples=["Default"])
-    project: str = Field(min_length=1, description="project of the stack's servers", examples=["congress"])
-    project_domain: str = Field("Default", description="domain of the project", examples=["Default"])
+    user_domain: Name = Field("Default", description="domain of the user", examples=["Default"])
+    project: Name = Field(description="project of the stack's servers", examples=["congress"])
+    project_domain: Name = Field("Default", description="domain of the project", examples=["Default"])
 
 
 class DatasourceNode(Model):
@@ -100,6 +106,16 @@ class DatasourceNode(Model):
     fencing_login: FencingLogin | None = Field(
         None, description="for fencing: fence_openstack", examples=[{"username": "congress-fencing"}]
     )
+
+    @field_validator("monitor_timeout")
+    @classmethod
+    def _long_enough_for_the_agent(cls, value: str) -> str:
+        if value in {f"{seconds}s" for seconds in range(1, AGENT_ADVISES)}:
+            raise ValueError(
+                f"the agent itself advises {AGENT_ADVISES}s or more: a monitor that a busy host does not end in "
+                "time counts as a failure, and the node is restarted for nothing"
+            )
+        return value
 
     @field_validator("node_id")
     @classmethod

@@ -10,7 +10,8 @@ import pulumi_tls as tls
 
 from components.cloud import Cloud
 from components.firewall import BASTION, Firewall
-from components.host import USER, Host, Site
+from components.first_boot import USER
+from components.host import Host, Site
 from components.network import Network
 from components.template import render
 from settings import Settings

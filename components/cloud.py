@@ -24,6 +24,7 @@ from components.login import Login
 from settings import NAMESPACE, Settings
 from settings_rotation import of_generation
 
+IPV4 = 4
 TIMEOUT = 20.0  # seconds a single request to the cloud may take
 
 
@@ -163,6 +164,12 @@ class _Search:
             )
             return None
         subnet = subnets[wanted.subnet]
+        if subnet.ip_version != IPV4:
+            self.problems.append(
+                f"{NAMESPACE}:network.existing.subnet: {wanted.subnet} is of IPv6 ({subnet.cidr}), and the "
+                "stack's hosts use IPv4; name a subnet of IPv4"
+            )
+            return None
         return ExistingNetwork(network.id, subnet.id, subnet.cidr)
 
     def _keystone(self) -> Identity | None:

@@ -7,6 +7,7 @@ example, would not work": Congress 11 still locks tables when a rule is inserted
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 import pulumi
 import pulumi_random as random
@@ -22,6 +23,14 @@ NAME = "congress"
 
 # What Congress and `congress-db-manage` use. LOCK TABLES: congress/db/api.py locks tables at rule inserts.
 PRIVILEGES = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, LOCK TABLES"
+
+# Of each node: oslo.db's pool as Congress sets it, 10 and 20 more (congress/common/config.py), and its watchdog's and
+# a locking session's beside it.
+CONNECTIONS = 32
+# For dumps, `make status` and an operator.
+SPARE = 20
+# In steps, for another figure restarts MariaDB: one more engine seldom does.
+STEP = 500
 
 VERIFIED = f"ssl_ca={CA_FILE}&ssl_check_hostname=true"
 
@@ -57,6 +66,7 @@ class Database(pulumi.ComponentResource):
             "identity": certificate.identity,
             "authority": authority.certificate,
             "ca_file": CA_FILE,
+            "max_connections": max_connections(site.settings.policy_engines.count),
         }
         self.ready = Step(f"{name}-mariadb", self.host, "database/mariadb.sh.j2", context, parent=self)
         known = pulumi.Output.all(self.password.result, self.host.address, self.ready.id)
@@ -64,6 +74,11 @@ class Database(pulumi.ComponentResource):
             known.apply(lambda k: f"mysql+pymysql://{self.user}:{k[0]}@{k[1]}/{NAME}?charset=utf8&{VERIFIED}")
         )
         self.register_outputs({})
+
+
+def max_connections(engines: int) -> int:
+    """For all of them at once, and two datasource nodes: that of a lost host keeps its connections for a while."""
+    return STEP * ceil((CONNECTIONS * (engines + 2) + SPARE) / STEP)
 
 
 class Schema(pulumi.ComponentResource):

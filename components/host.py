@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -13,13 +12,11 @@ from pulumi_command import remote
 from pulumi_openstack import compute, networking
 
 from components.cloud import Cloud
-from components.firewall import BASTION, Firewall
+from components.firewall import Firewall
+from components.first_boot import USER, user_data
 from components.network import Network
 from components.step import Step
-from components.template import render
 from settings import Guest, Settings
-
-USER = "deployer"
 
 # A server whose image, flavor, server group or first-boot data changed is left as it is: replacing all hosts of
 # a role at once would be an outage, and rebuilding the database host would lose the data
@@ -118,20 +115,13 @@ class Host(pulumi.ComponentResource):
         self.register_outputs({"address": self.address})
 
     def _user_data(self, site: Site) -> pulumi.Output[str]:
-        known = {
-            "user": USER,
-            "hostname": self.hostname,
-            "is_bastion": self.role == BASTION,
-            "guest": site.settings.guest,
-            "certificates": certificates(site.settings.guest),
-        }
         secret = pulumi.Output.all(
             host_private_key=self.key.private_key_openssh,
             host_public_key=self.host_key,
             deployer_public_keys=self._deployer_keys(site),
         )
         return pulumi.Output.secret(
-            secret.apply(lambda keys: render("host/user_data.yaml.j2", {**known, **keys}))
+            secret.apply(lambda keys: user_data(self.hostname, self.role, site.settings.guest, keys))
         )
 
     def _deployer_keys(self, site: Site) -> pulumi.Output[list[str]]:
@@ -204,11 +194,6 @@ class Host(pulumi.ComponentResource):
         )
         if site.bastion is not None:
             self.ready_steps = (self.hardening,)
-
-
-def certificates(guest: Guest) -> list[str]:
-    """Texts of the authorities that hosts shall trust."""
-    return [Path(file).read_text() for file in guest.ca_files]
 
 
 def package_environment(guest: Guest) -> Mapping[str, str]:

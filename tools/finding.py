@@ -7,9 +7,10 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """`WRONG` makes the exit code 1. `NOTE`: nothing to do now, good to know."""
+    """Worst first. `UNSEEN`: it could not be looked at, and may be well. `NOTE`: nothing to do now, good to know."""
 
     WRONG = "wrong"
+    UNSEEN = "unseen"
     NOTE = "note"
 
 
@@ -23,6 +24,10 @@ class Finding:
 
 def wrong(role: str, what: str, way_out: str) -> Finding:
     return Finding(Severity.WRONG, role, what, way_out)
+
+
+def unseen(role: str, what: str, way_out: str) -> Finding:
+    return Finding(Severity.UNSEEN, role, what, way_out)
 
 
 def note(role: str, what: str, way_out: str) -> Finding:

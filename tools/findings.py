@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 
 from tools.facts import DatasourceView, EngineState, EngineView, Facts, HostState, Unseen
-from tools.finding import Finding, note, wrong
+from tools.finding import Finding, note, unseen, wrong
 from tools.findings_pair import pair
 
 # From this share of the connections on, the next engine or a burst of requests may get none.
@@ -30,18 +30,18 @@ def judge(facts: Facts) -> list[Finding]:
     ]
 
 
-def unseen(role: str, what: Unseen, subject: str, way_out: str) -> Iterator[Finding]:
-    """A finding for what could not be looked at, unless the host's own finding says it already."""
+def mute(role: str, what: Unseen, subject: str, way_out: str) -> Iterator[Finding]:
+    """A finding for what does not answer on a host that does, unless the host's own finding says it already."""
     if not what.told:
         yield wrong(role, f"{subject}: {what.why}", way_out)
 
 
 def servers(facts: Facts) -> Iterator[Finding]:
     if facts.cloud is not None:
-        yield wrong(
+        yield unseen(
             "servers",
             f"the cloud could not be asked: {facts.cloud}",
-            "check OS_CLOUD, clouds.yaml and the cloud's API; the stack itself may run on",
+            "run it again; if it stays, check OS_CLOUD, clouds.yaml and the cloud's API",
         )
     lost_bastion = any(host.role == "bastion" and host.ssh for host in facts.hosts.values())
     for name, host in facts.hosts.items():
@@ -106,7 +106,7 @@ def _engine(node_id: str, engine: EngineState) -> Iterator[Finding]:
         state = " ".join(engine.unit)
         yield wrong("engines", f"{node_id} does not run ({state})", f"{log}; sudo systemctl start {unit}")
     elif isinstance(engine.view, Unseen):
-        yield from unseen("engines", engine.view, f"{node_id} does not answer GET /health", log)
+        yield from mute("engines", engine.view, f"{node_id} does not answer GET /health", log)
     elif engine.view.code != HTTPStatus.OK:
         way_out = f"look at database and bus first, then {log}"
         yield wrong("engines", f"{node_id} answers {engine.view.code} to GET /health", way_out)
@@ -158,10 +158,10 @@ def _datasources(views: dict[str, EngineView]) -> Iterator[Finding]:
 def load_balancer(facts: Facts) -> Iterator[Finding]:
     if isinstance(facts.endpoint, Unseen):
         way_out = "see the rows above; allowed from here? (setting access.apiCidrs)"
-        yield from unseen("load balancer", facts.endpoint, "the endpoint does not answer", way_out)
+        yield from mute("load balancer", facts.endpoint, "the endpoint does not answer", way_out)
     if isinstance(facts.balancer, Unseen):
         way_out = "on load-balancer: sudo systemctl status haproxy; sudo systemctl restart haproxy"
-        yield from unseen("load balancer", facts.balancer, "HAProxy's statistics", way_out)
+        yield from mute("load balancer", facts.balancer, "HAProxy's statistics", way_out)
         return
     for node_id in facts.engines:
         backend = facts.balancer.get(node_id)
@@ -179,7 +179,7 @@ def load_balancer(facts: Facts) -> Iterator[Finding]:
 def database(facts: Facts) -> Iterator[Finding]:
     if isinstance(facts.database, Unseen):
         way_out = "on database: sudo journalctl -u mariadb -n 50; sudo systemctl restart mariadb"
-        yield from unseen("database", facts.database, "MariaDB does not answer", way_out)
+        yield from mute("database", facts.database, "MariaDB does not answer", way_out)
         return
     used, most = facts.database.connections, facts.database.max_connections
     if used >= FULL * most:
@@ -196,7 +196,7 @@ def bus(facts: Facts) -> Iterator[Finding]:
         way_out = (
             "on messaging: sudo journalctl -u rabbitmq-server -n 50; sudo systemctl restart rabbitmq-server"
         )
-        yield from unseen("bus", facts.bus, "RabbitMQ does not answer", way_out)
+        yield from mute("bus", facts.bus, "RabbitMQ does not answer", way_out)
     elif facts.bus.alarms:
         way_out = "on messaging: free -m; df -h /var/lib/rabbitmq; free what lacks, it goes on by itself"
         yield wrong("bus", f"RabbitMQ takes no messages, alarms: {facts.bus.alarms}", way_out)
@@ -206,7 +206,7 @@ def certificates(facts: Facts) -> Iterator[Finding]:
     way_out = "make up renews the stack's own, without an interruption; a given one: tls.certificate"
     for row, left in facts.certificates.items():
         if isinstance(left, Unseen):
-            yield from unseen(row, left, "its certificate", "make verify tells whether its file is there")
+            yield from mute(row, left, "its certificate", "make verify tells whether its file is there")
         elif left < ENDS_SOON:
             what = f"its certificate ends in {left} days" if left >= 0 else "its certificate has ended"
             yield wrong(row, what, way_out)

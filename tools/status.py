@@ -1,6 +1,7 @@
 """Shows the health of a stack's roles, and what to do about what is wrong. Changes nothing.
 
-Exit code 0: all is well; 1: something is wrong; 2: there is nothing to look at.
+Exit code 0: all is well; 1: something is wrong; 2: there is nothing to look at; 3: nothing is wrong, but not everything
+could be seen.
 """
 
 from __future__ import annotations
@@ -53,10 +54,16 @@ class CloudInquiry(Thread):
     def __init__(self, prefix: str, limits: Limits) -> None:
         super().__init__(daemon=True)
         self.prefix, self.limits = prefix, limits
-        self.answer: dict[str, cloud.Server] | str = "no answer in time"
+        self.end = time.monotonic() + limits.cloud
+        self.answer: dict[str, cloud.Server] | str = f"no answer within {limits.cloud:g} s"
 
     def run(self) -> None:
         self.answer = cloud.servers(self.prefix, self.limits)
+
+    def wait(self) -> dict[str, cloud.Server] | str:
+        """The answer, or a sentence why there is none when its time is over."""
+        self.join(max(self.end - time.monotonic(), 0))
+        return self.answer
 
 
 def look_at(
@@ -71,14 +78,15 @@ def look_at(
         asked = {host: questions(host, stack, limits) for host in stack.hosts}
         reports = look(asked, outputs, Path(folder), limits)
         facts_of_endpoint = answered.result()
-    inquiry.join(limits.cloud)
-    return read(stack, reports, inquiry.answer, facts_of_endpoint)
+    return read(stack, reports, inquiry.wait(), facts_of_endpoint)
 
 
 def main(
     *, json_: Annotated[bool, typer.Option("--json", help="one JSON object instead of a table")] = False
 ) -> None:
-    """Show the health of every role of stack $STACK (default: dev); exit code 1 when something is wrong."""
+    """Show the health of every role of stack $STACK (default: dev); exit code 1 when something is wrong, 3 when not
+    everything could be seen.
+    """
     began, limits = time.monotonic(), Limits.here()
     name = os.environ.get("STACK", "dev")
     inquiry = CloudInquiry(f"{prefix_of(name)}-", limits)
@@ -96,8 +104,11 @@ def main(
         typer.echo(json.dumps(as_json(*told), indent=1))
     else:
         show(*told)
-    if not as_json(*told)["ok"]:
+    summary = as_json(*told)
+    if not summary["ok"]:
         raise typer.Exit(1)
+    if not summary["complete"]:
+        raise typer.Exit(3)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from tools.finding import Finding, Severity
 FILE_WIDTH = 160
 # Role -> state and what was seen of it.
 Rows = Mapping[str, tuple[str, str]]
+RANK = list(Severity)
 STYLES = {"ok": "green", "note": "yellow", "wrong": "bold red", "unseen": "magenta"}
 
 
@@ -28,9 +29,8 @@ def rows(facts: Facts, findings: Iterable[Finding]) -> dict[str, tuple[str, str]
 def judged(summaries: Mapping[str, str], findings: Iterable[Finding]) -> dict[str, tuple[str, str]]:
     """The same for any roles and what was seen of them, "" when nothing."""
     worst: dict[str, str] = {}
-    for finding in findings:
-        if worst.get(finding.role) != Severity.WRONG:
-            worst[finding.role] = finding.severity
+    for finding in sorted(findings, key=lambda finding: RANK.index(finding.severity)):
+        worst.setdefault(finding.role, finding.severity)
     return {
         role: (worst.get(role, "ok" if summary else "unseen"), summary or "its host could not be asked")
         for role, summary in summaries.items()
@@ -125,19 +125,31 @@ def show(stack: str, rows: Rows, findings: list[Finding], seconds: float) -> Non
         console.print(Text(finding.severity, STYLES[finding.severity]), end="")
         console.print(f" {finding.role}: {finding.what} -> {finding.way_out}", markup=False)
     count = sum(finding.severity == Severity.WRONG for finding in findings)
-    verdict = f"{count} wrong" if count else "All is well"
+    if count:
+        verdict = f"{count} wrong"
+    elif complete(rows, findings):
+        verdict = "All is well"
+    else:
+        verdict = "Nothing is wrong, but not everything could be seen"
     console.print(f"{verdict} (looked for {seconds:.1f} s).")
+
+
+def complete(rows: Rows, findings: Iterable[Finding]) -> bool:
+    """Whether nothing had to be left out for want of an answer."""
+    states = {state for state, _ in rows.values()} | {finding.severity for finding in findings}
+    return Severity.UNSEEN not in states
 
 
 def as_json(stack: str, rows: Rows, findings: list[Finding], seconds: float) -> dict[str, Any]:
     """What --json prints, for machines.
 
-    stack; ok: nothing is wrong; seconds: how long it looked; roles: role -> {state, seen}, the table;
-    findings: list of {severity: wrong | note, role, what, way_out}.
+    stack; ok: nothing is wrong; complete: everything could be seen; seconds: how long it looked;
+    roles: role -> {state, seen}, the table; findings: list of {severity: wrong | unseen | note, role, what, way_out}.
     """
     return {
         "stack": stack,
         "ok": all(finding.severity != Severity.WRONG for finding in findings),
+        "complete": complete(rows, findings),
         "seconds": round(seconds, 1),
         "roles": {role: {"state": state, "seen": seen} for role, (state, seen) in rows.items()},
         "findings": [

@@ -45,7 +45,7 @@ class Look:
 def cloud_now(limits: Limits) -> View | str:
     """The cloud's view, or a sentence why there is none."""
     try:
-        with openstack.connect(api_timeout=2 * limits.cloud) as cloud:
+        with openstack.connect(api_timeout=limits.cloud) as cloud:
             return ask(cloud)
     except (SDKException, ClientException) as error:
         return str(error).splitlines()[0].rstrip(".")

@@ -132,7 +132,7 @@ class Deployment:
             timeout=60,
             check=False,
         )
-        assert done.returncode in {0, 1}, done.stderr
+        assert done.returncode in {0, 1, 3}, done.stderr
         findings = json.loads(done.stdout)["findings"]
         return [f"{f['role']}: {f['what']}" for f in findings if f["severity"] == "wrong"]
 

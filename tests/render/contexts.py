@@ -9,7 +9,7 @@ from typing import Any
 
 from components.authority import CA_FILE
 from components.congress_host import MODULES
-from components.database import PRIVILEGES
+from components.database import PRIVILEGES, max_connections
 from components.fencing import credential_login, password_login
 from components.host import package_environment
 from components.identity import Identity
@@ -78,6 +78,7 @@ DATABASE = {
     "identity": IDENTITY,
     "authority": CERTIFICATE,
     "ca_file": CA_FILE,
+    "max_connections": max_connections(2),
 }
 MESSAGING = {
     "user": "congress",

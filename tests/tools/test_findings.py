@@ -27,11 +27,6 @@ from tools.findings import judge
 from tools.table import rows
 
 WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
-    "cloud": (
-        lambda f: replace(f, cloud="no login"),
-        "servers: the cloud could not be asked: no login",
-        "clouds.yaml",
-    ),
     "missing": (
         lambda f: host(f, "database", status="missing"),
         "database: the cloud has no server congress-dev-database",
@@ -201,6 +196,16 @@ def test_what_heals_by_itself_or_is_willed_is_a_note(case: str) -> None:
     (told,) = judge(change(healthy()))
     assert told.severity == Severity.NOTE
     assert what in f"{told.role}: {told.what}"
+
+
+def test_a_cloud_that_is_not_reached_is_unseen_and_not_wrong() -> None:
+    seen = replace(healthy(), cloud="timed out")
+    (told,) = findings = judge(seen)
+    assert (told.severity, told.role) == (Severity.UNSEEN, "servers")
+    assert told.what == "the cloud could not be asked: timed out"
+    assert rows(seen, findings)["servers"][0] == "unseen"
+    off = host(seen, "database", ssh="refused", connected=False)
+    assert rows(off, judge(off))["servers"][0] == "wrong"
 
 
 def test_what_takes_a_token_is_not_looked_at_and_no_fault() -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
+import openstack
 import pytest
+from openstack.exceptions import SDKException
 from typer import Typer
 from typer.testing import CliRunner, Result
 
@@ -18,6 +22,7 @@ from tools.facts import Unseen
 from tools.finding import note, wrong
 from tools.limits import Limits
 from tools.questions import questions
+from tools.reach import Report
 from tools.stack import ROOT, StackError
 from tools.table import rows
 
@@ -25,12 +30,19 @@ app = Typer()
 app.command()(status.main)
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str, servers: object = SERVERS) -> Result:
+def run(
+    monkeypatch: pytest.MonkeyPatch,
+    *arguments: str,
+    servers: object = SERVERS,
+    slow: Callable[..., object] | None = None,
+    reported: dict[str, Report] | None = None,
+) -> Result:
+    """`slow`: asks the cloud in the place of what answers `servers` at once."""
     monkeypatch.setattr(status, "read_outputs", dict)
     monkeypatch.setattr(status, "parse", lambda *_: STACK)
-    monkeypatch.setattr(status, "look", lambda *_: reports())
+    monkeypatch.setattr(status, "look", lambda *_: reported or reports())
     monkeypatch.setattr(status, "endpoint", lambda *_: 20)
-    monkeypatch.setattr(cloud, "servers", lambda *_: servers)
+    monkeypatch.setattr(cloud, "servers", slow or (lambda *_: servers))
     monkeypatch.setenv("STACK", "dev")
     return CliRunner().invoke(app, arguments)
 
@@ -71,10 +83,56 @@ def test_json_is_one_object_and_nothing_else(monkeypatch: pytest.MonkeyPatch) ->
     }
 
 
-def test_a_cloud_that_is_not_reached_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_could_not_be_seen_is_no_alarm_and_not_well_either(monkeypatch: pytest.MonkeyPatch) -> None:
     done = run(monkeypatch, servers="no login")
-    assert done.exit_code == 1
+    assert done.exit_code == 3
     assert "cloud not asked, 8 reached" in done.output
+    assert "unseen servers: the cloud could not be asked: no login" in done.output
+    last = done.output.splitlines()[-1]
+    assert last.startswith("Nothing is wrong, but not everything could be seen")
+    told = json.loads(run(monkeypatch, "--json", servers="no login").output)
+    assert (told["ok"], told["complete"], told["roles"]["servers"]["state"]) == (True, False, "unseen")
+
+
+def test_something_wrong_is_told_beside_what_could_not_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = {**reports(), "messaging": Report("Connection refused", connected=False)}
+    done = run(monkeypatch, "--json", servers="no login", reported=lost)
+    told = json.loads(done.output)
+    assert (done.exit_code, told["ok"], told["complete"]) == (1, False, False)
+
+
+def test_a_cloud_that_takes_its_time_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after idle minutes: its first answer takes longer than all hosts'."""
+
+    def slow(*_: object) -> object:
+        Event().wait(2.5)
+        return SERVERS
+
+    done = run(monkeypatch, slow=slow)
+    assert done.exit_code == 0, done.output
+
+
+def test_each_request_to_the_cloud_has_the_time_that_a_slow_one_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[float] = []
+
+    def connect(api_timeout: float) -> None:
+        given.append(api_timeout)
+        raise SDKException("no cloud here")
+
+    monkeypatch.setattr(openstack, "connect", connect)
+    assert cloud.servers("congress-dev-", Limits()) == "no cloud here"
+    assert given == [20.0]
+
+
+def test_a_cloud_that_hangs_keeps_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = Event()
+    monkeypatch.setattr("tools.limits.CLOUD", 0.5)
+    done = run(monkeypatch, slow=lambda *_: ended.wait(60))
+    assert done.exit_code == 3
+    assert "the cloud could not be asked: no answer within 0.5 s" in done.output
+    ended.set()
 
 
 def test_without_a_deployment_the_exit_code_is_2(monkeypatch: pytest.MonkeyPatch) -> None:

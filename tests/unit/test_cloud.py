@@ -62,7 +62,10 @@ class FakeCloud(SimpleNamespace):
             network=SimpleNamespace(
                 networks=lambda **_: things("public"),
                 find_network=lambda name: SimpleNamespace(id=f"{name}-id") if name == "there" else None,
-                subnets=lambda **_: things("v4", cidr="10.9.0.0/24"),
+                subnets=lambda **_: [
+                    *things("v4", cidr="10.9.0.0/24", ip_version=4),
+                    *things("v6", cidr="2001:db8::/64", ip_version=6),
+                ],
             ),
         )
 
@@ -114,8 +117,12 @@ def test_everything_missing_is_named_with_its_setting_and_what_there_is() -> Non
             "network.existing.network: the cloud has no network named gone",
         ),
         (
+            {"network": "there", "subnet": "v5"},
+            "network.existing.subnet: the cloud has no subnet in there named v5; there are: v4, v6",
+        ),
+        (
             {"network": "there", "subnet": "v6"},
-            "network.existing.subnet: the cloud has no subnet in there named v6",
+            "v6 is of IPv6 (2001:db8::/64), and the stack's hosts use IPv4; name a subnet of IPv4",
         ),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -185,3 +186,15 @@ def test_an_existing_network_is_used_as_it_is() -> None:
 def _floating(recording: Recording, host: str) -> str:
     urn = recording.by_name(f"{host}-address").urn
     return f"203.0.113.{list(recording.resources).index(urn) + 1}"
+
+
+@pytest.mark.parametrize("count", [2, 13, 14])
+def test_the_database_has_connections_for_every_engine_at_once(
+    with_engines: Callable[[int, int], Recording], count: int
+) -> None:
+    """As many as oslo.db takes in Congress, for each engine and for a datasource node on either host."""
+    script = with_engines(count, 1).step("database-mariadb").inputs["stdin"]
+    (most,) = re.findall(r"^max_connections = (\d+)$", script, re.MULTILINE)
+    assert int(most) >= 30 * (count + 2)
+    # The figure of before where it does: another one restarts MariaDB.
+    assert (int(most) == 500) == (count <= 13)

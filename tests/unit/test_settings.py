@@ -17,6 +17,7 @@ import settings_rotation
 import settings_tls
 from settings_errors import SettingsError
 from settings_types import Model
+from tests.certificates import authority
 from tests.unit.recording import ROOT, settings_with
 
 
@@ -145,6 +146,85 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
         {"guest": {"caFiles": ["/does/not/exist.pem"]}},
         ["congress-ha:guest.caFiles[0]", "/does/not/exist.pem"],
     ),
+    *(
+        ({"network": {"externalNetwork": "public", "cidr": cidr}}, ["congress-ha:network.cidr", told])
+        for cidr, told in (
+            ("224.0.0.0/24", "224.0.0.0/4, multicast"),
+            ("127.0.0.0/24", "127.0.0.0/8, each host's own loopback"),
+            ("169.254.0.0/24", "169.254.0.0/16, link-local"),
+            ("0.0.0.0/0", "0.0.0.0/8"),
+            ("240.1.0.0/24", "240.0.0.0/4, reserved"),
+        )
+    ),
+    (
+        {"access": {"sshCidrs": ["127.0.0.0/8"], "apiCidrs": ["192.0.2.0/24"]}},
+        ["congress-ha:access.sshCidrs[0]", "loopback: nothing outside has such an address"],
+    ),
+    (
+        {"access": {"sshCidrs": ["192.0.2.0/24"], "apiCidrs": ["239.0.0.0/8"]}},
+        ["congress-ha:access.apiCidrs[0]", "multicast"],
+    ),
+    (
+        {"network": {"externalNetwork": "public", "egressCidrs": ["0.0.0.0/8"]}},
+        ["congress-ha:network.egressCidrs[0]", "addresses of no host"],
+    ),
+    (
+        {"network": {"externalNetwork": "public", "dnsServers": ["127.0.0.53"]}},
+        ["congress-ha:network.dnsServers[0]", "loopback; name a resolver that other hosts reach"],
+    ),
+    (
+        {"network": {"externalNetwork": "public", "dnsServers": ["192.0.2.53", "192.0.2.53"]}},
+        ["congress-ha:network.dnsServers", "192.0.2.53 stands there twice"],
+    ),
+    ({"image": "debian\n12"}, ["congress-ha:image", "line break"]),
+    ({"network": {"externalNetwork": "pub\x07lic"}}, ["network.externalNetwork", "cannot be printed"]),
+    *(
+        (
+            {"auth": "keystone", "keystone": {"login": {**KEYSTONE_LOGIN, key: value}}},
+            [f"congress-ha:keystone.login.{key}", "control characters"],
+        )
+        for key in ("username", "userDomain", "project", "projectDomain")
+        for value in ("a\nb", "a\\$b")
+    ),
+    *(
+        ({"auth": "keystone", "keystone": {key: "a\nb"}}, [f"congress-ha:keystone.{key}", told])
+        for key, told in (
+            ("region", "control characters"),
+            ("project", "control characters"),
+            ("domain", "control characters"),
+            ("role", "line break"),
+            ("administrator", "line break"),
+        )
+    ),
+    *(
+        (
+            {
+                "datasourceNode": {
+                    "fencing": "fence_openstack",
+                    "fencingLogin": {"username": "u", "password": "CANARY", "project": "p", key: "a\tb"},
+                }
+            },
+            [f"congress-ha:datasourceNode.fencingLogin.{key}", "cannot be printed"],
+        )
+        for key in ("username", "userDomain", "project", "projectDomain")
+    ),
+    (
+        {"datasourceNode": {"monitorTimeout": "4s"}},
+        ["congress-ha:datasourceNode.monitorTimeout", "the agent itself advises 5s or more"],
+    ),
+    ({"datasourceNode": {"monitorInterval": "10000min"}}, ["congress-ha:datasourceNode.monitorInterval"]),
+    *(
+        ({"guest": {"pipIndexUrl": url}}, ["congress-ha:guest.pipIndexUrl", told])
+        for url, told in (
+            ("https://", "pattern"),
+            ("https://:3128", "it takes http:// or https://, a host, and a port"),
+            ("https://CANARY@pypi.example:port/", "below 65536"),
+            ("https://pypi.example:65536/", "below 65536"),
+            ("https://[::1/", "below 65536"),
+            ("https://pypi.example/\x07", "cannot be printed"),
+            ("https://user:CAN#ARY@pypi.example/", "pattern"),
+        )
+    ),
     ({"guest": {"aptProxy": "proxy:3128"}}, ["congress-ha:guest.aptProxy", "http://proxy.example:3128"]),
 ]
 
@@ -236,5 +316,33 @@ def test_the_manual_names_every_key() -> None:
 
 def test_a_certificate_is_read_where_the_setting_says(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
-    file.write_text("-----BEGIN CERTIFICATE-----\n")
+    file.write_text(authority().pem)
     assert parse(settings_with(guest={"caFiles": [str(file)]})).guest.ca_files == (file,)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "is no PEM file of certificates"),
+        (b"-----BEGIN CERTIFICATE-----\n", "is no PEM file of certificates"),
+        (b"\x30\x82\xff", "is no PEM file of certificates"),
+        ((authority().pem + authority().key).encode(), "holds a private key, which every host would get"),
+    ],
+    ids=["empty", "cut off", "binary", "with a key"],
+)
+def test_a_file_of_anything_but_certificates_is_refused(tmp_path: Path, content: bytes, told: str) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_bytes(content)
+    (problem,) = problems(settings_with(guest={"caFiles": [str(file)]}))
+    assert problem.startswith(f"congress-ha:guest.caFiles[0]: {file} {told}")
+
+
+def test_the_network_has_room_for_the_hosts_and_not_for_each_engine() -> None:
+    small = {"externalNetwork": "public", "cidr": "10.20.0.0/28"}
+    assert (
+        parse(settings_with(network=small, policyEngines={"count": 10, "perHost": 5})).policy_engines.hosts
+        == 2
+    )
+    assert parse(settings_with(policyEngines={"count": 7, "perHost": 3})).policy_engines.hosts == 3
+    (problem,) = problems(settings_with(network=small, policyEngines={"count": 10, "perHost": 3}))
+    assert "too small for 10 hosts" in problem

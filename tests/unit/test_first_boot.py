@@ -1,0 +1,98 @@
+"""Names of hosts and the size of their first-boot data: refused in a preview, before there is anything."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from components import first_boot
+from components.inventory import roles
+from settings_errors import SettingsError
+from tests.certificates import authority
+from tests.unit import recording
+from tests.unit.recording import settings_with
+from tests.unit.test_settings import parse
+
+# As nova's schema of POST /servers has it.
+NOVA = 65535
+
+
+def problem(stack: str, count: int = 2, files: tuple[Path, ...] = ()) -> str:
+    """What is told of a stack's name and files, "" where nothing is wrong."""
+    values = settings_with(policyEngines={"count": count}, guest={"caFiles": [str(file) for file in files]})
+    settings = parse(values)
+    try:
+        first_boot.check(stack, f"congress-{stack}", settings.guest, roles(settings))
+    except SettingsError as error:
+        (told,) = error.problems
+        return told
+    return ""
+
+
+@pytest.mark.parametrize("stack", ["dev", "Prod-2", "a" * 33])
+def test_a_name_that_hosts_can_have_is_taken(stack: str) -> None:
+    assert problem(stack) == ""
+
+
+@pytest.mark.parametrize("stack", ["my.stack", "my_stack"])
+def test_a_name_that_is_no_host_s_is_refused(stack: str) -> None:
+    told = problem(stack)
+    assert told.startswith(f"stack {stack}, after which hosts are named: make one with another name")
+    assert "letters, digits and - alone" in told
+
+
+def test_a_name_is_too_long_where_the_longest_of_the_hosts_would_be() -> None:
+    assert "of at most 33 characters; congress-" in problem("a" * 34)
+    assert "of at most 32 characters" in problem("a" * 33, count=10)
+    assert problem("a" * 32, count=50) == ""
+
+
+def test_files_are_taken_as_far_as_nova_takes_them_together(tmp_path: Path) -> None:
+    pem = authority().pem
+    files = (tmp_path / "one.pem", tmp_path / "two.pem")
+    keys = {
+        "host_private_key": first_boot.PRIVATE_KEY,
+        "host_public_key": first_boot.PUBLIC_KEY,
+        "deployer_public_keys": [first_boot.PUBLIC_KEY] * 2,
+    }
+
+    def size(count: int) -> int:
+        """Characters of the longest user_data as nova gets it, with so many certificates in each file."""
+        for file in files:
+            file.write_text(pem * count)
+        settings = parse(settings_with(guest={"caFiles": [str(file) for file in files]}))
+        return max(
+            len(
+                base64.b64encode(
+                    first_boot.user_data(f"congress-dev-{name}", role, settings.guest, keys).encode()
+                )
+            )
+            for name, role in roles(settings).items()
+        )
+
+    fits = next(count for count in range(1, 200) if size(count + 1) > NOVA)
+    assert size(fits) <= NOVA
+    assert problem("dev", files=files) == ""
+    size(fits + 1)
+    told = problem("dev", files=files)
+    assert told.startswith(f"congress-ha:guest.caFiles: they have {2 * (fits + 1) * len(pem)} bytes")
+    assert f"nova takes {first_boot.MOST}" in told
+
+
+def test_the_keys_that_are_reckoned_with_are_as_long_as_real_ones() -> None:
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    # A line break takes two characters in user_data.
+    assert len(private) + private.count("\n") <= len(first_boot.PRIVATE_KEY)
+    assert len(public) <= len(first_boot.PUBLIC_KEY)
+
+
+def test_the_program_checks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "STACK", "my.stack")
+    with pytest.raises(SettingsError, match=r"my\.stack, after which hosts are named"):
+        recording.run()
