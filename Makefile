@@ -4,6 +4,11 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
+# What is given as NAME=text reaches scripts as it was typed, by environment. make would expand a $ in it, also when it
+# hands it on in MAKEFLAGS, and a text that stands in a recipe is a part of the shell's line.
+$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(eval override export $(name) := $$(value $(name)))))
+MAKEOVERRIDES =
+
 # The stack to work on. `dev` is the lab on this machine; any other is yours: own cloud, backend, passphrase.
 STACK ?= dev
 export STACK
@@ -19,11 +24,11 @@ preview: venv ## Show what `make up` would change
 
 .PHONY: status
 status: venv ## Show the health of each role and what to do about what is wrong; ARGS=--json for machines
-	@scripts/status $(ARGS)
+	@.venv/bin/python -m scripts.with_args scripts/status
 
 .PHONY: verify
 verify: venv ## Show what was changed by hand, on hosts and in the cloud; ARGS=--json for machines
-	@scripts/verify $(ARGS)
+	@.venv/bin/python -m scripts.with_args scripts/verify
 
 .PHONY: repair
 repair: venv ## Put right what `make verify` shows
@@ -31,27 +36,27 @@ repair: venv ## Put right what `make verify` shows
 
 .PHONY: backup
 backup: venv ## Write the database and Congress's encryption key into the new FILE=path
-	@scripts/backup "$(FILE)"
+	@scripts/backup "$${FILE:-}"
 
 .PHONY: restore
 restore: venv ## Put a backup back, FILE=path, or DUMP=name, a dump on the database's host
-	@scripts/restore "$(FILE)" "$(DUMP)"
+	@scripts/restore "$${FILE:-}" "$${DUMP:-}"
 
 .PHONY: replace
 replace: venv ## Give HOST=name a new server, of the image and flavor in the settings; FILE=backup for a lost database
-	@scripts/replace "$(HOST)" "$(FILE)"
+	@scripts/replace "$${HOST:-}" "$${FILE:-}"
 
 .PHONY: output
 output: ## Print the stack's outputs as one JSON object; SECRETS=1 shows the secret ones
 	@scripts/output
 
 .PHONY: ssh
-ssh: ## Open a shell on HOST=name, or run ARGS='command' there
-	@scripts/ssh "$(HOST)" $(ARGS)
+ssh: ## Open a shell on HOST=name, or run ARGS='command' there, which its shell reads; ARGS='-N -L ...': ssh's options
+	@scripts/ssh "$${HOST:-}" "$${ARGS:-}"
 
 .PHONY: pulumi
 pulumi: venv ## Run the Pulumi CLI in the stack's environment: ARGS='stack history'
-	@scripts/pulumi $(ARGS)
+	@.venv/bin/python -m scripts.with_args scripts/pulumi
 
 .PHONY: down
 down: ## Remove the deployment from the cloud, and the stack; the lab stays
@@ -81,23 +86,23 @@ acceptance-full: ## Acceptance with what takes too long for every run, then ten 
 
 .PHONY: interruptions
 interruptions: venv toolchain lab-up ## Cut `up` and `destroy` of stack dev off at random, audit what the next run makes of it; COUNT=10, SEED=1
-	@.venv/bin/python -m scripts.interruptions --count $(or $(COUNT),10) --seed $(or $(SEED),1)
+	@.venv/bin/python -m scripts.interruptions --count "$${COUNT:-10}" --seed "$${SEED:-1}"
 
 .PHONY: bench
 bench: venv toolchain lab-up ## Measure up, no-op up, preview and destroy on the running lab; RUNS=3
-	@.venv/bin/python -m scripts.bench --runs $(or $(RUNS),3)
+	@.venv/bin/python -m scripts.bench --runs "$${RUNS:-3}"
 
 .PHONY: bench-faults
 bench-faults: venv ## Do each fault to the running stack dev and measure; RUNS=5, ONLY='part of a name'
-	@.venv/bin/python -m scripts.faults measure --runs $(or $(RUNS),5) --only '$(ONLY)'
+	@.venv/bin/python -m scripts.faults measure --runs "$${RUNS:-5}" --only "$${ONLY:-}"
 
 .PHONY: faults
 faults: venv ## Do random faults to the running stack dev; COUNT=30, SEED=1
-	@.venv/bin/python -m scripts.faults sequence --count $(or $(COUNT),30) --seed $(or $(SEED),1)
+	@.venv/bin/python -m scripts.faults sequence --count "$${COUNT:-30}" --seed "$${SEED:-1}"
 
 .PHONY: bench-data
 bench-data: venv ## Measure the running stack dev with many rows: ROWS='100 100000' are pushed, SERVERS=1000 are polled from a simulated cloud
-	@.venv/bin/python -m scripts.data $(if $(SERVERS),servers '$(SERVERS)',rows $(if $(ROWS),'$(ROWS)'))
+	@.venv/bin/python -m scripts.data
 
 .PHONY: bench-changes
 bench-changes: venv ## Change the running stack dev with clients at its endpoint, and measure
@@ -141,5 +146,5 @@ pins: venv ## Renew requirements.txt, requirements-dev.txt and requirements-audi
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} \
 		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
-	@printf '\nSTACK=name picks a stack (now: %s).\n' '$(STACK)'
+		/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
+	@printf '\nSTACK=name picks a stack (now: %s).\n' "$$STACK"

@@ -12,6 +12,11 @@ die() {
   exit 1
 }
 
+# The name is a part of paths: nothing may lead out of .state.
+part='[A-Za-z0-9_][A-Za-z0-9_.-]*'
+[[ $stack =~ ^$part(/$part){0,2}$ ]] ||
+  die "STACK=${stack@Q} is no name of a stack: letters, digits, _ - . and at most two /, as in organization/project/name"
+
 # Tells whether stack dev exists, asking neither the engine nor the cloud.
 dev_stack_exists() { compgen -G "$root/.state/pulumi/.pulumi/stacks/*/dev.json" >/dev/null; }
 

@@ -1,7 +1,7 @@
 """The deployed stack dev with many rows, measured with clients at its endpoint. The stack ends as it was.
 
-`rows`: tables that are pushed; what the clients met while a table came and one of its rows changed again and again,
-seconds until every engine had it, memory of the nodes. `servers`: a simulated cloud that the real drivers poll. Both
+ROWS: tables that are pushed; what the clients met while a table came and one of its rows changed again and again,
+seconds until every engine had it, memory of the nodes. SERVERS: a simulated cloud that the real drivers poll. Both
 print a table in Markdown, and stop where an engine does not get the rows.
 """
 
@@ -27,6 +27,7 @@ from tests.acceptance.traffic import Traffic, traffic
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 DURATION = 60.0  # seconds for which rows change, at the least
+SIZES = "100 1000 10000 100000"
 CHANGES = 5
 PAUSE = 1.0  # seconds between a change that every engine has and the next one
 LIMIT = 600.0  # seconds for one push to reach every engine
@@ -82,21 +83,15 @@ def measured(deployment: Deployment, clients: Traffic, table: Pushed, count: int
     return line
 
 
-@app.command("rows")
-def measure_rows(
-    rows: Annotated[str, typer.Argument(help="Sizes of the table.")] = "100 1000 10000 100000",
-) -> None:
-    """Push tables of each size, the smallest first."""
+def measure_rows(sizes: list[int]) -> None:
+    """Push tables of each size."""
     with deployed() as deployment, traffic(deployment) as clients, pushed(deployment) as table:
-        lines = [measured(deployment, clients, table, int(count)) for count in rows.split()]
+        lines = [measured(deployment, clients, table, size) for size in sizes]
     print(HEADER)
     print("\n".join(lines))
 
 
-@app.command("servers")
-def measure_servers(
-    servers: Annotated[int, typer.Argument(min=1, help="Servers that the cloud pretends to have.")],
-) -> None:
+def measure_servers(servers: int) -> None:
     """Let the drivers poll a simulated cloud, and evaluate the policies of Congress's library over it."""
     lines = ["| what | seconds |", "|---|---|"]
     with deployed() as deployment, traffic(deployment) as clients:
@@ -137,6 +132,25 @@ def tell(lines: list[str], what: str, seconds: float) -> None:
 def deployed() -> Iterator[Deployment]:
     with tempfile.TemporaryDirectory(prefix="congress-ha-data-") as folder:
         yield Deployment(Path(folder))
+
+
+@app.command()
+def measure(
+    rows: Annotated[str, typer.Option(envvar="ROWS", help="Sizes of the table that is pushed.")] = SIZES,
+    servers: Annotated[
+        int | None,
+        typer.Option(envvar="SERVERS", min=1, help="Servers of a simulated cloud; then no table is pushed."),
+    ] = None,
+) -> None:
+    """Measure tables that are pushed, or a cloud that is polled."""
+    if servers:
+        measure_servers(servers)
+        return
+    try:
+        sizes = [int(size) for size in rows.split()]
+    except ValueError:
+        sys.exit(f"data: ROWS={rows!r}: numbers of rows, such as ROWS='{SIZES}'")
+    measure_rows(sizes)
 
 
 if __name__ == "__main__":

@@ -117,9 +117,7 @@ def test_ssh_writes_private_files_and_goes_by_them(checkout: Checkout) -> None:
     checkout.script("fake/ssh", 'pwd; printf "%s\\n" "$@"')
     done = checkout.run("make", "ssh", "HOST=engine-1", "ARGS=uptime -p")
     folder = checkout.root / ".state/dev"
-    assert done.stdout.splitlines() == [str(folder), "-F", "ssh_config", "engine-1", "uptime", "-p"], (
-        done.stderr
-    )
+    assert done.stdout.splitlines() == [str(folder), "-F", "ssh_config", "engine-1", "uptime -p"], done.stderr
     for name, output in {
         "ssh_config": "ssh_config",
         "known_hosts": "ssh_known_hosts",

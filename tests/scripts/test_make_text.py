@@ -1,0 +1,179 @@
+"""What is typed as NAME=text: it reaches what it is for as it was typed, and nothing in it runs on this machine."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.scripts.checkout import ROOT, Checkout
+
+# Each of these would leave a file behind if anything but the target's own command read it.
+HARM = [
+    "true; touch ran",
+    "true && touch ran",
+    "$(touch ran)",
+    "`touch ran`",
+    "$(shell touch ran)",
+    "x'; touch ran; '",
+    'x"; touch ran; "',
+    "x\ntouch ran\n",
+    "100 % of $HOME $x $$ # \\ ~ * {a,b}",
+    "ümlaut \t and  two blanks",
+]
+SHOW = "import json, os, sys\nprint(json.dumps(sys.argv[1:]))\n"
+
+
+@pytest.fixture(params=HARM)
+def text(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def _unharmed(checkout: Checkout) -> bool:
+    return not list(checkout.root.rglob("ran"))
+
+
+def _deployed(checkout: Checkout) -> None:
+    stack = checkout.root / ".state/pulumi/.pulumi/stacks/congress-ha/dev.json"
+    stack.parent.mkdir(parents=True)
+    stack.touch()
+    (checkout.root / ".state/passphrase").write_text("x")
+
+
+def _ssh(checkout: Checkout, arguments: str) -> list[str]:
+    _deployed(checkout)
+    checkout.script("fake/ssh", 'printf "%s\\0" "$@"')
+    done = checkout.run("make", "ssh", "HOST=engine-1", f"ARGS={arguments}")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.removesuffix("\0").split("\0")
+
+
+def test_a_command_reaches_the_host_s_shell_as_it_was_typed(checkout: Checkout, text: str) -> None:
+    assert _ssh(checkout, text) == ["-F", "ssh_config", "engine-1", text]
+    assert _unharmed(checkout)
+
+
+def test_options_of_ssh_are_words(checkout: Checkout) -> None:
+    words = _ssh(checkout, "-N -L '8404:127.0.0.1:8404' ; `touch ran` $(touch ran)")
+    assert words[2:7] == ["engine-1", "-N", "-L", "8404:127.0.0.1:8404", ";"]
+    assert _unharmed(checkout)
+
+
+def test_a_text_in_the_environment_is_the_same(checkout: Checkout, text: str) -> None:
+    _deployed(checkout)
+    checkout.script("fake/ssh", 'printf "%s\\0" "$@"')
+    done = checkout.run("make", "ssh", HOST="engine-1", ARGS=text)
+    assert done.stdout.split("\0")[3] == text
+    assert _unharmed(checkout)
+
+
+@pytest.mark.parametrize("target", ["status", "verify"])
+def test_arguments_of_tools_are_words(checkout: Checkout, target: str) -> None:
+    _deployed(checkout)
+    (checkout.root / f"tools/{target}.py").write_text(SHOW)
+    done = checkout.run(
+        "make", target, "ARGS=--json 'two words' $(touch ran) `touch ran`; touch ran\ntouch ran"
+    )
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told[:2] == ["--json", "two words"]
+    assert told[2:] == ["$(touch", "ran)", "`touch", "ran`;", "touch", "ran", "touch", "ran"]
+    assert _unharmed(checkout)
+
+
+def test_arguments_of_pulumi_are_words(checkout: Checkout) -> None:
+    _deployed(checkout)
+    done = checkout.run(
+        "make", "pulumi", "STACK=prod", "ARGS=stack tag set a '$HOME $(touch ran); **::x' \"it's\""
+    )
+    assert done.returncode == 0, done.stderr
+    assert checkout.calls()[-1]["args"] == ["stack", "tag", "set", "a", "$HOME $(touch ran); **::x", "it's"]
+    assert "ARGS" not in checkout.calls()[-1]["env"]
+    assert _unharmed(checkout)
+
+
+def test_a_quote_that_is_not_closed_is_said(checkout: Checkout) -> None:
+    done = checkout.run("make", "pulumi", "STACK=prod", "ARGS=stack 'ls")
+    assert done.returncode != 0
+    assert 'ARGS="stack \'ls": no closing quotation' in done.stderr
+    assert checkout.calls() == []
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "expected"),
+    [
+        ("backup", "FILE", ["--", "{root}/{text}"]),
+        ("restore", "FILE", ["--", "{root}/{text}"]),
+        ("restore", "DUMP", ["--dump={text}"]),
+        ("replace", "HOST", ["--", "{text}"]),
+    ],
+)
+def test_paths_and_names_reach_the_tool_as_they_were_typed(
+    checkout: Checkout, target: str, name: str, expected: list[str], text: str
+) -> None:
+    _deployed(checkout)
+    (checkout.root / f"tools/{target}.py").write_text(SHOW)
+    done = checkout.run("make", target, f"{name}={text}")
+    assert done.returncode == 0, done.stderr
+    # A path ends without a line break: bash takes it off what realpath prints.
+    wanted = text.rstrip("\n") if name == "FILE" else text
+    assert json.loads(done.stdout.splitlines()[-1]) == [
+        word.format(root=checkout.root, text=wanted) for word in expected
+    ]
+    assert _unharmed(checkout)
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "module"),
+    [
+        ("interruptions", "COUNT", "interruptions"),
+        ("interruptions", "SEED", "interruptions"),
+        ("bench", "RUNS", "bench"),
+        ("bench-faults", "RUNS", "faults"),
+        ("bench-faults", "ONLY", "faults"),
+        ("faults", "COUNT", "faults"),
+        ("faults", "SEED", "faults"),
+    ],
+)
+def test_what_a_test_is_told_is_one_word(
+    checkout: Checkout, target: str, name: str, module: str, text: str
+) -> None:
+    (checkout.root / f"scripts/{module}.py").write_text(SHOW)
+    done = checkout.run("make", target, f"{name}={text}")
+    assert done.returncode == 0, done.stderr
+    assert text in json.loads(done.stdout.splitlines()[-1])
+    assert _unharmed(checkout)
+
+
+def test_the_name_of_a_stack_and_what_no_target_knows_run_nothing(checkout: Checkout, text: str) -> None:
+    done = checkout.run("make", "help", f"STACK={text}", f"NOTHING={text}")
+    assert f"now: {text})." in done.stdout
+    assert _unharmed(checkout)
+
+
+@pytest.mark.parametrize("name", ["..", "../..", "a/../b", "-x", "a b", "/etc", "$(touch ran)", "a/b/c/d"])
+@pytest.mark.parametrize("target", ["up", "down", "status", "output", "ssh", "pulumi", "replace", "restore"])
+def test_a_stack_s_name_leads_out_of_no_folder(checkout: Checkout, target: str, name: str) -> None:
+    kept = checkout.root.parent / "kept"
+    kept.touch()
+    done = checkout.run("make", target, f"STACK={name}")
+    assert done.returncode != 0
+    assert "is no name of a stack" in done.stderr
+    assert checkout.calls() == []
+    assert kept.exists()
+
+
+@pytest.mark.parametrize("name", ["prod", "organization/congress-ha/prod-2", "a.b_c"])
+def test_the_names_that_pulumi_knows_are_taken(checkout: Checkout, name: str) -> None:
+    done = checkout.run("make", "output", f"STACK={name}")
+    assert done.returncode == 0, done.stderr
+    assert checkout.calls()[-1]["env"]["PULUMI_STACK"] == name
+
+
+def test_no_recipe_has_a_text_of_the_user_s_in_its_line() -> None:
+    """What make itself puts into a line is its own: $(MAKE) alone."""
+    recipes = re.findall(r"^\t.*(?:\\\n.*)*", Path(ROOT / "Makefile").read_text(), re.MULTILINE)
+    expanded = {name for recipe in recipes for name in re.findall(r"(?<!\$)\$[({]([^)}]*)", recipe)}
+    assert recipes
+    assert expanded <= {"MAKE"}
