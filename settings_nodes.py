@@ -99,8 +99,8 @@ class DatasourceNode(Model):
     )
     fencing_access_rules: bool = Field(
         default=True,
-        description="limit the application credential to these two servers; false for a cloud whose nova has no "
-        "service_type in [keystone_authtoken]",
+        description="limit the application credential to these two servers; false for a cloud whose keystone has no "
+        "access rules or whose nova has no service_type in [keystone_authtoken]",
         examples=[True],
     )
     fencing_login: FencingLogin | None = Field(

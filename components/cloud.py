@@ -138,10 +138,17 @@ class _Search:
         return networks.get(wanted)
 
     def _login(self) -> Login | None:
-        if self.settings.datasource_node.fencing == "none":
+        node = self.settings.datasource_node
+        if node.fencing == "none":
             return None
         found = login.of(self.cloud)
-        if found.restricted and self.settings.datasource_node.fencing == "openstack":
+        if node.fencing == "openstack" and node.fencing_access_rules and found.access_rules != login.OK:
+            self.problems.append(
+                f"{NAMESPACE}:datasourceNode.fencingAccessRules: keystone answers {found.access_rules} when it is "
+                "asked for access rules (404: it is older than Train), and without them the credential for fencing may "
+                "act on every server of the project: try again when keystone has them, or accept that by false"
+            )
+        if found.restricted and node.fencing == "openstack":
             self.problems.append(
                 f"{NAMESPACE}:datasourceNode.fencing: your login is a restricted application credential, which may "
                 "not make the one for fencing; log in with a password or with one made by `openstack application "

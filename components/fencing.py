@@ -29,7 +29,10 @@ Rule = identity.ApplicationCredentialAccessRuleArgs
 
 
 def access_rules(compute_path: str, servers: Sequence[str]) -> Sequence[Rule]:
-    """All that the agent asks of nova. Ids, not {server_id}: that matches any word, such as `detail`."""
+    """All that the agent asks of nova. Ids, not {server_id}: that matches any word, such as `detail`.
+
+    Keystone's rules know method and path. Which action is posted stands in the body, so every action is allowed.
+    """
     return [
         Rule(service="compute", method=method, path=f"{compute_path}/servers/{server}{rest}")
         for server in servers
@@ -88,7 +91,7 @@ class Fencing(pulumi.ComponentResource):
     def _credential(
         self, name: str, login: Login, node: settings_nodes.DatasourceNode
     ) -> identity.ApplicationCredential:
-        """It may look at these two servers, pause and reboot them, and no more. A replaced server makes it anew."""
+        """It may look at these two servers and act on them, and no more. A replaced server makes it anew."""
         rules = pulumi.Output.all(*self.devices.values()).apply(
             lambda servers: access_rules(login.compute_path, servers)
         )
@@ -96,7 +99,7 @@ class Fencing(pulumi.ComponentResource):
             name,
             description=f"fencing of the pair {', '.join(self.devices)}",
             roles=list(login.roles),
-            access_rules=rules if login.access_rules and node.fencing_access_rules else None,
+            access_rules=rules if node.fencing_access_rules else None,
             opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["secret"]),
         )
 

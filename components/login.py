@@ -19,8 +19,8 @@ OK = 200
 class Login:
     """Where keystone and nova are, and what an application credential of this login may be.
 
-    `compute_path`: that of nova's endpoint, such as /v2.1; `roles`: the fewest that do; `access_rules`: keystone
-    knows them (Train and later); `restricted`: it may make no application credential at all.
+    `compute_path`: that of nova's endpoint, such as /v2.1; `roles`: the fewest that do; `access_rules`: the HTTP
+    status with which keystone answers whoever asks for them; `restricted`: it may make no application credential.
     """
 
     auth_url: str
@@ -28,7 +28,7 @@ class Login:
     interface: str
     compute_path: str
     roles: tuple[str, ...]
-    access_rules: bool
+    access_rules: int
     restricted: bool
 
 
@@ -49,6 +49,6 @@ def of(cloud: Connection) -> Login:
         interface=interface if isinstance(interface, str) else "public",
         compute_path=urlsplit(str(cloud.compute.get_endpoint())).path.rstrip("/"),
         roles=(LEAST_ROLE,) if LEAST_ROLE in names else tuple(names),
-        access_rules=rules.status_code == OK,
+        access_rules=rules.status_code,
         restricted=restricted,
     )

@@ -11,7 +11,7 @@ LOGIN = Login(
     interface="public",
     compute_path="/v2.1",
     roles=("member",),
-    access_rules=True,
+    access_rules=200,
     restricted=False,
 )
 

@@ -177,9 +177,23 @@ def test_the_login_for_fencing_is_made_from_the_deployers(fake: FakeCloud) -> No
         compute_path="/compute/v2.1",
     )
     assert look_up().login == expected
-    fake.identity.get = lambda _: SimpleNamespace(status_code=404)
     fake.access.role_names = ["operator"]
-    assert look_up().login == replace(expected, access_rules=False, roles=("operator",))
+    assert look_up().login == replace(expected, roles=("operator",))
+
+
+@pytest.mark.parametrize("answer", [401, 403, 404, 500, 503])
+def test_a_credential_without_access_rules_is_made_by_the_setting_alone(fake: FakeCloud, answer: int) -> None:
+    fake.identity.get = lambda _: SimpleNamespace(status_code=answer)
+    (problem,) = problems()
+    assert problem.startswith(
+        f"congress-ha:datasourceNode.fencingAccessRules: keystone answers {answer} when it is asked for access rules"
+    )
+    assert problem.endswith("or accept that by false")
+    for node in (
+        {"fencingAccessRules": False},
+        {"fencing": "fence_openstack", "fencingLogin": {"username": "u", "password": "p", "project": "x"}},
+    ):
+        assert look_up(datasourceNode=node).login is not None
 
 
 @pytest.mark.usefixtures("fake")

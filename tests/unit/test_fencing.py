@@ -87,16 +87,15 @@ def test_each_host_is_fenced_by_the_other(recording: Recording) -> None:
     assert "stonith-enabled=true" in script
 
 
-@pytest.mark.parametrize(
-    ("cloud", "node"),
-    [
-        (replace(CLOUD, login=replace(LOGIN, access_rules=False)), {}),
-        (CLOUD, {"fencingAccessRules": False}),
-    ],
-)
-def test_a_cloud_without_access_rules_limits_by_role(cloud: Any, node: dict[str, Any]) -> None:
-    recording = recorded.run(recorded.settings_with(datasourceNode=node), cloud)
-    (credential,) = recording.of_type(CREDENTIAL)
+@pytest.mark.parametrize("answer", [403, 404, 500, 503])
+def test_no_answer_of_keystone_takes_the_rules_away(answer: int) -> None:
+    cloud = replace(CLOUD, login=replace(LOGIN, access_rules=answer))
+    (credential,) = recorded.run(recorded.settings_with(), cloud).of_type(CREDENTIAL)
+    assert len(credential.inputs["accessRules"]) == 6
+
+
+def test_only_the_setting_does_and_then_the_role_limits() -> None:
+    (credential,) = with_node(fencingAccessRules=False).of_type(CREDENTIAL)
     assert "accessRules" not in credential.inputs
     assert credential.inputs["roles"] == ["member"]
 
