@@ -17,6 +17,7 @@ Takes the command line of upstream's congress-server and hands it on unchanged. 
   the node does (congress_heartbeat).
 - What a policy engine does when nothing or one row changed does not depend on the rows that it holds
   (congress_table_names, congress_rows).
+- It evaluates policies over many rows (congress_evaluation).
 """
 
 import gc
@@ -111,10 +112,12 @@ def main(argv: list[str]) -> int:
 
 def arm_engine() -> None:
     # Not before: a datasource node has no policy engine, and importing one takes time.
+    import congress_evaluation  # noqa: PLC0415
     import congress_rows  # noqa: PLC0415
     import congress_subscriptions  # noqa: PLC0415
     import congress_table_names  # noqa: PLC0415
 
+    congress_evaluation.arm()
     congress_rows.arm()
     congress_subscriptions.arm()
     congress_table_names.arm()

@@ -20,9 +20,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import eventlet
+from congress.datalog import factset
 from congress.datalog.base import DATASOURCE_POLICY_TYPE
 from congress.datalog.compile import Fact
-from congress.datalog.factset import FactSet
 from congress.datalog.nonrecursive import DatasourcePolicyTheory
 from congress.exception import CongressException
 from congress.policy_engines.agnostic import DseRuntime
@@ -98,7 +98,7 @@ def with_pauses(items: Iterable[Any]) -> Iterator[Any]:
 
 
 def new_table() -> Any:
-    rows = FactSet()
+    rows = factset.FactSet()
     rows.twins = Counter()  # of a row that the datasource has several of, those beyond the first
     return rows
 

@@ -110,6 +110,7 @@ FAKES = {
     "congress_watchdog.py": "def start(conf, beats): print('watched', flush=True)",
     "late.py": "print('of its own environment', flush=True)",
     "congress_datasource_answers.py": "def arm(): print('closed', flush=True)",
+    "congress_evaluation.py": "def arm(): print('evaluating', flush=True)",
     "congress_drivers.py": "def arm(): print('drivers', flush=True)",
     "congress_isolation.py": "def arm(): print('isolated', flush=True)",
     "congress_heartbeat.py": "def arm(): print('beating', flush=True)",
@@ -162,7 +163,10 @@ DATASOURCE_NODE = [*BOTH, "drivers", "isolated", "published", "armed"]
 
 @pytest.mark.parametrize(
     ("role", "armed"),
-    [("--datasources", DATASOURCE_NODE), ("--policy-engine", [*BOTH, "by row", "subscribed", "named"])],
+    [
+        ("--datasources", DATASOURCE_NODE),
+        ("--policy-engine", [*BOTH, "evaluating", "by row", "subscribed", "named"]),
+    ],
 )
 def test_reads_the_configuration_before_the_server_is_imported(
     started: Any, role: str, armed: list[str]
