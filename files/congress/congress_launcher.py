@@ -13,6 +13,7 @@ Takes the command line of upstream's congress-server and hands it on unchanged. 
 - A datasource that is bad harms itself only (congress_isolation).
 - A datasource node that is told to stop does so at once (congress_stop), and one that begins makes engines forget what
   an earlier one told them (congress_publish). It imports the drivers that it needs alone (congress_drivers).
+- A policy engine asks nobody while it holds the database's locks (congress_rule_insert).
 - A policy engine asks again for what it may have missed (congress_subscriptions), and no node's heartbeat ends before
   the node does (congress_heartbeat).
 """
@@ -67,12 +68,8 @@ def main(argv: list[str]) -> int:
 
     # isort: split
     import congress_datasource_answers  # noqa: PLC0415
-    import congress_drivers  # noqa: PLC0415
     import congress_heartbeat  # noqa: PLC0415
-    import congress_isolation  # noqa: PLC0415
-    import congress_publish  # noqa: PLC0415
     import congress_request_log  # noqa: PLC0415
-    import congress_stop  # noqa: PLC0415
     import congress_watchdog  # noqa: PLC0415
 
     gc.freeze()
@@ -82,16 +79,7 @@ def main(argv: list[str]) -> int:
     congress_datasource_answers.arm()
     congress_heartbeat.arm()
     congress_watchdog.start(cfg.CONF, beats)
-    if cfg.CONF.datasources:
-        congress_drivers.arm()
-        congress_isolation.arm()
-        congress_publish.arm()
-        congress_stop.arm()
-    else:
-        # Not before: a datasource node has no policy engine, and importing one takes time.
-        import congress_subscriptions  # noqa: PLC0415
-
-        congress_subscriptions.arm()
+    arm()
     code = 1
     try:
         congress_server.main()
@@ -105,6 +93,26 @@ def main(argv: list[str]) -> int:
     # Not by the interpreter's own end: there upstream waits for green threads that run no more, so that each
     # stop lasts until graceful_shutdown_timeout, and a failed start for ever.
     os._exit(code)
+
+
+def arm() -> None:
+    """Add what the node's role alone needs; a datasource node has no policy engine, and importing one takes time."""
+    if cfg.CONF.datasources:
+        import congress_drivers  # noqa: PLC0415
+        import congress_isolation  # noqa: PLC0415
+        import congress_publish  # noqa: PLC0415
+        import congress_stop  # noqa: PLC0415
+
+        congress_drivers.arm()
+        congress_isolation.arm()
+        congress_publish.arm()
+        congress_stop.arm()
+    else:
+        import congress_rule_insert  # noqa: PLC0415
+        import congress_subscriptions  # noqa: PLC0415
+
+        congress_rule_insert.arm()
+        congress_subscriptions.arm()
 
 
 def patience(conf: cfg.ConfigOpts) -> int:

@@ -115,6 +115,7 @@ FAKES = {
     "congress_heartbeat.py": "def arm(): print('beating', flush=True)",
     "congress_publish.py": "def arm(): print('published', flush=True)",
     "congress_request_log.py": "def arm(): print('discreet', flush=True)",
+    "congress_rule_insert.py": "def arm(): print('unlocked', flush=True)",
     "congress_stop.py": "def arm(): print('armed', flush=True)",
     "congress_subscriptions.py": "def arm(): print('subscribed', flush=True)",
     "oslo_log/log.py": """
@@ -159,7 +160,8 @@ DATASOURCE_NODE = [*BOTH, "drivers", "isolated", "published", "armed"]
 
 
 @pytest.mark.parametrize(
-    ("role", "armed"), [("--datasources", DATASOURCE_NODE), ("--policy-engine", [*BOTH, "subscribed"])]
+    ("role", "armed"),
+    [("--datasources", DATASOURCE_NODE), ("--policy-engine", [*BOTH, "unlocked", "subscribed"])],
 )
 def test_reads_the_configuration_before_the_server_is_imported(
     started: Any, role: str, armed: list[str]
