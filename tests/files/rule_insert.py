@@ -26,17 +26,17 @@ asked: list[tuple[str, str, bool]] = []
 
 def watch_locks() -> None:
     """SQLite has no locks of tables; that they are taken and given back is seen all the same."""
-    for name, now in (
-        ("lock_tables", True),
-        ("commit_unlock_tables", False),
-        ("rollback_unlock_tables", False),
-    ):
 
-        def seen(*args: Any, did: Any = getattr(db_api, name), now: bool = now, **kwargs: Any) -> Any:
+    def watched(did: Any, now: bool) -> Any:  # noqa: FBT001
+        def seen(*args: Any, **kwargs: Any) -> Any:
             locked[0] = now
             return did(*args, **kwargs)
 
-        setattr(db_api, name, seen)
+        return seen
+
+    db_api.lock_tables = watched(db_api.lock_tables, now=True)
+    db_api.commit_unlock_tables = watched(db_api.commit_unlock_tables, now=False)
+    db_api.rollback_unlock_tables = watched(db_api.rollback_unlock_tables, now=False)
 
 
 def watch_bus() -> None:
