@@ -7,17 +7,8 @@ Takes the command line of upstream's congress-server and hands it on unchanged. 
   `datasource_sync_period` and `time_to_resub` while the module is being imported, when no file has been read
   yet, so both keep their defaults whatever the file says.
 - Started as root, as Congress's OCF agent does, it becomes the user congress before it opens anything.
-- It logs of a request that failed neither token nor password (congress_request_log), and answers without the passwords
-  of datasources (congress_datasource_answers).
 - The node ends when it can no longer work (congress_watchdog), and its end is noticed (congress_guard).
-- A datasource that is bad harms itself only (congress_isolation).
-- A datasource node that is told to stop does so at once (congress_stop), and one that begins makes engines forget what
-  an earlier one told them (congress_publish). It imports the drivers that it needs alone (congress_drivers).
-- A policy engine asks again for what it may have missed (congress_subscriptions), and no node's heartbeat ends before
-  the node does (congress_heartbeat).
-- What a policy engine does when nothing or one row changed does not depend on the rows that it holds
-  (congress_table_names, congress_rows).
-- It evaluates policies over many rows (congress_evaluation).
+- It arms the modules that mend Congress, each described at its own top: ON_ALL, ON_DATASOURCE_NODE, ON_ENGINE.
 """
 
 import gc
@@ -27,13 +18,27 @@ import signal
 import subprocess
 import sys
 import syslog
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from congress.common import config
 from oslo_config import cfg
 from oslo_log import log
 
 LOG = log.getLogger(__name__)
+
+ON_ALL = ("congress_request_log", "congress_datasource_answers", "congress_heartbeat")
+ON_DATASOURCE_NODE = ("congress_drivers", "congress_isolation", "congress_publish", "congress_stop")
+# Not imported by a datasource node: it has no policy engine, and importing one takes time.
+ON_ENGINE = (
+    "congress_evaluation",
+    "congress_rows",
+    "congress_rule_insert",
+    "congress_subscriptions",
+    "congress_table_names",
+)
 
 USER = "congress"
 UMASK = 0o027
@@ -72,29 +77,17 @@ def main(argv: list[str]) -> int:
     from congress.server import congress_server  # noqa: PLC0415
 
     # isort: split
-    import congress_datasource_answers  # noqa: PLC0415
-    import congress_drivers  # noqa: PLC0415
-    import congress_heartbeat  # noqa: PLC0415
-    import congress_isolation  # noqa: PLC0415
-    import congress_publish  # noqa: PLC0415
-    import congress_request_log  # noqa: PLC0415
-    import congress_stop  # noqa: PLC0415
     import congress_watchdog  # noqa: PLC0415
 
+    on_all, on_this = modules(ON_ALL), modules(ON_DATASOURCE_NODE if cfg.CONF.datasources else ON_ENGINE)
     gc.freeze()
     gc.enable()
     config.setup_logging()
-    congress_request_log.arm()
-    congress_datasource_answers.arm()
-    congress_heartbeat.arm()
+    for module in on_all:
+        module.arm()
     congress_watchdog.start(cfg.CONF, beats)
-    if cfg.CONF.datasources:
-        congress_drivers.arm()
-        congress_isolation.arm()
-        congress_publish.arm()
-        congress_stop.arm()
-    else:
-        arm_engine()
+    for module in on_this:
+        module.arm()
     code = 1
     try:
         congress_server.main()
@@ -110,17 +103,8 @@ def main(argv: list[str]) -> int:
     os._exit(code)
 
 
-def arm_engine() -> None:
-    # Not before: a datasource node has no policy engine, and importing one takes time.
-    import congress_evaluation  # noqa: PLC0415
-    import congress_rows  # noqa: PLC0415
-    import congress_subscriptions  # noqa: PLC0415
-    import congress_table_names  # noqa: PLC0415
-
-    congress_evaluation.arm()
-    congress_rows.arm()
-    congress_subscriptions.arm()
-    congress_table_names.arm()
+def modules(names: Sequence[str]) -> list[ModuleType]:
+    return [import_module(name) for name in names]
 
 
 def patience(conf: cfg.ConfigOpts) -> int:

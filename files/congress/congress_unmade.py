@@ -32,8 +32,9 @@ class Unmade(DataSourceDriver):  # type: ignore[misc]
         super().__init__(datasource["name"], {"ds_id": datasource["id"]})
         self.add_rpc_endpoint(PushedDataSourceDriverEndpoints(self))
         self.datasource, self.plugin = datasource, plugin
-        for name in ("get_schema", "get_tablename", "get_tablenames", "get_datasource_info"):
-            setattr(self, name, getattr(plugin, name, self.refuse))
+        if plugin:
+            for name in ("get_schema", "get_tablename", "get_tablenames", "get_datasource_info"):
+                setattr(self, name, getattr(plugin, name))
         self.made: Any = None
         self.tried, self.registered = Event(), Event()
         self.sooner = eventlet.Queue(maxsize=1)

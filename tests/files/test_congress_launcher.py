@@ -117,6 +117,7 @@ FAKES = {
     "congress_publish.py": "def arm(): print('published', flush=True)",
     "congress_request_log.py": "def arm(): print('discreet', flush=True)",
     "congress_rows.py": "def arm(): print('by row', flush=True)",
+    "congress_rule_insert.py": "def arm(): print('unlocked', flush=True)",
     "congress_stop.py": "def arm(): print('armed', flush=True)",
     "congress_subscriptions.py": "def arm(): print('subscribed', flush=True)",
     "congress_table_names.py": "def arm(): print('named', flush=True)",
@@ -165,7 +166,7 @@ DATASOURCE_NODE = [*BOTH, "drivers", "isolated", "published", "armed"]
     ("role", "armed"),
     [
         ("--datasources", DATASOURCE_NODE),
-        ("--policy-engine", [*BOTH, "evaluating", "by row", "subscribed", "named"]),
+        ("--policy-engine", [*BOTH, "evaluating", "by row", "unlocked", "subscribed", "named"]),
     ],
 )
 def test_reads_the_configuration_before_the_server_is_imported(
