@@ -178,8 +178,17 @@ class Bus:
 
 
 @dataclass(frozen=True)
+class Disk:
+    """A filesystem, by where it is mounted; `used` in percent, of its room or its inodes, whichever is more."""
+
+    mount: str
+    used: int
+    free_mib: int
+
+
+@dataclass(frozen=True)
 class Facts:
-    """Hosts by their name, engines by node id; `endpoint` and `pings` in milliseconds.
+    """Hosts and their disks by the host's name, engines by node id; `endpoint` and `pings` in milliseconds.
 
     `certificates`: days that are left of each, by the table's row.
     """
@@ -195,3 +204,4 @@ class Facts:
     database: Database | Unseen
     bus: Bus | Unseen
     certificates: Mapping[str, int | Unseen]
+    disks: Mapping[str, tuple[Disk, ...] | Unseen]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from http import HTTPStatus
 
+from tools import disks
 from tools.facts import DatasourceView, EngineState, EngineView, Facts, HostState, Unseen
 from tools.finding import Finding, note, unseen, wrong
 from tools.findings_pair import pair
@@ -21,6 +22,7 @@ def judge(facts: Facts) -> list[Finding]:
     """All findings, in the order of the table's rows."""
     return [
         *servers(facts),
+        *disks.findings(facts),
         *pair(facts),
         *engines(facts),
         *load_balancer(facts),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tools import disks
 from tools.limits import Limits
 from tools.remote.runner import Question
 from tools.stack import Engine, Stack
@@ -55,6 +56,10 @@ def python(interpreter: str, file: str, *arguments: object) -> Question:
 
 def questions(host: str, stack: Stack, limits: Limits) -> dict[str, Question]:
     """Name -> command, for one host of the stack."""
+    return {"disks": disks.question(stack.hosts[host].role), **_of_role(host, stack, limits)}
+
+
+def _of_role(host: str, stack: Stack, limits: Limits) -> dict[str, Question]:
     match stack.hosts[host].role:
         case "datasource-node":
             return {

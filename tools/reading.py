@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from tools.cloud import Server
+from tools.disks import disks
 from tools.facts import (
     Backend,
     Bus,
@@ -60,6 +61,8 @@ def read(
             row: understood(reports[of[role][0]], "certificate", days_left)
             for row, role in CERTIFICATES.items()
         },
+        # df tells of all that it finds, and then fails where a folder is not there (yet).
+        disks={name: understood(reports[name], "disks", disks, {0, 1}) for name in stack.hosts},
     )
 
 
