@@ -26,6 +26,9 @@ def _seen_by_the_node(path: str) -> str:
     return path
 
 
+# Corosync's own, in whole seconds. With more than 10, hosts whose link is cut might see it so far apart that the one that
+# shall hold back, for 10 s, fences first.
+Token = Annotated[str, Field(pattern=r"^([1-9]|10)s$")]
 NodePath = Annotated[AbsolutePath, AfterValidator(_seen_by_the_node)]
 
 
@@ -75,6 +78,12 @@ class DatasourceNode(Model):
     )
     monitor_interval: Duration = Field("30s", description="interval of the agent's monitor", examples=["30s"])
     monitor_timeout: Duration = Field("30s", description="timeout of the agent's monitor", examples=["30s"])
+    token: Token = Field(
+        "1s",
+        description="silence after which one host of the pair takes the other for lost, 1s to 10s; each second more is "
+        "2.2 s more until the node runs on the other host",
+        examples=["1s"],
+    )
     config: NodePath = Field(
         "/etc/congress/congress.conf",
         description="name of Congress's configuration file for the agent, the same on both hosts",
@@ -106,6 +115,10 @@ class DatasourceNode(Model):
     fencing_login: FencingLogin | None = Field(
         None, description="for fencing: fence_openstack", examples=[{"username": "congress-fencing"}]
     )
+
+    @property
+    def token_seconds(self) -> int:
+        return int(self.token.removesuffix("s"))
 
     @field_validator("monitor_timeout")
     @classmethod

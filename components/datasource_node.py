@@ -58,6 +58,7 @@ class DatasourceNode(pulumi.ComponentResource):
         cluster = {
             "members": members,
             "port": COROSYNC,
+            "token": node.token_seconds,
             "authkey": self.cluster_key.result,
             "hidden": settings_nodes.HIDDEN,
         }

@@ -89,7 +89,7 @@ MESSAGING = {
     "authority": CERTIFICATE,
     "ca_file": CA_FILE,
 }
-CLUSTER = {"members": MEMBERS, "port": 5405, "authkey": AUTHKEY, "hidden": ("/home", "/root")}
+CLUSTER = {"members": MEMBERS, "port": 5405, "token": 1, "authkey": AUTHKEY, "hidden": ("/home", "/root")}
 ENGINE = {
     "node_id": "policy-engine-1",
     "address": "10.20.0.21",

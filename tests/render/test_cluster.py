@@ -45,6 +45,34 @@ def test_corosync_refuses_what_is_wrong(tmp_path: Path, old: str, new: str) -> N
     assert said
 
 
+RELOAD = """
+set -e
+corosync -f > /run/log 2>&1 & trap 'kill $!; wait' EXIT
+token() { corosync-cmapctl -g runtime.config.totem.token; }
+for _ in $(seq 100); do token > /dev/null 2>&1 && break; sleep 0.1; done
+first=$(token)
+echo "$first"
+sed -i 's/token: 1000/token: 7000/' /etc/corosync/corosync.conf
+corosync-cfgtool -R
+for _ in $(seq 100); do [ "$(token)" != "$first" ] && break; sleep 0.1; done
+token
+corosync-cmapctl -g runtime.config.totem.consensus
+"""
+
+
+def test_corosync_takes_another_token_while_it_runs(tmp_path: Path) -> None:
+    """And what it derives from the token follows: it waits 1.2 tokens more before it goes on without the other host."""
+    corosync(case("datasource_node/corosync.conf.j2").text, tmp_path)
+    mounts = {"/etc/corosync": tmp_path / "corosync"}
+    for path in ("/run", "/var/lib/corosync", "/dev/shm"):  # noqa: S108  of a namespace of its own
+        mounts[path] = tmp_path / path.replace("/", "-")
+        mounts[path].mkdir()
+    program("corosync")
+    done = run(*private(["bash", "-c", RELOAD], mounts, [HERE]))
+    told = [line.rpartition(" = ")[2] for line in done.stdout.splitlines() if " = " in line]
+    assert told == ["1000", "7000", "8400"], done.stdout + done.stderr
+
+
 def test_every_member_stands_in_it_with_its_own_id() -> None:
     text = case("datasource_node/corosync.conf.j2").text
     values = [line.split(": ") for line in text.splitlines() if ": " in line]

@@ -18,6 +18,9 @@ case $1 in
   stop) rm -f {folder}/active-$unit; cp {conf} {folder}/at-stop 2> {folder}/log || true ;;
 esac"""
 
+# What corosync took at its last reload.
+RUNTIME = """sed -n 's/^ *token: /runtime.config.totem.token (u32) = /p' {folder}/reloaded"""
+
 DROP_IN = Path("/etc/systemd/system/pacemaker.service.d/congress-ha.conf")
 
 
@@ -27,7 +30,14 @@ class Step:
         self.sandbox = folder / DROP_IN.name
         (folder / "hosts").write_text("127.0.0.1 localhost\n")
         self.library.fake("systemctl", SYSTEMCTL.format(folder=folder, conf=self.conf))
-        script = render("datasource_node/cluster.sh.j2", CLUSTER).replace("root:root", ME)
+        self.library.fake("corosync-cfgtool", f"cp {self.conf} {folder}/reloaded")
+        self.library.fake("corosync-cmapctl", RUNTIME.format(folder=folder))
+        self.set()
+
+    def set(self, **changes: object) -> None:
+        """The step with other settings."""
+        folder = self.library.folder
+        script = render("datasource_node/cluster.sh.j2", {**CLUSTER, **changes}).replace("root:root", ME)
         self.script = script.replace("/etc/corosync", str(folder)).replace("/etc/hosts", f"{folder}/hosts")
         self.script = self.script.replace(str(DROP_IN.parent), str(folder))
 
@@ -73,6 +83,39 @@ def test_an_edited_file_is_put_back_while_the_cluster_is_stopped(step: Step, fil
     assert float(step.since) > float(since)
     if file == "conf":
         assert (step.library.folder / "at-stop").read_text() == "edited\n"
+
+
+def test_another_token_is_taken_without_a_stop(step: Step) -> None:
+    since = step.since
+    step.set(token=5)
+    assert step.run() == []
+    assert "corosync-cfgtool -R" in step.library.calls
+    assert "token: 5000" in step.conf.read_text()
+    assert float(step.since) > float(since)
+    assert step.run() == []
+    assert "corosync-cfgtool -R" not in step.library.calls
+
+
+def test_another_token_beside_another_change_is_a_restart(step: Step) -> None:
+    step.set(token=5, authkey="k" * 255)
+    assert step.run() == [*STOP, *START]
+
+
+def test_another_token_in_a_file_that_was_edited_is_a_restart(step: Step) -> None:
+    step.conf.write_text(step.conf.read_text().replace("token: 1000", "token: 2000"))
+    step.set(token=5)
+    assert step.run() == [*STOP, *START]
+
+
+@pytest.mark.parametrize("program", ["corosync-cfgtool", "corosync-cmapctl"])
+def test_a_token_that_is_not_taken_fails_and_is_a_restart_at_the_next_run(step: Step, program: str) -> None:
+    step.library.fake(program, "echo no socket; exit 1")
+    step.set(token=5)
+    script = step.script.replace("wait_until 10", "wait_until 0")
+    done = step.library.run(f"{script}\nkeep_record")
+    assert done.returncode == 1
+    assert "corosync does not take its new token (no socket)" in done.stderr
+    assert step.run() == [*STOP, *START]
 
 
 def test_a_mode_is_put_back(step: Step) -> None:

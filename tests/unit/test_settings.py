@@ -212,6 +212,13 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
         {"datasourceNode": {"monitorTimeout": "4s"}},
         ["congress-ha:datasourceNode.monitorTimeout", "the agent itself advises 5s or more"],
     ),
+    *(
+        (
+            {"datasourceNode": {"token": token}},
+            ["congress-ha:datasourceNode.token", "1s to 10s", "2.2 s more"],
+        )
+        for token in ("0s", "11s", "1.5s", "1min", "1000")
+    ),
     ({"datasourceNode": {"monitorInterval": "10000min"}}, ["congress-ha:datasourceNode.monitorInterval"]),
     *(
         ({"guest": {"pipIndexUrl": url}}, ["congress-ha:guest.pipIndexUrl", told])
