@@ -13,8 +13,8 @@ Takes the command line of upstream's congress-server and hands it on unchanged. 
 - A datasource that is bad harms itself only (congress_isolation).
 - A datasource node that is told to stop does so at once (congress_stop), and one that begins makes engines forget what
   an earlier one told them (congress_publish). It imports the drivers that it needs alone (congress_drivers).
-- A policy engine asks again for what it may have missed (congress_subscriptions), and no node's heartbeat ends before
-  the node does (congress_heartbeat).
+- A policy engine asks again for what it may have missed (congress_subscriptions), and takes connections while it is
+  busy (congress_backlog). No node's heartbeat ends before the node does (congress_heartbeat).
 - What a policy engine does when nothing or one row changed does not depend on the rows that it holds
   (congress_table_names, congress_rows).
 - It evaluates policies over many rows (congress_evaluation).
@@ -112,11 +112,13 @@ def main(argv: list[str]) -> int:
 
 def arm_engine() -> None:
     # Not before: a datasource node has no policy engine, and importing one takes time.
+    import congress_backlog  # noqa: PLC0415
     import congress_evaluation  # noqa: PLC0415
     import congress_rows  # noqa: PLC0415
     import congress_subscriptions  # noqa: PLC0415
     import congress_table_names  # noqa: PLC0415
 
+    congress_backlog.arm()
     congress_evaluation.arm()
     congress_rows.arm()
     congress_subscriptions.arm()
