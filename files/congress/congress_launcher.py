@@ -33,6 +33,7 @@ ON_ALL = ("congress_request_log", "congress_datasource_answers", "congress_heart
 ON_DATASOURCE_NODE = ("congress_drivers", "congress_isolation", "congress_publish", "congress_stop")
 # Not imported by a datasource node: it has no policy engine, and importing one takes time.
 ON_ENGINE = (
+    "congress_backlog",
     "congress_evaluation",
     "congress_rows",
     "congress_rule_insert",

@@ -1,12 +1,25 @@
 #!/usr/bin/python3
 
-"""How a policy engine leaves the load balancer before it stops, and comes back after its start.
+"""How many requests a policy engine is to get: none that is dead, few that is busy, none that is about to stop.
 
-congress-drain agent NODE_ID ADDRESS PORT STATE_PORT   answers HAProxy's agent-check: 100%, or 0% for no more requests
-congress-drain out NODE_ID SECONDS                     asks for no more requests, waits until the last is answered
-congress-drain back NODE_ID SECONDS                    asks for requests again, waits until HAProxy sends them
+congress-drain agent NODE_ID ADDRESS PORT STATE_PORT ENGINE_PORT   answers HAProxy's agent-check
+congress-drain out NODE_ID SECONDS    asks for no more requests, waits until the last is answered
+congress-drain back NODE_ID SECONDS   asks for requests again, waits until HAProxy sends them
 
-A weight, and not "drain" or "maint": HAProxy would go on sending the clients that stick to a draining engine, and cut
+The agent is a process of its own, because a busy engine cannot say that it is busy: its loop stands still while it
+evaluates a policy or takes in rows. It asks the engine's /health, one question at a time.
+
+    the engine                               HAProxy is told   and
+    answers 200                              up 10000%         sends requests
+    says nothing for BUSY seconds            100%              sends few, and leaves up or down as it was
+    answers 503, FALL times in a row         down              sends none, and cuts what is under way
+    takes no connection: its process ended   down              likewise
+
+Silence never takes an engine out: to end a process that hangs is congress_guard's task. The weights are percents of an
+engine's weight in HAProxy's configuration, which is 1: so 100, 1, and 0 for one that is being drained. A configuration
+of before there were busy engines understands them as well.
+
+0%, and not "drain" or "maint": HAProxy would go on sending the clients that stick to a draining engine, and cut
 the requests that one in maintenance still serves (on-marked-down). The security groups let nobody but the load
 balancer ask the agent, so whoever asked last is the load balancer; its STATE_PORT tells what it thinks of the engine.
 An engine that nobody asks for, or that the load balancer does not know (any more), gets no requests to wait for.
@@ -15,12 +28,13 @@ An engine that nobody asks for, or that the load balancer does not know (any mor
 import os
 import socketserver
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from http import HTTPStatus
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +42,12 @@ RUN = Path(os.environ.get("CONGRESS_DRAIN_RUN", "/run/congress-drain"))
 # HAProxy asks twice a second (agent-inter).
 SILENCE = 5.0
 PAUSE = 0.1
+FREE, FEW, NONE = "10000%", "100%", "0%"
+# A client whose engine is busy goes to another one, which may know less of what he just changed: not for every pause.
+BUSY = 2.0
+BETWEEN = 0.5  # seconds from an answer to the next question
+FALL = 3
+PATIENCE = 30.0  # until a question that nobody answers is asked again
 
 
 class State(NamedTuple):
@@ -81,19 +101,74 @@ class Engine:
             time.sleep(PAUSE)
 
 
-def agent(engine: Engine, address: str, port: int, state_port: int) -> None:
+class Health:
+    """What the engine says of itself, and since when it has said nothing."""
+
+    def __init__(self, address: str, port: int) -> None:
+        self.address, self.port = address, port
+        self.known = threading.Event()
+        self.waiting_since: float | None = None
+        self.failures = 0
+
+    def word(self) -> str:
+        """For HAProxy. What is neither up nor down leaves its opinion as it is."""
+        since = self.waiting_since  # the other thread may change it meanwhile
+        if not self.known.is_set() or (since is not None and time.monotonic() - since > BUSY):
+            return FEW
+        if self.failures == 0:
+            return f"up {FREE}"
+        return "down" if self.failures >= FALL else FREE
+
+    def watch(self) -> None:
+        while True:
+            self.waiting_since = self.waiting_since or time.monotonic()
+            try:
+                well = self.ask()
+            except TimeoutError:
+                continue
+            except ConnectionRefusedError:
+                self.failures = FALL
+            except (OSError, HTTPException):
+                self.failures += 1
+            else:
+                self.failures = 0 if well else self.failures + 1
+            self.waiting_since = None
+            self.known.set()
+            time.sleep(BETWEEN)
+
+    def ask(self) -> bool:
+        connection = HTTPConnection(self.address, self.port, timeout=PATIENCE)
+        try:
+            connection.request("GET", "/health")
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status == HTTPStatus.OK
+        finally:
+            connection.close()
+
+
+def agent(engine: Engine, health: Health, port: int, state_port: int) -> None:
     class Answer(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             new = engine.asked.with_suffix(".new")
             new.write_text(f"http://{self.client_address[0]}:{state_port}/{engine.node_id}")
             new.replace(engine.asked)
-            self.request.sendall(b"0%\n" if engine.left.exists() else b"100%\n")
+            word = health.word()
+            if engine.left.exists() and word != "down":
+                word = NONE
+            self.request.sendall(f"{word}\n".encode())
 
     class Server(socketserver.TCPServer):
         allow_reuse_address = True
 
-    with Server((address, port), Answer) as server:
-        server.serve_forever()
+    with Server((health.address, port), Answer) as server:
+
+        def answer() -> None:
+            health.known.wait(BUSY)
+            server.serve_forever()
+
+        threading.Thread(target=answer, daemon=True).start()
+        health.watch()
 
 
 def out(engine: Engine, seconds: float) -> int:
@@ -115,8 +190,8 @@ def back(engine: Engine, seconds: float) -> int:
 
 def main(arguments: list[str]) -> int:
     match arguments:
-        case ["agent", node_id, address, port, state_port]:
-            agent(Engine(node_id), address, int(port), int(state_port))
+        case ["agent", node_id, address, port, state_port, engine_port]:
+            agent(Engine(node_id), Health(address, int(engine_port)), int(port), int(state_port))
             return 0
         case ["out", node_id, seconds]:
             return out(Engine(node_id), float(seconds))

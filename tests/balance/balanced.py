@@ -1,4 +1,4 @@
-"""Two engines that only count, with their real agents, behind a real HAProxy with the real configuration."""
+"""Two stand-ins for engines, with their real agents, behind a real HAProxy with the real configuration."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import ssl
 import subprocess
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from components.template import ROOT, render
 from tests.acceptance.waiting import wait_for
@@ -24,42 +25,19 @@ from tests.render.judges import program
 
 DRAIN = ROOT / "files/policy_engines/congress_drain.py"
 HEALTH = "/health"
+# What HAProxy thinks of an engine: is it up, its weight.
+FREE, BUSY, DOWN = "1 100 ", "1 1 ", "0 "
 
 
 class Engine:
-    """Answers with its id.
-
-    A request for /slow takes as long as `pause`; `serving` is set when one came. `healthy`: health checks get 200.
-    `forwarded`: what the last other request said of its way.
-    """
+    """What HAProxy and an agent know of one: ports and a name."""
 
     def __init__(self, number: int, run: Path) -> None:
-        self.node_id = f"policy-engine-{number}"
-        self.run, self.pause, self.healthy = run, 1.0, True
-        self.serving = threading.Event()
-        self.forwarded: dict[str, str] = {}
-        engine = self
+        self.node_id, self.run = f"policy-engine-{number}", run
+        self.port, self.agent_port = free_port(), free_port()
 
-        class Handler(BaseHTTPRequestHandler):
-            wbufsize = -1  # HAProxy's check hangs up after the first line
-
-            def do_GET(self) -> None:
-                if self.path == "/slow":
-                    engine.serving.set()
-                    time.sleep(engine.pause)
-                if self.path != HEALTH:
-                    engine.forwarded = {
-                        name: told for name, told in self.headers.items() if "forwarded" in name.lower()
-                    }
-                self.send_response(200 if engine.healthy or self.path != HEALTH else 500)
-                self.end_headers()
-                self.wfile.write(engine.node_id.encode())
-
-            def log_message(self, *_: object) -> None: ...
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        self.agent_port = free_port()
+    def started(self) -> AbstractContextManager[object]:
+        raise NotImplementedError
 
     def drain(self, *words: str, main_pid: bool = True) -> subprocess.CompletedProcess[str]:
         """What the unit and the step run."""
@@ -74,9 +52,52 @@ class Engine:
         )
 
 
-class Balanced:
-    def __init__(self, folder: Path, engines: list[Engine]) -> None:
+class Counting(Engine):
+    """Answers with its id, each request in a thread, so that it is never busy.
+
+    A request for /slow takes as long as `pause`; `serving` is set when one came. `healthy`: health checks get 200.
+    `forwarded`: what the last other request said of its way.
+    """
+
+    def __init__(self, number: int, run: Path) -> None:
+        super().__init__(number, run)
+        self.pause, self.healthy = 1.0, True
+        self.serving = threading.Event()
+        self.forwarded: dict[str, str] = {}
+
+    @contextmanager
+    def started(self) -> Iterator[None]:
+        engine = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                if self.path == "/slow":
+                    engine.serving.set()
+                    time.sleep(engine.pause)
+                if self.path != HEALTH:
+                    engine.forwarded = {
+                        name: told for name, told in self.headers.items() if "forwarded" in name.lower()
+                    }
+                self.send_response(200 if engine.healthy or self.path != HEALTH else 503)
+                self.end_headers()
+                self.wfile.write(engine.node_id.encode())
+
+            def log_message(self, *_: object) -> None: ...
+
+        with ThreadingHTTPServer(("127.0.0.1", self.port), Handler) as server:
+            server.daemon_threads = True
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            yield
+            server.shutdown()
+
+
+E = TypeVar("E", bound=Engine)
+
+
+class Balanced(Generic[E]):
+    def __init__(self, folder: Path, engines: list[E]) -> None:
         self.folder, self.engines = folder, engines
+        self.agents: dict[str, subprocess.Popen[bytes]] = {}
         self.port, self.state_port, self.statistics = free_port(), free_port(), free_port()
         self.peer_port = free_port()
         self.config, self.identity = folder / "haproxy.cfg", folder / "endpoint.pem"
@@ -85,7 +106,7 @@ class Balanced:
         self.renew()
         self.process: subprocess.Popen[bytes]
 
-    def engine(self, node_id: str) -> Engine:
+    def engine(self, node_id: str) -> E:
         return next(engine for engine in self.engines if engine.node_id == node_id)
 
     def renew(self) -> None:
@@ -97,7 +118,7 @@ class Balanced:
         """The certificate that a new connection gets, PEM."""
         return ssl.get_server_certificate(("127.0.0.1", self.port))
 
-    def write(self, engines: list[Engine]) -> None:
+    def write(self, engines: list[E]) -> None:
         """The template's text, with what only a host has (users, syslog, fixed ports) replaced."""
         servers = [
             {
@@ -126,8 +147,12 @@ class Balanced:
 
     def get(self, path: str = "/v1/data", timeout: float = 30) -> str:
         url = f"https://127.0.0.1:{self.port}{path}"
-        with urllib.request.urlopen(url, timeout=timeout, context=self.tls) as answer:
-            return str(answer.read().decode())
+        try:
+            with urllib.request.urlopen(url, timeout=timeout, context=self.tls) as answer:
+                return str(answer.read().decode())
+        except urllib.error.HTTPError as error:
+            error.close()
+            raise
 
     def state(self, node_id: str) -> str:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.state_port}/{node_id}", timeout=5) as answer:
@@ -172,23 +197,28 @@ def running(argv: list[Any], log: Path, **more: str) -> Iterator[subprocess.Pope
 
 
 @contextmanager
-def balanced(folder: Path) -> Iterator[Balanced]:
+def agent(behind: Balanced[Any], engine: Engine) -> Iterator[None]:
+    where = [engine.node_id, "127.0.0.1", str(engine.agent_port), str(behind.state_port), str(engine.port)]
+    log = behind.folder / f"{engine.node_id}-agent.log"
+    with running([DRAIN, "agent", *where], log, CONGRESS_DRAIN_RUN=str(engine.run)) as process:
+        behind.agents[engine.node_id] = process
+        yield
+
+
+@contextmanager
+def balanced(folder: Path, kind: type[E]) -> Iterator[Balanced[E]]:
     run = folder / "run"
     run.mkdir()
-    engines = [Engine(1, run), Engine(2, run)]
-    balanced = Balanced(folder, engines)
-    balanced.write(engines)
+    engines = [kind(1, run), kind(2, run)]
+    behind = Balanced(folder, engines)
+    behind.write(engines)
     with ExitStack() as stack:
         for engine in engines:
-            threading.Thread(target=engine.server.serve_forever, daemon=True).start()
-            stack.callback(engine.server.server_close)
-            stack.callback(engine.server.shutdown)
-            where = [engine.node_id, "127.0.0.1", str(engine.agent_port), str(balanced.state_port)]
-            log = folder / f"{engine.node_id}.log"
-            stack.enter_context(running([DRAIN, "agent", *where], log, CONGRESS_DRAIN_RUN=str(run)))
-        haproxy = [program("haproxy"), "-W", "-db", "-f", balanced.config]
-        balanced.process = stack.enter_context(running(haproxy, folder / "haproxy.log"))
+            stack.enter_context(engine.started())
+            stack.enter_context(agent(behind, engine))
+        haproxy = [program("haproxy"), "-W", "-db", "-f", behind.config]
+        behind.process = stack.enter_context(running(haproxy, folder / "haproxy.log"))
         for engine in engines:
-            balanced.until(engine.node_id, "1 1 ")
+            behind.until(engine.node_id, FREE)
             wait_for("the agent is asked", 15, (run / f"{engine.node_id}.asked").exists, pause=0.05)
-        yield balanced
+        yield behind

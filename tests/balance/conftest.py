@@ -6,23 +6,24 @@ import http.client
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.acceptance.waiting import wait_for
-from tests.balance.balanced import Balanced, balanced
+from tests.balance.balanced import Balanced, Counting, balanced
 
 
 @pytest.fixture
-def behind(tmp_path: Path) -> Iterator[Balanced]:
-    with balanced(tmp_path) as found:
+def behind(tmp_path: Path) -> Iterator[Balanced[Counting]]:
+    with balanced(tmp_path, Counting) as found:
         yield found
 
 
 class Client(threading.Thread):
     """Asks again and again on one connection, as a client that keeps it; `answers` are the engines' ids."""
 
-    def __init__(self, behind: Balanced) -> None:
+    def __init__(self, behind: Balanced[Any]) -> None:
         super().__init__(daemon=True)
         self.behind, self.over = behind, threading.Event()
         self.answers: list[str] = []
@@ -42,6 +43,7 @@ class Client(threading.Thread):
             except (OSError, http.client.HTTPException) as error:
                 self.errors.append(repr(error))
                 connection.close()
+        connection.close()
 
     def end(self) -> None:
         self.over.set()
@@ -50,7 +52,7 @@ class Client(threading.Thread):
 
 
 @pytest.fixture
-def client(behind: Balanced) -> Iterator[Client]:
+def client(behind: Balanced[Counting]) -> Iterator[Client]:
     client = Client(behind)
     client.start()
     # Two first requests at the same moment may stick to different engines.

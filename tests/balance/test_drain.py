@@ -8,11 +8,13 @@ import time
 import pytest
 
 from tests.acceptance.waiting import wait_for
-from tests.balance.balanced import Balanced
+from tests.balance.balanced import FREE, Balanced, Counting
 from tests.balance.conftest import Client
 
 
-def test_a_drained_engine_answers_what_it_has_and_gets_nothing_new(behind: Balanced, client: Client) -> None:
+def test_a_drained_engine_answers_what_it_has_and_gets_nothing_new(
+    behind: Balanced[Counting], client: Client
+) -> None:
     engine = behind.engine(behind.get())
     engine.pause = 2.0
     slow: list[str] = []
@@ -32,27 +34,27 @@ def test_a_drained_engine_answers_what_it_has_and_gets_nothing_new(behind: Balan
 
 
 @pytest.mark.usefixtures("client")
-def test_it_is_back_when_clients_get_to_it(behind: Balanced) -> None:
+def test_it_is_back_when_clients_get_to_it(behind: Balanced[Counting]) -> None:
     first, second = behind.engines
     first.drain("out", "20")
     done = first.drain("back", "20")
     assert (done.returncode, done.stdout) == (0, "policy-engine-1 is served to clients\n"), done.stderr
-    assert behind.state("policy-engine-1").startswith("1 1 ")
+    assert behind.state("policy-engine-1").startswith(FREE)
     second.drain("out", "20")
     assert behind.get() == "policy-engine-1"
 
 
-def test_one_that_is_not_well_is_not_back(behind: Balanced) -> None:
+def test_one_that_is_not_well_is_not_back(behind: Balanced[Counting]) -> None:
     first = behind.engines[0]
     first.drain("out", "20")
     first.healthy = False
     behind.until(first.node_id, "0 ")
     done = first.drain("back", "1")
     assert done.returncode == 1
-    assert done.stdout == "policy-engine-1 after 1 s at the load balancer: down, weight 1, 0 requests\n"
+    assert done.stdout == "policy-engine-1 after 1 s at the load balancer: down, weight 0, 0 requests\n"
 
 
-def test_a_request_that_takes_too_long_is_told_and_not_waited_for(behind: Balanced) -> None:
+def test_a_request_that_takes_too_long_is_told_and_not_waited_for(behind: Balanced[Counting]) -> None:
     engine = behind.engine(behind.get())
     engine.pause = 6.0
     asking = threading.Thread(target=lambda: behind.get("/slow"))
@@ -64,13 +66,13 @@ def test_a_request_that_takes_too_long_is_told_and_not_waited_for(behind: Balanc
     asking.join()
 
 
-def test_an_engine_that_ended_by_itself_is_not_drained(behind: Balanced) -> None:
+def test_an_engine_that_ended_by_itself_is_not_drained(behind: Balanced[Counting]) -> None:
     engine = behind.engines[0]
     assert engine.drain("out", "20", main_pid=False).returncode == 0
     assert not (engine.run / "policy-engine-1.left").exists()
 
 
-def test_without_a_load_balancer_nobody_is_waited_for(behind: Balanced) -> None:
+def test_without_a_load_balancer_nobody_is_waited_for(behind: Balanced[Counting]) -> None:
     engine = behind.engines[0]
     behind.process.terminate()
     behind.process.wait(20)
@@ -82,7 +84,7 @@ def test_without_a_load_balancer_nobody_is_waited_for(behind: Balanced) -> None:
     assert engine.drain("back", "30").returncode == 0
 
 
-def test_a_reload_keeps_clients_where_they_are(behind: Balanced) -> None:
+def test_a_reload_keeps_clients_where_they_are(behind: Balanced[Counting]) -> None:
     first, second = behind.engines
     first.drain("out", "20")
     assert behind.get() == second.node_id
@@ -96,7 +98,7 @@ def test_a_reload_keeps_clients_where_they_are(behind: Balanced) -> None:
 
 
 @pytest.mark.usefixtures("client")
-def test_an_engine_is_forgotten_without_a_client_that_notices(behind: Balanced) -> None:
+def test_an_engine_is_forgotten_without_a_client_that_notices(behind: Balanced[Counting]) -> None:
     first, second = behind.engines
     behind.runtime(f"disable agent policy_engines/{second.node_id}")
     behind.runtime(f"set weight policy_engines/{second.node_id} 0%")

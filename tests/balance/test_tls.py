@@ -14,13 +14,15 @@ import pytest
 from components.template import render
 from tests import tls_scan
 from tests.acceptance.waiting import wait_for
-from tests.balance.balanced import Balanced
+from tests.balance.balanced import Balanced, Counting
 from tests.balance.conftest import Client
 from tests.certificates import authority
 from tests.render.cases import case
 
 
-def test_a_renewed_certificate_reaches_clients_and_fails_no_request(behind: Balanced, client: Client) -> None:
+def test_a_renewed_certificate_reaches_clients_and_fails_no_request(
+    behind: Balanced[Counting], client: Client
+) -> None:
     before = behind.shown()
     assert before in behind.identity.read_text()
     behind.renew()
@@ -31,7 +33,7 @@ def test_a_renewed_certificate_reaches_clients_and_fails_no_request(behind: Bala
     wait_for("the client goes on", 15, lambda: len(client.answers) > seen + 20)
 
 
-def gate(behind: Balanced, reached_at: str) -> subprocess.CompletedProcess[str]:
+def gate(behind: Balanced[Counting], reached_at: str) -> subprocess.CompletedProcess[str]:
     """The question with which the step ends, asked of this HAProxy."""
     context = {**case("load_balancer/haproxy.sh.j2").context, "reached_at": reached_at}
     script = render("load_balancer/haproxy.sh.j2", {**context, "address": "127.0.0.1", "port": behind.port})
@@ -46,7 +48,7 @@ def gate(behind: Balanced, reached_at: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_step_s_gate_takes_its_own_certificate_at_its_own_name_alone(behind: Balanced) -> None:
+def test_the_step_s_gate_takes_its_own_certificate_at_its_own_name_alone(behind: Balanced[Counting]) -> None:
     assert gate(behind, "127.0.0.1").returncode == 0
     other = gate(behind, "127.0.0.2")
     assert (other.returncode, "127.0.0.2" in other.stdout) == (1, True)
@@ -55,19 +57,19 @@ def test_the_step_s_gate_takes_its_own_certificate_at_its_own_name_alone(behind:
     assert (before_the_reload.returncode, "certificate" in before_the_reload.stdout) == (1, True)
 
 
-def test_plain_text_is_not_answered(behind: Balanced) -> None:
+def test_plain_text_is_not_answered(behind: Balanced[Counting]) -> None:
     with pytest.raises((OSError, http.client.HTTPException)):
         urllib.request.urlopen(f"http://127.0.0.1:{behind.port}/", timeout=5)
 
 
-def test_another_authority_s_clients_refuse_it(behind: Balanced) -> None:
+def test_another_authority_s_clients_refuse_it(behind: Balanced[Counting]) -> None:
     other = ssl.create_default_context(cadata=authority().pem)
     with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
         urllib.request.urlopen(f"https://127.0.0.1:{behind.port}/", timeout=5, context=other)
 
 
 def test_engines_are_told_that_clients_come_by_https_and_nothing_that_clients_say_of_it(
-    behind: Balanced,
+    behind: Balanced[Counting],
 ) -> None:
     sent = {"Forwarded": "proto=http;host=evil", "X-Forwarded-Proto": "http", "X-Forwarded-Host": "evil"}
     asked = urllib.request.Request(f"https://127.0.0.1:{behind.port}/", headers=sent)
@@ -76,5 +78,5 @@ def test_engines_are_told_that_clients_come_by_https_and_nothing_that_clients_sa
     assert told == {"x-forwarded-proto": "https"}
 
 
-def test_a_scanner_finds_nothing_old(behind: Balanced) -> None:
+def test_a_scanner_finds_nothing_old(behind: Balanced[Counting]) -> None:
     assert tls_scan.protocols(f"127.0.0.1:{behind.port}") == {"TLSv1.2", "TLSv1.3"}

@@ -73,20 +73,30 @@ def ask(app: Any, method: str, path: str, token: str | None) -> tuple[int, str]:
 
 def fault(name: str) -> None:
     # Not before the configuration is read, which Congress's modules look into while being imported.
-    import congress_health  # noqa: PLC0415
+    from congress_health import Application  # noqa: PLC0415
 
-    node = congress_health.Health.bus.node
     if name == "no engine":
-        node.service_object("__engine").stop()
-        congress_health.TIMEOUT = 1
+        Application.health.bus.node.service_object("__engine").stop()
     elif name == "no database":
         model_base.BASE.metadata.drop_all(db_api.get_engine())
     else:
         raise ValueError(name)
+    noticed(well=False)
+
+
+def noticed(*, well: bool) -> None:
+    """Wait until the engine knows that it is so."""
+    from congress_health import Application  # noqa: PLC0415
+
+    with eventlet.Timeout(30):
+        while (Application.health.trouble == "") is not well:
+            eventlet.sleep(0.05)
 
 
 def main(paste: str, configuration: str, folder: str, questions: str) -> None:
     app, answers = load(paste, configuration, Path(folder)), []
+    if "congress_health" in sys.modules:  # it is not upstream's own
+        noticed(well=True)
     for question in json.loads(questions):
         if isinstance(question, str):
             fault(question)

@@ -109,6 +109,7 @@ FAKES = {
     """,
     "congress_watchdog.py": "def start(conf, beats): print('watched', flush=True)",
     "late.py": "print('of its own environment', flush=True)",
+    "congress_backlog.py": "def arm(): print('patient', flush=True)",
     "congress_datasource_answers.py": "def arm(): print('closed', flush=True)",
     "congress_evaluation.py": "def arm(): print('evaluating', flush=True)",
     "congress_drivers.py": "def arm(): print('drivers', flush=True)",
@@ -166,7 +167,7 @@ DATASOURCE_NODE = [*BOTH, "drivers", "isolated", "published", "armed"]
     ("role", "armed"),
     [
         ("--datasources", DATASOURCE_NODE),
-        ("--policy-engine", [*BOTH, "evaluating", "by row", "unlocked", "subscribed", "named"]),
+        ("--policy-engine", [*BOTH, "patient", "evaluating", "by row", "unlocked", "subscribed", "named"]),
     ],
 )
 def test_reads_the_configuration_before_the_server_is_imported(

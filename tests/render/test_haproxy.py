@@ -104,11 +104,10 @@ def test_congress_itself_answers_a_request_that_hangs(parsed: Sections) -> None:
     assert seconds(parsed["defaults"], "client") > CONGRESS_TIMEOUT
 
 
-def test_engine_is_judged_by_an_answer_that_takes_bus_and_database_and_no_token(parsed: Sections) -> None:
+def test_a_check_needs_nothing_that_a_busy_engine_cannot_give(parsed: Sections) -> None:
+    """A connection, which its kernel takes; all else is the agent's to ask."""
     backend = parsed["backend policy_engines"]
-    assert ["option", "httpchk", "GET", "/health"] in backend
-    assert ["http-check", "expect", "status", "200"] in backend
-    assert seconds(parsed["defaults"], "check") < 10
+    assert not [words for words in backend if words[0] in {"http-check", "tcp-check", "option"}]
 
 
 def test_statistics_are_for_the_host_itself_alone(parsed: Sections) -> None:

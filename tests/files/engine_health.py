@@ -1,0 +1,114 @@
+"""Run by the Python that Congress is installed in: an engine's health, whose bus and database do as the test wants.
+
+usage: engine_health.py FOLDER CASE. Prints what is asked for in each case, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import eventlet
+
+eventlet.monkey_patch()
+
+import congress_compat  # noqa: F401, E402  what Python removed, which congress still imports
+from congress.common import config  # noqa: E402
+from eventlet.event import Event  # noqa: E402
+
+CONFIGURATION = """
+[DEFAULT]
+transport_url = fake:/
+[database]
+connection = {database}
+"""
+
+
+class Bus:
+    """`silent`: methods that are not answered before `over`. `turns`: of the loop, which each answer takes."""
+
+    def __init__(self) -> None:
+        self.node = SimpleNamespace(service_object=lambda _: self)
+        self.silent: set[str] = set()
+        self.over = Event()
+        self.turns = 1
+        self.calls = Counter[str]()
+
+    def rpc(self, _service: str, method: str, *_args: Any, **_kwargs: Any) -> None:
+        self.calls[method] += 1
+        if method in self.silent:
+            self.over.wait()
+        for _ in range(self.turns):
+            eventlet.sleep(0)
+
+
+def health_of(bus: Bus, database: str, folder: Path) -> Any:
+    file = folder / "engine.conf"
+    file.write_text(CONFIGURATION.format(database=database))
+    config.init(["--config-file", str(file)])
+    # Not before the configuration is read.
+    from congress_health import Health  # noqa: PLC0415
+
+    return Health(bus)
+
+
+def main(folder: str, case: str) -> None:
+    database = f"sqlite:///{folder}/congress.sqlite"
+    bus = Bus()
+    silent_server = eventlet.listen(("127.0.0.1", 0))
+    told: Any
+    match case:
+        case "flood":
+            health = health_of(bus, database, Path(folder))
+            from congress_health import Application  # noqa: PLC0415
+
+            Application.health = health
+            application = Application()
+            watching, began, answers = eventlet.spawn(health.watch), time.monotonic(), Counter[str]()
+            eventlet.sleep(0.5)
+            for _ in range(20_000):
+                answers[application.status("GET", "")] += 1
+                eventlet.sleep(0)
+            watching.kill()
+            told = [answers, sum(bus.calls.values()) <= time.monotonic() - began + 1]
+        case "loop stands still":
+            health, bus.turns = health_of(bus, database, Path(folder)), 12
+            eventlet.spawn(work, 16)
+            began = time.monotonic()
+            told = [health.look(), time.monotonic() - began > 4]  # twice what an idle loop gets
+        case "bus lost":
+            bus.silent |= {"persistent_get_policies", "ping"}
+            health = health_of(bus, database, Path(folder))
+            told = [health.look(), health.look(), bus.calls]
+            bus.over.send()
+            told += [health.look()]
+        case "waits for a lock":
+            bus.silent |= {"persistent_get_policies"}
+            health = health_of(bus, database, Path(folder))
+            told = [[health.look() for _ in range(3)], bus.calls["persistent_get_policies"]]
+        case "database lost":
+            bus.silent |= {"persistent_get_policies"}
+            port = silent_server.getsockname()[1]
+            health = health_of(bus, f"mysql+pymysql://congress@127.0.0.1:{port}/congress", Path(folder))
+            told = health.look()
+        case _:
+            raise ValueError(case)
+    print(json.dumps(told))
+    sys.stdout.flush()
+
+
+def work(turns: int) -> None:
+    """As a policy engine may: it keeps the loop, lets it turn once, and keeps it again."""
+    for _ in range(turns):
+        end = time.monotonic() + 0.4
+        while time.monotonic() < end:
+            pass
+        eventlet.sleep(0)
+
+
+main(*sys.argv[1:])

@@ -1,0 +1,44 @@
+"""What an engine takes for a reason not to serve, and what it costs to ask it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.files.of_congress import printed
+
+
+def told(folder: Path, case: str) -> Any:
+    return json.loads(printed("engine_health.py", folder, case))
+
+
+def test_however_often_it_is_asked_bus_and_database_are_asked_once_a_second(tmp_path: Path) -> None:
+    assert told(tmp_path, "flood") == [{"200 OK": 20_000}, True]
+
+
+def test_a_loop_that_stands_still_is_no_reason(tmp_path: Path) -> None:
+    assert told(tmp_path, "loop stands still") == ["", True]
+
+
+def test_a_lost_bus_is_one_until_it_is_back_and_is_not_asked_more_and_more(tmp_path: Path) -> None:
+    lost = "no answer from the message bus"
+    assert told(tmp_path, "bus lost") == [lost, lost, {"persistent_get_policies": 1, "ping": 1}, ""]
+
+
+def test_a_lost_database_is_one(tmp_path: Path) -> None:
+    assert told(tmp_path, "database lost") == "no answer from the database"
+
+
+def test_a_lock_of_the_database_is_no_reason_and_one_call_alone_waits_for_it(tmp_path: Path) -> None:
+    assert told(tmp_path, "waits for a lock") == [["", "", ""], 1]
+
+
+@pytest.mark.parametrize(("who", "taken"), [("ours", 400), ("upstream", 129)])
+def test_an_engine_whose_loop_stands_still_takes_the_connections_that_upstream_s_does_not(
+    who: str, taken: int
+) -> None:
+    """What congress_backlog is for."""
+    assert printed("many_connections.py", who) == f"{taken}\n"
