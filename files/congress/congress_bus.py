@@ -7,11 +7,13 @@ certificate, and takes any server that the same authority signed for the bus.
 
 import contextlib
 import ssl
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import kombu
 import oslo_messaging
+from amqp import Message
 from amqp.exceptions import AMQPError, NotFound
 from oslo_config import cfg
 from oslo_messaging._drivers.impl_rabbit import Connection as RabbitConnection
@@ -69,6 +71,30 @@ def connection(conf: cfg.ConfigOpts, timeout: float) -> Iterator[kombu.Connectio
                 link.release()
         return
     raise BusError("no message bus at " + "; ".join(problems))
+
+
+def held_back(link: kombu.Connection, pause: float) -> Iterator[str]:
+    """Yield why, each `pause` seconds while the bus takes no publication; it ends when the bus takes one.
+
+    RabbitMQ short of memory or of disk reads no further from whoever publishes. A call to anybody then hangs, and says
+    nothing of who is called.
+    """
+    reasons: list[str] = []
+    taken: list[int] = []
+    bus = link.connection
+    bus.on_blocked = reasons.append
+    channel = link.channel()
+    channel.confirm_select()
+    channel.events["basic_ack"].add(lambda tag, _multiple: taken.append(tag))
+    channel.basic_publish(Message(""), routing_key=f"nobody-{uuid.uuid4()}")
+    while not taken:
+        try:
+            bus.drain_events(timeout=pause)
+        except TimeoutError:
+            if not reasons:
+                raise BusError("the bus confirms no publication") from None
+        if reasons and not taken:
+            yield reasons[-1]
 
 
 def transport_url(conf: cfg.ConfigOpts) -> oslo_messaging.TransportURL:

@@ -10,6 +10,9 @@ Both roles end without the bus: a policy engine without it does not even refuse,
 datasource node ends without the database: another host may reach it, whereas an engine answers an honest
 error at once and recovers 0.2 s after the database is back, sooner than by a restart.
 
+A bus that is short of memory or disk takes no publication from anybody. The node waits then, however long: a new one
+could say nothing either, and has lost its rows.
+
 A datasource node that has not worked yet is patient: it started because the other host did not work either, or
 because that one is gone. Its patience is longer than Pacemaker's failure-timeout, so that when it gives up, the other
 host may be tried again; so no outage of bus or database, however long, leaves the node stopped.
@@ -17,13 +20,14 @@ host may be tried again; so no outage of bus or database, however long, leaves t
 
 import contextlib
 import dataclasses
+import itertools
 import math
 import os
 from collections.abc import Callable
 
 import eventlet
 import sqlalchemy
-from congress_bus import DATASOURCE_MANAGER, POLICY_ENGINE, connection, ping, rpc_transport
+from congress_bus import DATASOURCE_MANAGER, POLICY_ENGINE, connection, held_back, ping, rpc_transport
 from eventlet import patcher
 from oslo_config import cfg
 from oslo_log import log
@@ -34,6 +38,7 @@ LOG = log.getLogger(__name__)
 PAUSE = 3  # seconds between two looks; also what a look may add to the deadline
 SHORT_PAUSE = 0.5  # while it has not worked yet
 TIMEOUT = 5.0
+LOOKS = 10  # at a bus that takes no publication, on one connection
 START = 60  # a node that is starting answers late; drivers are being loaded, datasources read
 FAILURE_TIMEOUT = 120  # of templates/datasource_node/ds_node.crm.j2
 EXIT_CODE = 69  # EX_UNAVAILABLE of sysexits.h
@@ -102,8 +107,11 @@ def checks(conf: cfg.ConfigOpts) -> list[Check]:
     def reaches_bus() -> None:
         # While the node answers over the bus, a connection just for asking would only fill the bus's log.
         if not answer.worked or answer.silence > PAUSE + TIMEOUT:
-            with connection(conf, TIMEOUT):
-                pass
+            with connection(conf, TIMEOUT) as link:
+                # Not for ever on one connection: it would not notice that the host of the bus is gone.
+                for reason in itertools.islice(held_back(link, PAUSE), LOOKS):
+                    LOG.warning("the message bus takes nothing from anybody, this node waits: %s", reason)
+                    answer.silence = bus.silence = 0
 
     def reaches_database() -> None:
         with eventlet.Timeout(TIMEOUT), database.connect() as link:
@@ -116,9 +124,10 @@ def checks(conf: cfg.ConfigOpts) -> list[Check]:
         patience=deadline,
         first=patient if conf.datasources else START,
     )
+    bus = Check("the message bus", reaches_bus, patience=deadline, first=first)
     return [
         answer,
-        Check("the message bus", reaches_bus, patience=deadline, first=first),
+        bus,
         Check("the database", reaches_database, patience=deadline, first=first, once=not conf.datasources),
     ]
 

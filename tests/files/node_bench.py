@@ -115,6 +115,11 @@ class Bench:
         self.start("bus", BUS_PORT, ["/usr/lib/rabbitmq/bin/rabbitmq-server"])
         run("/usr/lib/rabbitmq/bin/rabbitmqctl", "await_startup", env=self.bus_environment(), user="rabbitmq")
 
+    def memory_for_bus(self, *, enough: bool) -> None:
+        share = "0.4" if enough else "0.0000001"
+        set_share = ("/usr/lib/rabbitmq/bin/rabbitmqctl", "-q", "set_vm_memory_high_watermark", share)
+        run(*set_share, env=self.bus_environment(), user="rabbitmq")
+
     def bus_environment(self) -> dict[str, str]:
         own = {"NODENAME": "faults@localhost", "NODE_PORT": BUS_PORT, "DIST_PORT": BUS_PORT + 1}
         own |= {

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from tests.files.node_bench import API_PORT, DEADLINE, Bench, wait
 
 ENGINE = ("--api", "--policy-engine")
+PATIENCE = 120 + 2 * DEADLINE
 # A node in whose service loop something blocks five seconds after the start.
 HANG = """
 import sys
@@ -105,6 +106,34 @@ def short_outages(bench: Bench) -> None:
             print(f"    {service} away for {away:.1f} s: serves again {back:.1f} s later, and goes on")
 
 
+def bus_short_of_memory(bench: Bench) -> None:
+    """The bus takes no publication: of a node that works, and of one that starts meanwhile."""
+    for name, roles, serves in (
+        ("datasource node", ("--datasources",), bench.serving),
+        ("policy engine", ENGINE, lambda: answer() == 200),
+    ):
+        for starts_meanwhile in (False, True):
+            if starts_meanwhile:
+                bench.memory_for_bus(enough=False)
+            with bench.node(*roles) as node:
+                if not starts_meanwhile:
+                    wait("the node serves", serves)
+                    time.sleep(DEADLINE)  # until the watchdog has its answer
+                    bench.memory_for_bus(enough=False)
+                logged = len(bench.logged)
+                # Longer than any patience of the watchdog.
+                time.sleep(PATIENCE if starts_meanwhile else 3 * DEADLINE)
+                assert node.poll() is None, bench.said(logged)
+                waits = sum("this node waits" in line for line in bench.logged[logged:])
+                assert waits
+                bench.memory_for_bus(enough=True)
+                again = wait("the node serves", serves)
+                time.sleep(DEADLINE)
+                assert node.poll() is None, bench.said(logged)
+                what = "that starts meanwhile" if starts_meanwhile else "that works"
+                print(f"    a {name} {what}: said {waits} times that it waits, serves {again:.1f} s after")
+
+
 def cannot_start(bench: Bench) -> None:
     for changes in (
         {"bus_password": "wrong"},
@@ -159,6 +188,7 @@ SCENARIOS: dict[str, Callable[[Bench], None]] = {
     "bus lost": bus_lost,
     "database lost": database_lost,
     "short outages": short_outages,
+    "bus short of memory": bus_short_of_memory,
     "a start that cannot work": cannot_start,
     "policy engine": engine,
 }

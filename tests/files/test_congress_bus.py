@@ -101,3 +101,48 @@ def test_verifies_the_bus_by_name_when_there_is_an_authority(bus: Any) -> None:
         "ca_certs": "/ca.pem",
         "cert_reqs": bus.ssl.CERT_REQUIRED,
     }
+
+
+class Link:
+    """A connection on which what `happens` comes, one at each look; then nothing."""
+
+    def __init__(self, *happens: str) -> None:
+        self.connection, self.happens = self, list(happens)
+        self.acks: set[Any] = set()
+        self.published = 0
+
+    def channel(self) -> Any:
+        return SimpleNamespace(
+            confirm_select=lambda: None, events={"basic_ack": self.acks}, basic_publish=self.publish
+        )
+
+    def publish(self, *_: object, **__: object) -> None:
+        self.published += 1
+
+    def drain_events(self, timeout: float) -> None:
+        assert timeout == 3
+        match self.happens.pop(0) if self.happens else "":
+            case "blocked":
+                self.on_blocked("low on memory")  # type: ignore[attr-defined]
+            case "taken":
+                for confirmed in self.acks:
+                    confirmed(1, False)  # noqa: FBT003 - as amqp calls it
+            case _:
+                raise TimeoutError
+
+
+def test_a_bus_that_takes_a_publication_holds_nothing_back(bus: Any) -> None:
+    link = Link("taken")
+    assert list(bus.held_back(link, 3)) == []
+    assert link.published == 1
+
+
+def test_a_bus_that_holds_back_says_so_until_it_takes_what_was_published(bus: Any) -> None:
+    link = Link("blocked", "", "", "taken")
+    assert list(bus.held_back(link, 3)) == ["low on memory"] * 3
+    assert link.published == 1
+
+
+def test_a_bus_that_says_nothing_is_none(bus: Any) -> None:
+    with pytest.raises(bus.BusError, match="confirms no publication"):
+        list(bus.held_back(Link(), 3))

@@ -176,3 +176,19 @@ def test_connects_to_the_bus_only_when_the_node_no_longer_answers(watchdog: Any)
     answer.silence = 9
     bus.probe()
     assert watchdog.connection.called
+
+
+def test_waits_while_the_bus_takes_nothing_from_anybody(watchdog: Any) -> None:
+    conf = MagicMock(datasources=False)
+    conf.watchdog.deadline = 30
+    answer, bus, _ = watchdog.checks(conf)
+    answer.worked, answer.silence, bus.silence = True, 25, 9
+    reasons = iter(["low on memory"] * 99)
+    watchdog.held_back.return_value = reasons
+    bus.probe()
+    assert (answer.silence, bus.silence) == (0, 0)
+    assert len(list(reasons)) == 99 - watchdog.LOOKS
+    answer.silence = 25
+    watchdog.held_back.return_value = iter([])
+    bus.probe()
+    assert answer.silence == 25
