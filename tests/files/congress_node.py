@@ -32,7 +32,7 @@ encryption_key_path = {folder}
 policy_library_path = {folder}
 auth_strategy = noauth
 replicated_policy_engine = True
-datasource_sync_period = 1
+datasource_sync_period = {period}
 use_syslog = False
 debug = False
 [database]
@@ -42,9 +42,9 @@ lock_path = {folder}
 """
 
 
-def configure(folder: str) -> None:
+def configure(folder: str, period: int = 1) -> None:
     file = Path(folder) / "node.conf"
-    file.write_text(OURS.format(folder=folder))
+    file.write_text(OURS.format(folder=folder, period=period))
     config.init(["--config-file", str(file), "--datasources", "--node-id", "node"])
     import congress.service  # noqa: F401, PLC0415  with the model of every table
     from congress import encryption  # noqa: PLC0415

@@ -56,7 +56,7 @@ def watch_bus() -> None:
 
 
 def main(folder: str, *words: str) -> None:
-    congress_node.configure(folder)
+    congress_node.configure(folder, period=1000)  # nobody but the client asks for anything
     watch_locks()
     watch_bus()
     if not words:

@@ -128,6 +128,9 @@ def test_mariadb_takes_its_file(case: Case, tmp_path: Path) -> None:
     # 10 engines and the datasource node, each with up to 15 connections (SQLAlchemy's 5 and 10 more).
     assert int(values["max-connections"]) >= 11 * 15
     assert values["skip-name-resolve"] == "TRUE"
+    # The locks of an engine whose host lost power are free within 15 s.
+    idle, pause, probes = (int(values[f"tcp-keepalive-{name}"]) for name in ("time", "interval", "probes"))
+    assert 0 < idle + pause * probes <= 15
     assert values["require-secure-transport"] == "TRUE"
     assert values["tls-version"] == "TLSv1.3"
     assert values["ssl-cert"] == values["ssl-key"] == "/etc/mysql/congress.pem"

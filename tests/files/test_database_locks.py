@@ -1,0 +1,94 @@
+"""The locks of an engine whose host lost power, in a real MariaDB with the template's configuration."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from components.template import render
+from tests import mariadb
+from tests.acceptance.waiting import wait_for
+from tests.balance.balanced import free_port
+from tests.render.contexts import DATABASE
+from tests.render.judges import missing, program, run
+
+SERVER, ENGINE = "198.18.0.1", "198.18.0.2"
+# The engine that inserts a rule, as far as the database sees it: it locks, and asks nothing more.
+LOCKS = "LOCK TABLES test.policies WRITE; SELECT 'locked'; SELECT SLEEP(0);\n"
+
+
+def ip(*words: str) -> None:
+    done = run(program("ip"), *words)
+    assert done.returncode == 0, done.stderr
+
+
+@contextmanager
+def wire() -> Iterator[str]:
+    """A network namespace for the engine's host, wired to this one; its name."""
+    if os.geteuid() != 0:
+        missing("a network namespace with a wire to it takes root")
+    name = f"ha{os.getpid()}"
+    ip("netns", "add", name)
+    try:
+        ip("link", "add", name, "type", "veth", "peer", "name", "wire", "netns", name)
+        ip("address", "add", f"{SERVER}/30", "dev", name)
+        ip("link", "set", name, "up")
+        ip("-n", name, "address", "add", f"{ENGINE}/30", "dev", "wire")
+        ip("-n", name, "link", "set", "wire", "up")
+        yield name
+    finally:
+        ip("netns", "delete", name)
+
+
+def holders(folder: Path) -> str:
+    """Connections of the engine's host that the server still keeps."""
+    sql = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'engine'"
+    done = run(*mariadb.client(folder, "--skip-column-names"), "-e", sql)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_they_are_free_soon_after(tmp_path: Path) -> None:
+    text = render("database/congress.cnf.j2", {**DATABASE, "address": "0.0.0.0"})
+    text = re.sub(r"^(ssl_|tls_|require_secure).*\n?", "", text, flags=re.MULTILINE)
+    (tmp_path / "my.cnf").write_text(f"{text}\n")
+    mariadb.install(tmp_path)
+    port = free_port()
+    options = (f"--defaults-file={tmp_path}/my.cnf", f"--port={port}")
+    with wire() as namespace, mariadb.started(tmp_path, *options):
+        made = "CREATE DATABASE test; CREATE TABLE test.policies (id INT);"
+        made += f"CREATE USER engine@'{ENGINE}' IDENTIFIED BY 'x'; GRANT ALL ON test.* TO engine@'{ENGINE}';"
+        assert run(*mariadb.client(tmp_path), stdin=made).returncode == 0
+        client = [
+            str(program("ip")),
+            "netns",
+            "exec",
+            namespace,
+            str(program("mariadb")),
+            "--no-defaults",
+            "--skip-ssl",
+        ]
+        client += ["--unbuffered", f"--host={SERVER}", f"--port={port}", "--user=engine", "--password=x"]
+        engine = subprocess.Popen(client, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            assert engine.stdin
+            engine.stdin.write(LOCKS)
+            engine.stdin.flush()
+            wait_for("the engine locks", 20, lambda: holders(tmp_path) == "1" and is_locked(tmp_path))
+            ip("link", "set", namespace, "down")  # power lost: no word more, in either direction
+            # Seconds: 11 by the configuration, and 2 hours by the system's.
+            wait_for("the locks are free", 40, lambda: not is_locked(tmp_path))
+            assert holders(tmp_path) == "0"
+        finally:
+            engine.kill()
+            engine.communicate()
+
+
+def is_locked(folder: Path) -> bool:
+    done = run(*mariadb.client(folder), "-e", "SET lock_wait_timeout = 1; SELECT * FROM test.policies")
+    assert done.returncode == 0 or "Lock wait timeout" in done.stderr, done.stderr
+    return done.returncode != 0
