@@ -43,6 +43,8 @@ POWER = {
     "PAUSED": ("unpause_server", "unpauses it"),
     "SUSPENDED": ("resume_server", "resumes it"),
 }
+# Of the pair, one that stands still was fenced, or will be: its node must not go on where it was.
+FROZEN = {"PAUSED", "SUSPENDED"}
 BOOT = 120  # seconds
 
 # Type -> id -> the cloud's own object.
@@ -99,6 +101,10 @@ def _servers(view: View, state: State) -> Iterator[Drift]:
             if server.name == "database":
                 mend += ", empty; with the data of a backup: make replace HOST=database FILE=..."
             yield Drift("servers", f"{server.name}: the cloud has no server {name} ({id_})", mend)
+        elif found.status in FROZEN and f"{server.name}-cluster" in state.steps(server.name):
+            yield Drift(
+                "servers", f"{server.name} is {found.status}", "reboots it hard", call=partial(_reboot, id_)
+            )
         elif found.status in POWER:
             verb, mend = POWER[found.status]
             yield Drift("servers", f"{server.name} is {found.status}", mend, call=partial(_power, id_, verb))
@@ -109,6 +115,11 @@ def _servers(view: View, state: State) -> Iterator[Drift]:
 
 def _power(id_: str, verb: str, cloud: Connection) -> None:
     getattr(cloud.compute, verb)(id_)
+    cloud.compute.wait_for_server(cloud.compute.get_server(id_), wait=BOOT)
+
+
+def _reboot(id_: str, cloud: Connection) -> None:
+    cloud.compute.reboot_server(id_, "HARD")
     cloud.compute.wait_for_server(cloud.compute.get_server(id_), wait=BOOT)
 
 

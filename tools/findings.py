@@ -56,6 +56,12 @@ def _server(name: str, host: HostState, *, behind: bool) -> Iterator[Finding]:
             yield wrong(
                 "servers", f"{name}: the cloud has no server {host.server}", f"make replace HOST={name}"
             )
+        case "PAUSED" | "SUSPENDED" if host.role == "datasource-node":
+            way_out = (
+                f"openstack server reboot --hard {host.server} (make repair does it); if it went on instead, its "
+                "datasource node would run beside the other host's"
+            )
+            yield wrong("servers", f"{name} is {host.status}", way_out)
         case "SHUTOFF" | "PAUSED" | "SUSPENDED":
             verb = {"SHUTOFF": "start", "PAUSED": "unpause", "SUSPENDED": "resume"}[host.status]
             yield wrong("servers", f"{name} is {host.status}", f"openstack server {verb} {host.server}")

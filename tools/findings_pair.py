@@ -60,7 +60,12 @@ def _member(node: Node, host: str) -> Iterator[Finding]:
         )
         yield wrong("cluster", f"{node.name} is lost and not fenced yet", f"{way_out} {node.name}")
     elif node.pending:
-        yield wrong("cluster", f"{node.name} is joining", "wait half a minute")
+        way_out = (
+            "wait half a minute; if it stays, its Pacemaker does not run, and neither does the datasource node here: "
+            f"on {node.name}: sudo systemctl start pacemaker; or on {host}, which then serves: "
+            f"sudo stonith_admin --reboot {node.name}"
+        )
+        yield wrong("cluster", f"{node.name} is joining", way_out)
     elif not node.online:
         way_out = f"see servers; on {node.name}: sudo systemctl start corosync pacemaker"
         yield wrong("cluster", f"{node.name} is offline: no standby", way_out)
@@ -82,9 +87,9 @@ def _fencing(view: Cluster) -> Iterator[Finding]:
     if not view.stonith_enabled:
         yield wrong("fencing", "there are devices, but stonith-enabled is false", "make up")
     for device in view.fencing:
-        if device.started:
-            continue
         told = next((f for f in view.failures if f.resource == device.id), None)
+        if device.started or (told is None and _starts_nothing(view)):
+            continue
         last = f", last failure: {told.task} on {told.node}: {told.reason}" if told else ""
         way_out = f"check the credential and the cloud's API, then: sudo crm resource cleanup {device.id}"
         yield wrong("fencing", f"device {device.id} is {device.state}{last}", way_out)
@@ -95,6 +100,11 @@ def _fencing(view: Cluster) -> Iterator[Finding]:
             what,
             "sudo stonith_admin --history '*' -V; then: sudo stonith_admin --history '*' --cleanup",
         )
+
+
+def _starts_nothing(view: Cluster) -> bool:
+    """Whether Pacemaker waits for a host or for quorum, which the cluster's findings tell."""
+    return not view.quorum or any(node.pending for node in view.nodes)
 
 
 def _last_failed(events: Iterable[FenceEvent]) -> Iterator[FenceEvent]:
@@ -119,6 +129,8 @@ def _resource(view: Cluster) -> Iterator[Finding]:
         yield wrong("datasource node", f"{NODE} is blocked: a stop failed and nobody was fenced", clean)
     elif not node.started:
         way_out = f"sudo crm resource start {NODE}; {clean}; sudo journalctl -t congress-server -n 50"
+        if _starts_nothing(view):
+            way_out = "it starts when the cluster is whole: see cluster"
         yield wrong("datasource node", f"Pacemaker does not run {NODE}: {node.state}", way_out)
     for failure in view.failures:
         if failure.resource == NODE:

@@ -12,6 +12,13 @@ from tools.stack import Engine, Stack
 CONFIGURATION = "/etc/congress/congress.conf"
 REMOTE = Path(__file__).parent / "remote"
 
+# Pacemaker's own commands wait for it where it does not run.
+UNITS = """\
+for unit in corosync pacemaker; do
+  state=$(systemctl is-active $unit) || { echo "$unit.service is $state" >&2; exit 1; }
+done
+"""
+
 # RabbitMQ's own command line starts an Erlang machine for each call: 1.5 s. Erlang's erl_call asks the one
 # that runs, in 30 ms; it takes the cookie from the home folder, not from an argument.
 ERL_CALL = (
@@ -63,8 +70,8 @@ def _of_role(host: str, stack: Stack, limits: Limits) -> dict[str, Question]:
     match stack.hosts[host].role:
         case "datasource-node":
             return {
-                "cluster": command("crm_mon -1 --include=all --output-as=xml"),
-                "constraints": command("cibadmin -Q -o constraints"),
+                "cluster": command("bash -s", f"{UNITS}exec crm_mon -1 --include=all --output-as=xml"),
+                "constraints": command("bash -s", f"{UNITS}exec cibadmin -Q -o constraints"),
                 "processes": command("ps -u congress -o pid=,stat=,args="),
                 "ping": command(f"/opt/congress/bin/python -m congress_ping {CONFIGURATION} {limits.inside}"),
             }

@@ -10,6 +10,9 @@ could not be destroyed goes back to ACTIVE like a rebooted one (nova/compute/man
 instance is running"). A paused one in the same trouble goes to ERROR and stays frozen. Only where nova cannot
 pause, the hard reboot itself has to be the proof, by its entry in the server's list of actions.
 
+A server that is stopped and could not be started again is fenced all the same, so its action ends well: the pair would
+wait for nothing. What it prints says so, and the monitor of its device tries again.
+
 Which of two hosts that ask for each other survives is decided in fence_congress_split.
 
 Needs nothing but Python: Debian's library for fence agents would bring 26 packages onto each host.
@@ -18,6 +21,7 @@ Needs nothing but Python: Debian's library for fence agents would bring 26 packa
 from __future__ import annotations
 
 import argparse
+import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -25,12 +29,12 @@ from pathlib import Path
 from typing import Any
 
 from fence_congress_cloud import Credentials, FenceError, Nova, Server
-from fence_congress_split import holds_back
+from fence_congress_split import hold_back, holds_back
 
 CREDENTIALS = "/etc/congress-ha/fencing.json"
 # Seconds an action may take. Pacemaker's pcmk_*_timeout and the monitor's timeout lie above, so that what the
 # agent has to say is heard. `off` waits for nova's graceful stop (shutdown_timeout, 60 s by default).
-LIMITS = {"reboot": 50.0, "off": 110.0, "on": 50.0, "status": 40.0, "monitor": 40.0}
+LIMITS = {"reboot": 75.0, "off": 110.0, "on": 50.0, "status": 40.0, "monitor": 90.0}
 PAUSE_LIMIT = 10.0
 RESTART_LIMIT = 5.0
 
@@ -91,32 +95,34 @@ def reboot(nova: Nova, server: str) -> str:
         # Straight away, not after a look at the server: that asks neutron as well, and takes longer.
         pause = nova.act(server, {"pause": None})
         if pause and nova.result(server, pause, PAUSE_LIMIT) == "Success":
-            return f"paused, {restart(nova, server)}"
+            return stopped("paused", nova, server)
         state = nova.server(server)
         if state is None:
-            return "the cloud has deleted the server"
+            return "Success: the cloud has deleted the server"
         if state.frozen or state.off:
-            return f"{state.status}, {restart(nova, server)}"
+            return stopped(state.status, nova, server)
         # A task that is not our pause is somebody else's, or an earlier attempt's: its end will show.
         # An ACTIVE server without one may just have got rid of it: the hard reboot is for the second refusal.
         if pause or (state.task is None and (refused or state.status != "ACTIVE")):
             request = nova.act(server, {"reboot": {"type": "HARD"}})
             if request and (result := nova.result(server, request)):
                 if result == "Success":
-                    return "rebooted by nova"
+                    return "Success: rebooted by nova"
                 raise FenceError(f"nova neither paused {server} nor rebooted it; see its list of events")
         refused = state.task is None
     raise FenceError(f"server {server} was not stopped in time: {described(state)}{nova.refusal}")
 
 
-def restart(nova: Nova, server: str) -> str:
+def stopped(how: str, nova: Nova, server: str) -> str:
     """Bring a fenced server back. That it may fail does not make it less fenced."""
     nova.deadline = min(nova.deadline, time.monotonic() + RESTART_LIMIT)
     try:
-        accepted = nova.act(server, {"reboot": {"type": "HARD"}})
+        if nova.act(server, {"reboot": {"type": "HARD"}}):
+            return f"Success: {how}, rebooting"
+        why = nova.refusal
     except FenceError as error:
-        return f"not restarted: {error}"
-    return "rebooting" if accepted else f"not restarted{nova.refusal}"
+        why = f"; {error}"
+    return f"Stopped ({how}), but NOT started again: the monitor of this device tries it{why}"
 
 
 def switch(nova: Nova, server: str, action: Mapping[str, Any], done: Callable[[Server | None], bool]) -> None:
@@ -146,11 +152,20 @@ def is_on(state: Server | None) -> bool:
 
 
 def monitor(nova: Nova) -> None:
-    """Raise FenceError unless every server could be fenced now, as far as can be seen without doing it."""
+    """Raise FenceError unless every server could be fenced now, as far as can be seen without doing it.
+
+    Another host's server that is left paused is one whose fencing was cut off: its guest must not go on where it was.
+    """
+    left = []
     for host, server in nova.credentials.servers.items():
-        if nova.server(server) is None:
+        state = nova.server(server)
+        if state is None:
             raise FenceError(f"server {server} of host {host} is gone")
         nova.check_action(server)
+        if state.status == "PAUSED" and state.task is None and host != platform.node():
+            left.append(server)
+    for server in left:
+        print(stopped("PAUSED", nova, server))
 
 
 def options() -> argparse.Namespace:
@@ -197,13 +212,16 @@ def run(asked: argparse.Namespace) -> int:
 
 def act(asked: argparse.Namespace, action: str, credentials: Credentials) -> int:
     """Exit status of an action that takes the cloud."""
-    if (
+    servers = credentials.servers
+    yields = (
         action in {"reboot", "off"}
         and asked.resource
-        and holds_back(asked.resource, asked.witness, asked.plug, credentials.servers)
-    ):
-        time.sleep(asked.delay)
+        and holds_back(asked.resource, asked.witness, asked.plug, servers)
+    )
     nova = Nova(credentials, time.monotonic() + LIMITS[action])
+    if yields:
+        hold_back(nova, asked.delay, asked.witness)
+        nova.deadline = time.monotonic() + LIMITS[action]
     if action == "monitor":
         monitor(nova)
     elif action == "status":
@@ -211,7 +229,7 @@ def act(asked: argparse.Namespace, action: str, credentials: Credentials) -> int
         print(f"Status: {'OFF' if off else 'ON'}")
         return 2 if off else 0
     elif action == "reboot":
-        print(f"Success: {reboot(nova, asked.plug)}")
+        print(reboot(nova, asked.plug))
     elif action == "off":
         switch(nova, asked.plug, {"os-stop": None}, is_off)
     else:

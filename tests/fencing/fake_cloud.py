@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -30,14 +31,21 @@ class Server:
             looks, status, result = self.pending
             self.pending = (looks - 1, status, result)
             if looks <= 0:
-                self.status, self.task, self.pending = status, None, None
-                self.results[self.request] = result
+                self.end(status, result)
         return {"status": self.status, "OS-EXT-STS:task_state": self.task}
+
+    def end(self, status: str, result: str) -> None:
+        self.status, self.task, self.pending = status, None, None
+        self.results[self.request] = result
 
 
 @dataclass
 class Cloud:
-    """What the tests set beforehand and look at afterwards."""
+    """What the tests set beforehand and look at afterwards.
+
+    `lag`: seconds that a request waits before anything becomes of it. `takes`: seconds of a compute host's work on an
+    action, in place of the looks in `ends`; `ended` is told of its end.
+    """
 
     servers: dict[str, Server] = field(default_factory=lambda: {ONE: Server(), TWO: Server()})
     actions: list[tuple[str, str]] = field(default_factory=list)
@@ -56,8 +64,12 @@ class Cloud:
     secret: str = SECRET
     regions: tuple[str, ...] = ("RegionOne", "RegionTwo")
     url: str = ""
+    lag: float = 0.0
+    takes: float | None = None
+    ended: Callable[[str, str], None] = lambda server_id, status: None  # noqa: ARG005
 
     def reply(self, method: str, path: str, body: Any) -> tuple[int, dict[str, str], Any]:
+        time.sleep(self.lag)
         if self.faults:
             return self.faults.pop(0), {}, {"computeFault": {"message": "not now"}}
         if path == "/v3/auth/tokens":
@@ -104,9 +116,16 @@ class Cloud:
             return 409, {}, {"conflictingRequest": {"message": f"Cannot '{action}' while it is locked"}}
         self.actions.append((server_id, action))
         server.request = f"req-{len(self.actions)}"
-        server.pending = self.ends[action]
+        if self.takes is None:
+            server.pending = self.ends[action]
+        else:
+            threading.Timer(self.takes, self._end, (server_id, *self.ends[action][1:])).start()
         server.task = {"pause": "pausing", "reboot": "rebooting_hard"}.get(action, "powering-off")
         return 202, {"x-compute-request-id": server.request}, None
+
+    def _end(self, server_id: str, status: str, result: str) -> None:
+        self.servers[server_id].end(status, result)
+        self.ended(server_id, status)
 
 
 @contextmanager
@@ -124,8 +143,10 @@ def serving(cloud: Cloud) -> Iterator[Cloud]:
             for name, value in headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
+            # A client may have lost its patience by now.
+            with suppress(ConnectionError):
+                self.end_headers()
+                self.wfile.write(text)
 
         do_GET = do_POST = answer  # noqa: N815 (http.server's names)
 

@@ -64,8 +64,19 @@ def test_a_restart_that_fails_does_not_make_it_less_fenced(cloud: Cloud, fence: 
     cloud.refused = "reboot"
     done = fence("reboot", ONE)
     assert done.status == 0
-    assert "paused, not restarted; nova: HTTP 403 Policy doesn't allow reboot" in done.out
+    assert done.out.startswith("Stopped (paused), but NOT started again")
+    assert "nova: HTTP 403 Policy doesn't allow reboot" in done.out
+    assert "Success" not in done.out
     assert cloud.servers[ONE].status == "PAUSED"
+
+
+def test_the_next_monitor_finishes_a_fencing_that_was_cut_off(cloud: Cloud, fence: Fence) -> None:
+    cloud.servers[ONE] = Server("PAUSED")
+    assert fence("monitor").status == 0
+    assert cloud.actions == [(ONE, "reboot")]
+    cloud.servers[ONE] = Server("PAUSED", "rebooting_hard")
+    assert fence("monitor").status == 0
+    assert cloud.actions == [(ONE, "reboot")]
 
 
 def test_where_a_policy_forbids_the_pause_the_hard_reboot_remains(cloud: Cloud, fence: Fence) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import time
@@ -63,6 +64,28 @@ def test_and_does_not_when_it_works_no_more(split: Split, witness: str) -> None:
 @pytest.mark.parametrize(("other", "holds_back"), [(OTHER, False), (EARLIER, True)])
 def test_where_it_runs_nowhere_the_names_decide(split: Split, other: str, *, holds_back: bool) -> None:
     assert (split(None, "true", other) >= DELAY) == holds_back
+
+
+def test_a_witness_that_falls_silent_meanwhile_ends_it(split: Split, tmp_path: Path) -> None:
+    """Works when it is asked first, and then no more: no second round for a node that is gone."""
+    once = f"mkdir {tmp_path}/asked"
+    assert DELAY <= split(OTHER, once) < 2 * DELAY
+
+
+def test_a_host_that_is_being_fenced_itself_fences_nobody(
+    cloud: Cloud, credentials: Path, fence: Fence, tmp_path: Path
+) -> None:
+    servers = {HERE: ONE, OTHER: TWO}
+    write(credentials, **{**json.loads(credentials.read_text()), "servers": servers})
+    cloud.servers[ONE].task = "pausing"
+    crm_resource = tmp_path / "crm_resource"
+    crm_resource.write_text(f"#!/bin/sh\necho {OTHER}\n")
+    crm_resource.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = fence("reboot", TWO, "resource=ds-node", "witness=true", "delay=0", hasty=True, PATH=path)
+    assert done.status == 1
+    assert "this host is being fenced itself" in done.error
+    assert cloud.actions == []
 
 
 def test_a_delay_that_is_none_is_refused(fence: Fence, cloud: Cloud) -> None:

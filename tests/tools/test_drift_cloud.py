@@ -58,6 +58,24 @@ def test_hosts_whose_servers_do_not_run() -> None:
     assert hosts_off(off, state()) == {"bastion", "database"}
 
 
+@pytest.mark.parametrize("status", ["PAUSED", "SUSPENDED"])
+def test_a_host_of_the_pair_that_stands_still_is_never_let_go_on(status: str) -> None:
+    """It was fenced: its datasource node would run beside the other host's."""
+    (step,) = (r for r in state().resources if r.name == "bastion-ready")
+    pair = replace(
+        state(), resources=(*state().resources, replace(step, urn=step.urn.replace("-ready", "-cluster")))
+    )
+    frozen = with_(SERVER, Server(id="server-bastion", name="congress-dev-bastion", status=status))
+    (drift,) = compare(frozen, pair)
+    assert (drift.what, drift.mend) == (f"bastion is {status}", "reboots it hard")
+    cloud = create_autospec(Connection, instance=True)
+    assert drift.call is not None
+    drift.call(cloud)
+    cloud.compute.reboot_server.assert_called_once_with("server-bastion", "HARD")
+    assert not cloud.compute.unpause_server.called
+    assert not cloud.compute.resume_server.called
+
+
 @pytest.mark.parametrize(
     ("name", "asked"),
     [

@@ -52,6 +52,21 @@ WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
         "database is SHUTOFF",
         "openstack server start congress-dev-database",
     ),
+    "paused": (
+        lambda f: host(f, "database", status="PAUSED", ssh="x"),
+        "database is PAUSED",
+        "openstack server unpause congress-dev-database",
+    ),
+    "one of the pair, fenced": (
+        lambda f: host(f, "datasource-2", status="PAUSED", ssh="x"),
+        "datasource-2 is PAUSED",
+        "openstack server reboot --hard congress-dev-datasource-2 (make repair does it)",
+    ),
+    "one of the pair, suspended": (
+        lambda f: host(f, "datasource-2", status="SUSPENDED", ssh="x"),
+        "datasource-2 is SUSPENDED",
+        "openstack server reboot --hard congress-dev-datasource-2 (make repair does it)",
+    ),
     "error": (
         lambda f: host(f, "database", status="ERROR", fault="disk"),
         "database is in state ERROR: disk",

@@ -177,6 +177,26 @@ def test_one_host_of_the_pair_lost_is_told_by_the_other() -> None:
     ]
 
 
+def test_a_stopped_pacemaker_is_named_and_nothing_else_is_suspected() -> None:
+    """By hand on one host, and the other one was rebooted: it waits for ever, and so do its devices."""
+    waits = device(node(healthy(), pending=True), role="Stopped", nodes=())
+    waits = clusters(
+        waits, resources=tuple(replace(r, role="Stopped", nodes=()) for r in one_view(waits).resources)
+    )
+    stopped = Unseen("pacemaker.service is inactive")
+    seen = replace(waits, clusters={**waits.clusters, "datasource-2": stopped})
+    findings = judge(replace(seen, processes=dict.fromkeys(seen.processes, ())))
+    assert lines(findings) == [
+        f"cluster: {OTHER} is joining",
+        "cluster: Pacemaker on datasource-2 does not answer: pacemaker.service is inactive",
+        "datasource node: Pacemaker does not run ds-node: Stopped",
+        "datasource node: no datasource node runs",
+    ]
+    assert "on datasource-2: sudo systemctl start corosync pacemaker" in findings[1].way_out
+    assert f"on datasource-1, which then serves: sudo stonith_admin --reboot {OTHER}" in findings[0].way_out
+    assert not [finding for finding in findings if "credential" in finding.way_out]
+
+
 def test_faults_as_crm_mon_shows_them() -> None:
     faults = cluster(sample("crm_mon-faults.xml"), sample("constraints-faults.xml"))
     seen = healthy()

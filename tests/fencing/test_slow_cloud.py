@@ -1,0 +1,110 @@
+"""Both hosts ask a slow cloud for each other: exactly one is paused, and it is not the one that runs the node.
+
+Two agents at once, as two hosts run them; the one whose server is paused stops in the middle, as its host does. An
+eighth of all times, so that a cloud of 15 seconds an answer is tried in some seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.fencing.conftest import AGENT, write
+from tests.fencing.fake_cloud import ONE, SECRET, TWO, Cloud
+
+SCALE = 1 / 8
+# Nova pauses within two seconds of its own; a host that has to become Pacemaker's DC first asks later.
+PAUSES, ELECTION = 2.0, 5.0
+HOST = """
+import platform, sys
+sys.path.insert(0, {folder!r})
+platform.node = lambda: {host!r}
+import fence_congress_openstack as agent, fence_congress_cloud as cloud, fence_congress_split as split
+agent.LIMITS = {{action: limit * {scale} for action, limit in agent.LIMITS.items()}}
+for module, names in (
+    (agent, ["PAUSE_LIMIT", "RESTART_LIMIT"]),
+    (cloud, ["REQUEST_LIMIT", "POLL"]),
+    (split, ["HOLD_LIMIT", "PAUSE"]),
+):
+    for name in names:
+        setattr(module, name, getattr(module, name) * {scale})
+sys.exit(agent.main())
+"""
+
+
+class Host:
+    """One of the pair, which has the other one fenced; `where`: the host on which it knows the node."""
+
+    def __init__(self, name: str, target: str, where: str, folder: Path, witness: str) -> None:
+        crm_resource = folder / "crm_resource"
+        crm_resource.write_text(f"#!/bin/sh\necho {where}\n")
+        crm_resource.chmod(0o755)
+        asked = ("action=reboot", f"plug={target}", f"credentials={folder}/fencing.json", "resource=ds-node")
+        orders, self.said = folder / f"{name}.in", folder / f"{name}.out"
+        orders.write_text("\n".join([*asked, f"witness={witness}", f"delay={10 * SCALE}"]))
+        code = HOST.format(folder=str(AGENT.parent), host=name, scale=SCALE)
+        with orders.open() as stdin, self.said.open("w") as stdout:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", code],
+                stdin=stdin,
+                stdout=stdout,
+                stderr=subprocess.STDOUT,
+                env={"PATH": f"{folder}:{os.environ['PATH']}", "NO_PROXY": "*"},
+            )
+
+    def freeze(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    @property
+    def frozen(self) -> bool:
+        stat = Path(f"/proc/{self.process.pid}/stat").read_text()
+        return stat.rpartition(") ")[2].startswith("T")
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def slow(cloud: Cloud, tmp_path: Path) -> Cloud:
+    write(
+        tmp_path / "fencing.json",
+        auth_url=cloud.url,
+        application_credential_id="the-id",
+        application_credential_secret=SECRET,
+        servers={"one": ONE, "two": TWO},
+        region="RegionOne",
+    )
+    cloud.takes = PAUSES * SCALE
+    return cloud
+
+
+@pytest.mark.parametrize("on_dc", [True, False], ids=["node on DC", "node not on DC"])
+@pytest.mark.parametrize("seconds", [6, 15])
+def test_the_host_that_runs_the_node_wins(slow: Cloud, tmp_path: Path, seconds: int, *, on_dc: bool) -> None:
+    slow.lag = seconds * SCALE
+    hosts: dict[str, Host] = {}
+    slow.ended = lambda server, status: hosts[server].freeze() if status == "PAUSED" else None
+    try:
+        for server, name, target in (
+            ((ONE, "one", TWO), (TWO, "two", ONE)) if on_dc else ((TWO, "two", ONE), (ONE, "one", TWO))
+        ):
+            hosts[server] = Host(name, target, "one", tmp_path, "true")
+            time.sleep(ELECTION * SCALE)
+        # The slowest of all: the limit of the one that holds back, and then that of its action.
+        status = hosts[ONE].process.wait((60 + 75 + ELECTION) * SCALE + 10)
+        assert hosts[TWO].frozen
+        # What it had asked for before would be done by then.
+        time.sleep((seconds + PAUSES) * SCALE * 1.5)
+        assert {server for server, _ in slow.actions} == {TWO}
+        assert slow.servers[ONE].status == "ACTIVE"
+        assert status == 0, hosts[ONE].said.read_text()
+    finally:
+        for host in hosts.values():
+            host.end()
