@@ -26,8 +26,8 @@ def _seen_by_the_node(path: str) -> str:
     return path
 
 
-# Corosync's own, in whole seconds. With more than 10, hosts whose link is cut might see it so far apart that the one that
-# shall hold back, for 10 s, fences first.
+# Corosync's own, in whole seconds. With more than 10, hosts whose link is cut might see it so far apart that the one
+# that shall hold back, for 10 s, fences first.
 Token = Annotated[str, Field(pattern=r"^([1-9]|10)s$")]
 NodePath = Annotated[AbsolutePath, AfterValidator(_seen_by_the_node)]
 

@@ -18,6 +18,7 @@ from components.congress_host import CongressHost
 from components.host import Site
 from components.login import Login
 from components.step import Step
+from components.template import json_in_yaml
 
 UNFENCED = (
     "datasourceNode.fencing is none: when the two hosts of the pair lose sight of each other, both run the datasource "
@@ -128,4 +129,4 @@ def password_login(login: Login, user: settings_nodes.FencingLogin) -> str:
         "project_domain_name": user.project_domain,
     }
     cloud = {"auth": auth, "region_name": login.region, "interface": login.interface}
-    return json.dumps({"clouds": {"congress-ha": cloud}}, indent=1)
+    return json_in_yaml({"clouds": {"congress-ha": cloud}}, indent=1)

@@ -7,6 +7,8 @@ calls of the shell function `put_file` with the content behind them.
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
 from collections.abc import Mapping
 from functools import cache
@@ -18,6 +20,7 @@ from typing import Any
 import jinja2
 
 ROOT = Path(__file__).resolve().parent.parent
+PAIR = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}")
 END_MARKER = "# end of step"
 
 
@@ -58,6 +61,11 @@ def oslo(value: object) -> str:
     return f'"{text}"' if text != text.strip() or text[:1] in {"'", '"'} else text
 
 
+def json_in_yaml(value: object, **options: Any) -> str:
+    """JSON that YAML reads alike: to YAML, the two escapes of a character beyond U+FFFF are two halves of none."""
+    return PAIR.sub(lambda pair: str(json.loads(f'"{pair[0]}"')), json.dumps(value, **options))
+
+
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -69,6 +77,7 @@ def _environment() -> jinja2.Environment:
         autoescape=False,  # noqa: S701  shell and configuration files, no HTML
     )
     # A name left out is then said to be undefined by tojson as well, and not to be unknown to JSON.
+    environment.policies["json.dumps_function"] = json_in_yaml
     environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "default": str}
     environment.filters["sh"] = lambda value: shlex.quote(str(value))
     environment.filters["oslo"] = oslo

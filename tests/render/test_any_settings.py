@@ -1,0 +1,144 @@
+"""Whatever settings pass must become a whole stack, and files that their judges take."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+from hypothesis import HealthCheck, Phase, example, given, settings
+
+from components import first_boot
+from components.cloud import ExistingNetwork
+from components.fencing import password_login
+from components.inventory import roles
+from components.template import render
+from settings import Settings
+from settings_errors import SettingsError
+from tests.deployer import LOGIN
+from tests.render.any_settings import settings as any_settings
+from tests.render.contexts import AUTHTOKEN, CONGRESS, DEPLOYER_KEYS, HOST_KEY, PRIVATE_KEY
+from tests.render.judges import program, run
+from tests.render.test_cluster import Pacemaker, corosync
+from tests.render.test_congress_conf import Reader, read
+from tests.render.test_haproxy import check
+from tests.render.test_user_data import schema
+from tests.unit import recording
+from tests.unit.recording import WITH_KEYSTONE, Recording, settings_with
+from tests.unit.test_settings import parse
+
+__all__ = ["read"]
+# As a step's script calls put_file: path, and what stands between the marks.
+FILE = re.compile(r"^put_file \"([^\"]+)\" \S+ \S+ <<'(END_\w+)'\n(.*?)^\2$", re.MULTILINE | re.DOTALL)
+KEYS = {"host_private_key": PRIVATE_KEY, "host_public_key": HOST_KEY, "deployer_public_keys": DEPLOYER_KEYS}
+ALIKE = settings(
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+def passed(drawn: dict[str, Any]) -> Settings | None:
+    """The settings, None where they are refused; nothing else may happen to them."""
+    try:
+        parsed = parse(settings_with(**drawn))
+        first_boot.check("test", "congress-test", parsed.guest, roles(parsed))
+    except SettingsError:
+        return None
+    return parsed
+
+
+def recorded(drawn: dict[str, Any], parsed: Settings) -> Recording:
+    """The whole program, on a cloud that has what the settings name."""
+    cloud = replace(WITH_KEYSTONE, flavor_ids={name: f"id of {name}" for name in parsed.flavors.used()})
+    if parsed.network.existing is not None:
+        cloud = replace(cloud, existing_network=ExistingNetwork("n", "s", "10.9.0.0/24"))
+    if parsed.auth == "noauth":
+        cloud = replace(cloud, identity=None)
+    if parsed.keystone.login is not None and cloud.identity is not None:
+        cloud = replace(cloud, identity=replace(cloud.identity, registration=None))
+    if parsed.datasource_node.fencing == "none":
+        cloud = replace(cloud, login=None)
+    return recording.run(settings_with(**drawn), cloud)
+
+
+def files(script: str) -> dict[str, str]:
+    """Path -> content, of all that a step's script puts."""
+    return {path: content for path, _, content in FILE.findall(script)}
+
+
+@settings(ALIKE, max_examples=150)
+@given(any_settings())
+@example(
+    {
+        "auth": "noauth",
+        "guest": {"aptProxy": "http://u:ü😀@proxy.example", "aptMirror": "http://\\ud83d\\ude00.b"},
+    }
+)
+@example(
+    {
+        "auth": "noauth",
+        "datasourceNode": {
+            "fencing": "fence_openstack",
+            "fencingLogin": {"username": "😀", "password": "ß😀\x7f\n", "project": "p"},
+        },
+    }
+)
+def test_what_passes_is_read_back_from_the_files_as_it_was_given(read: Reader, drawn: dict[str, Any]) -> None:
+    parsed = passed(drawn)
+    if parsed is None:
+        return
+    guest, login = parsed.guest, parsed.keystone.login
+    data = yaml.safe_load(first_boot.user_data("congress-test-database", "database", guest, KEYS))
+    apt = data.get("apt", {})
+    assert apt.get("http_proxy") == guest.apt_proxy
+    assert [place["uri"] for place in apt.get("primary", [])] == [guest.apt_mirror] * (
+        guest.apt_mirror is not None
+    )
+    if (fencer := parsed.datasource_node.fencing_login) is not None:
+        known = yaml.safe_load(password_login(LOGIN, fencer))["clouds"]["congress-ha"]["auth"]
+        assert (known["username"], known["password"]) == (fencer.username, fencer.password.get_secret_value())
+    if login is not None:
+        given = {**AUTHTOKEN, **login.user(), "region_name": parsed.keystone.region or "RegionOne"}
+        told = read(render("congress_host/congress.conf.j2", {**CONGRESS, "authtoken": given}) + "\n")
+        assert told.errors == []
+        assert {key: told.values[f"keystone_authtoken.{key}"] for key in given} == given
+
+
+# Not shrunk: each example is a whole stack.
+@settings(ALIKE, max_examples=8, phases=[Phase.explicit, Phase.generate])
+@given(any_settings())
+def test_what_passes_is_a_stack_whose_files_their_judges_take(read: Reader, drawn: dict[str, Any]) -> None:
+    parsed = passed(drawn)
+    if parsed is None:
+        return
+    stack = recorded(drawn, parsed)
+    put: dict[str, str] = {}
+    for step in stack.steps():
+        script = step.inputs["stdin"]
+        judged = run(program("bash"), "-n", stdin=script)
+        assert (judged.returncode, judged.stderr) == (0, ""), step.name
+        put |= files(script)
+    with TemporaryDirectory() as made:
+        folder = Path(made)
+        address = re.search(r"ring0_addr: (\S+)", put["/etc/corosync/corosync.conf.new"])
+        assert address
+        text = put["/etc/corosync/corosync.conf.new"].replace(address[1], "10.20.0.11")
+        verdicts = [
+            corosync(text, folder),
+            check(put["/etc/haproxy/haproxy.cfg.new"], folder),
+            Pacemaker(folder).load(put["/etc/congress/ds-node.crm"]),
+            schema(
+                stack.by_name("bastion", "openstack:compute/instance:Instance").inputs["userData"], folder
+            ),
+        ]
+    assert [status for status, _ in verdicts] == [0, 0, 0, 0], verdicts
+    for path, content in put.items():
+        if path.endswith("congress.conf") or re.search(r"/policy-engine-\d+\.conf$", path):
+            assert read(content).errors == [], path
+        if path.endswith(".json"):
+            json.loads(content)
