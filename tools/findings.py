@@ -114,7 +114,8 @@ def _engine(node_id: str, engine: EngineState) -> Iterator[Finding]:
         state = " ".join(engine.unit)
         yield wrong("engines", f"{node_id} does not run ({state})", f"{log}; sudo systemctl start {unit}")
     elif isinstance(engine.view, Unseen):
-        yield from mute("engines", engine.view, f"{node_id} does not answer GET /health", log)
+        way_out = f"it is busy, or hangs and is killed after two minutes: {log}"
+        yield from mute("engines", engine.view, f"{node_id} does not answer GET /health", way_out)
     elif engine.view.code != HTTPStatus.OK:
         way_out = f"look at database and bus first, then {log}"
         yield wrong("engines", f"{node_id} answers {engine.view.code} to GET /health", way_out)
@@ -181,7 +182,7 @@ def load_balancer(facts: Facts) -> Iterator[Finding]:
             yield wrong("load balancer", f"{node_id} was taken out by hand ({backend.status})", way_out)
         elif not backend.status.startswith("UP"):
             what = f"{node_id} is {backend.status} ({backend.check})"
-            yield wrong("load balancer", what, "see engines above; it returns after two good checks")
+            yield wrong("load balancer", what, "see engines above; it returns by itself")
 
 
 def database(facts: Facts) -> Iterator[Finding]:

@@ -102,13 +102,20 @@ def backends(stats: str) -> dict[str, Backend]:
     """The servers of HAProxy's backend policy_engines, from its statistics as CSV."""
     rows = csv.DictReader(stats.lstrip("# ").splitlines())
     found = {
-        row["svname"]: Backend(row["status"], row["last_chk"] or row["check_status"])
+        row["svname"]: Backend(row["status"], _reason(row))
         for row in rows
         if row["pxname"] == "policy_engines" and row["svname"] != "BACKEND"
     }
     if not found:
         raise ValueError("no servers of policy_engines in HAProxy's statistics")
     return found
+
+
+def _reason(row: Mapping[str, str]) -> str:
+    """The agent's word where that took the engine out, else the last check."""
+    if row["status"].endswith("(agent)"):
+        return row["last_agt"] or row["agent_status"]
+    return row["last_chk"] or row["check_status"]
 
 
 def days_left(enddate: str) -> int:

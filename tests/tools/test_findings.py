@@ -91,7 +91,7 @@ WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
     "engine hangs": (
         lambda f: engine(f, view=HANGS),
         "policy-engine-2 does not answer GET /health: no answer within 4 s",
-        "journalctl",
+        "it is busy, or hangs",
     ),
     "engine's 503": (
         lambda f: engine(f, view=EngineView(503, 5)),

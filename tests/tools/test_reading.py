@@ -167,6 +167,18 @@ def test_a_backend_that_is_down_keeps_the_reason_of_its_check() -> None:
     assert seen.balancer["policy-engine-2"] == Backend("DOWN", "L4CON")
 
 
+def test_a_backend_that_its_agent_took_out_keeps_the_agent_s_word() -> None:
+    csv = reports()["load-balancer"].answers["haproxy"]["out"]
+    names = csv.removeprefix("# ").split("\n", 1)[0].split(",")
+    line = next(line for line in csv.splitlines() if line.startswith("policy_engines,policy-engine-2"))
+    values = dict(zip(names, line.split(","), strict=True))
+    down = {**values, "status": "DOWN (agent)", "last_agt": "Layer7 wrong status : via agent : down"}
+    text = csv.replace(line, ",".join(down.values()))
+    seen = facts({"load-balancer": other("load-balancer", haproxy=answered(out=text))})
+    assert isinstance(seen.balancer, dict)
+    assert seen.balancer["policy-engine-2"] == Backend("DOWN (agent)", down["last_agt"])
+
+
 @pytest.mark.parametrize(
     ("stderr", "why"),
     [

@@ -1,0 +1,130 @@
+"""An engine that answers nothing for a while is busy and not dead, on the real hosts.
+
+SIGSTOP keeps its loop from turning, as a long evaluation does; `congress_guard` would kill it after 120 s.
+"""
+
+from __future__ import annotations
+
+import csv
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.acceptance.deployment import Deployment, request
+from tests.acceptance.traffic import LONGEST, Traffic
+from tests.acceptance.waiting import wait_for
+
+pytestmark = pytest.mark.timeout(600)
+
+AT_WORK = 15  # seconds: a check that asks its loop would have given up twice
+FREE, BUSY = "100", "1"
+
+
+def balanced(deployment: Deployment) -> dict[str, dict[str, str]]:
+    """HAProxy's statistics of each engine."""
+    listed = deployment.on("load-balancer", "curl -s 'http://127.0.0.1:8404/;csv'")
+    rows = csv.DictReader(listed.lstrip("# ").splitlines())
+    return {r["svname"]: r for r in rows if r["pxname"] == "policy_engines" and r["svname"] != "BACKEND"}
+
+
+def downs(deployment: Deployment) -> dict[str, str]:
+    """How often HAProxy took each engine out."""
+    return {node_id: row["chkdown"] for node_id, row in balanced(deployment).items()}
+
+
+@contextmanager
+def at_work(deployment: Deployment, *engines: dict[str, Any]) -> Iterator[None]:
+    """HAProxy knows it."""
+    kill = "systemctl kill --kill-whom=main congress-policy-engine@{} --signal {}"
+    try:
+        for engine in engines:
+            deployment.on(engine["host"], kill.format(engine["node_id"], "STOP"))
+        for engine in engines:
+            weighs(deployment, engine, BUSY)
+        yield
+    finally:
+        for engine in engines:
+            deployment.on(engine["host"], kill.format(engine["node_id"], "CONT"))
+    for engine in engines:
+        weighs(deployment, engine, FREE)
+
+
+def weighs(deployment: Deployment, engine: dict[str, Any], weight: str) -> None:
+    wait_for(
+        f"{engine['node_id']} has weight {weight}",
+        20,
+        lambda: balanced(deployment)[engine["node_id"]]["weight"] == weight,
+    )
+
+
+@contextmanager
+def reading(deployment: Deployment) -> Iterator[list[tuple[float, float, int]]]:
+    """A client that only reads: when each request began, the seconds that it took, its status.
+
+    One that writes may have locked tables at the moment at which its engine is stopped.
+    """
+    over, asked = threading.Event(), []
+
+    def read() -> None:
+        while not over.wait(0.05):
+            began = time.time()
+            status = deployment.api("GET", "/v1/policies").status
+            asked.append((began, time.time() - began, status))
+
+    with ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(read)
+        wait_for("it is served", 20, lambda: asked)
+        try:
+            yield asked
+        finally:
+            over.set()
+        reader.result()
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_while_one_is_busy_its_clients_go_to_the_other(deployment: Deployment, number: int) -> None:
+    before = downs(deployment)
+    with reading(deployment) as asked:
+        with at_work(deployment, deployment.engines[number]):
+            known = time.time()
+            time.sleep(AT_WORK)
+            end = time.time()
+        # What was under way when it was stopped was answered when it went on.
+        wait_for("all is answered", 20, lambda: asked[-1][0] > end)
+    assert {status for _, _, status in asked} == {200}
+    assert [seconds for began, seconds, _ in asked if known < began < end and seconds > LONGEST] == []
+    assert downs(deployment) == before
+
+
+def test_when_all_are_busy_clients_wait_and_nothing_fails(deployment: Deployment, clients: Traffic) -> None:
+    before, began = downs(deployment), time.time()
+    with at_work(deployment, *deployment.engines):
+        time.sleep(AT_WORK)
+    clients.answered()
+    assert [str(asked) for asked in clients.failed(began)] == []
+    assert downs(deployment) == before
+
+
+def test_a_flood_of_questions_for_health_takes_no_engine_out(
+    deployment: Deployment, clients: Traffic
+) -> None:
+    before, began = downs(deployment), time.time()
+
+    def flood(tls: ssl.SSLContext) -> set[int]:
+        found = set()
+        while time.time() < began + 10:
+            found.add(request("GET", f"{deployment.endpoint}/health", tls=tls).status)
+        return found
+
+    with ThreadPoolExecutor(20) as pool:
+        told = set().union(*pool.map(flood, [deployment.tls] * 20))
+    clients.answered()
+    assert told == {200}
+    assert [str(asked) for asked in clients.failed(began)] == []
+    assert downs(deployment) == before
