@@ -10,7 +10,7 @@ Takes the command line of upstream's congress-server and hands it on unchanged. 
 - It logs of a request that failed neither token nor password (congress_request_log), and answers without the passwords
   of datasources (congress_datasource_answers).
 - The node ends when it can no longer work (congress_watchdog), and its end is noticed (congress_guard).
-- A datasource that is bad harms itself only (congress_isolation).
+- A datasource that is bad harms itself only (congress_isolation, congress_polls).
 - A datasource node that is told to stop does so at once (congress_stop), and one that begins makes engines forget what
   an earlier one told them (congress_publish). It imports the drivers that it needs alone (congress_drivers).
 - A policy engine asks nobody while it holds the database's locks (congress_rule_insert).
@@ -100,11 +100,13 @@ def arm() -> None:
     if cfg.CONF.datasources:
         import congress_drivers  # noqa: PLC0415
         import congress_isolation  # noqa: PLC0415
+        import congress_polls  # noqa: PLC0415
         import congress_publish  # noqa: PLC0415
         import congress_stop  # noqa: PLC0415
 
         congress_drivers.arm()
         congress_isolation.arm()
+        congress_polls.arm()
         congress_publish.arm()
         congress_stop.arm()
     else:
