@@ -25,6 +25,7 @@ from congress.dse2.datasource_manager import DSManagerService
 from congress.dse2.dse_node import DseNode
 from congress.exception import DatasourceCreationError, InvalidDriver
 from congress.synchronizer.datasource_synchronizer import DatasourceSynchronizer
+from congress_polls import limit_vmware
 from congress_unmade import Unmade, register
 from futurist import periodics
 from oslo_concurrency import lockutils
@@ -117,6 +118,8 @@ def synchronize(node: Any) -> None:
 
 def made(node: Any, datasource: dict[str, Any]) -> Unmade:
     driver = node.loaded_drivers.get(datasource["driver"])
+    if datasource["driver"] == "vcenter":
+        limit_vmware()
     LOG.info("making datasource %s with driver %s", datasource["name"], datasource["driver"])
     return Unmade(datasource, driver and driver.plugin)
 

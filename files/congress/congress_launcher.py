@@ -30,7 +30,13 @@ from oslo_log import log
 LOG = log.getLogger(__name__)
 
 ON_ALL = ("congress_request_log", "congress_datasource_answers", "congress_heartbeat")
-ON_DATASOURCE_NODE = ("congress_drivers", "congress_isolation", "congress_publish", "congress_stop")
+ON_DATASOURCE_NODE = (
+    "congress_drivers",
+    "congress_isolation",
+    "congress_polls",
+    "congress_publish",
+    "congress_stop",
+)
 # Not imported by a datasource node: it has no policy engine, and importing one takes time.
 ON_ENGINE = (
     "congress_backlog",

@@ -277,4 +277,5 @@ def main(folder: str, scenario: str, *words: str) -> None:
     os._exit(0)
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

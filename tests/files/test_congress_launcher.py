@@ -115,6 +115,7 @@ FAKES = {
     "congress_drivers.py": "def arm(): print('drivers', flush=True)",
     "congress_isolation.py": "def arm(): print('isolated', flush=True)",
     "congress_heartbeat.py": "def arm(): print('beating', flush=True)",
+    "congress_polls.py": "def arm(): print('limited', flush=True)",
     "congress_publish.py": "def arm(): print('published', flush=True)",
     "congress_request_log.py": "def arm(): print('discreet', flush=True)",
     "congress_rows.py": "def arm(): print('by row', flush=True)",
@@ -160,7 +161,7 @@ def started(tmp_path: Path) -> Any:
 
 
 BOTH = ["discreet", "closed", "beating", "watched"]
-DATASOURCE_NODE = [*BOTH, "drivers", "isolated", "published", "armed"]
+DATASOURCE_NODE = [*BOTH, "drivers", "isolated", "limited", "published", "armed"]
 
 
 @pytest.mark.parametrize(
