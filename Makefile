@@ -15,7 +15,7 @@ export STACK
 
 ##@ Deployment
 .PHONY: up
-up: ## Bring everything up: toolchain, lab (stack dev only), program; print the endpoint
+up: ## Bring everything up: toolchain, lab (stack dev only), program; print the endpoint; GONE=servers that are lost
 	@scripts/up
 
 .PHONY: preview

@@ -23,7 +23,7 @@ config = settings.load()
 stack = pulumi.get_stack()
 prefix = f"congress-{stack}"
 first_boot.check(stack, prefix, config.guest, inventory.roles(config))
-found = cloud.look_up(config, prefix, inventory.servers(prefix, config))
+found = cloud.look_up(config, prefix, inventory.servers(prefix, config), inventory.recorded_scope())
 
 network = Network("network", NetworkArgs(prefix, config.network, found))
 firewall = Firewall("firewall", prefix, rules(config))

@@ -18,9 +18,10 @@ from keystoneauth1.exceptions import ClientException
 from openstack.connection import Connection
 from openstack.exceptions import SDKException
 
-from components import identity, login
+from components import identity, login, scope
 from components.identity import Identity, IdentityError
 from components.login import Login
+from components.scope import Scope
 from settings import NAMESPACE, Settings
 from settings_rotation import of_generation
 
@@ -46,7 +47,7 @@ class ExistingNetwork:
 
 @dataclass(frozen=True)
 class Cloud:
-    """Ids of what exists in the cloud already; `flavor_ids` by name.
+    """Ids of what exists in the cloud already; `flavor_ids` by name. `scope`: where all of it is.
 
     `login`: where the stack fences with it; `identity`: where it authenticates by keystone.
     """
@@ -54,19 +55,21 @@ class Cloud:
     image_id: str
     flavor_ids: Mapping[str, str]
     external_network_id: str
+    scope: Scope
     existing_network: ExistingNetwork | None = None
     login: Login | None = None
     identity: Identity | None = None
 
 
-def look_up(settings: Settings, prefix: str, servers: Mapping[str, str]) -> Cloud:
+def look_up(settings: Settings, prefix: str, servers: Mapping[str, str], recorded: Scope | None) -> Cloud:
     """Find what the settings name; `servers` are all servers of the stack, name -> flavor, for the quota.
 
-    Raises CloudError that names the setting of everything missing.
+    `recorded`: where the stack is already. Raises CloudError that names the setting of everything missing.
     """
     try:
         connection = openstack.connect(api_timeout=TIMEOUT)
         connection.authorize()
+        here = scope.of(connection)
     except (SDKException, ClientException) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise CloudError(
@@ -74,14 +77,22 @@ def look_up(settings: Settings, prefix: str, servers: Mapping[str, str]) -> Clou
                 f"no login to the cloud: {reason}; set OS_CLOUD to a cloud of your clouds.yaml, or the OS_* variables"
             ]
         ) from None
-    return _Search(connection, settings, prefix, servers).result()
+    if elsewhere := scope.difference(recorded, here):
+        raise CloudError([elsewhere])
+    return _Search(connection, settings, prefix, servers, here).result()
 
 
 class _Search:
     def __init__(
-        self, connection: Connection, settings: Settings, prefix: str, servers: Mapping[str, str]
+        self,
+        connection: Connection,
+        settings: Settings,
+        prefix: str,
+        servers: Mapping[str, str],
+        here: Scope,
     ) -> None:
         self.cloud, self.settings, self.prefix, self.servers = connection, settings, prefix, servers
+        self.scope = here
         self.problems: list[str] = []
 
     def result(self) -> Cloud:
@@ -103,7 +114,7 @@ class _Search:
         if self.problems:
             raise CloudError(self.problems)
         flavor_ids = {name: flavor.id for name, flavor in flavors.items()}
-        return Cloud(image.id, flavor_ids, external.id, existing, deployer, keystone)
+        return Cloud(image.id, flavor_ids, external.id, self.scope, existing, deployer, keystone)
 
     def _asked(self, search: Callable[[], Any]) -> Any:
         try:

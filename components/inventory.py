@@ -7,12 +7,14 @@ from typing import Any
 
 import pulumi
 
+from components import scope
 from components.access import Access
 from components.datasource_node import HOST_NAMES, DatasourceNode
 from components.firewall import BASTION, DATABASE, DATASOURCE_NODE, LOAD_BALANCER, MESSAGING, POLICY_ENGINE
 from components.host import Host
 from components.load_balancer import LoadBalancer
 from components.policy_engines import PolicyEngines, host_names
+from components.scope import Scope
 from settings import Settings
 
 
@@ -29,6 +31,20 @@ def servers(prefix: str, settings: Settings) -> dict[str, str]:
     return {f"{prefix}-{name}": settings.flavors.of(role) for name, role in roles(settings).items()}
 
 
+def recorded_scope() -> Scope | None:
+    """Where the stack is, as its state has it; None before its first `up` came to its outputs.
+
+    Pulumi's own provider reads the state of another stack that way; its answer is of before this run.
+    """
+    name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    outputs = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": name}).value["outputs"]
+    # The state of a new stack is none, and some backends of Pulumi's would fail to look for resources in it.
+    if not outputs or scope.OUTPUT in outputs:
+        return scope.recorded(outputs)
+    resources = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": name})
+    return scope.recorded({}, resources.value["outputs"].values())
+
+
 def export(
     access: Access,
     hosts: Mapping[str, Host],
@@ -43,6 +59,7 @@ def export(
         "endpoint_address": load_balancer.address,
         "ca_certificate": load_balancer.ca_certificate,
         "auth": access.site.settings.auth,
+        scope.OUTPUT: access.site.cloud.scope.as_output(),
         "hosts": {name: {"address": host.address, "roles": [host.role]} for name, host in hosts.items()},
         "policy_engines": [
             {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from components.identity import Identity, Registration
 from components.login import Login
+from components.scope import Scope
 
 LOGIN = Login(
     auth_url="https://cloud.example:5000/v3",
@@ -14,6 +15,8 @@ LOGIN = Login(
     access_rules=200,
     restricted=False,
 )
+
+SCOPE = Scope("project-id", "RegionOne")
 
 # Where the deployer, or the administrator that the settings name, may register Congress.
 IDENTITY = Identity(

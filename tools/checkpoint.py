@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from components.scope import Scope, recorded
+
 SERVER = "openstack:compute/instance:Instance"
 PROVIDER = "pulumi:providers:openstack"
+STACK = "pulumi:pulumi:Stack"
 NEVER = "0001-01-01T00:00:00Z"
 
 
@@ -48,6 +51,8 @@ class Pending:
 class Checkpoint:
     """`written`: when the state was stored last; `known`: every id in it; `spared`: URNs in it, left to the next run.
     `servers`: id -> name in the cloud, but for spared ones and those of which Pulumi says that they are deleted.
+    `leaving`: ids of those whose deletion was begun; `protected`: of those that Pulumi would not delete; `scope`: where
+    the stack is.
     """
 
     written: datetime
@@ -55,6 +60,14 @@ class Checkpoint:
     spared: frozenset[str]
     servers: Mapping[str, str]
     pending: tuple[Pending, ...]
+    leaving: frozenset[str] = frozenset()
+    protected: frozenset[str] = frozenset()
+    scope: Scope | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Nothing in it is of a cloud."""
+        return not (self.pending or self.servers or self.scope)
 
 
 def parse(exported: Mapping[str, Any], spared: frozenset[str] = frozenset()) -> Checkpoint:
@@ -70,6 +83,8 @@ def parse(exported: Mapping[str, Any], spared: frozenset[str] = frozenset()) -> 
         for resource in resources
         if resource["type"] == PROVIDER and not resource["urn"].rsplit("::", 1)[1].startswith("default")
     }
+    operations = deployment.get("pending_operations") or []
+    deleted = {operation["resource"]["urn"] for operation in operations if operation["type"] == "deleting"}
     return Checkpoint(
         written=datetime.fromisoformat(deployment.get("manifest", {}).get("time", NEVER)),
         known=frozenset(resource["id"] for resource in resources if resource.get("id")),
@@ -87,6 +102,15 @@ def parse(exported: Mapping[str, Any], spared: frozenset[str] = frozenset()) -> 
                 operation["resource"].get("inputs") or {},
                 logins.get(operation["resource"].get("provider", "")),
             )
-            for operation in deployment.get("pending_operations") or []
+            for operation in operations
         ),
+        leaving=frozenset(server["id"] for server in servers if server["urn"] in deleted),
+        protected=frozenset(server["id"] for server in servers if server.get("protect")),
+        scope=scope_of(resources),
     )
+
+
+def scope_of(resources: Sequence[Mapping[str, Any]]) -> Scope | None:
+    """Where a stack is, by its outputs, or by its resources where an older program, or a first `up`, left none."""
+    outputs = next((one.get("outputs") for one in resources if one["type"] == STACK), None)
+    return recorded(outputs or {}, resources)

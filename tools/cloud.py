@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from components.scope import Scope, difference
+from components.scope import of as scope_of
 from tools.limits import Limits
 
 # Seconds that a request may take which is no mere look.
@@ -16,8 +19,20 @@ class Server:
     fault: str
 
 
-def servers(prefix: str, limits: Limits) -> dict[str, Server] | str:
-    """Name -> server, of names that start with `prefix`; a sentence when the cloud could not be asked."""
+@dataclass(frozen=True)
+class View:
+    """What a login sees; `servers` by name."""
+
+    scope: Scope
+    servers: Mapping[str, Server]
+
+    def of(self, stack: Scope | None) -> Mapping[str, Server] | str:
+        """The servers, or why this login does not see the stack's."""
+        return difference(stack, self.scope) or self.servers
+
+
+def view(prefix: str, limits: Limits) -> View | str:
+    """With servers whose names start with `prefix`; a sentence when the cloud could not be asked."""
     # Half a second, in which the stack's outputs are read.
     import openstack  # noqa: PLC0415
     from keystoneauth1.exceptions import ClientException  # noqa: PLC0415
@@ -25,17 +40,32 @@ def servers(prefix: str, limits: Limits) -> dict[str, Server] | str:
 
     try:
         cloud = openstack.connect(api_timeout=limits.cloud)
-        return {
+        servers = {
             server.name: Server(server.status, (server.fault or {}).get("message", ""))
             for server in cloud.compute.servers()
             if server.name.startswith(prefix)
         }
+        return View(scope_of(cloud), servers)
     except (SDKException, ClientException) as error:
         return str(error).splitlines()[0].rstrip(".")
 
 
 class CloudError(Exception):
     """Why the cloud did not do it, in one line."""
+
+
+def refuse_another(stack: Scope | None) -> None:
+    """In another project or region each server is "not found". Raises CloudError."""
+    import openstack  # noqa: PLC0415
+    from keystoneauth1.exceptions import ClientException  # noqa: PLC0415
+    from openstack.exceptions import SDKException  # noqa: PLC0415
+
+    try:
+        elsewhere = difference(stack, scope_of(openstack.connect(api_timeout=REQUEST)))
+    except (SDKException, ClientException) as error:
+        raise CloudError(f"the cloud could not be asked: {str(error).splitlines()[0]}") from None
+    if elsewhere:
+        raise CloudError(elsewhere)
 
 
 def delete(server: str, seconds: float = 300) -> None:

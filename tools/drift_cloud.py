@@ -98,9 +98,12 @@ def _servers(view: View, state: State) -> Iterator[Drift]:
             yield Drift("servers", what, f"openstack server delete {other.id}", by_hand=True)
         if (found := view[SERVER].get(id_)) is None:
             mend = "makes it anew"
-            if server.name == "database":
+            if server.protected:
+                mend = f"make up GONE={name}, which makes it anew, empty; then, with a backup: make restore FILE=..."
+            elif server.name == "database":
                 mend += ", empty; with the data of a backup: make replace HOST=database FILE=..."
-            yield Drift("servers", f"{server.name}: the cloud has no server {name} ({id_})", mend)
+            what = f"{server.name}: the cloud has no server {name} ({id_})"
+            yield Drift("servers", what, mend, by_hand=server.protected)
         elif found.status in FROZEN and f"{server.name}-cluster" in state.steps(server.name):
             yield Drift(
                 "servers", f"{server.name} is {found.status}", "reboots it hard", call=partial(_reboot, id_)

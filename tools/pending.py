@@ -5,14 +5,19 @@ same thing again, `destroy` would leave it in the cloud. Here each is looked for
 can depend on it yet. A deletion or a change that was cut off is settled by Pulumi's own refresh, and so is a server
 that is gone. A server that the cloud could not make (ERROR) is deleted, to be made anew. Nothing else is changed, and
 nothing at all while another run holds the stack's lock.
+
+Before all that, a login to another project or region is refused, and so is a cloud in which all of the stack's servers
+are missing, or one that is protected: what is forgotten here is made anew, empty, and nobody looks for it again.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +25,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from components import scope
 from tools.checkpoint import Checkpoint, parse
 from tools.orphans import GONE, orphans, remove_server
 
@@ -36,6 +42,10 @@ Say = Callable[[str], None]
 
 class PulumiError(Exception):
     """Pulumi refused; the text is what it said."""
+
+
+class RefusedError(Exception):
+    """Why nothing may be changed."""
 
 
 @dataclass(frozen=True)
@@ -71,16 +81,53 @@ class Pulumi:
         return done.stdout
 
 
-def mend(pulumi: Pulumi, connect: Callable[[str | None], Connection], say: Say) -> None:
-    """Raises PulumiError, LookupError and what openstacksdk raises; may be run again after any of them.
+Connect = Callable[[str | None], "Connection"]
+
+
+def look(checkpoint: Checkpoint, cloud: Connection, named: AbstractSet[str]) -> dict[str, Server]:
+    """Those of the stack's servers that the cloud has, by id.
+
+    `named`: servers of which the operator said that they are gone. Raises RefusedError.
+    """
+    if elsewhere := checkpoint.scope and scope.difference(checkpoint.scope, scope.of(cloud)):
+        raise RefusedError(elsewhere)
+    ours = {server.id: server for server in cloud.compute.servers() if server.id in checkpoint.servers}
+    if unexpected := refused(checkpoint, ours.keys(), named):
+        raise RefusedError(unexpected)
+    return ours
+
+
+def refused(checkpoint: Checkpoint, there: AbstractSet[str], named: AbstractSet[str]) -> str | None:
+    """Why the state must not forget the servers that are not `there`; None where it may."""
+    expected = {id_: name for id_, name in checkpoint.servers.items() if id_ not in checkpoint.leaving}
+    missing = {id_: name for id_, name in expected.items() if id_ not in there}
+    protected = {name for id_, name in missing.items() if id_ in checkpoint.protected}
+    everything = len(missing) > 1 and len(missing) == len(expected)
+    # Of all servers the one with the data stands for the others.
+    dear = (
+        protected or {name for name in missing.values() if name.endswith("-database")} or {*missing.values()}
+    )
+    asked = (dear if everything else protected) - named
+    if not asked:
+        return None
+    who = "all servers of the stack are" if everything else f"{', '.join(sorted(protected))}, protected, is"
+    where = f" from {checkpoint.scope}" if checkpoint.scope else ""
+    return (
+        f"{who} gone{where}; if that is true, and what was on them may be forgotten, say so by name: "
+        f"GONE='{' '.join(sorted(asked))}' (docs/recover.md, A cloud that is lost)"
+    )
+
+
+def mend(pulumi: Pulumi, connect: Connect, say: Say, named: AbstractSet[str] = frozenset()) -> None:
+    """Raises RefusedError, PulumiError, LookupError and what openstacksdk raises; may be run again after any of them.
 
     `connect`: as the user of a cloud of clouds.yaml, or, with None, as the deployer.
     """
     checkpoint = pulumi.export()
-    if not (checkpoint.pending or checkpoint.servers):
+    if checkpoint.empty:
         return
     cloud = connect(None)
-    ours = {server.id: server for server in cloud.compute.servers() if server.id in checkpoint.servers}
+    ours = look(checkpoint, cloud, named)
     gone = [name for id_, name in checkpoint.servers.items() if id_ not in ours]
     leaving = [server for server in ours.values() if server.task_state == "deleting"]
     broken = [server for server in ours.values() if never_ran(server)]
@@ -133,10 +180,13 @@ def connect(login: str | None) -> Connection:
 def main(
     run: Annotated[list[str] | None, typer.Argument(help="The words of the run that follows.")] = None,
     config_file: Annotated[Path | None, typer.Option(help="As Pulumi's own --config-file.")] = None,
+    *,
+    only_look: Annotated[bool, typer.Option("--only-look", help="Change nothing: refuse, or not.")] = False,
 ) -> None:
     """Put right what an interrupted run left on the stack of this environment.
 
-    What the run that follows names itself, as by --replace, is left to it: it must be in the state.
+    What the run that follows names itself, as by --replace, is left to it: it must be in the state. $GONE: servers that
+    the operator knows to be gone for good.
     """
     from keystoneauth1.exceptions import ClientException  # noqa: PLC0415
     from openstack.exceptions import SDKException  # noqa: PLC0415
@@ -152,10 +202,18 @@ def main(
         told.append(text)
         typer.echo(f"pending:   {text}", err=True)
 
+    pulumi = Pulumi(["--config-file", str(config_file)] if config_file else [], urns(run or []))
+    named = frozenset(os.environ.get("GONE", "").replace(",", " ").split())
     try:
-        mend(
-            Pulumi(["--config-file", str(config_file)] if config_file else [], urns(run or [])), connect, say
-        )
+        if only_look:
+            checkpoint = pulumi.export()
+            if not checkpoint.empty:
+                look(checkpoint, connect(None), named)
+        else:
+            mend(pulumi, connect, say, named)
+    except RefusedError as error:
+        typer.echo(f"pending: {error}\npending: nothing was changed", err=True)
+        raise typer.Exit(1) from None
     except (PulumiError, LookupError, SDKException, ClientException) as error:
         typer.echo(f"pending: {error}\npending: nothing is lost: mend that and run it again", err=True)
         raise typer.Exit(1) from None

@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from tools import archive
+from tools import archive, cloud
 from tools.facts import Facts, Unseen
 from tools.finding import Severity
 from tools.findings import judge
@@ -25,6 +25,7 @@ from tools.pulumi import Server, pulumi, server
 from tools.reach import write_ssh_files
 from tools.refusal import nobody_writes, refusal
 from tools.stack import Stack, parse, read_outputs
+from tools.state import read_state
 from tools.status import look_at
 from tools.unfinished import Begun, Unfinished
 from tools.waiting import last_look
@@ -83,6 +84,7 @@ class Replacement:
             write_ssh_files(self.outputs, Path(folder), self.limits)
             hosts = Hosts(Path(folder))
             with stage("look", "may it go?"):
+                self._see_the_right_cloud()
                 now, begun = server(self.host), self.note.read()
                 facts = look_at(self.stack, self.outputs, self.limits)
             cut_off = begun if begun is not None and begun.deleted(now) else None
@@ -116,6 +118,13 @@ class Replacement:
             raise RefusedError(
                 f"{reason}; to keep what is there, remove {self.note.file}; nothing was changed"
             )
+
+    def _see_the_right_cloud(self) -> None:
+        """In another one the old server is not found, which would be taken for its end."""
+        try:
+            cloud.refuse_another(self.stack.scope or read_state().scope)
+        except cloud.CloudError as error:
+            raise RefusedError(f"{error}; nothing was changed") from None
 
     def _replace(self, leaving: Leaving, begun: Begun | None) -> Begun:
         """`begun`: an earlier run, which came to its end neither."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.scope import Scope, recorded
+
 ROOT = Path(__file__).resolve().parent.parent
 # Names as the output ssh_config expects them beside it -> the output that holds the text.
 SSH_FILES = {"ssh_config": "ssh_config", "known_hosts": "ssh_known_hosts", "id_ed25519": "ssh_private_key"}
@@ -36,7 +38,9 @@ class Engine:
 
 @dataclass(frozen=True)
 class Stack:
-    """`ca_certificate` (PEM): of the stack's own authority, if the endpoint's certificate is from it, else empty."""
+    """`ca_certificate` (PEM): of the stack's own authority, if the endpoint's certificate is from it, else empty.
+    `scope`: project and region of the stack; None of one whose last `up` was an older program's.
+    """
 
     name: str
     hosts: Mapping[str, Host]
@@ -44,6 +48,7 @@ class Stack:
     node_id: str
     endpoint: str
     ca_certificate: str
+    scope: Scope | None = None
 
     def tls(self) -> ssl.SSLContext:
         """Verifies the endpoint: by the stack's authority, or by this machine's where the certificate was given."""
@@ -103,4 +108,5 @@ def parse(name: str, outputs: Mapping[str, Any]) -> Stack:
         endpoint=outputs["endpoint"].rstrip("/"),
         # A stack of before its endpoint spoke HTTPS has none.
         ca_certificate=outputs.get("ca_certificate", ""),
+        scope=recorded(outputs),
     )

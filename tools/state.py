@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from components.scope import Scope
+from tools.checkpoint import scope_of
 from tools.stack import ask_pulumi
 
 STEP = "command:remote:Command"
@@ -15,7 +17,7 @@ STEP = "command:remote:Command"
 class Resource:
     """A resource of the cloud, or a step. `inputs`: as the program wants it, secrets encrypted.
 
-    `host`: the host that it ends with, "" without; a step runs there.
+    `host`: the host that it ends with, "" without; a step runs there. `protected`: Pulumi would not delete it.
     """
 
     urn: str
@@ -23,6 +25,7 @@ class Resource:
     id: str
     inputs: Mapping[str, Any]
     host: str = ""
+    protected: bool = False
 
     @property
     def name(self) -> str:
@@ -36,7 +39,10 @@ def name_of(urn: str) -> str:
 
 @dataclass(frozen=True)
 class State:
+    """`scope`: where the stack is."""
+
     resources: tuple[Resource, ...]
+    scope: Scope | None = None
 
     def of(self, type_: str) -> dict[str, Resource]:
         """Id -> resource."""
@@ -54,6 +60,7 @@ def read_state() -> State:
 
 def parse_state(exported: Mapping[str, Any]) -> State:
     """From what `pulumi stack export` prints. Resources that wait for their deletion are left out."""
+    resources = exported["deployment"].get("resources", [])
     return State(
         tuple(
             Resource(
@@ -62,8 +69,10 @@ def parse_state(exported: Mapping[str, Any]) -> State:
                 id=resource["id"],
                 inputs=resource.get("inputs", {}),
                 host=name_of(resource.get("deletedWith") or ""),
+                protected=resource.get("protect", False),
             )
-            for resource in exported["deployment"].get("resources", [])
+            for resource in resources
             if "id" in resource and not resource.get("delete")
-        )
+        ),
+        scope_of(resources),
     )

@@ -20,6 +20,7 @@ from typing import Annotated, Any
 
 import typer
 
+from components.scope import Scope
 from tools import cloud
 from tools.facts import Facts, Unseen
 from tools.findings import judge
@@ -55,15 +56,15 @@ class CloudInquiry(Thread):
         super().__init__(daemon=True)
         self.prefix, self.limits = prefix, limits
         self.end = time.monotonic() + limits.cloud
-        self.answer: dict[str, cloud.Server] | str = f"no answer within {limits.cloud:g} s"
+        self.answer: cloud.View | str = f"no answer within {limits.cloud:g} s"
 
     def run(self) -> None:
-        self.answer = cloud.servers(self.prefix, self.limits)
+        self.answer = cloud.view(self.prefix, self.limits)
 
-    def wait(self) -> dict[str, cloud.Server] | str:
-        """The answer, or a sentence why there is none when its time is over."""
+    def wait(self, stack: Scope | None) -> Mapping[str, cloud.Server] | str:
+        """The answer, or a sentence why there is none: its time is over, or it is another project's."""
         self.join(max(self.end - time.monotonic(), 0))
-        return self.answer
+        return self.answer if isinstance(self.answer, str) else self.answer.of(stack)
 
 
 def look_at(
@@ -78,7 +79,7 @@ def look_at(
         asked = {host: questions(host, stack, limits) for host in stack.hosts}
         reports = look(asked, outputs, Path(folder), limits)
         facts_of_endpoint = answered.result()
-    return read(stack, reports, inquiry.wait(), facts_of_endpoint)
+    return read(stack, reports, inquiry.wait(stack.scope), facts_of_endpoint)
 
 
 def main(

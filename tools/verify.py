@@ -9,7 +9,7 @@ import json
 import os
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -19,13 +19,14 @@ import typer
 from keystoneauth1.exceptions import ClientException
 from openstack.exceptions import SDKException
 
+from components import scope
 from tools.drift import Drift, of_hosts, question, read_host
 from tools.drift_cloud import View, ask, compare, hosts_off, summaries
 from tools.finding import Finding
 from tools.limits import Limits
 from tools.reach import look
 from tools.stack import StackError, parse, read_outputs
-from tools.state import read_state
+from tools.state import State, read_state
 from tools.table import Rows, as_json, judged, show
 
 
@@ -42,11 +43,12 @@ class Look:
         return [drift.finding for drift in self.drifts]
 
 
-def cloud_now(limits: Limits) -> View | str:
-    """The cloud's view, or a sentence why there is none."""
+def cloud_now(limits: Limits, state: Future[State]) -> View | str:
+    """The cloud's view, or a sentence why there is none. Raises StackError."""
     try:
         with openstack.connect(api_timeout=limits.cloud) as cloud:
-            return ask(cloud)
+            here, stack = scope.of(cloud), state.result().scope
+            return scope.difference(stack, here) or ask(cloud)
     except (SDKException, ClientException) as error:
         return str(error).splitlines()[0].rstrip(".")
 
@@ -55,7 +57,8 @@ def look_around(name: str) -> Look:
     """Compare everything. Raises StackError where nothing is deployed."""
     began, limits = time.monotonic(), Limits.here()
     with tempfile.TemporaryDirectory(prefix="congress-ha-") as folder, ThreadPoolExecutor(2) as pool:
-        exported, cloud = pool.submit(read_state), pool.submit(cloud_now, limits)
+        exported = pool.submit(read_state)
+        cloud = pool.submit(cloud_now, limits, exported)
         outputs = read_outputs()
         stack, state = parse(name, outputs), exported.result()
         asked = {host: question(host, state) for host in stack.hosts}

@@ -58,7 +58,7 @@ class Host:
 
     @property
     def left(self) -> list[str]:
-        return [entry.name for entry in self.run.iterdir() if entry.name != "lock"]
+        return [entry.name for entry in self.run.iterdir() if entry.name not in {"lock", "congress-ha"}]
 
 
 @pytest.fixture
@@ -173,3 +173,41 @@ def test_runner_that_is_ended_leaves_no_script(host: Host) -> None:
     host.go.touch()
     assert host.step("echo next") == (0, "next\n", "")
     assert host.end(step)[1] == "went on\n"
+
+
+def test_nobody_but_root_can_hold_a_step_up(host: Host) -> None:
+    """In /run/lock the user congress could: a lock of the step's name, held before the step runs."""
+    (host.run / "lock/congress-ha-step").touch()
+    held = subprocess.Popen(["flock", host.run / "lock/congress-ha-step", "sleep", "300"])
+    try:
+        assert host.step("echo done", limit=5) == (0, "done\n", "")
+    finally:
+        held.kill()
+        held.wait()
+    folder = host.run / "congress-ha"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert [entry.name for entry in folder.iterdir()] == ["step"]
+
+
+def test_a_step_that_an_older_runner_began_is_waited_for(host: Host) -> None:
+    """As it runs the step: `flock` with the lock of before, as root."""
+    older = subprocess.Popen(
+        private(
+            [
+                *("flock", "--close", "--timeout", "20", "--conflict-exit-code", "75"),
+                *("/run/lock/congress-ha-step", "timeout", "20", "bash", "-c", host.hold),
+            ],
+            {"/run": host.run},
+        )
+    )
+    until(host.begun.exists)
+    log = host.folder / "log"
+    second = host.start(f"echo second >> {log}\n{END_MARKER}\n")
+    until(lambda: len(host.left) == 1)
+    assert host.end(host.start(f"echo other >> {log}\n{END_MARKER}\n", name="other")) == (0, "", "")
+    assert second.poll() is None
+    assert log.read_text() == "other\n"
+    host.go.touch()
+    assert older.wait(timeout=30) == 0
+    assert host.end(second)[0] == 0
+    assert log.read_text() == "other\nsecond\n"

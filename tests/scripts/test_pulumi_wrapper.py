@@ -133,6 +133,28 @@ def test_what_cannot_be_put_right_stops_the_run(checkout: Checkout, subcommand: 
     assert [call["args"][1] for call in checkout.calls()] == ["export"]
 
 
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+@pytest.mark.parametrize("subcommand", ["up", "update", "refresh", "import", "destroy", "down", "dn"])
+def test_whatever_believes_the_cloud_first_looks_whether_it_is_the_stack_s(
+    checkout: Checkout, keystone: HTTPServer, subcommand: str, stack: str
+) -> None:
+    checkout.lab_state.mkdir()
+    write_clouds(checkout.lab_state, keystone.server_port)
+    refuses = "import sys\nprint('refused', *sys.argv[1:], file=sys.stderr)\nsys.exit(1)\n"
+    (checkout.root / "tools/pending.py").write_text(refuses)
+    done = checkout.run("scripts/pulumi", subcommand, "--yes", STACK=stack)
+    assert done.returncode == 1
+    assert "refused" in done.stderr
+    assert ("--only-look" in done.stderr) == (subcommand in {"refresh", "import"})
+    assert subcommand not in [word for call in checkout.calls() for word in call["args"]]
+
+
+def test_which_servers_are_gone_reaches_who_asks(checkout: Checkout) -> None:
+    (checkout.root / "tools/pending.py").write_text("import os\nprint(os.environ['GONE'])\n")
+    done = checkout.run("make", "down", "STACK=prod", "GONE=congress-prod-database $(touch ran)")
+    assert done.stdout.splitlines()[1] == "congress-prod-database $(touch ran)", done.stderr
+
+
 @pytest.mark.parametrize("subcommand", ["init", "rm", "rename"])
 def test_subcommands_that_write_the_configuration_write_the_copy(checkout: Checkout, subcommand: str) -> None:
     done = checkout.run("scripts/pulumi", "stack", subcommand, "--yes")

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.tools.drifted import state
 from tests.tools.healthy import STACK
 from tests.tools.replacing import HOST, Stand
 from tests.tools.test_reach import OUTPUTS
-from tools import replacement
+from tools import cloud, replacement
 from tools.hosts import Hosts
 from tools.leaving import Leaving
 from tools.unfinished import Unfinished
@@ -40,6 +41,8 @@ def stand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stand:
     monkeypatch.setattr(replacement, "look_at", lambda *_: known.seen)
     monkeypatch.setattr(replacement, "server", lambda _: known.server)
     monkeypatch.setattr(replacement, "pulumi", known.do)
+    monkeypatch.setattr(replacement, "read_state", state)
+    monkeypatch.setattr(cloud, "refuse_another", known.see)
     monkeypatch.setattr(Leaving, "leave", lambda leaving: known.do("leave", leaving.host))
     monkeypatch.setattr(replacement, "settle", lambda _, host, __: known.do("settle", host))
     monkeypatch.setattr(replacement, "Unfinished", lambda stack, host: Unfinished(stack, host, tmp_path))

@@ -49,6 +49,7 @@ class FakeCloud(SimpleNamespace):
     def __init__(self, **things: list[Any]) -> None:
         self.things, self.deleted = things, list[tuple[str, str]]()
         super().__init__(
+            config=SimpleNamespace(get_region_name=lambda _: "RegionOne"),
             compute=Service(Compute, things, self.deleted),
             network=Service(Network, things, self.deleted),
             identity=Service(Identity, things, self.deleted),

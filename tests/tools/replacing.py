@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typer import Typer
 from typer.testing import CliRunner, Result
 
+from components.scope import Scope
 from tests.tools import changes
 from tools import replace
 from tools.checkpoint import SERVER
+from tools.cloud import CloudError
 from tools.facts import Facts
 from tools.pulumi import Server
 from tools.unfinished import Unfinished
@@ -34,6 +36,7 @@ class Stand:
     seen: Facts = field(default_factory=changes.healthy)
     fails: dict[str, bool | BaseException] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
+    elsewhere: str = ""
 
     def do(self, *words: str) -> bool:
         self.done.append(" ".join(words))
@@ -41,6 +44,11 @@ class Stand:
         if isinstance(failed, BaseException):
             raise failed
         return not failed
+
+    def see(self, _: Scope | None) -> None:
+        """Whether the login is the stack's; `elsewhere`: why not."""
+        if self.elsewhere:
+            raise CloudError(self.elsewhere)
 
     def database_note(self) -> Unfinished:
         return Unfinished("dev", "database", self.note.file.parents[2])

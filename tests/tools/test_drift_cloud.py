@@ -95,3 +95,11 @@ def test_what_an_up_does_not_put_right_is_asked_of_the_cloud(name: str, asked: C
     assert drift.call is not None
     drift.call(cloud)
     asked(cloud)
+
+
+def test_a_protected_server_is_made_anew_by_its_name_alone() -> None:
+    known = state()
+    resources = tuple(replace(one, protected=one.id == "server-database") for one in known.resources)
+    (drift,) = compare(without(SERVER, "server-database"), replace(known, resources=resources))
+    assert drift.by_hand
+    assert drift.mend.startswith("make up GONE=congress-dev-database, which makes it anew, empty;")

@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer import Typer
+from typer.testing import CliRunner
 
+from components.scope import Scope
 from tests.tools.fake_cloud import FakeCloud, server, thing
 from tools.checkpoint import Checkpoint, Pending, parse
-from tools.pending import Pulumi, PulumiError, mend, urns
+from tools.pending import Pulumi, PulumiError, RefusedError, main, mend, urns
+from tools.state import parse_state
 
 SAMPLE = Path(__file__).parent / "samples/interrupted.json"
 LONG_AGO = datetime(2026, 11, 25, tzinfo=UTC)
@@ -52,11 +56,12 @@ class World:
     asked: int = 0
     said: list[str] = field(default_factory=list)
     logins: list[str | None] = field(default_factory=list)
+    named: frozenset[str] = frozenset()
 
     def mend(self) -> list[Any]:
         """What was done, in its order."""
         self.cloud.deleted.clear()
-        mend(self.pulumi, self._connect, self.said.append)
+        mend(self.pulumi, self._connect, self.said.append, self.named)
         return self.pulumi.done
 
     def _connect(self, login: str | None) -> Any:
@@ -278,3 +283,120 @@ def test_what_an_administrator_began_is_looked_for_as_the_administrator() -> Non
     at = world(checkpoint, users=[made])
     assert ("users", "it") in at.mend()
     assert at.logins == [None, "mycloud-admin"]
+
+
+PAIR = replace(QUIET, servers={"bastion": "congress-dev-bastion", "database": "congress-dev-database"})
+KEPT = replace(PAIR, protected=frozenset({"database"}))
+OURS = Scope("project", "RegionOne")
+
+
+@pytest.mark.parametrize("stack", [Scope("another", "RegionOne"), Scope("project", "RegionTwo")])
+@pytest.mark.parametrize(
+    "checkpoint", [QUIET, KEPT, replace(QUIET, servers={}), replace(QUIET, pending=(PORT,))]
+)
+def test_another_project_or_region_is_refused(stack: Scope, checkpoint: Checkpoint) -> None:
+    """Also where the state has no server any more: what is recorded is what a second stack must not be made beside."""
+    at = world(replace(checkpoint, scope=stack), servers=[], ports=[orphan_port()])
+    with pytest.raises(RefusedError, match=f"the stack is in {stack}"):
+        at.mend()
+    assert at.pulumi.done == []
+
+
+def test_the_stack_s_own_login_is_taken() -> None:
+    at = world(replace(KEPT, scope=OURS), servers=[server("bastion"), server("database")])
+    assert (at.mend(), at.said) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "there", "who", "named"),
+    [
+        (PAIR, [], "all servers of the stack are gone", "congress-dev-database"),
+        (KEPT, [], "all servers of the stack are gone", "congress-dev-database"),
+        (
+            KEPT,
+            ["bastion"],
+            "congress-dev-database, protected, is gone from project project in region RegionOne",
+            "congress-dev-database",
+        ),
+        (
+            replace(QUIET, servers={"a": "congress-dev-a", "b": "congress-dev-b"}),
+            [],
+            "all servers of the stack are gone",
+            "congress-dev-a congress-dev-b",
+        ),
+    ],
+)
+def test_what_is_dear_is_forgotten_only_by_name(
+    checkpoint: Checkpoint, there: list[str], who: str, named: str
+) -> None:
+    at = world(replace(checkpoint, scope=OURS), servers=[server(name) for name in there])
+    for wrong_name in ("", "congress-dev-bastion", "database"):
+        at.named = frozenset(wrong_name.split())
+        with pytest.raises(RefusedError) as told:
+            at.mend()
+        assert who in str(told.value)
+        assert f"GONE='{named}'" in str(told.value)
+        assert at.pulumi.done == []
+    at.named = frozenset(named.split())
+    assert at.mend() == [SKIP]
+
+
+def test_one_lost_server_that_nobody_protects_needs_no_word() -> None:
+    assert world(replace(PAIR, scope=OURS), servers=[server("bastion")]).mend() == [SKIP]
+
+
+def test_what_pulumi_itself_was_deleting_is_not_missed() -> None:
+    """A `destroy` that was cut off goes on."""
+    made = {"type": "openstack:compute/instance:Instance", "inputs": {}}
+    resources = [
+        {
+            **made,
+            "urn": f"urn::{name}",
+            "id": name,
+            "inputs": {"name": f"congress-dev-{name}"},
+            "protect": name == "b",
+        }
+        for name in ("a", "b", "c")
+    ]
+    operations = [{"type": "deleting", "resource": one} for one in resources[:2]]
+    checkpoint = parse({"deployment": {"resources": resources, "pending_operations": operations}})
+    assert (set(checkpoint.leaving), set(checkpoint.protected)) == ({"a", "b"}, {"b"})
+    assert world(checkpoint, servers=[]).mend() == [SKIP]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "expected"),
+    [
+        ({"cloud": {"project_id": "kept", "region": "R"}}, Scope("kept", "R")),
+        ({}, Scope("of-the-port", "RegionOne")),
+    ],
+)
+def test_where_a_stack_is(outputs: dict[str, Any], expected: Scope) -> None:
+    """An output, or of a stack of before it, what the cloud said of its resources."""
+    port = {
+        "urn": PORT.urn,
+        "type": PORT.type,
+        "id": "port",
+        "outputs": {"tenantId": "of-the-port", "region": "RegionOne"},
+    }
+    stack = {"urn": "urn::stack", "type": "pulumi:pulumi:Stack", "outputs": outputs}
+    exported = {"deployment": {"resources": [stack, port]}}
+    assert parse(exported).scope == parse_state(exported).scope == expected
+    assert parse({"deployment": {"resources": [stack]}}).scope == (expected if outputs else None)
+
+
+@pytest.mark.parametrize("options", [[], ["--only-look"]])
+def test_the_command_says_it_in_two_lines(monkeypatch: pytest.MonkeyPatch, options: list[str]) -> None:
+    at = world(replace(KEPT, scope=OURS), servers=[])
+    monkeypatch.setattr("tools.pending.Pulumi", lambda *_: at.pulumi)
+    monkeypatch.setattr("tools.pending.connect", lambda _: at.cloud)
+    app = Typer()
+    app.command()(main)
+    told = CliRunner().invoke(app, options)
+    assert told.exit_code == 1
+    first, second = told.output.splitlines()
+    assert first.startswith("pending: all servers of the stack are gone from project project")
+    assert second == "pending: nothing was changed"
+    told = CliRunner().invoke(app, options, env={"GONE": "congress-dev-database"})
+    assert told.exit_code == 0, told.output
+    assert at.pulumi.done == ([] if options else [SKIP])

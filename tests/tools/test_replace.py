@@ -136,3 +136,12 @@ def test_the_note_is_private(tmp_path: Path) -> None:
     note.write(Begun("id", "backup", "digest"))
     assert note.file.stat().st_mode & 0o777 == 0o600
     assert note.read() == Begun("id", "backup", "digest")
+
+
+def test_with_another_login_nothing_is_taken_for_gone(stand: Stand) -> None:
+    stand.elsewhere = "this login is for project another, the stack is in project mine: log in there"
+    told = stand.run()
+    assert told.exit_code == 2
+    assert f"replace: {stand.elsewhere}; nothing was changed\n" in told.output
+    assert stand.done == []
+    assert not stand.note.file.exists()

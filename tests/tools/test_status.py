@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -16,6 +16,7 @@ from openstack.exceptions import SDKException
 from typer import Typer
 from typer.testing import CliRunner, Result
 
+from components.scope import Scope
 from tests.tools.healthy import SERVERS, STACK, facts, reports
 from tools import cloud, reach, status
 from tools.facts import Unseen
@@ -26,6 +27,7 @@ from tools.reach import Report
 from tools.stack import ROOT, StackError
 from tools.table import rows
 
+HERE = Scope("project", "RegionOne")
 app = Typer()
 app.command()(status.main)
 
@@ -33,7 +35,7 @@ app.command()(status.main)
 def run(
     monkeypatch: pytest.MonkeyPatch,
     *arguments: str,
-    servers: object = SERVERS,
+    servers: Mapping[str, cloud.Server] | str = SERVERS,
     slow: Callable[..., object] | None = None,
     reported: dict[str, Report] | None = None,
 ) -> Result:
@@ -42,7 +44,8 @@ def run(
     monkeypatch.setattr(status, "parse", lambda *_: STACK)
     monkeypatch.setattr(status, "look", lambda *_: reported or reports())
     monkeypatch.setattr(status, "endpoint", lambda *_: 20)
-    monkeypatch.setattr(cloud, "servers", slow or (lambda *_: servers))
+    view = servers if isinstance(servers, str) else cloud.View(HERE, dict(servers))
+    monkeypatch.setattr(cloud, "view", slow or (lambda *_: view))
     monkeypatch.setenv("STACK", "dev")
     return CliRunner().invoke(app, arguments)
 
@@ -94,6 +97,17 @@ def test_what_could_not_be_seen_is_no_alarm_and_not_well_either(monkeypatch: pyt
     assert (told["ok"], told["complete"], told["roles"]["servers"]["state"]) == (True, False, "unseen")
 
 
+def test_another_project_s_servers_are_not_taken_for_the_stack_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else every server would be "missing", with a way out that deletes."""
+    inquiry = status.CloudInquiry("congress-dev-", Limits())
+    monkeypatch.setattr(cloud, "view", lambda *_: cloud.View(Scope("another", "RegionOne"), {}))
+    inquiry.start()
+    told = inquiry.wait(HERE)
+    assert isinstance(told, str)
+    assert "this login is for project another in region RegionOne, the stack is in project project" in told
+    assert inquiry.wait(Scope("another", "RegionOne")) == {}
+
+
 def test_something_wrong_is_told_beside_what_could_not_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     lost = {**reports(), "messaging": Report("Connection refused", connected=False)}
     done = run(monkeypatch, "--json", servers="no login", reported=lost)
@@ -106,7 +120,7 @@ def test_a_cloud_that_takes_its_time_is_waited_for(monkeypatch: pytest.MonkeyPat
 
     def slow(*_: object) -> object:
         Event().wait(2.5)
-        return SERVERS
+        return cloud.View(HERE, SERVERS)
 
     done = run(monkeypatch, slow=slow)
     assert done.exit_code == 0, done.output
@@ -122,7 +136,7 @@ def test_each_request_to_the_cloud_has_the_time_that_a_slow_one_takes(
         raise SDKException("no cloud here")
 
     monkeypatch.setattr(openstack, "connect", connect)
-    assert cloud.servers("congress-dev-", Limits()) == "no cloud here"
+    assert cloud.view("congress-dev-", Limits()) == "no cloud here"
     assert given == [20.0]
 
 
@@ -140,7 +154,7 @@ def test_without_a_deployment_the_exit_code_is_2(monkeypatch: pytest.MonkeyPatch
         raise StackError("no stack named 'prod' found")
 
     monkeypatch.setattr(status, "read_outputs", nothing)
-    monkeypatch.setattr(cloud, "servers", lambda *_: SERVERS)
+    monkeypatch.setattr(cloud, "view", lambda *_: cloud.View(HERE, SERVERS))
     done = CliRunner().invoke(app, [])
     assert (done.exit_code, done.output) == (2, "status: no stack named 'prod' found\n")
 

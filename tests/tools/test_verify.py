@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterable
+from concurrent.futures import Future
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,15 @@ from openstack.exceptions import SDKException
 from typer import Typer
 from typer.testing import CliRunner, Result
 
+from components.scope import Scope
 from tests.tools.drifted import ANSWER, CHANGES, state, view
+from tests.tools.fake_cloud import FakeCloud
 from tools import repair, verify
 from tools.drift import Drift
+from tools.limits import Limits
 from tools.reach import Report
 from tools.stack import ROOT, Host, Stack, StackError
+from tools.state import State
 from tools.verify import Look
 
 STACK = Stack(
@@ -203,3 +208,19 @@ def test_what_does_not_help_is_not_done_twice(monkeypatch: pytest.MonkeyPatch) -
 def test_what_an_operator_has_to_do_is_left_to_him(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage(monkeypatch, [SILENT])
     assert (stage.result().exit_code, stage.ups) == (1, [])
+
+
+@pytest.mark.parametrize("project", ["project", "another"])
+def test_another_project_is_not_compared(monkeypatch: pytest.MonkeyPatch, project: str) -> None:
+    """There everything of the stack's would be gone, and `make repair` would make it anew."""
+    stack: Future[State] = Future()
+    stack.set_result(State((), Scope(project, "RegionOne")))
+    monkeypatch.setattr(openstack, "connect", lambda **_: nullcontext(FakeCloud()))
+    seen = verify.cloud_now(Limits(), stack)
+    if project == "project":
+        assert not isinstance(seen, str)
+    else:
+        assert isinstance(seen, str)
+        assert seen.startswith(
+            "this login is for project project in region RegionOne, the stack is in project another"
+        )

@@ -13,6 +13,7 @@ from openstack.exceptions import HttpException
 
 import settings
 from components import cloud
+from components.scope import Scope
 from tests.deployer import LOGIN
 from tests.unit.recording import settings_with
 
@@ -49,6 +50,7 @@ class FakeCloud(SimpleNamespace):
         auth = SimpleNamespace(auth_url="https://cloud/v3", get_access=lambda _: self.access)
         super().__init__(
             authorize=lambda: "token",
+            current_project_id="project-id",
             session=SimpleNamespace(auth=auth),
             config=SimpleNamespace(get_interface=lambda _: "internal", get_region_name=lambda _: "RegionTwo"),
             identity=SimpleNamespace(get=lambda _: SimpleNamespace(status_code=200)),
@@ -77,10 +79,13 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
     return there
 
 
-def look_up(servers: dict[str, str] | None = None, **changes: Any) -> cloud.Cloud:
+def look_up(
+    servers: dict[str, str] | None = None, recorded: Scope | None = None, **changes: Any
+) -> cloud.Cloud:
     values = settings_with(**changes)
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
-    return cloud.look_up(settings.parse(texts), "congress-test", SERVERS if servers is None else servers)
+    servers = SERVERS if servers is None else servers
+    return cloud.look_up(settings.parse(texts), "congress-test", servers, recorded)
 
 
 def problems(**changes: Any) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from components import policy_engines
 from components.cloud import Cloud, ExistingNetwork
 from settings_nodes import PolicyEngines
+from tests.deployer import SCOPE
 from tests.unit import recording as recorded
 from tests.unit.recording import Recording
 
@@ -150,6 +151,7 @@ def test_outputs_are_those_of_the_contract(recording: Recording) -> None:
         "endpoint_address",
         "ca_certificate",
         "auth",
+        "cloud",
         "hosts",
         "policy_engines",
         "datasource_node",
@@ -170,7 +172,7 @@ def test_outputs_are_those_of_the_contract(recording: Recording) -> None:
 
 def test_an_existing_network_is_used_as_it_is() -> None:
     existing = Cloud(
-        "image-id", {"small": "id"}, "external-id", ExistingNetwork("net", "sub", "10.99.0.0/24")
+        "image-id", {"small": "id"}, "external-id", SCOPE, ExistingNetwork("net", "sub", "10.99.0.0/24")
     )
     network = {"externalNetwork": "public", "existing": {"network": "n", "subnet": "s"}}
     recording = recorded.run(recorded.settings_with(network=network), existing)

@@ -1,0 +1,135 @@
+"""A stack is in one project and region of one cloud; a login to any other is refused before anything is made."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pulumi
+import pytest
+
+from components import cloud, inventory, scope
+from components.scope import Scope
+from tests.unit import recording as recorded
+from tests.unit.recording import Recording
+from tests.unit.test_cloud import FakeCloud, fake, look_up  # noqa: F401  a fixture
+
+HERE = Scope("project-id", "RegionTwo")
+PORT = "openstack:networking/port:Port"
+
+
+def test_what_is_recorded_is_an_output(recording: Recording) -> None:
+    assert recording.outputs["cloud"] == {"project_id": "project-id", "region": "RegionOne"}
+    assert scope.recorded(recording.outputs) == Scope("project-id", "RegionOne")
+
+
+@pytest.mark.parametrize(
+    "stack",
+    [None, HERE, Scope("project-id", None)],
+    ids=["new", "the same", "of a login without a region"],
+)
+@pytest.mark.usefixtures("fake")
+def test_its_own_login_is_taken(stack: Scope | None) -> None:
+    assert look_up(recorded=stack).scope == HERE
+
+
+@pytest.mark.parametrize(
+    ("stack", "told"),
+    [
+        (Scope("another", "RegionTwo"), "the stack is in project another in region RegionTwo: log in there"),
+        (Scope("project-id", "RegionOne"), "the stack is in project project-id in region RegionOne"),
+    ],
+)
+def test_another_login_is_refused_before_the_cloud_is_asked_for_anything(
+    fake: FakeCloud,  # noqa: F811
+    stack: Scope,
+    told: str,
+) -> None:
+    fake.image = fake.network = None
+    with pytest.raises(cloud.CloudError) as refused:
+        look_up(recorded=stack)
+    (problem,) = refused.value.problems
+    assert problem.startswith("this login is for project project-id in region RegionTwo, ")
+    assert told in problem
+
+
+def test_without_a_region_the_catalog_s_first_counts(fake: FakeCloud) -> None:  # noqa: F811
+    fake.config.get_region_name = lambda _: None
+    catalog: dict[str, Any] = {"compute": [SimpleNamespace(region_name=name) for name in ("R1", "R2")]}
+    fake.session.auth.get_access = lambda _: SimpleNamespace(
+        service_catalog=SimpleNamespace(get_endpoints_data=lambda **_: catalog)
+    )
+    assert scope.of(fake) == Scope("project-id", "R1")  # type: ignore[arg-type]
+    catalog.clear()
+    assert scope.of(fake) == Scope("project-id", None)  # type: ignore[arg-type]
+
+
+def test_a_stack_of_before_the_output_is_where_its_resources_are() -> None:
+    resources = [
+        {"type": "tls:index/privateKey:PrivateKey", "outputs": {"tenantId": "no"}},
+        {"type": "openstack:compute/instance:Instance", "outputs": {"region": "R"}},
+        {"type": PORT, "outputs": {"tenantId": "project-id", "region": "R"}},
+    ]
+    assert scope.recorded({}, resources) == Scope("project-id", "R")
+    assert scope.recorded({scope.OUTPUT: {"project_id": "kept", "region": None}}, resources) == Scope(
+        "kept", None
+    )
+    assert scope.recorded({}, resources[:2]) is None
+
+
+class Engine:
+    """Answers as Pulumi's own provider does (pkg/resource/deploy/builtins.go)."""
+
+    def __init__(self, outputs: dict[str, Any], resources: list[dict[str, Any]] | None = None) -> None:
+        self.outputs, self.resources, self.asked = outputs, resources, list[tuple[str, dict[str, str]]]()
+
+    def invoke(self, token: str, arguments: dict[str, str]) -> Any:
+        self.asked.append((token, arguments))
+        if token == "pulumi:pulumi:readStackOutputs":
+            return SimpleNamespace(value={"outputs": self.outputs})
+        assert self.resources is not None
+        return SimpleNamespace(value={"outputs": {f"urn-{i}": one for i, one in enumerate(self.resources)}})
+
+
+@pytest.mark.parametrize(
+    ("engine", "expected"),
+    [
+        (Engine({}), None),
+        (Engine({"cloud": {"project_id": "p", "region": "R"}}), Scope("p", "R")),
+        (
+            Engine({"endpoint": "x"}, [{"type": PORT, "outputs": {"tenantId": "p", "region": "R"}}]),
+            Scope("p", "R"),
+        ),
+        (Engine({"endpoint": "x"}, []), None),
+    ],
+    ids=["new", "recorded", "of before", "refreshed to nothing, of before"],
+)
+def test_the_program_asks_the_engine_for_its_own_stack(
+    monkeypatch: pytest.MonkeyPatch, engine: Engine, expected: Scope | None
+) -> None:
+    monkeypatch.setattr(pulumi.runtime, "invoke", engine.invoke)
+    monkeypatch.setattr(pulumi, "get_organization", lambda: "organization")
+    monkeypatch.setattr(pulumi, "get_project", lambda: "congress-ha")
+    monkeypatch.setattr(pulumi, "get_stack", lambda: "prod")
+    assert inventory.recorded_scope() == expected
+    assert {name for _, arguments in engine.asked for name in arguments.values()} == {
+        "organization/congress-ha/prod"
+    }
+
+
+def test_the_program_ends_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What look_up is given is what the engine says, and nothing is registered when it refuses."""
+    given: list[Any] = []
+
+    def refuse(*arguments: Any) -> Any:
+        given.append(arguments[-1])
+        raise cloud.CloudError(["elsewhere"])
+
+    monkeypatch.setattr(inventory, "recorded_scope", lambda: HERE)
+    monkeypatch.setattr(cloud, "look_up", refuse)
+    monitor = recorded.RecordingMonitor()
+    with pytest.raises(Exception, match="elsewhere"):
+        asyncio.run(recorded._program(monitor, recorded.SETTINGS))  # noqa: SLF001
+    assert given == [HERE]
+    assert monitor.recording.resources == {}
