@@ -141,12 +141,16 @@ class EngineView:
 
 @dataclass(frozen=True)
 class EngineState:
-    """`unit`: systemd's active state and substate; `restarts`: how often systemd restarted it."""
+    """`unit`: systemd's active state and substate; `restarts`: how often systemd restarted it.
+
+    `cpu`: cores that its process used meanwhile, None where that could not be seen.
+    """
 
     host: str
     unit: tuple[str, str] | Unseen
     restarts: int
     view: EngineView | Unseen
+    cpu: float | None = None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,9 @@ FULL = 0.8
 ENDS_SOON = 21
 # Seconds that the synchronization of an engine may take beside its period.
 SLACK = 2
+# From this share of a core on, an engine works and does not wait. It runs in one thread, so 1 is all that it can use;
+# less where others on its host or compute host take their part.
+BUSY = 0.5
 
 
 def judge(facts: Facts) -> list[Finding]:
@@ -113,6 +116,13 @@ def _engine(node_id: str, engine: EngineState) -> Iterator[Finding]:
     if isinstance(engine.unit, tuple) and engine.unit[0] != "active":
         state = " ".join(engine.unit)
         yield wrong("engines", f"{node_id} does not run ({state})", f"{log}; sudo systemctl start {unit}")
+    elif isinstance(engine.view, Unseen) and not engine.view.told and (engine.cpu or 0) >= BUSY:
+        what = f"{node_id} is busy: no answer to GET /health in time, and its process uses {engine.cpu:.0%} of a core"
+        way_out = (
+            "it takes rows in or evaluates a policy; if it stays, a table is too large: disable its datasource, as in "
+            "docs/recover.md, An engine that is busy"
+        )
+        yield wrong("engines", what, way_out)
     elif isinstance(engine.view, Unseen):
         way_out = f"it is busy, or hangs and is killed after two minutes: {log}"
         yield from mute("engines", engine.view, f"{node_id} does not answer GET /health", way_out)

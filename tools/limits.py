@@ -45,6 +45,11 @@ class Limits:
         return 2.5 * self.factor
 
     @property
+    def sample(self) -> float:
+        """In which a process's use of the processor is measured, while it is asked something."""
+        return 1 * self.factor
+
+    @property
     def cloud(self) -> float:
         """For all that is asked of the cloud, whatever the factor: an API that nobody asked for minutes is slow."""
         return CLOUD

@@ -106,6 +106,6 @@ def _certificate(file: str) -> Question:
 def _engine(engine: Engine, limits: Limits) -> dict[str, Question]:
     unit = f"congress-policy-engine@{engine.node_id}.service"
     return {
-        f"unit {engine.node_id}": command(f"systemctl show {unit} -p ActiveState,SubState,NRestarts"),
+        f"unit {engine.node_id}": python("python3", "unit.py", unit, limits.sample),
         f"view {engine.node_id}": python("python3", "engine.py", engine.url, limits.inside, CONFIGURATION),
     }

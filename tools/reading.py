@@ -179,9 +179,9 @@ def _engine(engine: Engine, report: Report) -> EngineState:
     seen = understood(report, f"view {engine.node_id}", view)
     if isinstance(unit, Unseen):
         return EngineState(engine.host, unit, 0, seen)
-    return EngineState(
-        engine.host, (unit["ActiveState"], unit["SubState"]), int(unit.get("NRestarts", "0")), seen
-    )
+    state = (unit["ActiveState"], unit["SubState"])
+    cpu = float(unit["CPUShare"]) if "CPUShare" in unit else None
+    return EngineState(engine.host, state, int(unit.get("NRestarts", "0")), seen, cpu)
 
 
 def _unit(text: str) -> dict[str, str]:

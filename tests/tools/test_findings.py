@@ -93,6 +93,16 @@ WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
         "policy-engine-2 does not answer GET /health: no answer within 4 s",
         "it is busy, or hangs",
     ),
+    "engine busy": (
+        lambda f: engine(f, view=HANGS, cpu=0.97),
+        "policy-engine-2 is busy: no answer to GET /health in time, and its process uses 97% of a core",
+        "disable its datasource, as in docs/recover.md",
+    ),
+    "engine idle and mute": (
+        lambda f: engine(f, view=HANGS, cpu=0.02),
+        "policy-engine-2 does not answer GET /health: no answer within 4 s",
+        "journalctl",
+    ),
     "engine's 503": (
         lambda f: engine(f, view=EngineView(503, 5)),
         "policy-engine-2 answers 503 to GET /health",

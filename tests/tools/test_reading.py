@@ -59,6 +59,13 @@ def test_an_engine_s_memory_is_read() -> None:
     assert policy.tables == ("p", "q")
 
 
+def test_how_much_an_engine_works_is_read() -> None:
+    assert facts().engines["policy-engine-2"].cpu is None
+    unit = answered(out="ActiveState=active\nSubState=running\nNRestarts=0\nMainPID=7\nCPUShare=0.97\n")
+    seen = facts({"policy-engine-host-2": other("policy-engine-host-2", **{"unit policy-engine-2": unit})})
+    assert seen.engines["policy-engine-2"].cpu == 0.97
+
+
 def test_failures_fencing_standby_and_a_move_are_read_from_crm_mon() -> None:
     view = cluster(sample("crm_mon-faults.xml"), sample("constraints-faults.xml"))
     assert view.stonith_enabled
