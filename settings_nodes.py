@@ -45,6 +45,14 @@ class PolicyEngines(Model):
     sync_period: int = Field(
         5, ge=1, le=60, description="seconds until an engine knows a rule made at another", examples=[5]
     )
+    # Below the 120 s for which Congress's API waits for its engine, and so below HAProxy's `timeout server`.
+    evaluation_limit: int = Field(
+        60,
+        ge=1,
+        le=110,
+        description="seconds after which the evaluation of a policy ends with an error",
+        examples=[60],
+    )
 
     @property
     def hosts(self) -> int:

@@ -107,6 +107,7 @@ class CongressHost(pulumi.ComponentResource):
             "connection": args.connection,
             "encryption_key": args.encryption_key,
             "sync_period": site.settings.policy_engines.sync_period,
+            "evaluation_limit": site.settings.policy_engines.evaluation_limit,
             "authtoken": args.authtoken,
             "authority": args.authority,
             "ca_file": CA_FILE,

@@ -1,46 +1,80 @@
 # ruff: noqa: INP001 (a module of Congress's virtual environment, not of this project)
-"""Let a policy engine evaluate policies over many rows.
+"""Let a policy engine evaluate policies over many rows, and do other things meanwhile.
 
 Upstream each row that is looked at becomes a Rule of objects with a uuid, is written into texts that nobody reads and
-thrown away: a filter over 100,000 rows takes half a minute. Here it is looked at as it is (congress_evaluation_rows)
-by a plan of the query (congress_evaluation_plan). What no plan can tell upstream answers as before.
+thrown away: a filter over 100,000 rows takes half a minute without an answer to anybody. Here it is looked at as it
+is (congress_evaluation_rows) by a plan of the query (congress_evaluation_plan), with pauses and a limit
+(congress_evaluation_pace). What no plan can tell upstream answers as before. Triggers: congress_evaluation_triggers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from congress.common import config  # noqa: F401  registers options that are read by what follows
 from congress.datalog import compile, factset  # noqa: A004  Congress's name
 from congress.datalog.topdown import TopDownTheory
 from congress.policy_engines.agnostic import Runtime
-from congress_evaluation_plan import Planner, Unplanned
+from congress_evaluation_pace import Pace
+from congress_evaluation_plan import QUERY, Planner, Unplanned
 from congress_evaluation_rows import FactSet, Row
 from congress_evaluation_steps import novel
+from oslo_config import cfg
 
 upstream_abduction = TopDownTheory.top_down_abduction
 upstream_select = TopDownTheory.select
+upstream_note = TopDownTheory._print_note  # noqa: SLF001  called for each row that upstream's evaluator looks at
 upstream_row_data = Runtime.get_row_data
 
 
+OPTIONS = [
+    cfg.IntOpt(
+        "limit", default=60, min=1, help="Seconds after which the evaluation of a policy ends with an error."
+    )
+]
+
+
 def arm() -> None:
+    # Not before: it needs what stands here.
+    import congress_evaluation_triggers  # noqa: PLC0415
+
+    cfg.CONF.register_opts(OPTIONS, group="evaluation")
+    Pace.limit = cfg.CONF.evaluation.limit
     factset.FactSet = FactSet
     TopDownTheory.top_down_abduction = top_down_abduction
     TopDownTheory.select = select
     Runtime.get_row_data = get_row_data
+    congress_evaluation_triggers.arm()
 
 
-def answers(theory: Any, wanted: list[Any], literals: list[Any], *, find_all: bool = True) -> Iterable[Row]:
-    """All different values of the variables `wanted` for which the literals hold."""
-    planner = Planner(str)
-    try:
+class Question:
+    """What is asked of the rows and rules of this moment; it may be answered later."""
+
+    def __init__(self, theory: Any, wanted: list[Any], literals: list[Any], *, pauses: bool = False) -> None:
+        subject = ", ".join(f"{literal.tablename(theory.name)}" for literal in literals) or theory.name
+        self.pace = Pace(subject, pauses=pauses)
+        self.planner = Planner(self.pace)
+        try:
+            self.rows = self.planner.rows(theory, wanted, literals)
+        except BaseException:
+            self.planner.release()
+            raise
+
+    def answers(self, *, find_all: bool = True) -> Iterator[Row]:
+        """All different values of the variables; to be used up, with pauses between them."""
         found: dict[Any, Row] = {}
-        for row in planner.rows(theory, wanted, literals):
-            if novel(found, row) and not find_all:
-                break
-    finally:
-        planner.release()
-    return found.values()
+        try:
+            with self.pace:
+                for row in self.rows:
+                    if novel(found, row):
+                        self.pace.count(len(found), QUERY)
+                        self.pace(QUERY)
+                        yield row
+                        if not find_all:
+                            break
+        finally:
+            self.planner.release()
 
 
 def top_down_abduction(  # noqa: PLR0917
@@ -54,25 +88,43 @@ def top_down_abduction(  # noqa: PLR0917
     wanted, term = list(variables), compile.Term.create_from_python
     if binding is None and save is None:
         try:
-            rows = answers(self, wanted, list(literals), find_all=find_all)
+            question = Question(self, wanted, list(literals))
         except Unplanned:
             pass
         else:
+            rows = question.answers(find_all=find_all)
             bindings = [dict(zip(wanted, map(term, row), strict=True)) for row in rows]
             return [self.TopDownResult(binding, []) for binding in bindings]
-    return upstream_abduction(self, variables, literals, binding, find_all, save)  # type: ignore[no-any-return]
+    return limited(self, variables, literals, binding, find_all, save)
+
+
+def limited(self: Any, variables: Any, literals: Any, *words: Any) -> list[Any]:
+    """Upstream's evaluator, not for too long; it never waits, so that only one is at work."""
+    with Pace(", ".join(literal.tablename(self.name) for literal in literals), pauses=False) as pace:
+
+        def note(theory: Any, literal: Any, binding: Any, depth: int, message: str) -> None:
+            pace(QUERY)
+            upstream_note(theory, literal, binding, depth, message)
+
+        TopDownTheory._print_note = note  # noqa: SLF001
+        try:
+            return upstream_abduction(self, variables, literals, *words)  # type: ignore[no-any-return]
+        finally:
+            TopDownTheory._print_note = upstream_note  # noqa: SLF001
 
 
 def select(self: Any, query: Any, find_all: bool = True) -> list[Any]:  # noqa: FBT001, FBT002  upstream's
     if compile.is_atom(query):
         try:
-            return list(instances(query, answers(self, query.arguments, [query], find_all=find_all)))
+            question = Question(self, query.arguments, [query])
         except Unplanned:
             pass
+        else:
+            return list(instances(query, question.answers(find_all=find_all)))
     return upstream_select(self, query, find_all)  # type: ignore[no-any-return]
 
 
-def instances(query: Any, rows: Iterable[Row]) -> Iterable[Any]:
+def instances(query: Any, rows: Iterable[Row]) -> Iterator[Any]:
     """The query with each row for its arguments: what `query.plug` makes, which copies much that does not change."""
     term, atom = compile.Term.create_from_python, compile.Literal
     same = {name: getattr(query, name) for name in atom.__slots__ if name not in ("arguments", "_hash")}
@@ -91,10 +143,9 @@ def get_row_data(self: Any, table_id: str, source_id: str, trace: bool = False) 
         if queries is not None:
             query = self.parse1(queries[0])
             try:
-                return [
-                    {"data": list(row)}
-                    for row in answers(self.get_target(source_id), query.arguments, [query])
-                ]
+                question = Question(self.get_target(source_id), query.arguments, [query], pauses=True)
             except Unplanned:
                 pass
+            else:
+                return [{"data": list(row)} for row in question.answers()]
     return upstream_row_data(self, table_id, source_id, trace)

@@ -37,6 +37,7 @@ from congress_evaluation_steps import (
 KINDS = (nonrecursive.NonrecursiveRuleTheory, nonrecursive.DatasourcePolicyTheory, nonrecursive.ActionTheory)
 # Rows of answers that one evaluation remembers; from then on it asks anew.
 MOST_REMEMBERED = 1_000_000
+QUERY = "the query"
 KNOWN, WANTED, UNUSED = "known", "wanted", "unused"
 
 
@@ -117,13 +118,14 @@ class Planner:
         for rows in self.held.values():
             rows.holders -= 1
         self.held.clear()
+        self.relations.clear()  # or it would be kept, with all that it remembers, until the next garbage collection
 
     def rows(self, theory: Any, wanted: list[Any], literals: list[Any]) -> Iterator[Row]:
         """Values of the variables `wanted` for which the literals hold; some may come again."""
         different = len({term.name for term in wanted if term.is_variable()}) == len(wanted)
         if different and [literal.arguments for literal in literals] == [wanted] and is_table(literals[0]):
             return self.table(theory, literals[0])
-        body = self.body(theory, literals, (), wanted, "the query")
+        body = self.body(theory, literals, (), wanted, QUERY)
         return map(getter([body.place(term) for term in wanted]), body.run(body.frame))
 
     def table(self, theory: Any, literal: Any) -> Iterator[Row]:

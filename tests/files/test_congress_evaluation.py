@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.files import evaluation_bench
-from tests.files.of_congress import ENVIRONMENT
+from tests.files.of_congress import ENVIRONMENT, printed
 from tests.render.judges import congress_python
 
 SCRIPT = Path(__file__).with_name("evaluated.py")
@@ -157,3 +157,40 @@ def test_it_takes_much_less_than_upstream(monkeypatch: pytest.MonkeyPatch, name:
     monkeypatch.setattr("sys.executable", congress_python())
     figures = {what: upstream / ours for what, upstream, ours in evaluation_bench.compare(3000, [name])}
     assert figures[f"{name}, again"] > times
+
+
+def meanwhile(*words: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(printed("evaluation_meanwhile.py", *words))
+    return found
+
+
+TRIGGERED = {
+    "first": [["nova", "start", [1]]],
+    "within the change": [],
+    "executed": [["nova", "stop", [100]], ["nova", "stop", [101]]],
+    "published": [["p:slow", [[0], [1], [2], [100], [101]]]],
+}
+
+
+def test_an_engine_does_other_things_while_it_evaluates() -> None:
+    seen = meanwhile()
+    assert seen["others go on"] == {"rows found": True, "others had a turn": True}
+    assert seen["of one moment"] == {
+        "the evaluation has the rows of before": True,
+        "the next one those of after": True,
+    }
+    assert seen["triggered"] == TRIGGERED
+    status, said = seen["limited"]["answer"]
+    assert status == 422
+    assert said.startswith("The evaluation was ended::Evaluating p:pair was ended after 2 s, in pair(x) :- ")
+    assert "set policyEngines.evaluationLimit" in said
+    assert seen["limited"]["others"]
+    assert seen["too long to trigger"] == {"the change": True, "of others": [["nova", "stop", [5000]]]}
+
+
+def test_upstream_does_nothing_else_and_executes_one_action_for_all_rules_made_at_once() -> None:
+    seen = meanwhile("upstream")
+    assert not seen["others go on"]["others had a turn"]
+    (start,), (stop,) = seen["triggered"]["first"], seen["triggered"]["within the change"]
+    assert (start[2], stop[2]) == ([1], [100])
+    assert start[1] == stop[1]

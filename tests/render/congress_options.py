@@ -10,6 +10,7 @@ import sys
 from importlib.metadata import entry_points
 
 import congress_compat  # noqa: F401  what Python removed, which congress still imports
+import congress_evaluation
 import congress_launcher
 from keystoneauth1 import loading
 from oslo_config import cfg
@@ -29,7 +30,10 @@ NAMESPACES = (
 
 
 def load() -> list[tuple[str | None, list[cfg.Opt]]]:
-    found: list[tuple[str | None, list[cfg.Opt]]] = [("watchdog", congress_launcher.OPTIONS)]
+    found: list[tuple[str | None, list[cfg.Opt]]] = [
+        ("watchdog", congress_launcher.OPTIONS),
+        ("evaluation", congress_evaluation.OPTIONS),
+    ]
     # Which of them there are depends on auth_type, so keystonemiddleware does not list them.
     user = loading.get_auth_plugin_conf_options("password")
     for opt in user:

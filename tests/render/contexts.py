@@ -55,6 +55,7 @@ CONGRESS = {
     f"&ssl_ca={CA_FILE}&ssl_check_hostname=true",
     "encryption_key": ENCRYPTION_KEY,
     "sync_period": 5,
+    "evaluation_limit": 60,
     "authtoken": None,
     "authority": CERTIFICATE,
     "ca_file": CA_FILE,

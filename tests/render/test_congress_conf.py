@@ -78,6 +78,7 @@ def test_values_are_what_the_document_asks_for(read: Reader) -> None:
     assert values["database.connection"] == CONGRESS["connection"]
     assert values["DEFAULT.auth_strategy"] == "noauth"
     assert values["DEFAULT.datasource_sync_period"] == 5
+    assert values["evaluation.limit"] == 60
     # The folder in which configuration.sh.j2 puts aes_key.
     assert values["DEFAULT.encryption_key_path"] == "/etc/congress/keys"
     assert values["DEFAULT.api_paste_config"] == "/etc/congress/api-paste.ini"
@@ -115,6 +116,7 @@ def test_engine_adds_its_address_and_port(read: Reader) -> None:
         ("transport_url", "transport_uri", "DEFAULT.transport_uri"),
         ("[database]", "[data_base]", "data_base.connection"),
         ("deadline = 30", "deadline = 3", "watchdog.deadline"),
+        ("limit = 60", "limit = 0", "evaluation.limit"),
         ("datasource_sync_period = 5", "datasource_sync_period = five", "DEFAULT.datasource_sync_period"),
     ],
 )

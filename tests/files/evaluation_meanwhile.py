@@ -1,0 +1,170 @@
+"""Run by the Python that Congress is installed in: what an engine does while it evaluates a policy over many rows.
+
+Real DseRuntime, real API error; without a bus and a database. Prints one JSON object. `upstream` as argument: without
+congress_evaluation.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import congress_compat  # noqa: F401  what Python removed, which congress still imports
+from congress.common import config  # noqa: F401  registers options that are read by what follows
+
+# isort: split
+import congress_evaluation
+import eventlet
+from congress.api.webservice import DataModelException
+from congress.datalog.compile import Event, Fact
+from congress.exception import CongressException
+from congress.policy_engines.agnostic import DseRuntime
+from congress_evaluation_pace import Pace
+
+UPSTREAM = sys.argv[1:] == ["upstream"]
+ROWS = 300 if UPSTREAM else 1000
+LIMIT = 2
+CROSS = "pair(x) :- d:t(x, y), d:t(z, w), d:t(u, v), plus(x, z, s), plus(s, u, r), lt(r, 0)"
+STOP = "execute[nova:stop(x)] :- d:t(x, y), gt(x, 99)"
+START = "execute[nova:start(x)] :- d:t(x, y), equal(x, 1)"
+
+
+class Engine(DseRuntime):  # type: ignore[misc]
+    def __init__(self) -> None:
+        super().__init__("__engine")
+        self.executed: list[Any] = []
+        self.published: list[Any] = []
+        self.create_policy("p")
+        self.create_policy("d", kind="datasource")
+        self.take_in(ROWS)
+
+    def take_in(self, count: int, base: int = 0) -> None:
+        facts = (Fact("t", (base + number, str(number))) for number in range(count))
+        self.initialize_tables(["t"], facts, target="d")
+
+    def change(self, *formulas: str, insert: bool = True, policy: str = "p") -> None:
+        permitted, problems = self.update(
+            [Event(self.parse1(text), insert, target=policy) for text in formulas]
+        )
+        assert permitted, problems
+
+    def execute_action(self, service: str, action: str, arguments: dict[str, Any]) -> None:
+        self.executed.append([service, action, arguments["positional"]])
+
+    def publish(self, table: str, rows: list[Any], use_snapshot: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
+        self.published.append([table, sorted(rows)])
+
+
+def pauses(work: Any) -> tuple[Any, int]:
+    """What the work gave, and how often another green thread had its turn meanwhile."""
+    turns = 0
+
+    def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            eventlet.sleep(0)
+
+    thread = eventlet.spawn(other)
+    eventlet.sleep(0)
+    before = turns
+    try:
+        return work(), turns - before
+    finally:
+        thread.kill()
+
+
+def others_go_on(engine: Engine) -> dict[str, Any]:
+    engine.change("slow(x) :- d:t(x, y), d:t(z, w), equal(x, z)")
+    rows, turns = pauses(lambda: engine.get_row_data("slow", "p"))
+    return {"rows found": len(rows) == ROWS, "others had a turn": turns > 10}
+
+
+def of_one_moment(engine: Engine) -> dict[str, Any]:
+    """Rows, rules and a whole datasource change under an evaluation."""
+    engine.take_in(ROWS)
+    asked = eventlet.spawn(engine.get_row_data, "slow", "p")
+    eventlet.sleep(0)
+    engine.take_in(ROWS // 2, base=10**6)
+    engine.change('t(7, "x")', policy="d")
+    engine.change('t(7, "x")', insert=False, policy="d")
+    engine.change("slow(x) :- d:t(x, y), d:t(z, w), equal(x, z)", insert=False)
+    engine.change("slow(x) :- d:t(x, y)")
+    found = {row["data"][0] for row in asked.wait()}
+    now = {row["data"][0] for row in engine.get_row_data("slow", "p")}
+    return {
+        "the evaluation has the rows of before": found == set(range(ROWS)),
+        "the next one those of after": now == {10**6 + number for number in range(ROWS // 2)},
+    }
+
+
+def limited(engine: Engine) -> dict[str, Any]:
+    engine.take_in(ROWS)
+    engine.change(CROSS, "quick(x) :- d:t(x, y)")
+    Pace.limit = LIMIT
+    short = []
+    slow = eventlet.spawn(engine.get_row_data, "pair", "p")
+    eventlet.sleep(0)
+    for _ in range(3):
+        short.append(len(engine.get_row_data("quick", "p")))
+        eventlet.sleep(0)
+    going_on = not slow.dead
+    answer: Any = None
+    try:
+        slow.wait()
+    except CongressException as error:
+        response = DataModelException.create(error).rest_response()
+        answer = [response.status_int, json.loads(response.body)["error"]["message"]]
+    Pace.limit = 60
+    return {"answer": answer, "others": going_on and short == [ROWS] * 3}
+
+
+def triggered(engine: Engine) -> dict[str, Any]:
+    engine.take_in(3)
+    engine.change(STOP, START)
+    engine.on_first_subs(["p:slow"])
+    eventlet.sleep(0.2)
+    first = sorted(engine.executed)
+    engine.executed.clear()
+    engine.published.clear()
+    engine.change('t(100, "a")', policy="d")
+    at_once = list(engine.executed)
+    engine.change('t(101, "a")', policy="d")
+    eventlet.sleep(0.2)
+    return {
+        "first": first,
+        "within the change": at_once,
+        "executed": sorted(engine.executed),
+        "published": engine.published[-1:],
+    }
+
+
+def too_long_to_trigger(engine: Engine) -> dict[str, Any]:
+    engine.take_in(ROWS)
+    eventlet.sleep(0.2)
+    engine.change("execute[nova:halt(x)] :- p:pair(x)")
+    Pace.limit = LIMIT
+    engine.executed.clear()
+    engine.change('t(5000, "a")', policy="d")
+    while engine.triggers.works:
+        eventlet.sleep(0.05)
+    Pace.limit = 60
+    return {
+        "the change": (5000, "a") in set(engine.theory["d"].rules.facts["t"]),
+        "of others": engine.executed,
+    }
+
+
+def main() -> None:
+    if not UPSTREAM:
+        congress_evaluation.arm()
+    engine = Engine()
+    seen: dict[str, Any] = {"others go on": others_go_on(engine), "of one moment": of_one_moment(engine)}
+    seen["triggered"] = triggered(Engine() if UPSTREAM else engine)
+    if not UPSTREAM:
+        seen |= {"limited": limited(engine), "too long to trigger": too_long_to_trigger(engine)}
+    print(json.dumps(seen))
+
+
+main()
