@@ -32,6 +32,8 @@ SPARE = 20
 # In steps, for another figure restarts MariaDB: one more engine seldom does.
 STEP = 500
 
+# Seconds. PyMySQL waits for ever for a host that is gone; a rule insert waits for another's locks, but not for long.
+PATIENCE = "connect_timeout=5&read_timeout=60&write_timeout=60"
 VERIFIED = f"ssl_ca={CA_FILE}&ssl_check_hostname=true"
 
 
@@ -71,7 +73,11 @@ class Database(pulumi.ComponentResource):
         self.ready = Step(f"{name}-mariadb", self.host, "database/mariadb.sh.j2", context, parent=self)
         known = pulumi.Output.all(self.password.result, self.host.address, self.ready.id)
         self.connection = pulumi.Output.secret(
-            known.apply(lambda k: f"mysql+pymysql://{self.user}:{k[0]}@{k[1]}/{NAME}?charset=utf8&{VERIFIED}")
+            known.apply(
+                lambda k: (
+                    f"mysql+pymysql://{self.user}:{k[0]}@{k[1]}/{NAME}?charset=utf8&{PATIENCE}&{VERIFIED}"
+                )
+            )
         )
         self.register_outputs({})
 

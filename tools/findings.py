@@ -167,7 +167,9 @@ def _datasources(views: dict[str, EngineView]) -> Iterator[Finding]:
             seen.setdefault(name, {})[node_id] = datasource
     for name, at in seen.items():
         if errors := [datasource.last_error for datasource in at.values() if datasource.last_error]:
-            way_out = f"mend its configuration or its service; congress datasource {name} polls on by itself"
+            way_out = (
+                "mend its cloud, it is tried again by itself; or its configuration: delete and create it"
+            )
             yield wrong("engines", f"datasource {name} does not update: {errors[0][:160]}", way_out)
         if dead := [node_id for node_id, datasource in at.items() if datasource.code != HTTPStatus.OK]:
             what = f"no status of datasource {name} through {', '.join(dead)}"

@@ -30,11 +30,23 @@ DECOY = "what is shown on purpose"
 DATASOURCES = {"canary_good": GOOD, "canary_bad": BAD}
 REFUSED = "canary_refused"
 SEARCH = 900
+ODD = "'\"\\ü%s"
 
 
 def canary_password() -> str:
     """With characters that are written otherwise in a URL, in JSON and in a file of oslo.config."""
     return f'canary/{token_urlsafe(9)}+%"{token_urlsafe(9)}'
+
+
+def datasource_password() -> str:
+    """With characters at which what masks a password in a text may take it for over."""
+    return f"canary/{token_urlsafe(12)}{ODD}{token_urlsafe(12)}"
+
+
+def halves(password: str) -> dict[str, bytes]:
+    """What is looked for of a datasource's password: each side of the odd characters, for one alone may be shown."""
+    first, last = password.split(ODD)
+    return {"first half": first.encode(), "last half": last.encode()}
 
 
 # No repr: pytest would show it.
@@ -89,7 +101,8 @@ class Known:
 @contextmanager
 def known(deployment: Deployment, clouds: Mapping[str, Connection], folder: Path) -> Iterator[Known]:
     """Back to noauth at the end; users and datasources are gone."""
-    given = {name: canary_password() for name in (LOGIN, GOOD, BAD, DECOY)}
+    given = {name: canary_password() for name in (LOGIN, DECOY)}
+    given |= {name: datasource_password() for name in (GOOD, BAD)}
     with users(clouds["lab-admin"], {ENGINES: given[LOGIN], DATASOURCE: given[GOOD]}):
         tokens = {f"a token of {name}": str(cloud.authorize()) for name, cloud in clouds.items()}
         passphrase = (STATE / "passphrase").read_text().strip()
@@ -98,6 +111,7 @@ def known(deployment: Deployment, clouds: Mapping[str, Connection], folder: Path
         secrets = {
             **canary.of_stack(exported),
             **{name: {"text": text.encode()} for name, text in texts.items()},
+            **{name: halves(given[name]) for name in (GOOD, BAD)},
         }
         settings, token = write_settings(folder, given[LOGIN]), tokens["a token of lab-admin"]
         yield Known(deployment, Console(folder), settings, given, canary.patterns(secrets), token)

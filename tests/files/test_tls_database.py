@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from components.authority import CA_FILE
+from components.database import PATIENCE
 from components.template import render
 from tests import mariadb
 from tests.certificates import authority
@@ -70,6 +72,14 @@ def test_a_server_without_tls_is_refused_by_the_node(fresh: Server) -> None:
         told = fresh.asked()
     fresh.write()
     assert told == """(2026, "SSL is required but the server doesn't support it")"""
+
+
+def test_a_server_that_accepts_and_never_answers_is_given_up(fresh: Server) -> None:
+    with socket.create_server((OWN, 0)) as listener:
+        url = fresh.connection(fresh.ca_file).replace(f":{fresh.port}/", f":{listener.getsockname()[1]}/")
+        assert PATIENCE in url
+        told = asked("database", re.sub(r"timeout=[0-9]+", "timeout=1", url))
+    assert told == "(2013, 'Lost connection to MySQL server during query (timed out)')"
 
 
 @pytest.fixture(scope="module")

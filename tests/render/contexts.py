@@ -9,7 +9,7 @@ from typing import Any
 
 from components.authority import CA_FILE
 from components.congress_host import MODULES
-from components.database import PRIVILEGES, max_connections
+from components.database import PATIENCE, PRIVILEGES, VERIFIED, max_connections
 from components.fencing import credential_login, password_login
 from components.host import package_environment
 from components.identity import Identity
@@ -52,7 +52,7 @@ FENCING_LOGIN = {"username": "fencer", "password": PASSWORD, "project": "congres
 CONGRESS = {
     "transport_url": f"rabbit://congress:{PASSWORD}@10.20.0.6:5671",
     "connection": f"mysql+pymysql://congress:{PASSWORD}@10.20.0.5/congress?charset=utf8"
-    f"&ssl_ca={CA_FILE}&ssl_check_hostname=true",
+    f"&{PATIENCE}&{VERIFIED}",
     "encryption_key": ENCRYPTION_KEY,
     "sync_period": 5,
     "evaluation_limit": 60,

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.acceptance import canary, places, searcher
+from tests.acceptance import canary, known_secrets, places, searcher
 from tests.acceptance.console import Console
 from tests.acceptance.guests import hostname
 from tests.acceptance.processes import Watch
@@ -59,6 +59,15 @@ def test_a_long_base64_text_in_lines(secret: str, width: int) -> None:
 @given(secret_texts)
 def test_every_form_is_found_in_a_file(secret: str) -> None:
     assert searcher.missed(canary.patterns({"it": {"text": secret.encode()}})) == []
+
+
+def test_half_of_a_datasource_s_password_is_found(tmp_path: Path) -> None:
+    """As upstream's log of a datasource showed it, masked up to the first quote."""
+    password = known_secrets.datasource_password()
+    patterns = canary.patterns({"it": known_secrets.halves(password)})
+    (tmp_path / "masked").write_text(f"{{'password': '****'{password.split(known_secrets.ODD)[1]}'}}")
+    (tmp_path / "none").write_text("{'password': '****'}")
+    assert found(tmp_path, patterns) == {("it", "masked")}
 
 
 def test_a_search_that_finds_less_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,8 +118,9 @@ def test_congress_hosts_share_bus_database_and_encryption_key(recording: Recordi
     assert f"transport_url = rabbit://congress:{password.format('messaging')}@{messaging}:5671\n" in script
     assert "replicated_policy_engine = True\n" in script
     connection = f"mysql+pymysql://congress:{password.format('database')}@{database}/congress?charset=utf8"
+    patience = "&connect_timeout=5&read_timeout=60&write_timeout=60"
     verified = "&ssl_ca=/etc/congress-ha/ca.pem&ssl_check_hostname=true"
-    assert f"connection = {connection}{verified}\n" in script
+    assert f"connection = {connection}{patience}{verified}\n" in script
     assert (
         "/etc/congress/keys/aes_key congress:congress 0600 <<< CANARY-password-of-encryption-key=" in script
     )

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 import settings
 from components import authority
+from components.database import PATIENCE
 from settings_errors import SettingsError
 from tests.certificates import Signed
 from tests.certificates import authority as an_authority
@@ -102,7 +103,7 @@ def test_a_given_certificate_is_the_endpoint_s_and_its_authority_the_clients_aff
         (
             "database",
             "database-mariadb",
-            "@{}/congress?charset=utf8&ssl_ca={}&ssl_check_hostname=true\n",
+            f"@{{}}/congress?charset=utf8&{PATIENCE}&ssl_ca={{}}&ssl_check_hostname=true\n",
         ),
         ("messaging", "messaging-rabbitmq", "@{}:5671\n"),
     ],
