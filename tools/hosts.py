@@ -7,13 +7,13 @@ import re
 import shlex
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from tools.limits import Limits
+from tools.progress import private_folder
 from tools.reach import bastion, reason, write_ssh_files
 
 # ssh's own exit code when it reached nobody.
@@ -111,8 +111,7 @@ class Hosts:
 @contextmanager
 def connected(outputs: Mapping[str, Any], limits: Limits) -> Iterator[Hosts]:
     """The stack's hosts, through one connection to its bastion. Raises HostError."""
-    with tempfile.TemporaryDirectory(prefix="congress-ha-") as name:
-        folder = Path(name)
+    with private_folder() as folder:
         write_ssh_files(outputs, folder, limits)
         with bastion(folder, limits) as problem:
             if problem:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 import typer
@@ -30,6 +32,13 @@ def ended_in_order() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def private_folder() -> Iterator[Path]:
+    """For the deployer's key. It goes whoever ends the tool, but for SIGKILL."""
+    with ended_in_order(), tempfile.TemporaryDirectory(prefix="congress-ha-") as name:
+        yield Path(name)
 
 
 class Progress:

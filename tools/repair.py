@@ -17,6 +17,7 @@ from keystoneauth1.exceptions import ClientException
 from openstack.exceptions import SDKException
 
 from tools.drift import Drift
+from tools.progress import StoppedError
 from tools.stack import ROOT, StackError
 from tools.table import show
 from tools.verify import Look, look_around
@@ -92,6 +93,9 @@ def main() -> None:
     except StackError as error:
         typer.echo(f"repair: {error}", err=True)
         raise typer.Exit(2) from None
+    except StoppedError as error:
+        typer.echo(f"repair: {error}", err=True)
+        raise typer.Exit(1) from None
     if found.drifts:
         raise typer.Exit(1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from tools.hosts import HostError, Hosts
 from tools.kept_data import KeptData
 from tools.leaving import SERVICE, SETTLES, STOPS, Leaving, settle
 from tools.limits import Limits
-from tools.progress import Progress
+from tools.progress import Progress, private_folder
 from tools.pulumi import Server, pulumi, server
 from tools.reach import write_ssh_files
 from tools.refusal import nobody_writes, refusal
@@ -80,9 +79,9 @@ class Replacement:
 
     def run(self) -> None:
         typer.echo(f"replace: {self.host} of stack {self.stack.name}; {MEANS[self.role]}")
-        with tempfile.TemporaryDirectory(prefix="congress-ha-") as folder:
-            write_ssh_files(self.outputs, Path(folder), self.limits)
-            hosts = Hosts(Path(folder))
+        with private_folder() as folder:
+            write_ssh_files(self.outputs, folder, self.limits)
+            hosts = Hosts(folder)
             with stage("look", "may it go?"):
                 self._see_the_right_cloud()
                 now, begun = server(self.host), self.note.read()

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Thread
 from typing import Annotated, Any
 
@@ -25,6 +23,7 @@ from tools import cloud
 from tools.facts import Facts, Unseen
 from tools.findings import judge
 from tools.limits import Limits
+from tools.progress import StoppedError, private_folder
 from tools.questions import questions
 from tools.reach import look
 from tools.reading import read
@@ -74,10 +73,10 @@ def look_at(
     if inquiry is None:
         inquiry = CloudInquiry(f"{prefix_of(stack.name)}-", limits)
         inquiry.start()
-    with tempfile.TemporaryDirectory(prefix="congress-ha-") as folder, ThreadPoolExecutor(1) as pool:
+    with private_folder() as folder, ThreadPoolExecutor(1) as pool:
         answered = pool.submit(endpoint, stack, limits)
         asked = {host: questions(host, stack, limits) for host in stack.hosts}
-        reports = look(asked, outputs, Path(folder), limits)
+        reports = look(asked, outputs, folder, limits)
         facts_of_endpoint = answered.result()
     return read(stack, reports, inquiry.wait(stack.scope), facts_of_endpoint)
 
@@ -98,7 +97,11 @@ def main(
     except StackError as error:
         typer.echo(f"status: {error}", err=True)
         raise typer.Exit(2) from None
-    facts = look_at(stack, outputs, limits, inquiry)
+    try:
+        facts = look_at(stack, outputs, limits, inquiry)
+    except StoppedError as error:
+        typer.echo(f"status: {error}", err=True)
+        raise typer.Exit(1) from None
     findings = judge(facts)
     told = (name, rows(facts, findings), findings, time.monotonic() - began)
     if json_:

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import openstack
@@ -24,6 +22,7 @@ from tools.drift import Drift, of_hosts, question, read_host
 from tools.drift_cloud import View, ask, compare, hosts_off, summaries
 from tools.finding import Finding
 from tools.limits import Limits
+from tools.progress import StoppedError, private_folder
 from tools.reach import look
 from tools.stack import StackError, parse, read_outputs
 from tools.state import State, read_state
@@ -56,15 +55,13 @@ def cloud_now(limits: Limits, state: Future[State]) -> View | str:
 def look_around(name: str) -> Look:
     """Compare everything. Raises StackError where nothing is deployed."""
     began, limits = time.monotonic(), Limits.here()
-    with tempfile.TemporaryDirectory(prefix="congress-ha-") as folder, ThreadPoolExecutor(2) as pool:
+    with private_folder() as folder, ThreadPoolExecutor(2) as pool:
         exported = pool.submit(read_state)
         cloud = pool.submit(cloud_now, limits, exported)
         outputs = read_outputs()
         stack, state = parse(name, outputs), exported.result()
         asked = {host: question(host, state) for host in stack.hosts}
-        views = {
-            host: read_host(report) for host, report in look(asked, outputs, Path(folder), limits).items()
-        }
+        views = {host: read_host(report) for host, report in look(asked, outputs, folder, limits).items()}
         view = cloud.result()
     drifts: list[Drift] = []
     off: set[str] = set()
@@ -92,6 +89,9 @@ def main(
     except StackError as error:
         typer.echo(f"verify: {error}", err=True)
         raise typer.Exit(2) from None
+    except StoppedError as error:
+        typer.echo(f"verify: {error}", err=True)
+        raise typer.Exit(1) from None
     told = (name, found.rows, found.findings, found.seconds)
     if json_:
         typer.echo(json.dumps(as_json(*told), indent=1))
