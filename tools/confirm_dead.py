@@ -14,14 +14,14 @@ from typing import Annotated
 
 import typer
 
-from tools import admission
-from tools.cloud import CloudError
+from tools import admission, cloud
 from tools.facts import Cluster, Facts
 from tools.hosts import HostError, Hosts, connected
 from tools.leaving import MOVES, ds_node, view_of, wait_for
 from tools.limits import Limits
 from tools.refusal import member, other_of_the_pair
 from tools.stack import Stack, StackError, parse, read_outputs
+from tools.state import read_state
 from tools.status import look_at
 
 PAIR = "datasource-node"
@@ -83,6 +83,7 @@ def main(host: Annotated[str, typer.Argument(help="one of the pair")] = "") -> N
         if reason := refusal(stack, look_at(stack, outputs, limits), host):
             typer.echo(f"confirm-dead: {reason}; nothing was changed", err=True)
             raise typer.Exit(2)
+        cloud.refuse_another(stack.scope or read_state().scope)
         typer.echo(f"confirm-dead: takes {host} out of its security groups: bus and database refuse it")
         admission.refuse(host)
         with connected(outputs, limits) as hosts:
@@ -90,7 +91,7 @@ def main(host: Annotated[str, typer.Argument(help="one of the pair")] = "") -> N
     except StackError as error:
         typer.echo(f"confirm-dead: {error}", err=True)
         raise typer.Exit(2) from None
-    except (HostError, CloudError) as error:
+    except (HostError, cloud.CloudError) as error:
         typer.echo(f"confirm-dead: {error}; make confirm-dead HOST={host} goes on", err=True)
         raise typer.Exit(1) from None
     typer.echo(

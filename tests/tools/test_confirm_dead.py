@@ -17,9 +17,10 @@ from tests.tools import changes
 from tests.tools.changes import ONE, OTHER
 from tests.tools.healthy import STACK
 from tests.tools.test_refusal import lost
-from tools import admission, confirm_dead, leaving
+from tools import admission, cloud, confirm_dead, leaving
 from tools.facts import Facts
 from tools.hosts import HostError
+from tools.state import State
 
 ADDRESS = "10.20.0.12"
 app = Typer()
@@ -35,6 +36,11 @@ class Stand:
 
     def __init__(self) -> None:
         self.seen, self.connected, self.done = dead(), "", list[str]()
+        self.elsewhere = ""
+
+    def refuse_another(self, _: Any) -> None:
+        if self.elsewhere:
+            raise cloud.CloudError(self.elsewhere)
 
     def run(self, host: str, command: str, *, timeout: float = 60) -> str:
         assert timeout > 0
@@ -63,6 +69,8 @@ def stand(monkeypatch: pytest.MonkeyPatch) -> Stand:
     }
     for name, stands_in in replaced.items():
         monkeypatch.setattr(confirm_dead, name, stands_in)
+    monkeypatch.setattr(confirm_dead, "read_state", lambda: State(()))
+    monkeypatch.setattr(cloud, "refuse_another", stand.refuse_another)
     monkeypatch.setattr(admission, "refuse", lambda host: stand.done.append(f"cut off {host}"))
     monkeypatch.setattr(leaving, "PAUSE", 0)
     return stand
@@ -110,6 +118,13 @@ def test_it_is_refused_and_nothing_is_done(stand: Stand, host: str, seen: Facts,
     assert why in done.output
     assert "nothing was changed" in done.output
     assert stand.done == []
+
+
+def test_another_project_s_login_changes_nothing(stand: Stand) -> None:
+    stand.elsewhere = "this login is of another project"
+    done = confirm()
+    assert (done.exit_code, stand.done) == (1, [])
+    assert stand.elsewhere in done.output
 
 
 @pytest.mark.parametrize(("connections", "code"), [("none", 0), ("ends", 0), ("stays", 1)])
