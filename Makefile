@@ -46,6 +46,10 @@ restore: venv ## Put a backup back, FILE=path, or DUMP=name, a dump on the datab
 replace: venv ## Give HOST=name a new server, of the image and flavor in the settings; FILE=backup for a lost database
 	@scripts/replace "$${HOST:-}" "$${FILE:-}"
 
+.PHONY: confirm-dead
+confirm-dead: venv ## Say that HOST=name of the pair is dead, whose compute host is down: the other one takes over
+	@scripts/confirm-dead "$(HOST)"
+
 .PHONY: output
 output: ## Print the stack's outputs as one JSON object; SECRETS=1 shows the secret ones
 	@scripts/output

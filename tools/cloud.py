@@ -15,8 +15,11 @@ REQUEST = 20.0
 
 @dataclass(frozen=True)
 class Server:
+    """`task`: what nova is about to do with it, "" without."""
+
     status: str
     fault: str
+    task: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,9 @@ def view(prefix: str, limits: Limits) -> View | str:
     try:
         cloud = openstack.connect(api_timeout=limits.cloud)
         servers = {
-            server.name: Server(server.status, (server.fault or {}).get("message", ""))
+            server.name: Server(
+                server.status, (server.fault or {}).get("message", ""), server.task_state or ""
+            )
             for server in cloud.compute.servers()
             if server.name.startswith(prefix)
         }

@@ -148,17 +148,33 @@ def _ports(view: View, state: State) -> Iterator[Drift]:
         wanted, there = set(port.inputs["securityGroupIds"]), set(found.security_group_ids)
         if wanted != there:
             shown = ", ".join(sorted(names.get(group, group) for group in there)) or "none"
-            what, call = (
-                f"port {port.name} has other security groups: {shown}",
-                partial(_set_groups, id_, wanted),
-            )
-            yield Drift("ports", what, "sets them back", call=call)
+            what = f"port {port.name} has other security groups: {shown}"
+            mend, call = "sets them back", partial(_set_groups, id_, wanted)
+            if not there and (server := _of_the_pair(port, state)):
+                mend, call = (
+                    f"reboots {server.name} hard, then sets them back",
+                    partial(_readmit, server.id, id_, wanted),
+                )
+            yield Drift("ports", what, mend, call=call)
         if not found.is_admin_state_up:
             yield Drift("ports", f"port {port.name} is switched off", "switches it on")
 
 
 def _set_groups(port: str, groups: set[str], cloud: Connection) -> None:
     cloud.network.update_port(port, security_groups=sorted(groups))
+
+
+def _of_the_pair(port: Resource, state: State) -> Resource | None:
+    """The server of a port, if it is one of the pair's."""
+    servers = {server.name: server for server in state.of(SERVER).values()}
+    host = port.name.removesuffix("-port")
+    return servers.get(host) if f"{host}-cluster" in state.steps(host) else None
+
+
+def _readmit(server: str, port: str, groups: set[str], cloud: Connection) -> None:
+    """One that was confirmed dead may still run its datasource node, which must not reach the bus again."""
+    _reboot(server, cloud)
+    _set_groups(port, groups, cloud)
 
 
 def _rules(view: View, state: State) -> Iterator[Drift]:

@@ -18,7 +18,7 @@ class Unseen:
 class HostState:
     """`status`: nova's, "missing" without a server, None when the cloud was not reached.
 
-    `ssh`: why the host gave no answers; `connected`: it let us in all the same.
+    `ssh`: why the host gave no answers; `connected`: it let us in all the same; `task`: nova's, "" without.
     """
 
     role: str
@@ -27,6 +27,7 @@ class HostState:
     fault: str = ""
     ssh: str | None = None
     connected: bool = False
+    task: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from tools.facts import Cluster, Facts, FenceEvent, Node, Process, Unseen
 from tools.finding import Finding, note, wrong
 
 NODE = "ds-node"
+# Nova's tasks of a fencing.
+ORDERS = ("pausing", "reboot")
 
 
 def pair(facts: Facts) -> Iterator[Finding]:
@@ -44,7 +46,7 @@ def _cluster(facts: Facts, host: str) -> Iterator[Finding]:
             "cluster", "maintenance mode: a fault of the datasource node would not be healed", way_out
         )
     for node in view.nodes:
-        yield from _member(node, host)
+        yield from _member(node, host, facts)
     for name in view.moved:
         way_out = f"on {host}: sudo crm resource clear {NODE}"
         if name.startswith("cli-ban-"):
@@ -53,8 +55,18 @@ def _cluster(facts: Facts, host: str) -> Iterator[Finding]:
             yield note("cluster", f"a move left {name}: {NODE} would fail back to that host", way_out)
 
 
-def _member(node: Node, host: str) -> Iterator[Finding]:
-    if node.unclean:
+def _member(node: Node, host: str, facts: Facts) -> Iterator[Finding]:
+    if node.unclean and (dead := _not_done(node, facts)):
+        name, task = dead
+        what = (
+            f"{node.name} is lost, and nova took the order to stop it ({task}) and does not carry it out: its compute "
+            "host is down, or cut off from nova"
+        )
+        way_out = (
+            f"when the cloud's operator says that this compute host is down: make confirm-dead HOST={name}"
+        )
+        yield wrong("cluster", what, way_out)
+    elif node.unclean:
         way_out = (
             "see fencing; without it, make sure that the server is off, then: sudo stonith_admin --confirm"
         )
@@ -73,6 +85,14 @@ def _member(node: Node, host: str) -> Iterator[Finding]:
         word, command = ("standby", "online") if node.standby else ("maintenance", "ready")
         way_out = f"on {host}: sudo crm node {command} {node.name}"
         yield wrong("cluster", f"{node.name} is in {word}: no standby for the datasource node", way_out)
+
+
+def _not_done(node: Node, facts: Facts) -> tuple[str, str] | None:
+    """Name of a host whose fencing nova has accepted and does not do, and nova's task."""
+    for name, host in facts.hosts.items():
+        if host.server == node.name and host.ssh is not None and host.task.startswith(ORDERS):
+            return name, host.task
+    return None
 
 
 def _fencing(view: Cluster) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from typing import Self
 
 import typer
 
-from tools import cloud
+from tools import admission, cloud
 from tools.facts import Cluster, Facts, Resource
 from tools.findings_pair import NODE
 from tools.hosts import HostError, Hosts
@@ -80,6 +80,8 @@ class Leaving:
             if pair.is_unclean():
                 self.hosts.run(pair.witness, f"stonith_admin --confirm {pair.server}")
             wait_for(f"the datasource node runs on {pair.witness}", MOVES, pair.runs_on_witness)
+        # make confirm-dead may have shut the old server out; the new one has the same port.
+        admission.admit(self.host)
 
 
 @dataclass(frozen=True)

@@ -164,7 +164,8 @@ def _host(name: str, stack: Stack, report: Report, servers: Mapping[str, Server]
     if isinstance(servers, str):
         return HostState(host.role, host.server, None, "", report.problem, report.connected)
     server = servers.get(host.server, Server("missing", ""))
-    return HostState(host.role, host.server, server.status, server.fault, report.problem, report.connected)
+    seen = (server.status, server.fault, report.problem, report.connected, server.task)
+    return HostState(host.role, host.server, *seen)
 
 
 def _cluster(report: Report) -> Any:

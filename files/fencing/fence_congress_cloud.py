@@ -74,8 +74,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Server:
+    """`dead`: an administrator has told nova that the compute host was fenced (`forced_down`).
+
+    By nova's default policy only administrators see that; without, it is unknown.
+    """
+
     status: str
     task: str | None
+    dead: bool = False
 
     @property
     def frozen(self) -> bool:
@@ -188,7 +194,7 @@ class Nova:
                 return None
             raise FenceError(f"the cloud knows neither {server} nor another server of the credentials' file")
         found = answer.body["server"]
-        return Server(found["status"], found["OS-EXT-STS:task_state"])
+        return Server(found["status"], found["OS-EXT-STS:task_state"], found.get("host_status") == "DOWN")
 
     def act(self, server: str, action: Mapping[str, Any]) -> str | None:
         """Request id of an accepted action; None if the server is gone, or its state or a policy forbids it."""

@@ -99,6 +99,8 @@ def reboot(nova: Nova, server: str) -> str:
         state = nova.server(server)
         if state is None:
             return "Success: the cloud has deleted the server"
+        if state.dead:
+            return "Success: nova's administrator has declared its compute host dead"
         if state.frozen or state.off:
             return stopped(state.status, nova, server)
         # A task that is not our pause is somebody else's, or an earlier attempt's: its end will show.
@@ -110,7 +112,8 @@ def reboot(nova: Nova, server: str) -> str:
                     return "Success: rebooted by nova"
                 raise FenceError(f"nova neither paused {server} nor rebooted it; see its list of events")
         refused = state.task is None
-    raise FenceError(f"server {server} was not stopped in time: {described(state)}{nova.refusal}")
+    dead = "; its compute host may be down: make status" if state and state.task else ""
+    raise FenceError(f"server {server} was not stopped in time: {described(state)}{nova.refusal}{dead}")
 
 
 def stopped(how: str, nova: Nova, server: str) -> str:

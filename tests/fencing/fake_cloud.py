@@ -25,6 +25,7 @@ class Server:
     pending: tuple[int, str, str] | None = None
     results: dict[str, str] = field(default_factory=dict)
     request: str = ""
+    host_status: str = ""  # shown where the policy lets it
 
     def look(self) -> dict[str, Any]:
         if self.pending is not None:
@@ -32,7 +33,8 @@ class Server:
             self.pending = (looks - 1, status, result)
             if looks <= 0:
                 self.end(status, result)
-        return {"status": self.status, "OS-EXT-STS:task_state": self.task}
+        shown = {"host_status": self.host_status} if self.host_status else {}
+        return {"status": self.status, "OS-EXT-STS:task_state": self.task, **shown}
 
     def end(self, status: str, result: str) -> None:
         self.status, self.task, self.pending = status, None, None

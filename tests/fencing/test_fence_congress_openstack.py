@@ -102,6 +102,18 @@ def test_a_dead_compute_host_is_no_success_and_gets_one_request_of_each_kind(
     assert cloud.actions == [(ONE, "pause"), (ONE, "reboot")]
 
 
+@pytest.mark.parametrize(("host_status", "proof"), [("DOWN", True), ("UNKNOWN", False), ("UP", False)])
+def test_a_compute_host_that_was_declared_dead_is_proof_and_a_silent_one_is_not(
+    cloud: Cloud, fence: Fence, host_status: str, *, proof: bool
+) -> None:
+    cloud.ends |= {"pause": (10**6, "PAUSED", "Success"), "reboot": (10**6, "ACTIVE", "Success")}
+    cloud.servers[ONE].host_status = host_status
+    done = fence("reboot", ONE, hasty=True)
+    assert (done.status == 0) == proof
+    assert ("declared its compute host dead" in done.out) == proof
+    assert ("its compute host may be down: make status" in done.error) != proof
+
+
 def test_what_nova_refuses_is_said_in_its_words(cloud: Cloud, fence: Fence) -> None:
     cloud.ends.clear()
     done = fence("reboot", ONE, hasty=True)

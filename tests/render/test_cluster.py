@@ -14,6 +14,9 @@ from tests.render.contexts import CLUSTER, MEMBERS, SERVERS
 from tests.render.judges import ocf_agent, private, program, run
 
 HERE = str(MEMBERS[0]["address"])
+# The first host's corosync runs, its Pacemaker left in good order; and the same host after it was fenced.
+PENDING = 'in_ccm="true" crmd="offline" join="down" expected="down"'
+FENCED = 'in_ccm="false" crmd="offline" join="down" expected="down"'
 
 
 def corosync(text: str, folder: Path) -> tuple[int, str]:
@@ -128,6 +131,20 @@ class Pacemaker:
         said = [line for line in (done.stdout + done.stderr).splitlines() if "Blind faith" not in line]
         return done.returncode, "\n".join(said)
 
+    def plan(self, first: str) -> str:
+        """What Pacemaker on the second host does when it is up, and the first one's state has these attributes."""
+        lost, here = (str(member["name"]) for member in MEMBERS)
+        up = 'in_ccm="true" crmd="online" join="member" expected="member"'
+        states = "".join(
+            f'<node_state id="{number}" uname="{name}" {state}/>'
+            for number, (name, state) in enumerate({lost: first, here: up}.items(), start=1)
+        )
+        seen = self.cib.with_name("seen.xml")
+        seen.write_text(self.cib.read_text().replace("<status/>", f"<status>{states}</status>"))
+        done = run(program("crm_simulate"), "--xml-file", seen, "--simulate")
+        assert done.returncode == 0, done.stderr
+        return done.stdout.partition("Transition Summary:")[2].partition("Executing")[0]
+
     @property
     def xml(self) -> ET.Element:
         return ET.parse(self.cib).getroot()  # noqa: S314  written by Pacemaker itself
@@ -177,6 +194,18 @@ def test_each_host_is_fenced_from_the_other_by_the_id_of_its_server(
         assert (place.get("node"), place.get("score")) == (host, "-INFINITY")
     properties = {pair.get("name"): pair.get("value") for pair in pacemaker.xml.iter("nvpair")}
     assert (properties["stonith-enabled"], properties["no-quorum-policy"]) == ("true", "stop")
+
+
+def test_a_host_whose_pacemaker_was_stopped_holds_the_node_up_until_it_is_fenced(
+    pacemaker: Pacemaker,
+) -> None:
+    """Docs/recover.md: the other one has restarted meanwhile, and `stonith_admin --reboot` is the way out."""
+    assert pacemaker.load(case("datasource_node/ds_node.crm.j2", "defaults").text) == (0, "")
+    (pending,) = [line for line in pacemaker.plan(PENDING).splitlines() if "Start      ds-node" in line]
+    assert pending.endswith("blocked")
+    (fenced,) = [line for line in pacemaker.plan(FENCED).splitlines() if "Start      ds-node" in line]
+    assert str(MEMBERS[1]["name"]) in fenced
+    assert not fenced.endswith("blocked")
 
 
 def test_defaults_are_the_documents_example() -> None:

@@ -10,6 +10,7 @@ from unittest.mock import create_autospec
 import pytest
 from openstack.compute.v2.server import Server
 from openstack.connection import Connection
+from openstack.exceptions import ResourceTimeout
 
 from tests.tools.drifted import CHANGES, rule, state, view, with_, without
 from tools.checkpoint import SERVER
@@ -74,6 +75,28 @@ def test_a_host_of_the_pair_that_stands_still_is_never_let_go_on(status: str) ->
     cloud.compute.reboot_server.assert_called_once_with("server-bastion", "HARD")
     assert not cloud.compute.unpause_server.called
     assert not cloud.compute.resume_server.called
+
+
+@pytest.mark.parametrize("carried_out", [True, False])
+def test_a_host_that_was_confirmed_dead_is_let_in_after_a_reboot_alone(*, carried_out: bool) -> None:
+    """Its datasource node may run still, and must not reach the bus."""
+    (step,) = (r for r in state().resources if r.name == "database-ready")
+    pair = replace(
+        state(), resources=(*state().resources, replace(step, urn=step.urn.replace("-ready", "-cluster")))
+    )
+    (drift,) = compare(CHANGES["port without groups"][0], pair)
+    assert drift.mend == "reboots database hard, then sets them back"
+    cloud = create_autospec(Connection, instance=True)
+    assert drift.call is not None
+    if carried_out:
+        drift.call(cloud)
+        cloud.network.update_port.assert_called_once_with("port-database", security_groups=["group"])
+    else:
+        cloud.compute.wait_for_server.side_effect = ResourceTimeout("still HARD_REBOOT")
+        with pytest.raises(ResourceTimeout):
+            drift.call(cloud)
+        assert not cloud.network.update_port.called
+    cloud.compute.reboot_server.assert_called_once_with("server-database", "HARD")
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,20 @@ def test_one_host_of_the_pair_lost_is_told_by_the_other() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("status", "task"), [("ACTIVE", "pausing"), ("HARD_REBOOT", "rebooting_hard"), ("ACTIVE", "")]
+)
+def test_orders_that_nova_takes_and_does_not_carry_out(status: str, task: str) -> None:
+    seen = clusters(
+        node(healthy(), online=False, unclean=True),
+        fence_events=(FenceEvent("reboot", OTHER, "failed", "timed out"),),
+    )
+    seen = host(seen, "datasource-2", status=status, ssh="no connection", task=task)
+    (told,) = [finding for finding in judge(seen) if finding.role == "cluster"]
+    assert (f"nova took the order to stop it ({task})" in told.what) == bool(task)
+    assert ("make confirm-dead HOST=datasource-2" in told.way_out) == bool(task)
+
+
 def test_a_stopped_pacemaker_is_named_and_nothing_else_is_suspected() -> None:
     """By hand on one host, and the other one was rebooted: it waits for ever, and so do its devices."""
     waits = device(node(healthy(), pending=True), role="Stopped", nodes=())

@@ -10,7 +10,7 @@ from tests.tools import changes
 from tests.tools.changes import ONE, OTHER
 from tests.tools.healthy import STACK
 from tests.tools.test_refusal import GONE, lost
-from tools import cloud, leaving
+from tools import admission, cloud, leaving
 from tools.facts import Cluster, Facts
 from tools.hosts import HostError
 from tools.leaving import Leaving, settle
@@ -55,9 +55,10 @@ def leave(host: str, seen: Facts | None = None, *views: Cluster) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def deleted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Ids of the servers that the cloud was told to delete; nobody pauses."""
+    """What the cloud was told: ids of servers to delete, hosts to let in; nobody pauses."""
     known: list[str] = []
     monkeypatch.setattr(cloud, "delete", known.append)
+    monkeypatch.setattr(admission, "admit", lambda host: known.append(f"{host} admitted"))
     monkeypatch.setattr(leaving, "PAUSE", 0)
     monkeypatch.setattr(leaving, "view_of", FakeHosts.view)
     return known
@@ -108,13 +109,13 @@ def test_a_lost_host_is_off_for_certain_before_the_other_is_told_so(
         f"datasource-1: crm_standby --node {OTHER} --update on",
         f"datasource-1: stonith_admin --confirm {OTHER}",
     ]
-    assert deleted == [SERVER.id]
+    assert deleted == [SERVER.id, "datasource-2 admitted"]
 
 
 def test_a_host_that_left_in_an_earlier_run_needs_no_confirmation(deleted: list[str]) -> None:
     off = view(ONE, online=False, unclean=False, standby=True)
     assert leave("datasource-2", None, off) == [f"datasource-1: crm_standby --node {OTHER} --update on"]
-    assert deleted == [SERVER.id]
+    assert deleted == [SERVER.id, "datasource-2 admitted"]
 
 
 def test_where_the_other_host_is_lost_too_there_is_nobody_to_tell(deleted: list[str]) -> None:
@@ -124,7 +125,7 @@ def test_where_the_other_host_is_lost_too_there_is_nobody_to_tell(deleted: list[
         "datasource-2: systemctl stop corosync",
     ]
     assert leave("datasource-2", lost(seen, "datasource-2"), view(OTHER)) == []
-    assert deleted == [SERVER.id]
+    assert deleted == [SERVER.id, "datasource-2 admitted"]
 
 
 @pytest.mark.parametrize(
