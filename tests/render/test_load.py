@@ -14,7 +14,7 @@ from cryptography.fernet import Fernet
 from components.template import ROOT
 from tests import mariadb
 from tests.acceptance.waiting import wait_for
-from tests.render.judges import private, program, run
+from tests.render.judges import missing, private, program, run
 from tests.tools.healthy import STACK
 from tools import archive, congress_database
 from tools.congress_database import CongressDatabase
@@ -294,3 +294,35 @@ def test_what_the_database_holds_is_counted(server: Server) -> None:
     server.ask("INSERT INTO congress.policy_rules VALUES (1, 'p(x) :- q(x)')")
     assert "1 policies, 1 rules, 0 datasources" in kept.in_the_way(Path("file"), "")
     assert kept.in_the_way(Path("file"), kept.content().digest) == ""
+
+
+def test_a_full_disk_of_the_database_is_told_and_what_was_there_comes_back() -> None:
+    """Seen: MariaDB 10.11.19 died when its disk was full. When there is room, what was kept is loaded."""
+    program("mariadb-dump")
+    folder = Path(tempfile.mkdtemp(prefix="congress-ha-"))
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200M,mode=755", "tmpfs", str(folder)]
+    if run(*mount).returncode:
+        missing("this machine allows no mount")
+    try:
+        mariadb.install(folder)
+        server, options = Server(folder), ("--no-defaults", "--skip-networking", "--innodb-log-file-size=16M")
+        with mariadb.started(folder, *options):
+            server.ask(TABLES)
+            _, kept, _ = server.run("dump")
+            free = shutil.disk_usage(folder).free
+            head, _, tail = kept.partition("LOCK TABLES `rules`")
+            rows = "INSERT INTO `big` VALUES (REPEAT('x', 200000));\n" * (free // 200_000 + 100)
+            big = f"{head}CREATE TABLE `big` (x longtext);\n{rows}LOCK TABLES `rules`{tail}"
+            code, printed, errors = server.run("load", "check", str(free), sql=big)
+            assert (code, printed.split()[0], errors) == (0, "unchecked", "")
+            code, _, errors = server.run("load", "replace", sql=big)
+            assert (code, errors.splitlines()[-1].endswith("is full: make room there")) == (1, True)
+        # It died, and systemd's MariaDB would not come up either before there is room.
+        assert run("mount", "-o", "remount,size=400M", folder).returncode == 0
+        with mariadb.started(folder, *options):
+            assert server.run("load", "replace", sql=kept) == (0, "", "")
+            assert server.ask("SELECT * FROM congress.rules") == "1\t1\n"
+            assert server.run("load", "check", "1000", sql=kept) == (0, LOADED, "")
+    finally:
+        run("umount", folder)
+        folder.rmdir()
