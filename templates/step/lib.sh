@@ -15,6 +15,17 @@ die() {
   exit 1
 }
 
+# Of a step that ends in any way: what it has put aside goes. A full disk has many words, so it gets one of its own.
+at_exit() {
+  local code=$? IFS=$' \t\n' used inodes mount
+  [ "$code" = 0 ] || df --output=pcent,ipcent,target / "$STATE" /var/log /tmp 2> /dev/null | sort -u | while read -r used inodes mount; do
+    [[ $used != 100% && $inodes != 100% ]] || echo "the disk $mount of $(hostname) is full: make room there, then run pulumi up again" >&2
+  done
+  rm -f -- "${aside[@]}"
+}
+aside=()
+trap at_exit EXIT
+
 # Every address with a login in it, as in transport_url, loses the login; greedy, for a password may hold an @.
 redact() { sed -E 's#://[^/ ]*@#://***@#g'; }
 
@@ -60,6 +71,7 @@ put_file() {
   # Of a step that was cut off in here: it may hold a secret.
   rm -f "$(dirname "$1")/.congress-ha.$(basename "$1")".??????
   new=$(mktemp "$(dirname "$1")/.congress-ha.$(basename "$1").XXXXXX")
+  aside+=("$new")
   cat > "$new"
   chown "$2" "$new"
   chmod "$3" "$new"
@@ -92,6 +104,15 @@ put_link() {
   record_file "$1"
 }
 
+# remove_unused_software FOLDER: Congress of earlier pins, 260 MB each, but for what something still runs from.
+remove_unused_software() {
+  local there
+  for there in "$1"/congress-????????????; do
+    [[ ${there##*-} =~ ^[0-9a-f]{12}$ && $there != "$(realpath "$1/congress")" ]] || continue
+    grep -qsF -- "$there/" /proc/[0-9]*/maps || rm -rf -- "$there"
+  done
+}
+
 # put_line PATH LINE: of a file that others write, too.
 put_line() {
   grep -qxF -- "$2" "$1" || echo "$2" >> "$1"
@@ -105,14 +126,14 @@ start_nothing() {
   [ ! -e "$POLICY" ] || [ "$(cat "$POLICY")" = "$POLICY_TEXT" ] || return 0
   printf '%s\n' "$POLICY_TEXT" > "$POLICY"
   chmod 0755 "$POLICY"
-  trap 'rm -f "$POLICY"' EXIT
+  aside+=("$POLICY")
 }
 
 # apt waits for dpkg's lock, but not for that of its lists, which Debian's own timer takes as well.
 fetch_lists() {
   local said end=$((SECONDS + 300))
   until said=$(apt-get update "$@" 2>&1); do
-    [[ $said == *"Could not get lock"* && $SECONDS -lt $end ]] || { echo "$said" && return 1; }
+    [[ $said == *"Could not get lock"* && $SECONDS -lt $end ]] || { echo "$said" || true; return 1; }
     sleep 1
   done
 }

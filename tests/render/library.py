@@ -65,8 +65,8 @@ class Library:
         file.chmod(0o755)
         (self.folder / f"{name}.does").write_text(f"{does}\n")
 
-    def run(self, body: str, step: str = "one", deadline: float = 60) -> subprocess.CompletedProcess[str]:
-        """The library, then `body`, as bash runs a step's script."""
+    def script(self, body: str, step: str = "one") -> Path:
+        """The library, then `body`."""
         text = (ROOT / "templates/step/lib.sh").read_text()
         assert text.count(STATE) == text.count(POLICY) == 1
         text = f"STEP={step}\n" + text.replace(STATE, f"STATE={self.state}\n").replace(
@@ -74,5 +74,10 @@ class Library:
         )
         script = self.folder / "script"
         script.write_text(f"{text}\n{body}\n")
+        return script
+
+    def run(self, body: str, step: str = "one", deadline: float = 60) -> subprocess.CompletedProcess[str]:
+        """The same, as bash runs a step's script."""
+        script = self.script(body, step)
         path = f"{self.folder}/bin:{os.environ['PATH']}"
         return run("bash", script, env={"PATH": path}, deadline=deadline)

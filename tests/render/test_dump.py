@@ -126,6 +126,22 @@ def test_a_dump_that_fails_leaves_no_file_and_the_older_ones(host: Host, broken:
     assert host.dumps == before
 
 
+def test_a_full_disk_is_named_and_the_next_dump_finds_room(host: Host) -> None:
+    host.library.fake("mariadb-dump", "head -c 1M /dev/urandom")
+    folder, older = "/var/backups/congress", "before-migration-20200101T000000Z.sql.gz"
+    script = f"""mount -t tmpfs -o size=256k tmpfs /var/backups; mkdir {folder}; echo old > {folder}/{older}
+{PROGRAM} before-migration || echo "code $?"
+ls {folder}; mount -o remount,size=4M /var/backups; {PROGRAM} before-migration; cat {folder}/{older}
+ls {folder} | wc -l"""
+    path = f"PATH={host.library.folder}/bin:/usr/bin:/bin"
+    done = run(*private(["env", path, "bash", "-c", script], {"/var/backups": host.backups}))
+    code, there, made, old, count = done.stdout.splitlines()
+    assert (code, there, old, count) == ("code 1", older, "old", "2")
+    assert made.startswith(f"{folder}/before-migration-")
+    assert done.stderr.splitlines()[-1].startswith(f"the disk of {folder} on ")
+    assert done.stderr.endswith("is full: make room there\n")
+
+
 def step(host: Host) -> str:
     """The step's own text with its program's path in the test's folder."""
     return case("database/dump.sh.j2").text.replace("/usr/local/sbin", f"{host.library.folder}/bin")

@@ -14,7 +14,7 @@ from cryptography.fernet import Fernet
 from components.template import ROOT
 from tests import mariadb
 from tests.acceptance.waiting import wait_for
-from tests.render.judges import private, program, run
+from tests.render.judges import missing, private, program, run
 from tests.tools.healthy import STACK
 from tools import archive, congress_database
 from tools.congress_database import CongressDatabase
@@ -29,11 +29,13 @@ DROP DATABASE IF EXISTS congress; CREATE DATABASE congress CHARACTER SET utf8mb3
 CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY); INSERT INTO alembic_version VALUES ('c0125080d572');
 CREATE TABLE datasources (id varchar(36) PRIMARY KEY, name varchar(255), config text);
 INSERT INTO datasources VALUES ('1', 'näme', '{"a": "\\"\\n"}');
+INSERT INTO datasources VALUES ('2', 'none', NULL);
 CREATE TABLE rules (id int, datasource varchar(36), FOREIGN KEY (datasource) REFERENCES datasources (id));
 INSERT INTO rules VALUES (1, '1');
 """
 NAME, CONFIG = "näme".encode().hex().upper(), rb'{"a": "\"\n"}'.hex().upper()
 LOADED = f"loaded 3 c0125080d572\ndatasource\t{NAME}\t{CONFIG}\n"
+LOADED += f"datasource\t{b'none'.hex().upper()}\t{b'null'.hex().upper()}\n"
 END = "-- Dump completed on 2026-11-28  7:00:00\n"
 
 
@@ -222,8 +224,10 @@ def test_a_load_that_was_cut_off_is_ended_by_the_next_one(server: Server, dump: 
         load.stdin.write(f"{dump}DO SLEEP(600);\n{END}")
         load.stdin.close()
         wait_for("it loads", 20, lambda: server.ask(sessions) == "1\n")
-        lock = server.ask("SELECT IS_USED_LOCK('congress-ha')").strip()
-        assert server.run("load", "check", "1000", sql=dump, lock=lock) == (0, LOADED, "")
+        holder = server.ask("SELECT IS_USED_LOCK('congress-ha')").strip()
+        # Its tool is gone, and the lock with it; the load itself goes on.
+        server.ask(f"KILL {holder}")
+        assert server.run("load", "check", "1000", sql=dump) == (0, LOADED, "")
         assert server.ask(sessions) == "0\n"
         assert load.wait(30) != 0
 
@@ -253,7 +257,7 @@ def test_a_whole_restore_goes_on_under_one_lock(server: Server, database: Congre
         locked.dump_into(dump)
         checked = locked.check(dump)
         checked.require(revision_in(dump), Fernet.generate_key().decode())
-        assert (checked.tables, list(checked.datasources)) == (3, ["näme"])
+        assert (checked.tables, list(checked.datasources)) == (3, ["näme", "none"])
         with pytest.raises(HostError, match="still after 1 s"), database.locked(progress):
             pass
         kept = locked.keep("before-restore")
@@ -294,3 +298,35 @@ def test_what_the_database_holds_is_counted(server: Server) -> None:
     server.ask("INSERT INTO congress.policy_rules VALUES (1, 'p(x) :- q(x)')")
     assert "1 policies, 1 rules, 0 datasources" in kept.in_the_way(Path("file"), "")
     assert kept.in_the_way(Path("file"), kept.content().digest) == ""
+
+
+def test_a_full_disk_of_the_database_is_told_and_what_was_there_comes_back() -> None:
+    """Seen: MariaDB 10.11.19 died when its disk was full. When there is room, what was kept is loaded."""
+    program("mariadb-dump")
+    folder = Path(tempfile.mkdtemp(prefix="congress-ha-"))
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200M,mode=755", "tmpfs", str(folder)]
+    if run(*mount).returncode:
+        missing("this machine allows no mount")
+    try:
+        mariadb.install(folder)
+        server, options = Server(folder), ("--no-defaults", "--skip-networking", "--innodb-log-file-size=16M")
+        with mariadb.started(folder, *options):
+            server.ask(TABLES)
+            _, kept, _ = server.run("dump")
+            free = shutil.disk_usage(folder).free
+            head, _, tail = kept.partition("LOCK TABLES `rules`")
+            rows = "INSERT INTO `big` VALUES (REPEAT('x', 200000));\n" * (free // 200_000 + 100)
+            big = f"{head}CREATE TABLE `big` (x longtext);\n{rows}LOCK TABLES `rules`{tail}"
+            code, printed, errors = server.run("load", "check", str(free), sql=big)
+            assert (code, printed.split()[0], errors) == (0, "unchecked", "")
+            code, _, errors = server.run("load", "replace", sql=big)
+            assert (code, errors.splitlines()[-1].endswith("is full: make room there")) == (1, True)
+        # It died, and systemd's MariaDB would not come up either before there is room.
+        assert run("mount", "-o", "remount,size=400M", folder).returncode == 0
+        with mariadb.started(folder, *options):
+            assert server.run("load", "replace", sql=kept) == (0, "", "")
+            assert server.ask("SELECT * FROM congress.rules") == "1\t1\n"
+            assert server.run("load", "check", "1000", sql=kept) == (0, LOADED, "")
+    finally:
+        run("umount", folder)
+        folder.rmdir()

@@ -1,0 +1,89 @@
+"""A disk that is full: one clear word, nothing that was there is lost, and it heals when there is room."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.render.judges import private, run
+from tests.render.library import ME, Library, put
+
+WORD = "is full: make room there"
+
+
+def on_small_disk(library: Library, body: str, after: str = "true") -> subprocess.CompletedProcess[str]:
+    """A step whose state is on a disk of 64 KiB, where `fill` leaves no room; then `after`, which may run it again."""
+    state = library.state
+    state.mkdir(exist_ok=True)
+    script = library.script(body)
+    functions = (
+        f'fill() {{ [ -n "${{ROOM:-}}" ] || head -c 1M /dev/zero > {state}/fill 2> /dev/null || true; }};'
+        "export -f fill;"
+        f"mount -t tmpfs -o size=64k tmpfs {state};"
+    )
+    step = f"export PATH={library.folder}/bin:$PATH; step() {{ bash {script}; }}; step; code=$?"
+    return run(*private(["bash", "-c", f"{functions} {step}; {after}; exit $code"], {}))
+
+
+def test_a_file_keeps_its_content_and_nothing_of_the_new_one_stays(tmp_path: Path) -> None:
+    """Seen: what was half written stayed beside it, and it may be a secret."""
+    library = Library(tmp_path)
+    file = library.state / "file"
+    content = "new\n" * 5000
+    done = on_small_disk(
+        library,
+        f"[ -e {file} ] || put_file {file} {ME} 0640 <<< old\nfill\n{put(file, content)}",
+        f"cat {file}; ls -A {library.state}; rm {library.state}/fill;"
+        f" ROOM=1 step; cmp {file} - <<< '{content}' && echo same",
+    )
+    assert done.returncode == 1
+    old, *there, same = done.stdout.splitlines()
+    assert (old, {*there}, same) == ("old", {"file", "fill", "steps"}, "same")
+    told = done.stderr.splitlines()
+    assert "No space left on device" in told[0]
+    assert (WORD in told[-1], len(told)) == (True, 2)
+
+
+def test_a_step_that_fails_on_a_full_disk_says_so(tmp_path: Path) -> None:
+    """Apt's log stands on the same disk, so its own words are lost. Seen: it asked for its lists again, for ever."""
+    library = Library(tmp_path)
+    library.fake("dpkg-query", "exit 1")
+    library.fake("dpkg")
+    library.fake("apt-get", "fill; echo 'E: Write error - write (28: No space left on device)'; exit 100")
+    done = on_small_disk(library, "install_packages haproxy")
+    assert done.returncode == 1
+    told, word = done.stderr.splitlines()[-2:]
+    assert told.startswith("apt could not install haproxy")
+    assert word.startswith(f"the disk {library.state} of ")
+    assert WORD in word
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_with_room_nothing_is_said_of_disks(tmp_path: Path, code: int) -> None:
+    done = on_small_disk(Library(tmp_path), f"exit {code}")
+    assert (done.returncode, done.stderr) == (code, "")
+
+
+def test_software_of_earlier_pins_goes_when_nothing_runs_from_it(tmp_path: Path) -> None:
+    library, opt = Library(tmp_path), tmp_path / "opt"
+    new, old, older, pins = (
+        opt / f"congress-{name}" for name in ("0123456789ab", "ba9876543210", "aaaaaaaaaaaa", "pins")
+    )
+    for folder in (new, old, older, pins):
+        folder.mkdir(parents=True)
+        (folder / "module.so").write_bytes(b"x" * 4096)
+    (opt / "congress").symlink_to(new)
+    maps = f"import mmap; f = open('{old}/module.so', 'rb'); m = mmap.mmap(f.fileno(), 0, access=1); print(flush=True);"
+    with subprocess.Popen(
+        ["python3", "-c", f"{maps} input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as runs:
+        assert runs.stdout is not None
+        runs.stdout.readline()
+        assert library.run(f"remove_unused_software {opt}").returncode == 0
+        assert {folder.name for folder in opt.iterdir()} == {"congress", new.name, old.name, pins.name}
+        runs.communicate("\n")
+    assert library.run(f"remove_unused_software {opt}").returncode == 0
+    assert {folder.name for folder in opt.iterdir()} == {"congress", new.name, pins.name}
+    assert (opt / "congress/module.so").exists()
