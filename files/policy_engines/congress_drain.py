@@ -10,14 +10,14 @@ The agent is a process of its own, because a busy engine cannot say that it is b
 evaluates a policy or takes in rows. It asks the engine's /health, one question at a time.
 
     the engine                               HAProxy is told   and
-    answers 200                              up 10000%         sends requests
-    says nothing for BUSY seconds            100%              sends few, and leaves up or down as it was
+    answers 200                              up 100%           sends requests
+    says nothing for BUSY seconds            1%                sends few, and leaves up or down as it was
     answers 503, FALL times in a row         down              sends none, and cuts what is under way
     takes no connection: its process ended   down              likewise
 
-Silence never takes an engine out: to end a process that hangs is congress_guard's task. The weights are percents of an
-engine's weight in HAProxy's configuration, which is 1: so 100, 1, and 0 for one that is being drained. A configuration
-of before there were busy engines understands them as well.
+Silence never takes an engine out: to end a process that hangs is congress_guard's task. The weights are percents of
+an engine's weight in HAProxy's configuration, which is 100. A configuration of before there were busy engines has 1,
+and 1% of that would be nothing; it sends no line (agent-send), and is told 100% as before.
 
 0%, and not "drain" or "maint": HAProxy would go on sending the clients that stick to a draining engine, and cut
 the requests that one in maintenance still serves (on-marked-down). The security groups let nobody but the load
@@ -42,7 +42,8 @@ RUN = Path(os.environ.get("CONGRESS_DRAIN_RUN", "/run/congress-drain"))
 # HAProxy asks twice a second (agent-inter).
 SILENCE = 5.0
 PAUSE = 0.1
-FREE, FEW, NONE = "10000%", "100%", "0%"
+ALL, FEW, NONE = "100%", "1%", "0%"
+LINE = 0.2  # seconds for the line that HAProxy sends at once
 # A client whose engine is busy goes to another one, which may know less of what he just changed: not for every pause.
 BUSY = 2.0
 BETWEEN = 0.5  # seconds from an answer to the next question
@@ -116,8 +117,8 @@ class Health:
         if not self.known.is_set() or (since is not None and time.monotonic() - since > BUSY):
             return FEW
         if self.failures == 0:
-            return f"up {FREE}"
-        return "down" if self.failures >= FALL else FREE
+            return f"up {ALL}"
+        return "down" if self.failures >= FALL else ALL
 
     def watch(self) -> None:
         while True:
@@ -150,13 +151,23 @@ class Health:
 def agent(engine: Engine, health: Health, port: int, state_port: int) -> None:
     class Answer(socketserver.BaseRequestHandler):
         def handle(self) -> None:
+            knows_few = self.sent_a_line()
             new = engine.asked.with_suffix(".new")
             new.write_text(f"http://{self.client_address[0]}:{state_port}/{engine.node_id}")
             new.replace(engine.asked)
             word = health.word()
             if engine.left.exists() and word != "down":
                 word = NONE
+            elif word == FEW and not knows_few:
+                word = ALL
             self.request.sendall(f"{word}\n".encode())
+
+        def sent_a_line(self) -> bool:
+            self.request.settimeout(LINE)
+            try:
+                return bool(self.request.recv(64))
+            except TimeoutError:
+                return False
 
     class Server(socketserver.TCPServer):
         allow_reuse_address = True

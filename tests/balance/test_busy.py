@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -132,6 +133,7 @@ def test_when_all_are_busy_clients_stay_where_they_are(
     also = pool.submit(looping.get, f"/work/{AT_WORK}")
     looping.until(other.node_id, BUSY)
     assert looping.state(engine.node_id).startswith(BUSY)
+    assert looping.get("/health") == "200 OK\n"
     # The one that answered the client last.
     waiting = [pool.submit(looping.get) for _ in range(20)]
     assert {answer.result() for answer in (request, *waiting)} == {engine.node_id}
@@ -247,6 +249,22 @@ def test_the_load_balancer_s_step_ends_when_every_engine_s_agent_said_that_it_ca
     assert looping.get("/health") == "200 OK\n"
     time.sleep(3)  # HAProxy has asked each engine and each agent
     assert not all_up()
+
+
+def test_a_configuration_that_knows_nothing_of_busy_engines_is_told_no_less_than_before(
+    looping: Balanced[Looping], pool: ThreadPoolExecutor
+) -> None:
+    """There an engine's weight is 1, of which 1% is nothing."""
+    engine, _, request = at_work(looping, pool)
+
+    def told(line: bytes) -> bytes:
+        with socket.create_connection(("127.0.0.1", engine.agent_port), timeout=5) as asking:
+            asking.sendall(line)
+            return asking.recv(64)
+
+    assert told(b"weight 100\n") == b"1%\n"
+    assert told(b"") == b"100%\n"
+    request.result()
 
 
 def test_a_busy_engine_can_be_drained(looping: Balanced[Looping], pool: ThreadPoolExecutor) -> None:
