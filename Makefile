@@ -48,7 +48,7 @@ replace: venv ## Give HOST=name a new server, of the image and flavor in the set
 
 .PHONY: confirm-dead
 confirm-dead: venv ## Say that HOST=name of the pair is dead, whose compute host is down: the other one takes over
-	@scripts/confirm-dead "$(HOST)"
+	@scripts/confirm-dead "$${HOST:-}"
 
 .PHONY: output
 output: ## Print the stack's outputs as one JSON object; SECRETS=1 shows the secret ones

@@ -26,6 +26,7 @@ CONTRACT = {
 } | {
     "backup",
     "restore",
+    "confirm-dead",
     "bench",
     "pulumi",
     "output",
@@ -94,6 +95,14 @@ def test_what_a_backup_needs_is_said(checkout: Checkout, words: list[str], probl
     done = checkout.run("make", *words)
     assert done.returncode != 0
     assert done.stderr.splitlines()[0] == problem
+
+
+def test_confirm_dead_hands_its_host_over_and_runs_nothing_of_it(checkout: Checkout) -> None:
+    _deployed(checkout)
+    (checkout.root / "tools/confirm_dead.py").write_text("import sys\nprint(sys.argv[1:])\n")
+    told = checkout.run("make", "confirm-dead", "HOST=a'b; touch $(echo run)").stdout
+    assert told.splitlines()[-1] == str(["--", "a'b; touch $(echo run)"])
+    assert not list(checkout.root.rglob("run"))
 
 
 def test_backup_and_restore_hand_paths_and_names_over(checkout: Checkout) -> None:
