@@ -29,6 +29,18 @@ def _seen_by_the_node(path: str) -> str:
 # Corosync's own, in whole seconds. With more than 10, hosts whose link is cut might see it so far apart that the one
 # that shall hold back, for 10 s, fences first.
 Token = Annotated[str, Field(pattern=r"^([1-9]|10)s$")]
+
+
+def _free_for_the_stack(path: str) -> str:
+    """A link takes its place, and what another program reads must not become Congress's configuration."""
+    if not PurePosixPath(posixpath.normpath(path)).match("/etc/congress*/*.conf"):
+        raise ValueError(
+            "the stack puts a link there: choose a name that ends in .conf in /etc/congress, "
+            "or in another folder /etc/congress-..."
+        )
+    return path
+
+
 NodePath = Annotated[AbsolutePath, AfterValidator(_seen_by_the_node)]
 
 
@@ -92,7 +104,7 @@ class DatasourceNode(Model):
         "2.2 s more until the node runs on the other host",
         examples=["1s"],
     )
-    config: NodePath = Field(
+    config: Annotated[NodePath, AfterValidator(_free_for_the_stack)] = Field(
         "/etc/congress/congress.conf",
         description="name of Congress's configuration file for the agent, the same on both hosts",
         examples=["/etc/congress/congress.conf"],

@@ -40,7 +40,7 @@ DATASOURCE_NODE = maybe(
     monitorInterval=SECONDS,
     monitorTimeout=SECONDS,
     token=st.sampled_from(["1s", "3s", "10s", "11s"]),
-    config=st.builds("/{}".format, WORDS),
+    config=st.builds("/etc/congress/{}.conf".format, WORDS),
     binary=st.builds("/opt/{}".format, WORDS),
     additionalParameters=st.sampled_from(["", "--debug", "--log-file=/var/log/a,b.log", "$(id)"]),
 ) | st.fixed_dictionaries(

@@ -68,6 +68,21 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
         ["congress-ha:datasourceNode.additionalParameters"],
     ),
     ({"datasourceNode": {"config": "congress.conf"}}, ["congress-ha:datasourceNode.config"]),
+    *(
+        (
+            {"datasourceNode": {"config": path}},
+            ["congress-ha:datasourceNode.config", "name that ends in .conf"],
+        )
+        for path in (
+            "/etc/passwd",
+            "/etc/mysql/my.conf",
+            "/etc/congress/../passwd.conf",
+            "/etc/congress.conf",
+            "/etc/congress/keys/aes_key",
+            "/etc/congress/api-paste.ini",
+            "/etc/congress/.conf/../../shadow.conf",
+        )
+    ),
     (
         {"datasourceNode": {"config": "/home/stack/congress.conf"}},
         ["congress-ha:datasourceNode.config", "do not see what is in /home; choose another path"],
