@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -137,8 +138,9 @@ FAKES = {
 
 
 @pytest.fixture
-def started(tmp_path: Path) -> Any:
+def started(tmp_path: Path) -> Iterator[Any]:
     """Start the real launcher on stand-ins for Congress, as whoever runs the tests; its process."""
+    processes: list[subprocess.Popen[str]] = []
     for name, text in FAKES.items():
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -149,15 +151,19 @@ def started(tmp_path: Path) -> Any:
     def start(*arguments: str, path: Path = tmp_path) -> subprocess.Popen[str]:
         code = "import os, runpy, sys; sys.argv[:] = sys.argv[1:]; os.geteuid = lambda: 1;"
         code += "runpy.run_path(sys.argv[0], run_name='__main__')"
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-c", code, tmp_path / "congress-server", *arguments],
             env={"PYTHONPATH": str(path)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
+        processes.append(process)
+        return process
 
-    return start
+    yield start
+    for process in processes:  # what a failed test left
+        process.kill()
 
 
 BOTH = ["discreet", "closed", "beating", "watched"]
