@@ -53,7 +53,7 @@ def _first_region(cloud: Connection) -> str | None:
 def recorded(outputs: Mapping[str, Any], resources: Iterable[Mapping[str, Any]] = ()) -> Scope | None:
     """A stack's, from its outputs, or else from what the cloud said of its resources when it made them."""
     if kept := outputs.get(OUTPUT):
-        return Scope(kept["project_id"], kept["region"])
+        return Scope(kept["project_id"], kept.get("region"))  # Pulumi keeps no None
     for resource in resources:
         told = resource.get("outputs") or {}
         if resource["type"].startswith("openstack:") and isinstance(project := told.get("tenantId"), str):

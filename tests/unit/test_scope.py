@@ -78,6 +78,11 @@ def test_a_stack_of_before_the_output_is_where_its_resources_are() -> None:
     assert scope.recorded({}, resources[:2]) is None
 
 
+def test_a_region_that_was_none_is_no_part_of_the_output() -> None:
+    """Pulumi drops what is None from an output."""
+    assert scope.recorded({scope.OUTPUT: {"project_id": "kept"}}) == Scope("kept", None)
+
+
 class Engine:
     """Answers as Pulumi's own provider does (pkg/resource/deploy/builtins.go)."""
 
