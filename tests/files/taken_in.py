@@ -21,7 +21,7 @@ import congress_rows
 from congress.utils import tuple_to_congress
 
 OURS = sys.argv[1] == "ours"
-WHOLE = 10_000
+WHOLE = 6_000
 ODD = (None, "None", "", "é", "è", "ee", True, "True", 1, 2.5, -1, "two\nlines", 'a "quote"')
 
 
