@@ -19,6 +19,7 @@ import eventlet
 from tests.files.rows_of_engine import Engine, arm, row, rows
 
 # isort: split
+import congress_evaluation
 import congress_publish
 from congress.dse2.data_service import DataService
 from oslo_messaging._drivers import common
@@ -85,6 +86,7 @@ def main(which: str, count: int) -> dict[str, float]:
     congress_publish.arm()
     if which == "ours":
         arm()
+        congress_evaluation.arm()
     gc.freeze()
     gc.enable()  # as the launcher does
     seen: dict[str, float] = {}
