@@ -10,7 +10,6 @@ import congress_compat  # noqa: F401  what Python removed, which congress still 
 from congress.common import config  # noqa: F401  registers options that are read by what follows, while it is imported
 
 # isort: split
-import congress_evaluation
 import congress_rows
 import congress_table_names
 from congress.datalog.compile import Event
@@ -24,7 +23,6 @@ RULE = "big(x) :- cloud:servers(x, {0}), not cloud:ports(x, {0})".format(
 
 
 def arm() -> None:
-    congress_evaluation.arm()
     congress_table_names.arm()
     congress_rows.arm()
 
