@@ -159,6 +159,63 @@ def test_it_takes_much_less_than_upstream(monkeypatch: pytest.MonkeyPatch, name:
     assert figures[f"{name}, again"] > times
 
 
+ROWS = [[["int", 1], ["str", "a"]], [["float", 1.0], ["str", "b"]], [["str", "1"], ["str", "a"]]]
+BEGIN: Steps = [["rows", "d", "b1", ROWS], ["insert", "p", "r(x, y) :- d:b1(x, y), not q:none(x)"]]
+ADVERSE: dict[str, Steps] = {
+    "no such policy or table": [["select", "p", "z:t(x)"], ["select", "p", "t(x)"], ["data", "p", "t"]],
+    "a trace": [["trace", "p", "r(x, y)"], ["trace", "d", 'b1(x, "a")']],
+    "another number of columns": [["select", "d", "b1(x)"], ["select", "d", "b1(x, y, z)"]],
+    "the same variable twice": [["insert", "d", "b1(2, 2)"], ["select", "p", "r(x, x)"]],
+    "modal": [["insert", "p", "execute[d:stop(x)] :- r(x, y)"], ["select", "p", "execute[d:stop(x)]"]],
+    "a policy of another kind": [
+        ["insert", "m", "t(1)"],
+        ["insert", "p", "s(x) :- m:t(x), r(x, y)"],
+        ["select", "p", "s(x)"],
+    ],
+    "an empty table": [
+        ["rows", "d", "b1", []],
+        ["select", "p", "r(x, y)"],
+        ["insert", "d", "b1(1, 1)"],
+        ["select", "p", "r(x, y)"],
+        ["delete", "d", "b1(1, 1)"],
+        ["select", "p", "r(x, y)"],
+    ],
+        ["rows", "d", "b1", []],
+        ["select", "p", "r(x, y)"],
+        ["insert", "d", "b1(1, 1)"],
+        ["select", "p", "r(x, y)"],
+        ["delete", "d", "b1(1, 1)"],
+        ["select", "p", "r(x, y)"],
+    ],
+    "a variable without a value": [
+        ["select", "p", "s(x) :- not d:b1(x, x)"],
+        ["insert", "p", "s(x) :- not r(x, x)"],
+    ],
+    "a rule as query": [["select", "p", "s(x, z) :- d:b1(x, y), d:b1(z, y)"]],
+    "recursion": [["insert", "q", "none(x) :- p:r(x, y)"], ["select", "p", "r(x, y)"]],
+    "simulation": [
+        ["insert", "a", 'action("add")'],
+        ["insert", "a", "s+(x) :- add(x)"],
+        ["insert", "p", "s(7)"],
+        ["simulate", "p", "s(x)", "add(8) s-(7)"],
+        ["select", "p", "s(x)"],
+    ],
+    "a trigger": [
+        ["watch", "p", "r"],
+        ["insert", "d", 'b1(9, "z")'],
+        ["delete", "d", 'b1(1, "a")'],
+        ["seen", "p"],
+    ],
+}
+
+
+@pytest.mark.parametrize("steps", ADVERSE.values(), ids=list(ADVERSE))
+def test_what_is_hard_to_plan_has_upstreams_answers(
+    evaluators: tuple[Evaluator, Evaluator], steps: Steps
+) -> None:
+    assert agree(evaluators, BEGIN + steps)[1] is True
+
+
 def meanwhile(*words: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(printed("evaluation_meanwhile.py", *words))
     return found
