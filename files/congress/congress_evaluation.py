@@ -45,6 +45,8 @@ def arm() -> None:
     TopDownTheory.top_down_abduction = top_down_abduction
     TopDownTheory.select = select
     Runtime.get_row_data = get_row_data
+    # congress.harness has each row that is looked at written for debugging ("should take this out for production").
+    Runtime.debug_mode = Runtime.production_mode
     congress_evaluation_triggers.arm()
 
 

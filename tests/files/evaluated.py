@@ -40,6 +40,7 @@ def literal(found: Any) -> list[Any]:
 class Program:
     def __init__(self) -> None:
         self.runtime = Runtime()
+        self.runtime.debug_mode()  # as congress.harness does
         self.fired: list[Any] = []
         for name, kind in POLICIES.items():
             self.runtime.create_policy(name, kind=kind)

@@ -57,6 +57,7 @@ def run(upstream: bool, count: int, names: list[str]) -> Iterator[tuple[str, flo
 
         congress_evaluation.arm()
     runtime = Runtime()
+    runtime.debug_mode()  # as congress.harness does
     runtime.create_policy("d", kind="datasource")
     runtime.create_policy("p")
     before = resident()

@@ -33,6 +33,7 @@ START = "execute[nova:start(x)] :- d:t(x, y), equal(x, 1)"
 class Engine(DseRuntime):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__("__engine")
+        self.debug_mode()  # as congress.harness does
         self.executed: list[Any] = []
         self.published: list[Any] = []
         self.create_policy("p")

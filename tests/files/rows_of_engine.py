@@ -40,6 +40,7 @@ class Engine(DseRuntime):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__("__engine")
+        self.debug_mode()  # as congress.harness does
         self.subscribed: set[tuple[str, str]] = set()
         self.create_policy("classification")
         schema = {table: [{"name": f"c{i}", "desc": ""} for i in range(COLUMNS)] for table in TABLES}
