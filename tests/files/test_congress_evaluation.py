@@ -180,13 +180,6 @@ ADVERSE: dict[str, Steps] = {
         ["delete", "d", "b1(1, 1)"],
         ["select", "p", "r(x, y)"],
     ],
-        ["rows", "d", "b1", []],
-        ["select", "p", "r(x, y)"],
-        ["insert", "d", "b1(1, 1)"],
-        ["select", "p", "r(x, y)"],
-        ["delete", "d", "b1(1, 1)"],
-        ["select", "p", "r(x, y)"],
-    ],
     "a variable without a value": [
         ["select", "p", "s(x) :- not d:b1(x, x)"],
         ["insert", "p", "s(x) :- not r(x, x)"],
