@@ -41,6 +41,7 @@ ON_DATASOURCE_NODE = (
 ON_ENGINE = (
     "congress_backlog",
     "congress_evaluation",
+    "congress_policy_changes",
     "congress_rows",
     "congress_rule_insert",
     "congress_subscriptions",

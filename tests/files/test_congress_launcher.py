@@ -116,6 +116,7 @@ FAKES = {
     "congress_drivers.py": "def arm(): print('drivers', flush=True)",
     "congress_isolation.py": "def arm(): print('isolated', flush=True)",
     "congress_heartbeat.py": "def arm(): print('beating', flush=True)",
+    "congress_policy_changes.py": "def arm(): print('apart', flush=True)",
     "congress_polls.py": "def arm(): print('limited', flush=True)",
     "congress_publish.py": "def arm(): print('published', flush=True)",
     "congress_request_log.py": "def arm(): print('discreet', flush=True)",
@@ -174,7 +175,10 @@ DATASOURCE_NODE = [*BOTH, "drivers", "isolated", "limited", "published", "armed"
     ("role", "armed"),
     [
         ("--datasources", DATASOURCE_NODE),
-        ("--policy-engine", [*BOTH, "patient", "evaluating", "by row", "unlocked", "subscribed", "named"]),
+        (
+            "--policy-engine",
+            [*BOTH, "patient", "evaluating", "apart", "by row", "unlocked", "subscribed", "named"],
+        ),
     ],
 )
 def test_reads_the_configuration_before_the_server_is_imported(
