@@ -12,7 +12,8 @@ from tests.acceptance.deployment import Deployment, request
 from tests.acceptance.push import SYNC
 from tests.acceptance.traffic import TIMEOUT
 from tests.acceptance.waiting import wait_for
-from tests.simulated_cloud import Cloud, id_of, serving
+from tests.simulated_cloud.apis import serving
+from tests.simulated_cloud.cloud import Cloud, id_of
 
 # Of this machine, on the lab's bridge: hosts reach it as they reach everything outside.
 ADDRESS, PORT = "10.233.100.1", 35357

@@ -1,7 +1,7 @@
 """Run as a process: an engine of one loop, as Congress's is, which answers nothing while it is at work.
 
 usage: looping.py NODE_ID PORT UNWELL SECONDS: at work for SECONDS from the moment on at which it takes connections.
-/work/N: N seconds of work that keep the loop, then the answer. /wait/N: the answer after N seconds in which the loop
+/busy/N: N seconds of work that keep the loop, then the answer. /wait/N: the answer after N seconds in which the loop
 turns. /health: 503 while the file UNWELL is there. Each answer is the node's id. Prints the path of each request.
 """
 
@@ -24,7 +24,7 @@ async def answer(
         path = head.split()[1].decode()
         print(path, flush=True)
         _, what, *seconds = path.split("/")
-        if what == "work":
+        if what == "busy":
             time.sleep(float(seconds[0]))  # noqa: ASYNC251  that is what it is for
         elif what == "wait":
             await asyncio.sleep(float(seconds[0]))

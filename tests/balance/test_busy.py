@@ -74,7 +74,7 @@ def at_work(behind: Balanced[Looping], pool: ThreadPoolExecutor) -> tuple[Loopin
     """
     engine = behind.engine(behind.get())
     (other,) = (found for found in behind.engines if found is not engine)
-    request = pool.submit(behind.get, f"/work/{AT_WORK}")
+    request = pool.submit(behind.get, f"/busy/{AT_WORK}")
     behind.until(engine.node_id, BUSY)
     return engine, other, request
 
@@ -118,7 +118,7 @@ def test_the_last_engine_stays_when_it_is_busy(looping: Balanced[Looping], pool:
     (other,) = (found for found in looping.engines if found is not engine)
     other.process.kill()
     looping.until(other.node_id, DOWN)
-    request = pool.submit(looping.get, f"/work/{AT_WORK}")
+    request = pool.submit(looping.get, f"/busy/{AT_WORK}")
     looping.until(engine.node_id, BUSY)
     # More than a backlog of the usual size keeps.
     waiting = [pool.submit(looping.get) for _ in range(300)]
@@ -130,7 +130,7 @@ def test_when_all_are_busy_clients_stay_where_they_are(
     looping: Balanced[Looping], pool: ThreadPoolExecutor
 ) -> None:
     engine, other, request = at_work(looping, pool)
-    also = pool.submit(looping.get, f"/work/{AT_WORK}")
+    also = pool.submit(looping.get, f"/busy/{AT_WORK}")
     looping.until(other.node_id, BUSY)
     assert looping.state(engine.node_id).startswith(BUSY)
     assert looping.get("/health") == "200 OK\n"

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.files.of_congress import printed
-from tests.simulated_cloud import NOVA_PAGE, Cloud, serving
+from tests.simulated_cloud.apis import NOVA_PAGE, serving
+from tests.simulated_cloud.cloud import Cloud
 
 SERVERS = 2 * NOVA_PAGE + 500
 
