@@ -117,11 +117,16 @@ class PolicyView:
 
 @dataclass(frozen=True)
 class DatasourceView:
-    """A datasource at one engine. `code`: HTTP status of its status, 0 without an answer in time."""
+    """A datasource at one engine. `code`: HTTP status of its status, 0 without an answer in time.
+
+    `rows`: in all of its tables, None where a program of before does not tell; `age`: seconds since it was updated.
+    """
 
     known: bool
     code: int
     last_error: str
+    rows: int | None = None
+    age: int | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ SLACK = 2
 # From this share of a core on, an engine works and does not wait. It runs in one thread, so 1 is all that it can use;
 # less where others on its host or compute host take their part.
 BUSY = 0.5
+# Of one datasource: docs/figures.md, Rows on the lab.
+MANY_ROWS = 100_000
 
 
 def judge(facts: Facts) -> list[Finding]:
@@ -171,6 +173,11 @@ def _datasources(views: dict[str, EngineView]) -> Iterator[Finding]:
                 "mend its cloud, it is tried again by itself; or its configuration: delete and create it"
             )
             yield wrong("engines", f"datasource {name} does not update: {errors[0][:160]}", way_out)
+        if (most := max(datasource.rows or 0 for datasource in at.values())) > MANY_ROWS:
+            what = f"datasource {name} has {most:,} rows; up to {MANY_ROWS:,} were measured"
+            yield note(
+                "engines", what, "look at the memory of its nodes: docs/recover.md, An engine that is busy"
+            )
         if dead := [node_id for node_id, datasource in at.items() if datasource.code != HTTPStatus.OK]:
             what = f"no status of datasource {name} through {', '.join(dead)}"
             yield wrong("engines", what, "see datasource node and bus; a moved node needs a few seconds")

@@ -147,7 +147,8 @@ def view(text: str) -> EngineView:
         for p in known["policies"]
     }
     datasources = {
-        d["name"]: DatasourceView(d["known"], d["code"], d["last_error"]) for d in known["datasources"] or []
+        d["name"]: DatasourceView(d["known"], d["code"], d["last_error"], d.get("rows"), d.get("age"))
+        for d in known["datasources"] or []
     }
     listed = known["datasources"] is not None
     return EngineView(

@@ -10,11 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tools.facts import Cluster, EngineView, Facts, Unseen
+from tools.facts import Cluster, DatasourceView, EngineView, Facts, Unseen
 from tools.finding import Finding, Severity
 
 # Columns of the table in a file or a pipe.
 FILE_WIDTH = 160
+# Datasources that are named with their rows.
+LARGEST = 3
 # Role -> state and what was seen of it.
 Rows = Mapping[str, tuple[str, str]]
 RANK = list(Severity)
@@ -96,8 +98,19 @@ def _engines(facts: Facts) -> str:
         rules = sum(policy.rules for policy in first.policies.values())
         said.append(
             f"{len(first.policies)} policies, {rules} rules, {len(first.datasources or {})} datasources"
+            + _largest(first.datasources or {})
         )
     return ", ".join(said)
+
+
+def _largest(datasources: Mapping[str, DatasourceView]) -> str:
+    """Those with most rows, and how old these are."""
+    known = [(view.rows, name, view.age) for name, view in datasources.items() if view.rows is not None]
+    told = [
+        f"{name} {rows:,} rows" + (f" {age} s old" if age is not None else "")
+        for rows, name, age in sorted(known, key=lambda one: -one[0])[:LARGEST]
+    ]
+    return f": {', '.join(told)}" if told else ""
 
 
 def _balancer(facts: Facts) -> str:

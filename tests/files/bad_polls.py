@@ -111,6 +111,7 @@ def main(folder: str, *words: str) -> None:
     seen["errors"] = {name: status(name)["last_error"] for name in bad}
     before = node.updates("good")
     congress_node.until(lambda: node.updates("good") > before + 1)
+    seen["rows of good"] = status("good").get("number_of_rows")
     seen["good is polled"] = node.updates("good") > before + 1
     Fickle.polled = {}
     seen["polled when its cloud is well"] = bool(

@@ -199,6 +199,12 @@ NOTES: dict[str, tuple[Callable[[Facts], Facts], str]] = {
         lambda f: policy(f, complete=False, tables=()),
         "told only a part of policy acceptance in time",
     ),
+    "many rows": (
+        lambda f: view(
+            f, datasources={"nova": DatasourceView(known=True, code=200, last_error="", rows=200_000)}
+        ),
+        "datasource nova has 200,000 rows; up to 100,000 were measured",
+    ),
 }
 
 
@@ -221,6 +227,25 @@ def test_what_heals_by_itself_or_is_willed_is_a_note(case: str) -> None:
     (told,) = judge(change(healthy()))
     assert told.severity == Severity.NOTE
     assert what in f"{told.role}: {told.what}"
+
+
+def test_the_largest_datasources_are_named_with_the_age_of_their_rows() -> None:
+    sizes: dict[str, tuple[int | None, int | None]] = {
+        "small": (1, 4),
+        "pushed": (2000, None),
+        "nova": (48_000, 7),
+        "old program": (None, None),
+        "heat": (5, 2),
+    }
+    datasources = {name: DatasourceView(True, 200, "", rows, age) for name, (rows, age) in sizes.items()}  # noqa: FBT003
+    seen = healthy()
+    first = seen.engines["policy-engine-1"]
+    assert isinstance(first.view, EngineView)
+    told = replace(first, view=replace(first.view, datasources=datasources))
+    seen = replace(seen, engines={**seen.engines, "policy-engine-1": told})
+    assert rows(seen, [])["engines"][1].endswith(
+        "5 datasources: nova 48,000 rows 7 s old, pushed 2,000 rows, heat 5 rows 2 s old"
+    )
 
 
 def test_a_cloud_that_is_not_reached_is_unseen_and_not_wrong() -> None:

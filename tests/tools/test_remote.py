@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,8 @@ def test_what_an_engine_lacks_in_memory_is_told(tmp_path: Path) -> None:
         "complete": True,
     }
     assert (new["known"], new["complete"]) == (False, True)
-    assert seen["datasources"] == [{"name": "nova", "known": True, "code": 200, "last_error": ""}]
+    nothing = {"rows": None, "age": None}
+    assert seen["datasources"] == [{"name": "nova", "known": True, "code": 200, "last_error": "", **nothing}]
 
 
 def test_a_rule_that_is_not_in_memory_yet_is_told_and_a_fact_is_not(tmp_path: Path) -> None:
@@ -108,6 +110,15 @@ def test_datasources_that_cannot_be_listed_are_not_none(tmp_path: Path) -> None:
 def test_a_datasource_s_error_is_told(tmp_path: Path) -> None:
     with engine({**HEALTHY, "data-sources/d1/status": {"last_error": "HTTP 403"}}) as url:
         assert json.loads(looked(url, tmp_path).stdout)["datasources"][0]["last_error"] == "HTTP 403"
+
+
+def test_a_datasource_s_rows_and_their_age_are_told(tmp_path: Path) -> None:
+    updated = datetime.now() - timedelta(seconds=100)  # noqa: DTZ005  as Congress tells it
+    status = {"last_error": "None", "number_of_rows": "48000", "last_updated": str(updated)}
+    with engine({**HEALTHY, "data-sources/d1/status": status}) as url:
+        (seen,) = json.loads(looked(url, tmp_path).stdout)["datasources"]
+    assert seen["rows"] == 48000
+    assert 100 <= seen["age"] < 130
 
 
 def test_an_engine_that_wants_a_token_is_alive_and_keeps_what_it_knows(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import IO, Any
 from urllib.parse import quote
 
@@ -85,7 +86,22 @@ class Engine:
         code, body = self.get(f"data-sources/{datasource['id']}/status")
         status = body if code == OK else {}
         error = "" if status.get("last_error") in {None, "None", ""} else str(status["last_error"])
-        return {"name": datasource["name"], "known": known, "code": code, "last_error": error}
+        return {
+            "name": datasource["name"],
+            "known": known,
+            "code": code,
+            "last_error": error,
+            "rows": int(status["number_of_rows"]) if "number_of_rows" in status else None,
+            "age": age(status.get("last_updated")),
+        }
+
+
+def age(moment: str | None) -> int | None:
+    """Seconds since a moment as Congress tells it, in the time of its host; None when there was none yet."""
+    try:
+        return max(round((datetime.now() - datetime.fromisoformat(moment or "")).total_seconds()), 0)  # noqa: DTZ005
+    except ValueError:
+        return None
 
 
 def sync_period(file: str) -> int:
