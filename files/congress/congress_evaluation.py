@@ -38,6 +38,7 @@ OPTIONS = [
 def arm() -> None:
     # Not before: it needs what stands here.
     import congress_evaluation_triggers  # noqa: PLC0415
+    import congress_evaluation_undone  # noqa: PLC0415
 
     cfg.CONF.register_opts(OPTIONS, group="evaluation")
     Pace.limit = cfg.CONF.evaluation.limit
@@ -48,6 +49,7 @@ def arm() -> None:
     # congress.harness has each row that is looked at written for debugging ("should take this out for production").
     Runtime.debug_mode = Runtime.production_mode
     congress_evaluation_triggers.arm()
+    congress_evaluation_undone.arm()
 
 
 class Question:

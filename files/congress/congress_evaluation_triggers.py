@@ -38,20 +38,32 @@ class Contents:
         table, policy, modal = self.key = key
         self.rows: set[Any] = set()
         self.questions = []
+        self.error: PolicyRuntimeException | None = None
         theory = runtime.get_target(policy)
         for query in map(runtime.parse1, runtime.table_contents_queries(table, policy, modal) or ()):
             try:
                 question = Question(theory, query.arguments, [query], pauses=True)
                 self.questions.append((query, question))
             except Unplanned:
-                self.rows |= set(theory.select(query))
+                try:
+                    self.rows |= set(theory.select(query))
+                except PolicyRuntimeException as error:  # it took too long, and the change is not to blame
+                    self.error = error
 
     def found(self) -> set[Any]:
+        if self.error:
+            raise self.error
         while self.questions:
             query, question = self.questions.pop()
             for instance in instances(query, question.answers()):
                 self.rows.add(instance)
         return self.rows
+
+    def release(self) -> None:
+        """Let go of the rows that it has not looked at."""
+        for _, question in self.questions:
+            question.planner.release()
+        self.questions.clear()
 
 
 class Triggers:
@@ -65,6 +77,9 @@ class Triggers:
     def add(self, act: Any, old: Contents, new: Contents) -> None:
         before = self.waiting.get((act, new.key))
         self.waiting[act, new.key] = (before[0] if before else old, new)
+        if before:
+            old.release()
+            before[1].release()
         if not self.works:
             self.works = True
             eventlet.spawn_n(self.work)
@@ -82,6 +97,9 @@ class Triggers:
                     LOG.error("what a change of %s:%s triggers is not done: %s", key[1], key[0], error)  # noqa: TRY400
                 except Exception:
                     LOG.exception("what a change of %s:%s triggers is not done", key[1], key[0])
+                finally:
+                    old.release()
+                    new.release()
         finally:
             self.works = False
 

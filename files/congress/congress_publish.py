@@ -28,7 +28,7 @@ def arm() -> None:
     def publish_or_begin_anew(self: Any, table: str, data: Any, use_snapshot: bool = False) -> None:  # noqa: FBT001, FBT002
         try:
             publish_from_the_beginning(self, table, data, use_snapshot)
-        except Exception:
+        except BaseException:  # a poll's time limit, too
             self.sender_seqnums.pop(table, None)
             raise
 

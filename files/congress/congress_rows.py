@@ -103,25 +103,32 @@ def new_table() -> Any:
     return rows
 
 
+def twins(rows: Any) -> Counter[Any]:
+    if not hasattr(rows, "twins"):  # a rule of the policy made the table, or a simulation
+        rows.twins = Counter()
+    return rows.twins  # type: ignore[no-any-return]
+
+
 def copied(rows: Any) -> Any:
     copy = new_table()
-    copy.twins.update(rows.twins)
+    copy.twins.update(twins(rows))
     for row in with_pauses(rows):
         copy.add(row)
     return copy
 
 
 def apply(rows: Any, removed: Iterable[Any], added: Iterable[Any]) -> None:
+    more = twins(rows)
     for row in removed:
-        if row not in rows.twins:
+        if row not in more:
             rows.remove(row)
-        elif rows.twins[row] > 1:
-            rows.twins[row] -= 1
+        elif more[row] > 1:
+            more[row] -= 1
         else:
-            del rows.twins[row]
+            del more[row]
     for row in added:
         if not rows.add(row):
-            rows.twins[row] += 1
+            more[row] += 1
 
 
 def arm() -> None:

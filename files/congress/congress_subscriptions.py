@@ -67,12 +67,11 @@ class Subscriptions:
             number, rows = node.invoke_service_rpc(
                 datasource, "get_last_published_data_with_seqnum", {"table": table}, timeout=timeout
             )
-        except Exception as error:  # noqa: BLE001  whatever it is, there is no answer
-            LOG.info("%s does not tell its table %s: %s", datasource, table, error)
-            return
+            self.engine.receive_data_sequenced(datasource, table, rows, number, is_snapshot=True)
+        except Exception as error:  # noqa: BLE001  whatever it is, the next table has nothing to do with it
+            LOG.info("table %s of %s is not told, or not taken in: %s", table, datasource, error)
         finally:
             self.open.discard(key)
-        self.engine.receive_data_sequenced(datasource, table, rows, number, is_snapshot=True)
 
     def receive_data(self, datasource: str, table: str, data: Any, is_snapshot: bool = False) -> None:  # noqa: FBT001, FBT002
         """DataService.receive_data, in the order of the calls; what fails is asked for again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import signal
 import socket
@@ -171,6 +172,31 @@ def test_one_that_is_stopped_gets_nothing_while_the_other_is_free(
     engine.process.send_signal(signal.SIGCONT)
     assert request.result() == engine.node_id
     looping.until(engine.node_id, FREE)
+
+
+def test_a_stopped_one_with_nothing_under_way_gets_hardly_a_client(looping: Balanced[Looping]) -> None:
+    engine, other = looping.engines
+    engine.process.send_signal(signal.SIGSTOP)
+    looping.until(engine.node_id, BUSY)
+    # Each client is a new one, and nothing is under way when it comes.
+    answers = [answered_within(1.0, looping, source=f"127.0.0.{100 + number}") for number in range(20)]
+    engine.process.send_signal(signal.SIGCONT)
+    assert set(answers) <= {other.node_id, None}
+    # By its weight it may get one of a hundred; leastconn gave it every other one.
+    assert answers.count(None) <= 3
+
+
+def answered_within(seconds: float, looping: Balanced[Looping], source: str) -> str | None:
+    connection = http.client.HTTPSConnection(
+        "127.0.0.1", looping.port, timeout=seconds, source_address=(source, 0), context=looping.tls
+    )
+    try:
+        connection.request("GET", "/v1/data")
+        return connection.getresponse().read().decode()
+    except TimeoutError:
+        return None
+    finally:
+        connection.close()
 
 
 def test_one_that_cannot_serve_is_taken_out_and_what_hangs_there_is_cut(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
 import congress_compat  # noqa: F401  what Python removed, which congress still imports
@@ -15,6 +17,7 @@ from congress.common import config  # noqa: F401  registers options that are rea
 
 # isort: split
 import congress_evaluation
+import congress_evaluation_pace as pace
 import eventlet
 from congress.api.webservice import DataModelException
 from congress.datalog.compile import Event, Fact
@@ -26,6 +29,7 @@ UPSTREAM = sys.argv[1:] == ["upstream"]
 ROWS = 300 if UPSTREAM else 1000
 LIMIT = 2
 CROSS = "pair(x) :- d:t(x, y), d:t(z, w), d:t(u, v), plus(x, z, s), plus(s, u, r), lt(r, 0)"
+SOME = "some(x) :- d:t(x, y), d:t(z, w), plus(x, z, s), lt(s, 0)"
 STOP = "execute[nova:stop(x)] :- d:t(x, y), gt(x, 99)"
 START = "execute[nova:start(x)] :- d:t(x, y), equal(x, 1)"
 
@@ -43,6 +47,9 @@ class Engine(DseRuntime):  # type: ignore[misc]
     def take_in(self, count: int, base: int = 0) -> None:
         facts = (Fact("t", (base + number, str(number))) for number in range(count))
         self.initialize_tables(["t"], facts, target="d")
+
+    def holds(self) -> set[Any]:
+        return {tuple(fact) for fact in self.theory["d"].rules.facts["t"]}
 
     def change(self, *formulas: str, insert: bool = True, policy: str = "p") -> None:
         permitted, problems = self.update(
@@ -102,7 +109,7 @@ def of_one_moment(engine: Engine) -> dict[str, Any]:
 
 def limited(engine: Engine) -> dict[str, Any]:
     engine.take_in(ROWS)
-    engine.change(CROSS, "quick(x) :- d:t(x, y)")
+    engine.change(CROSS, SOME, "quick(x) :- d:t(x, y)")
     Pace.limit = LIMIT
     short = []
     slow = eventlet.spawn(engine.get_row_data, "pair", "p")
@@ -141,6 +148,48 @@ def triggered(engine: Engine) -> dict[str, Any]:
     }
 
 
+def ended(engine: Engine) -> dict[str, Any]:
+    """A trace and a simulation that take too long leave nothing of theirs in the engine."""
+    engine.create_policy("act", kind="action")
+    engine.take_in(ROWS)
+    before = engine.holds()
+    asks: dict[str, Callable[[], object]] = {
+        "trace": lambda: engine.select("pair(x)", target="p", trace=True),
+        "simulation": lambda: engine.simulate("pair(x)", "p", 'd:t+(9999, "z") d:t-(1, "1")', "act"),
+    }
+    seen: dict[str, Any] = {}
+    for what, ask in asks.items():
+        pace.UNINTERRUPTED = 0.2
+        try:
+            ask()
+        except CongressException:
+            seen[what] = "ended"
+        pace.UNINTERRUPTED = 2.0
+    seen["rows are as before"] = engine.holds() == before
+    seen["traced"] = sorted({name for name, theory in engine.theory.items() if theory.tracer.expressions})
+    seen["included"] = len(engine.theory["act"].includes)
+    seen["rows found"] = len(engine.get_row_data("quick", "p"))
+    return seen
+
+
+def too_many(engine: Engine) -> int:
+    """How many of ten that are asked at once end within the limit, each alone within a fifth of it."""
+    engine.take_in(ROWS // 3)
+    began = time.monotonic()
+    engine.get_row_data("some", "p")
+    Pace.limit = 5 * (time.monotonic() - began)
+    asked = [eventlet.spawn(engine.get_row_data, "some", "p") for _ in range(10)]
+    done = 0
+    for one in asked:
+        try:
+            one.wait()
+        except CongressException:
+            continue
+        done += 1
+    Pace.limit = 60
+    return done
+
+
 def too_long_to_trigger(engine: Engine) -> dict[str, Any]:
     engine.take_in(ROWS)
     eventlet.sleep(0.2)
@@ -165,6 +214,7 @@ def main() -> None:
     seen["triggered"] = triggered(Engine() if UPSTREAM else engine)
     if not UPSTREAM:
         seen |= {"limited": limited(engine), "too long to trigger": too_long_to_trigger(engine)}
+        seen |= {"ended": ended(engine), "too many": too_many(engine)}
     print(json.dumps(seen))
 
 

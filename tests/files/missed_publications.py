@@ -35,12 +35,13 @@ class Node(without_bus.Node):
     def __init__(self) -> None:
         super().__init__()
         self.subscriptions: dict[str, dict[str, set[str]]] = {}
-        self.lossy = self.refusing = self.silent = False
+        self.lossy = self.silent = False
+        self.refusing: BaseException | None = None
         self.source, self.engine = without_bus.Source(self), Engine(self)
 
     def publish_table_sequenced(self, *named: Any, **publication: Any) -> None:
         if self.refusing:
-            raise RuntimeError("the bus refuses")
+            raise self.refusing
         if not self.lossy:
             super().publish_table_sequenced(*named, **publication)
 
@@ -130,14 +131,38 @@ def no_answer() -> dict[str, Any]:
     }
 
 
-def refused() -> dict[str, Any]:
+def refused(what: str, error: BaseException) -> dict[str, Any]:
     node = subscribed("old")
-    node.refusing = True
-    with contextlib.suppress(RuntimeError):
+    node.refusing = error
+    with contextlib.suppress(type(error)):
         node.source.poll("refused")
-    node.refusing = False
+    node.refusing = None
     node.source.poll("refused")
-    return {"the bus refused one, and nothing changed since": sorted(node.engine.rows)}
+    return {what: sorted(node.engine.rows)}
+
+
+def refused_by_the_bus() -> dict[str, Any]:
+    return refused("the bus refused one, and nothing changed since", RuntimeError("the bus refuses"))
+
+
+def cut_off() -> dict[str, Any]:
+    return refused("a poll's time limit cut one off, and nothing changed since", eventlet.Timeout(None))
+
+
+def answer_not_taken_in() -> dict[str, Any]:
+    node = Node()
+    node.source.poll("first")
+    node.engine.failing, raised = True, False
+    try:
+        node.engine.subscribe("source", "table")
+    except RuntimeError:
+        raised = True
+    node.engine.failing = False
+    node.engine.look()
+    return {
+        "the first answer could not be taken in": sorted(node.engine.rows),
+        "the next table was not asked for": raised,
+    }
 
 
 def two_at_once() -> dict[str, Any]:
@@ -170,9 +195,11 @@ def main() -> None:
         lost_then_another,
         lost_in_a_quiet_table,
         no_answer,
-        refused,
+        refused_by_the_bus,
+        cut_off,
         two_at_once,
         not_taken_in,
+        answer_not_taken_in,
     ):
         seen |= happens()
     print(json.dumps(seen))

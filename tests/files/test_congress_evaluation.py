@@ -235,6 +235,15 @@ def test_an_engine_does_other_things_while_it_evaluates() -> None:
     assert said.startswith("The evaluation was ended::Evaluating p:pair was ended after 2 s, in pair(x) :- ")
     assert "set policyEngines.evaluationLimit" in said
     assert seen["limited"]["others"]
+    assert seen["ended"] == {
+        "trace": "ended",
+        "simulation": "ended",
+        "rows are as before": True,
+        "traced": [],
+        "included": 0,
+        "rows found": 1000,
+    }
+    assert seen["too many"] == 10
     assert seen["too long to trigger"] == {"the change": True, "of others": [["nova", "stop", [5000]]]}
 
 

@@ -9,8 +9,11 @@ ROWS = {
     "one was lost in a quiet table": ["lost"],
     "the first question had no answer": ["lost"],
     "the bus refused one, and nothing changed since": ["refused"],
+    "a poll's time limit cut one off, and nothing changed since": ["refused"],
     "a difference came while the whole table was taken in": ["kept", "new"],
     "the engine failed to take one in": ["new"],
+    "the first answer could not be taken in": ["first"],
+    "the next table was not asked for": False,
 }
 QUESTIONS = {
     "questions at the first look": 0,
@@ -38,6 +41,9 @@ def test_upstream_alone_does_not() -> None:
         "one was lost in a quiet table": ["old"],
         "the first question had no answer": ["old"],
         "the bus refused one, and nothing changed since": ["old"],
+        "a poll's time limit cut one off, and nothing changed since": ["old"],
         "a difference came while the whole table was taken in": ["kept", "old"],
         "the engine failed to take one in": ["old"],
+        "the first answer could not be taken in": [],
+        "the next table was not asked for": True,
     }
