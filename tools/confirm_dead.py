@@ -27,13 +27,19 @@ from tools.status import look_at
 PAIR = "datasource-node"
 # Who has to refuse it, by role.
 GUARDS = ("messaging", "database")
-# A node that lives connects again within a second or two. `ss -K` ends connections that the firewall knew before.
+# A node that lives connects again within a second or two: looking right after its connections were ended shows none.
+# `ss -K` is for those that the firewall knew before: a dead host's stay for hours.
 QUIET, LIMIT = 10, 60
 REFUSES = """\
 quiet=0
 for ((second = 0; second < {limit}; second++)); do
-  ss -K -Htn dst {address} > /dev/null 2>&1 || true
-  if [ -z "$(ss -Htn state established dst {address})" ]; then quiet=$((quiet + 1)); else quiet=0; fi
+  seen=$(ss -Htn state established state syn-recv dst {address})
+  if [ -z "$seen" ]; then
+    quiet=$((quiet + 1))
+  else
+    quiet=0
+    ss -K -Htn dst {address} > /dev/null 2>&1 || true
+  fi
   [ $quiet -lt {quiet} ] || exit 0
   sleep 1
 done

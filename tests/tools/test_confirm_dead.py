@@ -127,21 +127,41 @@ def test_another_project_s_login_changes_nothing(stand: Stand) -> None:
     assert stand.elsewhere in done.output
 
 
-@pytest.mark.parametrize(("connections", "code"), [("none", 0), ("ends", 0), ("stays", 1)])
-def test_a_guard_looks_until_nothing_connects_any_more(tmp_path: Path, connections: str, code: int) -> None:
-    """The script itself, with a stand-in for ss: -K ends a connection unless its host lives and comes again."""
-    link = tmp_path / "link"
-    if connections != "none":
-        link.touch()
-    ends = "rm -f" if connections == "ends" else "true"
-    (tmp_path / "ss").write_text(
-        f'#!/bin/sh\ncase "$*" in "-K -Htn dst {ADDRESS}") {ends} {link};;\n'
-        f'"-Htn state established dst {ADDRESS}") [ ! -e {link} ] || echo ESTAB;; *) exit 9;; esac\n'
-    )
-    (tmp_path / "ss").chmod(0o755)
-    script = "set -euo pipefail\n" + confirm_dead.REFUSES.format(address=ADDRESS, quiet=1, limit=2)
-    path = f"{tmp_path}:{os.environ['PATH']}"
+def look(folder: Path, ss: str) -> tuple[int, str]:
+    """The script itself, with a stand-in for ss: exit code and what it says."""
+    (folder / "ss").write_text(f"#!/bin/sh\n{ss}\n")
+    (folder / "ss").chmod(0o755)
+    script = "set -euo pipefail\n" + confirm_dead.REFUSES.format(address=ADDRESS, quiet=2, limit=4)
+    path = f"{folder}:{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-c", script], env={"PATH": path}, capture_output=True, text=True, timeout=30, check=False
     )
-    assert (done.returncode, done.stderr) == (code, f"{ADDRESS} is still connected\n" if code else "")
+    return done.returncode, done.stderr
+
+
+# What `ss -K` does to a connection, and whether there is one when somebody looks. `killed` is as old as the last -K.
+CONNECTIONS = {
+    "none": ("true", "true", 0),
+    "ends": ("touch killed", "[ -e killed ] || echo ESTAB", 0),
+    "stays": ("true", "echo ESTAB", 1),
+    "comes again": (
+        "touch killed",
+        "[ -n \"$(find killed -newermt '-0.4 seconds' 2> /dev/null)\" ] || echo ESTAB",
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONNECTIONS)
+def test_a_guard_looks_until_nothing_connects_any_more(tmp_path: Path, name: str) -> None:
+    """A host that lives and connects again 0.4 s after its connections were ended is not dead."""
+    kill, seen, code = CONNECTIONS[name]
+    ss = (
+        f'cd {tmp_path}; case "$*" in "-K -Htn dst {ADDRESS}") {kill};;\n'
+        f'"-Htn state established state syn-recv dst {ADDRESS}") {seen};; *) exit 9;; esac'
+    )
+    assert look(tmp_path, ss) == (code, f"{ADDRESS} is still connected\n" if code else "")
+
+
+def test_a_guard_that_cannot_look_proves_nothing(tmp_path: Path) -> None:
+    assert look(tmp_path, "echo 'no netlink' >&2; exit 1") == (1, "no netlink\n")
