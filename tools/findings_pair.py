@@ -56,7 +56,7 @@ def _cluster(facts: Facts, host: str) -> Iterator[Finding]:
 
 
 def _member(node: Node, host: str, facts: Facts) -> Iterator[Finding]:
-    if node.unclean and (dead := _not_done(node, facts)):
+    if node.unclean and (dead := not_done(node.name, facts)):
         name, task = dead
         what = (
             f"{node.name} is lost, and nova took the order to stop it ({task}) and does not carry it out: its compute "
@@ -87,10 +87,10 @@ def _member(node: Node, host: str, facts: Facts) -> Iterator[Finding]:
         yield wrong("cluster", f"{node.name} is in {word}: no standby for the datasource node", way_out)
 
 
-def _not_done(node: Node, facts: Facts) -> tuple[str, str] | None:
+def not_done(server: str, facts: Facts) -> tuple[str, str] | None:
     """Name of a host whose fencing nova has accepted and does not do, and nova's task."""
     for name, host in facts.hosts.items():
-        if host.server == node.name and host.ssh is not None and host.task.startswith(ORDERS):
+        if host.server == server and host.ssh is not None and host.task.startswith(ORDERS):
             return name, host.task
     return None
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 
 from tools.facts import Cluster, EngineState, EngineView, Facts, Node, Unseen
-from tools.findings_pair import NODE
+from tools.findings_pair import NODE, not_done
 from tools.stack import Stack
 
 # Whose Congress must be stopped before the database goes, for good data.
@@ -28,7 +28,7 @@ def refusal(stack: Stack, facts: Facts, host: str, *, saved: bool = False, kept:
         case "policy-engine":
             return _last_engine(facts, host)
         case "datasource-node":
-            return _last_of_the_pair(stack, facts, host)
+            return _may_live(stack, facts, host) or _last_of_the_pair(stack, facts, host)
         case "database":
             return _data_at_risk(facts, host, saved=saved, kept=kept)
     return None
@@ -76,6 +76,24 @@ def _data_at_risk(facts: Facts, host: str, *, saved: bool, kept: str) -> str | N
             f"or load a backup into a new one: make replace HOST={host} FILE=..."
         )
     return None
+
+
+def _may_live(stack: Stack, facts: Facts, host: str) -> str | None:
+    """A server whose compute host is down is deleted in nova's books alone, so its end would be no proof.
+
+    After `make confirm-dead` the other host holds it for off.
+    """
+    view = facts.clusters[other_of_the_pair(stack, host)]
+    node = member(view.nodes, stack.hosts[host].server) if isinstance(view, Cluster) else None
+    if isinstance(view, Cluster) and (node is None or not node.unclean):
+        return None
+    if (order := not_done(stack.hosts[host].server, facts)) is None:
+        return None
+    return (
+        f"nova took the order to stop {host} ({order[1]}) and does not carry it out, so it would delete the server in "
+        "its books alone: when the cloud's operator says that this compute host is down: "
+        f"make confirm-dead HOST={host}"
+    )
 
 
 def _last_of_the_pair(stack: Stack, facts: Facts, host: str) -> str | None:

@@ -76,6 +76,23 @@ def test_a_host_of_the_pair_stays_while_the_other_is_not_reached() -> None:
     assert refusal(STACK, lost(seen, "datasource-1"), "datasource-1") is None
 
 
+@pytest.mark.parametrize("other_lost", [True, False])
+def test_a_host_whose_compute_host_is_down_is_confirmed_dead_first(*, other_lost: bool) -> None:
+    """Nova would delete it in its books alone, and the other host would be told that it is off."""
+    unclean = lost(changes.node(changes.healthy(), online=False, unclean=True), "datasource-2")
+    seen = changes.host(unclean, "datasource-2", task="pausing")
+    why = refusal(STACK, lost(seen, "datasource-1") if other_lost else seen, "datasource-2")
+    assert why is not None
+    assert "nova took the order to stop datasource-2 (pausing) and does not carry it out" in why
+    assert why.endswith("make confirm-dead HOST=datasource-2")
+    assert refusal(STACK, unclean, "datasource-2") is None
+
+
+def test_a_host_that_was_confirmed_dead_may_be_replaced() -> None:
+    off = lost(changes.node(changes.healthy(), online=False, unclean=False), "datasource-2")
+    assert refusal(STACK, changes.host(off, "datasource-2", task="pausing"), "datasource-2") is None
+
+
 def test_data_that_cannot_be_saved_keeps_its_server() -> None:
     why = refusal(STACK, lost(changes.healthy(), "database"), "database")
     assert why is not None
