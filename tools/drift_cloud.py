@@ -9,6 +9,8 @@ from typing import Any
 
 from openstack.connection import Connection
 
+from tools import certain_reboot
+from tools.certain_reboot import FROZEN
 from tools.checkpoint import SERVER
 from tools.drift import Drift
 from tools.state import Resource, State
@@ -43,8 +45,6 @@ POWER = {
     "PAUSED": ("unpause_server", "unpauses it"),
     "SUSPENDED": ("resume_server", "resumes it"),
 }
-# Of the pair, one that stands still was fenced, or will be: its node must not go on where it was.
-FROZEN = {"PAUSED", "SUSPENDED"}
 BOOT = 120  # seconds
 
 # Type -> id -> the cloud's own object.
@@ -104,6 +104,7 @@ def _servers(view: View, state: State) -> Iterator[Drift]:
                 mend += ", empty; with the data of a backup: make replace HOST=database FILE=..."
             what = f"{server.name}: the cloud has no server {name} ({id_})"
             yield Drift("servers", what, mend, by_hand=server.protected)
+        # It was fenced, or will be: its datasource node must not go on where it was.
         elif found.status in FROZEN and f"{server.name}-cluster" in state.steps(server.name):
             yield Drift(
                 "servers", f"{server.name} is {found.status}", "reboots it hard", call=partial(_reboot, id_)
@@ -152,7 +153,7 @@ def _ports(view: View, state: State) -> Iterator[Drift]:
             mend, call = "sets them back", partial(_set_groups, id_, wanted)
             if not there and (server := _of_the_pair(port, state)):
                 mend, call = (
-                    f"reboots {server.name} hard, then sets them back",
+                    f"pauses {server.name} and reboots it hard, then sets them back",
                     partial(_readmit, server.id, id_, wanted),
                 )
             yield Drift("ports", what, mend, call=call)
@@ -173,7 +174,7 @@ def _of_the_pair(port: Resource, state: State) -> Resource | None:
 
 def _readmit(server: str, port: str, groups: set[str], cloud: Connection) -> None:
     """One that was confirmed dead may still run its datasource node, which must not reach the bus again."""
-    _reboot(server, cloud)
+    certain_reboot.reboot(server, cloud)
     _set_groups(port, groups, cloud)
 
 

@@ -10,9 +10,11 @@ from unittest.mock import create_autospec
 import pytest
 from openstack.compute.v2.server import Server
 from openstack.connection import Connection
-from openstack.exceptions import ResourceTimeout
+from openstack.exceptions import SDKException
 
 from tests.tools.drifted import CHANGES, rule, state, view, with_, without
+from tests.tools.rebooting import HARD, REQUEST, Nova, with_nova
+from tools import certain_reboot
 from tools.checkpoint import SERVER
 from tools.drift_cloud import GROUP, RULE, compare, hosts_off, summaries
 
@@ -77,26 +79,52 @@ def test_a_host_of_the_pair_that_stands_still_is_never_let_go_on(status: str) ->
     assert not cloud.compute.resume_server.called
 
 
-@pytest.mark.parametrize("carried_out", [True, False])
-def test_a_host_that_was_confirmed_dead_is_let_in_after_a_reboot_alone(*, carried_out: bool) -> None:
-    """Its datasource node may run still, and must not reach the bus."""
+def readmission() -> Callable[[Connection], object]:
+    """What is called for one of the pair whose port has no groups."""
     (step,) = (r for r in state().resources if r.name == "database-ready")
     pair = replace(
         state(), resources=(*state().resources, replace(step, urn=step.urn.replace("-ready", "-cluster")))
     )
     (drift,) = compare(CHANGES["port without groups"][0], pair)
-    assert drift.mend == "reboots database hard, then sets them back"
-    cloud = create_autospec(Connection, instance=True)
+    assert drift.mend == "pauses database and reboots it hard, then sets them back"
     assert drift.call is not None
-    if carried_out:
-        drift.call(cloud)
-        cloud.network.update_port.assert_called_once_with("port-database", security_groups=["group"])
-    else:
-        cloud.compute.wait_for_server.side_effect = ResourceTimeout("still HARD_REBOOT")
-        with pytest.raises(ResourceTimeout):
-            drift.call(cloud)
-        assert not cloud.network.update_port.called
-    cloud.compute.reboot_server.assert_called_once_with("server-database", "HARD")
+    return drift.call
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "PAUSED"])
+def test_a_host_that_was_confirmed_dead_is_let_in_after_a_reboot(status: str) -> None:
+    cloud, nova = with_nova(Nova(status))
+    readmission()(cloud)
+    assert not nova.old_guest
+    cloud.network.update_port.assert_called_once_with("port-database", security_groups=["group"])
+
+
+@pytest.mark.parametrize(
+    ("nova", "why"),
+    [
+        (Nova(destroys=False), r"did not carry out the hard reboot \(Error\): openstack server event show"),
+        (Nova(answers=False), "no end within 0 s"),
+        (Nova(pauses=False), "still ACTIVE"),
+    ],
+)
+def test_a_host_whose_old_guest_may_run_stays_outside(
+    monkeypatch: pytest.MonkeyPatch, nova: Nova, why: str
+) -> None:
+    """Its datasource node may run still, and must not reach the bus."""
+    monkeypatch.setattr(certain_reboot, "ENDS", 0)
+    cloud, _ = with_nova(nova)
+    with pytest.raises(SDKException, match=why):
+        readmission()(cloud)
+    assert not cloud.network.update_port.called
+
+
+def test_nova_calls_a_reboot_a_success_whose_old_guest_runs_on() -> None:
+    """Why it is paused before."""
+    nova = Nova(destroys=False)
+    request = nova.post("/servers/server-database/action", json=HARD, microversion="2.51").headers[REQUEST]
+    told = nova.get(f"/servers/server-database/os-instance-actions/{request}", microversion="2.51").json()
+    assert (nova.status, told["instanceAction"]["events"][0]["result"]) == ("ACTIVE", "Success")
+    assert nova.old_guest
 
 
 @pytest.mark.parametrize(
