@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import openstack
@@ -26,6 +27,13 @@ def admit(host: str) -> None:
     _set(port, port.inputs["securityGroupIds"])
 
 
+def refused(host: str) -> bool:
+    """Whether it is shut out. Raises CloudError, and StackError without a port of that host."""
+    port = _port(host)
+    with _network(f"the security groups of {port.name} could not be read") as network:
+        return not network.get_port(port.id).security_group_ids
+
+
 def _port(host: str) -> Resource:
     for port in read_state().of(PORT).values():
         if port.name == f"{host}-port":
@@ -34,10 +42,15 @@ def _port(host: str) -> Resource:
 
 
 def _set(port: Resource, groups: Sequence[str]) -> None:
+    with _network(f"the security groups of {port.name} could not be set") as network:
+        network.update_port(port.id, security_groups=list(groups))
+
+
+@contextmanager
+def _network(failed: str) -> Iterator[Any]:
     try:
         with openstack.connect(api_timeout=REQUEST) as cloud:
-            network: Any = cloud.network
-            network.update_port(port.id, security_groups=list(groups))
+            yield cloud.network
     except (SDKException, ClientException) as error:
         reason = str(error).splitlines()[0].rstrip(".")
-        raise CloudError(f"the security groups of {port.name} could not be set: {reason}") from None
+        raise CloudError(f"{failed}: {reason}") from None

@@ -15,10 +15,11 @@ from typing import Annotated
 import typer
 
 from tools import admission, cloud
-from tools.facts import Cluster, Facts
+from tools.facts import Cluster, Facts, Node
 from tools.hosts import HostError, Hosts, connected
 from tools.leaving import MOVES, ds_node, view_of, wait_for
 from tools.limits import Limits
+from tools.progress import StoppedError
 from tools.refusal import member, other_of_the_pair
 from tools.stack import Stack, StackError, parse, read_outputs
 from tools.state import read_state
@@ -46,6 +47,10 @@ done
 echo "{address} is still connected" >&2; exit 1"""
 
 
+class RefusedError(Exception):
+    """Why nothing was done."""
+
+
 def refusal(stack: Stack, facts: Facts, host: str) -> str | None:
     """Why not; None when nothing speaks against it."""
     if host not in stack.hosts or stack.hosts[host].role != PAIR:
@@ -60,9 +65,25 @@ def refusal(stack: Stack, facts: Facts, host: str) -> str | None:
             f"{other} does not answer ({view.why}), and it has to run the node: mend it first (make status)"
         )
     seen = member(view.nodes, stack.hosts[host].server)
-    if seen is None or not seen.unclean:
-        return f"{other} does not wait for the end of {host}: nothing is to be confirmed (make status)"
+    if seen is None or not (seen.unclean or _off(seen)):
+        return unneeded(stack, host)
     return None
+
+
+def unneeded(stack: Stack, host: str) -> str:
+    other = other_of_the_pair(stack, host)
+    return f"{other} does not wait for the end of {host}: nothing is to be confirmed (make status)"
+
+
+def off(stack: Stack, facts: Facts, host: str) -> bool:
+    """Whether the other host holds it for off, as after an earlier run, or when it left in good order."""
+    view = facts.clusters[other_of_the_pair(stack, host)]
+    seen = member(view.nodes, stack.hosts[host].server) if isinstance(view, Cluster) else None
+    return seen is not None and _off(seen)
+
+
+def _off(seen: Node) -> bool:
+    return not (seen.online or seen.unclean or seen.pending)
 
 
 def confirm(stack: Stack, host: str, address: str, hosts: Hosts) -> None:
@@ -70,8 +91,12 @@ def confirm(stack: Stack, host: str, address: str, hosts: Hosts) -> None:
     for guard in (name for name, known in stack.hosts.items() if known.role in GUARDS):
         typer.echo(f"confirm-dead: until {guard} has heard nothing of {host} for {QUIET} s")
         hosts.run(guard, REFUSES.format(address=address, quiet=QUIET, limit=LIMIT), timeout=2 * LIMIT)
-    other, server = other_of_the_pair(stack, host), stack.hosts[host].server
-    hosts.run(other, f"stonith_admin --confirm {server}")
+    hosts.run(other_of_the_pair(stack, host), f"stonith_admin --confirm {stack.hosts[host].server}")
+
+
+def wait(stack: Stack, host: str, hosts: Hosts) -> None:
+    """Until the node runs. Raises HostError."""
+    other = other_of_the_pair(stack, host)
 
     def runs() -> bool:
         node = ds_node(view_of(hosts, other))
@@ -80,29 +105,43 @@ def confirm(stack: Stack, host: str, address: str, hosts: Hosts) -> None:
     wait_for(f"the datasource node runs on {other}", MOVES, runs)
 
 
-def main(host: Annotated[str, typer.Argument(help="one of the pair")] = "") -> None:
-    """Confirm that a host of the pair of stack $STACK (default: dev) is dead."""
-    limits = Limits.here()
-    try:
-        outputs = read_outputs()
-        stack = parse(os.environ.get("STACK", "dev"), outputs)
-        if reason := refusal(stack, look_at(stack, outputs, limits), host):
-            typer.echo(f"confirm-dead: {reason}; nothing was changed", err=True)
-            raise typer.Exit(2)
-        cloud.refuse_another(stack.scope or read_state().scope)
+def run(host: str) -> None:
+    """All of it. Raises RefusedError, StackError, and HostError, StoppedError or CloudError on the way."""
+    limits, outputs = Limits.here(), read_outputs()
+    stack = parse(os.environ.get("STACK", "dev"), outputs)
+    facts = look_at(stack, outputs, limits)
+    if reason := refusal(stack, facts, host):
+        raise RefusedError(reason)
+    cloud.refuse_another(stack.scope or read_state().scope)
+    confirmed = off(stack, facts, host)
+    if confirmed and not admission.refused(host):
+        raise RefusedError(unneeded(stack, host))
+    if confirmed:
+        typer.echo(f"confirm-dead: {host} was confirmed dead by an earlier run; going on")
+    else:
         typer.echo(f"confirm-dead: takes {host} out of its security groups: bus and database refuse it")
         admission.refuse(host)
-        with connected(outputs, limits) as hosts:
+    with connected(outputs, limits) as hosts:
+        if not confirmed:
             confirm(stack, host, outputs["hosts"][host]["address"], hosts)
+        wait(stack, host, hosts)
+
+
+def main(host: Annotated[str, typer.Argument(help="one of the pair")] = "") -> None:
+    """Confirm that a host of the pair of stack $STACK (default: dev) is dead."""
+    back = f"when {host} is back: make repair, which lets it in again"
+    try:
+        run(host)
+    except RefusedError as error:
+        typer.echo(f"confirm-dead: {error}; nothing was changed", err=True)
+        raise typer.Exit(2) from None
     except StackError as error:
         typer.echo(f"confirm-dead: {error}", err=True)
         raise typer.Exit(2) from None
-    except (HostError, cloud.CloudError) as error:
-        typer.echo(f"confirm-dead: {error}; make confirm-dead HOST={host} goes on", err=True)
+    except (HostError, StoppedError, cloud.CloudError) as error:
+        typer.echo(f"confirm-dead: {error}; make confirm-dead HOST={host} goes on; {back}", err=True)
         raise typer.Exit(1) from None
-    typer.echo(
-        f"confirm-dead: the datasource node runs; when {host} is back: make repair, which lets it in again"
-    )
+    typer.echo(f"confirm-dead: the datasource node runs; {back}")
 
 
 if __name__ == "__main__":

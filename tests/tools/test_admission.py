@@ -8,6 +8,7 @@ import openstack
 import pytest
 from openstack.connection import Connection
 from openstack.exceptions import ForbiddenException
+from openstack.network.v2.port import Port
 
 from tests.tools.drifted import state
 from tools import admission
@@ -30,6 +31,17 @@ def test_refused_and_admitted(port: MagicMock) -> None:
     port.assert_called_once_with("port-database", security_groups=[])
     admission.admit("database")
     port.assert_called_with("port-database", security_groups=["group"])
+
+
+@pytest.mark.parametrize("groups", [[], ["group"]])
+def test_whether_it_is_refused(monkeypatch: pytest.MonkeyPatch, groups: list[str]) -> None:
+    cloud = create_autospec(Connection, instance=True)
+    cloud.__enter__.return_value = cloud
+    cloud.network.get_port.side_effect = lambda id_: Port(id=id_, security_group_ids=groups)
+    monkeypatch.setattr(openstack, "connect", lambda **_: cloud)
+    monkeypatch.setattr(admission, "read_state", state)
+    assert admission.refused("database") == (not groups)
+    cloud.network.get_port.assert_called_once_with("port-database")
 
 
 def test_what_the_cloud_refuses_is_one_sentence(port: MagicMock) -> None:

@@ -20,6 +20,7 @@ from tests.tools.test_refusal import lost
 from tools import admission, cloud, confirm_dead, leaving
 from tools.facts import Facts
 from tools.hosts import HostError
+from tools.progress import StoppedError
 from tools.state import State
 
 ADDRESS = "10.20.0.12"
@@ -36,7 +37,8 @@ class Stand:
 
     def __init__(self) -> None:
         self.seen, self.connected, self.done = dead(), "", list[str]()
-        self.elsewhere = ""
+        self.elsewhere, self.refused = "", False
+        self.after = changes.one_view(changes.ds_node(changes.healthy(), nodes=(ONE,)))
 
     def refuse_another(self, _: Any) -> None:
         if self.elsewhere:
@@ -59,19 +61,19 @@ def stand(monkeypatch: pytest.MonkeyPatch) -> Stand:
     def connected(*_: Any) -> Iterator[Stand]:
         yield stand
 
-    after = changes.one_view(changes.ds_node(changes.healthy(), nodes=(ONE,)))
     replaced: dict[str, Callable[..., Any]] = {
         "read_outputs": lambda: {"hosts": {"datasource-2": {"address": ADDRESS}}},
         "parse": lambda *_: STACK,
         "look_at": lambda *_: stand.seen,
         "connected": connected,
-        "view_of": lambda *_: after,
+        "view_of": lambda *_: stand.after,
     }
     for name, stands_in in replaced.items():
         monkeypatch.setattr(confirm_dead, name, stands_in)
     monkeypatch.setattr(confirm_dead, "read_state", lambda: State(()))
     monkeypatch.setattr(cloud, "refuse_another", stand.refuse_another)
     monkeypatch.setattr(admission, "refuse", lambda host: stand.done.append(f"cut off {host}"))
+    monkeypatch.setattr(admission, "refused", lambda _: stand.refused)
     monkeypatch.setattr(leaving, "PAUSE", 0)
     return stand
 
@@ -118,6 +120,44 @@ def test_it_is_refused_and_nothing_is_done(stand: Stand, host: str, seen: Facts,
     assert why in done.output
     assert "nothing was changed" in done.output
     assert stand.done == []
+
+
+def confirmed() -> Facts:
+    return lost(changes.node(changes.healthy(), online=False, unclean=False), "datasource-2")
+
+
+def test_after_the_confirmation_it_goes_on_with_waiting(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    works = stand.after
+    stand.after = changes.one_view(changes.ds_node(changes.healthy(), nodes=(), role="Stopped"))
+    monkeypatch.setattr(confirm_dead, "MOVES", 0)
+    done = confirm()
+    assert done.exit_code == 1
+    assert "not within 0 s: the datasource node runs on datasource-1; make confirm-dead" in done.output
+    assert "when datasource-2 is back: make repair" in done.output
+
+    stand.after, stand.seen, stand.refused, stand.done = works, confirmed(), True, []
+    done = confirm()
+    assert (done.exit_code, stand.done) == (0, [])
+    assert "was confirmed dead by an earlier run" in done.output
+
+
+def test_a_host_that_left_in_good_order_is_not_confirmed(stand: Stand) -> None:
+    stand.seen = confirmed()
+    done = confirm()
+    assert (done.exit_code, stand.done) == (2, [])
+    assert "does not wait for the end of datasource-2" in done.output
+
+
+def test_ended_by_a_signal_it_says_how_it_goes_on(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(*_: Any, **__: Any) -> None:
+        raise StoppedError("ended by SIGTERM")
+
+    monkeypatch.setattr(stand, "run", ended)
+    done = confirm()
+    assert done.exit_code == 1
+    assert "confirm-dead: ended by SIGTERM; make confirm-dead HOST=datasource-2 goes on" in done.output
 
 
 def test_another_project_s_login_changes_nothing(stand: Stand) -> None:
