@@ -26,7 +26,7 @@ from tools.refusal import nobody_writes, refusal
 from tools.stack import Stack, parse, read_outputs
 from tools.state import read_state
 from tools.status import look_at
-from tools.unfinished import Begun, Unfinished
+from tools.unfinished import Begun, BusyError, Unfinished
 from tools.waiting import last_look
 
 # Seconds until all that reconnects by itself has done so, failures are forgotten, and datasources polled again.
@@ -78,6 +78,13 @@ class Replacement:
         self.note = Unfinished(name, host)
 
     def run(self) -> None:
+        try:
+            with self.note.alone():
+                self._run()
+        except BusyError as error:
+            raise RefusedError(f"{error}; nothing was changed") from None
+
+    def _run(self) -> None:
         typer.echo(f"replace: {self.host} of stack {self.stack.name}; {MEANS[self.role]}")
         with private_folder() as folder:
             write_ssh_files(self.outputs, folder, self.limits)
@@ -139,10 +146,17 @@ class Replacement:
         if self.role == "database":
             now = self._keep(leaving, begun if saved else None)
         self.note.write(now)
+        self._see_that_nobody_else_replaced(leaving.server)
         with stage("leave", f"{self.host} stops working in good order"):
             leaving.leave()
+        self._see_that_nobody_else_replaced(leaving.server)
         self._up(leaving.server, "--replace", leaving.server.urn)
         return now
+
+    def _see_that_nobody_else_replaced(self, known: Server) -> None:
+        """Pulumi replaces what its state has then, which from another machine may be a new server by now."""
+        if server(self.host).id != known.id:
+            raise UnfinishedError(f"somebody else replaced {self.host} meanwhile (see make status)")
 
     def _keep(self, leaving: Leaving, begun: Begun | None) -> Begun:
         if self.file is not None:

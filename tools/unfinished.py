@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -29,11 +32,27 @@ class Begun:
         return now.gone or now.id != self.server
 
 
+class BusyError(Exception):
+    """Another run goes on."""
+
+
 class Unfinished:
     """The note about one host of one stack, on this machine."""
 
     def __init__(self, stack: str, host: str, root: Path = ROOT) -> None:
         self.file = root / ".state" / stack / f"replace-{host}.json"
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """No other replacement of the stack begins on this machine meanwhile. Raises BusyError."""
+        file = self.file.with_name("replace.lock")
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with file.open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BusyError("another make replace of this stack goes on: wait for its end") from None
+            yield
 
     def read(self) -> Begun | None:
         return Begun(**json.loads(self.file.read_text())) if self.file.exists() else None

@@ -145,3 +145,31 @@ def test_with_another_login_nothing_is_taken_for_gone(stand: Stand) -> None:
     assert f"replace: {stand.elsewhere}; nothing was changed\n" in told.output
     assert stand.done == []
     assert not stand.note.file.exists()
+
+
+def test_two_replacements_of_one_stack_do_not_run_at_once(stand: Stand) -> None:
+    with stand.database_note().alone():
+        told = stand.run()
+    assert (told.exit_code, stand.done) == (2, [])
+    assert told.output == (
+        "replace: another make replace of this stack goes on: wait for its end; nothing was changed\n"
+    )
+    assert stand.run().exit_code == 0
+
+
+@pytest.mark.parametrize(("when", "done"), [("preview", WHOLE[:1]), ("leave", WHOLE[:2])])
+def test_a_server_that_somebody_else_made_meanwhile_stays(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch, when: str, done: list[str]
+) -> None:
+    first = stand.do
+
+    def do(*words: str) -> bool:
+        if words[0] == when:
+            stand.server = NEW
+        return first(*words)
+
+    monkeypatch.setattr(stand, "do", do)
+    monkeypatch.setattr(replacement, "pulumi", do)
+    told = stand.run()
+    assert (told.exit_code, stand.done) == (1, done)
+    assert f"somebody else replaced {HOST} meanwhile" in told.output
