@@ -146,8 +146,8 @@ def test_what_a_test_is_told_is_one_word(
     assert _unharmed(checkout)
 
 
-def test_the_name_of_a_stack_and_what_no_target_knows_run_nothing(checkout: Checkout, text: str) -> None:
-    done = checkout.run("make", "help", f"STACK={text}", f"NOTHING={text}")
+def test_the_name_of_a_stack_and_what_the_target_does_not_read_run_nothing(checkout: Checkout, text: str) -> None:
+    done = checkout.run("make", "help", f"STACK={text}", f"GONE={text}")
     assert f"now: {text})." in done.stdout
     assert _unharmed(checkout)
 
