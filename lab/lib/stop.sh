@@ -64,6 +64,14 @@ check_that_state_is_the_labs() {
     die "LAB_STATE=$LAB_STATE has no lab, and lab $LAB_NAME runs from another folder: nothing was removed; name that folder, or unset LAB_STATE where it is gone"
 }
 
+# The sign goes last: without it the next `purge` would take for somebody else's what a cut-off one has left.
+remove_state() {
+  [ -e "$LAB_STATE" ] || return 0
+  touch "$LAB_SIGN"
+  find "$LAB_STATE" -mindepth 1 -maxdepth 1 ! -name "${LAB_SIGN##*/}" -exec rm -rf {} +
+  rm -rf "$LAB_STATE"
+}
+
 lab_stop() { # SECONDS: grace
   local n
   end_group build

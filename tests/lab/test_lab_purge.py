@@ -49,6 +49,7 @@ def test_a_folder_that_is_not_the_lab_s_is_neither_taken_nor_removed(tmp_path: P
     assert (done.returncode, done.stdout) == (1, "")
     assert f"LAB_STATE={tmp_path}/state is no lab's: nothing was removed" in done.stderr
     assert lab(tmp_path, checks(), LAB_STATE="/").returncode == 1
+    assert lab(tmp_path, checks(), LAB_STATE=str(file)).returncode == 1
 
 
 # A lab of names that this machine has not, with processes and mounts that the test pretends.
@@ -101,6 +102,28 @@ def test_what_was_cut_off_can_be_purged(tmp_path: Path) -> None:
     assert purged(tmp_path, mounted=str(state)) == ""
     assert purged(tmp_path, mounted=str(state), runs="no-lab-1") == ""
     assert purged(tmp_path, runs="build") == ""
+
+
+@pytest.mark.parametrize("signed", ["congress-lab.state", "older"])
+def test_a_removal_that_was_cut_off_can_be_done_again(tmp_path: Path, signed: str) -> None:
+    """At each of its `rm`, in the order in which it does them."""
+    state = tmp_path / "state"
+    for name in ("mark", "node/no-lab-1", "run"):
+        (state / name).mkdir(parents=True)
+    (state / "secrets.env").write_text(SECRETS)
+    (state / signed).touch()
+    script = 'rm() { command rm "$@"; exit 7; }\n'
+    one_by_one = 'find() { for f in $(command find "${@:1:$#-5}"); do rm -rf "$f"; done; }\n'
+    cuts = 0
+    while (done := lab(tmp_path, f"{script}{one_by_one}remove_state")).returncode == 7 and state.exists():
+        assert purged(tmp_path) == ""
+        cuts += 1
+    assert done.stderr == ""
+    assert cuts >= 4
+    assert not state.exists()
+    state.mkdir()
+    assert purged(tmp_path) == ""
+    assert lab(tmp_path, "remove_state").returncode == 0
 
 
 def test_a_lab_of_other_names_is_not_asked(tmp_path: Path) -> None:
