@@ -4,9 +4,12 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
+# What the command line defines, taken here: what follows makes it the Makefile's own.
+typed := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
+
 # What is given as NAME=text reaches scripts as it was typed, by environment. make would expand a $ in it, also when it
 # hands it on in MAKEFLAGS, and a text that stands in a recipe is a part of the shell's line.
-$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(eval override export $(name) := $$(value $(name)))))
+$(foreach name,$(typed),$(eval override export $(name) := $$(value $(name))))
 MAKEOVERRIDES =
 
 # The stack to work on. `dev` is the lab on this machine; any other is yours: own cloud, backend, passphrase.
@@ -152,3 +155,16 @@ help: ## Show this list
 		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
 		/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 	@printf '\nSTACK=name picks a stack (now: %s).\n' "$$STACK"
+
+# A misspelt name would leave the default in its place (`make down STAK=test`: stack dev is removed), and a word that is no
+# target would be missed only after the targets before it (`make down prod`). So both are refused before anything runs;
+# down here, where a shell that asks make for its targets, to complete a word, has got them.
+settings := STACK HOST FILE DUMP GONE ARGS SECRETS COUNT SEED RUNS ONLY ROWS SERVERS ACCEPTANCE PYTHON
+# Of the environment that Pulumi, OpenStack's tools, pip, uv and Go read, and make's own.
+others := OS_% PULUMI_% PIP_% UV_% GOPROXY GOSUMDB GOFLAGS %_proxy %_PROXY SSL_CERT_FILE TMPDIR CI SHELL MAKEFLAGS
+of_the_lab := $(if $(filter LAB_%,$(typed)),$(shell sed -n 's/^: "$${\(LAB_[A-Z_]*\):=.*/\1/p' lab/lab.env))
+unknown := $(filter-out $(settings) $(others) $(of_the_lab),$(typed))
+$(if $(unknown),$(error nothing was done: there is no setting $(unknown); known are $(settings), and those of lab/lab.env))
+targets := $(if $(MAKECMDGOALS),$(shell sed -n 's/^\.PHONY: //p' Makefile))
+unknown := $(filter-out $(targets),$(MAKECMDGOALS))
+$(if $(unknown),$(error nothing was done: there is no target $(unknown); `make help` lists them, and STACK=name picks a stack))

@@ -17,6 +17,14 @@ part='[A-Za-z0-9_][A-Za-z0-9_.-]*'
 [[ $stack =~ ^$part(/$part){0,2}$ ]] ||
   die "STACK=${stack@Q} is no name of a stack: letters, digits, _ - . and at most two /, as in organization/project/name"
 
+# .state/$stack is the stack's folder, which `make down` removes. These are no stack's: dev's backend, passphrase and
+# settings, logs, pip-audit.
+case ${stack%%/*} in
+pulumi | passphrase | Pulumi.* | up-*.log | audit)
+  die "STACK=$stack cannot be used: .state/${stack%%/*} is this checkout's own; give the stack another name"
+  ;;
+esac
+
 # Tells whether stack dev exists, asking neither the engine nor the cloud.
 dev_stack_exists() { compgen -G "$root/.state/pulumi/.pulumi/stacks/*/dev.json" >/dev/null; }
 

@@ -42,6 +42,36 @@ remove_cgroups() {
   done
 }
 
+mount_points() { awk '{print $2}' /proc/mounts; }
+# The lab's processes and networks are found by its names, its folder by LAB_STATE alone. Where these are two labs,
+# `purge` would kill the one and keep its folder.
+belongs_elsewhere() { # prints the folder in which nodes of these names are mounted, when that is another one
+  local n folders
+  folders=$(for n in $(node_names); do mount_points | sed -n "s,/node/$n/root\$,,p"; done)
+  grep -qxF -- "$LAB_STATE" <<< "$folders" || head -n 1 <<< "$folders"
+}
+something_is_left() {
+  local n
+  for n in build $(node_names); do [ -z "$(group_pids "$(lab_group "$n")")" ] || return 0; done
+  for n in $(node_names); do [ ! -e "/run/netns/$n" ] || return 0; done
+  return 1
+}
+check_that_state_is_the_labs() {
+  local other; other=$(belongs_elsewhere)
+  [ -z "$other" ] || die "lab $LAB_NAME has its folder in $other, not in LAB_STATE=$LAB_STATE: nothing was removed; set LAB_STATE=$other"
+  # `purge` removes the folder last, so one that was cut off keeps it. Without LAB_STATE it was removed by hand.
+  is_lab_state || [ -z "$state_is_given" ] || ! something_is_left ||
+    die "LAB_STATE=$LAB_STATE has no lab, and lab $LAB_NAME runs from another folder: nothing was removed; name that folder, or unset LAB_STATE where it is gone"
+}
+
+# The sign goes last: without it the next `purge` would take for somebody else's what a cut-off one has left.
+remove_state() {
+  [ -e "$LAB_STATE" ] || return 0
+  touch "$LAB_SIGN"
+  find "$LAB_STATE" -mindepth 1 -maxdepth 1 ! -name "${LAB_SIGN##*/}" -exec rm -rf {} +
+  rm -rf "$LAB_STATE"
+}
+
 lab_stop() { # SECONDS: grace
   local n
   end_group build

@@ -14,7 +14,7 @@ SECRETS = "export SERVICE_PASSWORD=x\n"
 
 def lab(folder: Path, script: str, **env: str) -> subprocess.CompletedProcess[str]:
     """The lab's functions with `ip` and `nft` of this folder."""
-    sources = f". {ROOT}/lab/lib/common.sh; . {ROOT}/lab/lib/network.sh; {script}"
+    sources = "".join(f". {ROOT}/lab/lib/{name}.sh\n" for name in ("common", "network", "stop")) + script
     path = f"{folder}/bin:{os.environ['PATH']}"
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", sources],
@@ -26,6 +26,16 @@ def lab(folder: Path, script: str, **env: str) -> subprocess.CompletedProcess[st
     )
 
 
+def checks() -> str:
+    """`purge` itself, up to its last check; what is behind it would remove the lab of this machine."""
+    head, removal = (ROOT / "lab/purge").read_text().split("# Without a state folder")
+    assert "lab_stop" in removal
+    lines = [
+        line for line in head.splitlines() if not line.startswith((". ", "#", "set ")) and "id -u" not in line
+    ]
+    return "\n".join([*lines, "echo went on"])
+
+
 @pytest.mark.parametrize("content", ["data", "mark/controller", "secrets.env"])
 def test_a_folder_that_is_not_the_lab_s_is_neither_taken_nor_removed(tmp_path: Path, content: str) -> None:
     file = tmp_path / "state" / content
@@ -35,15 +45,89 @@ def test_a_folder_that_is_not_the_lab_s_is_neither_taken_nor_removed(tmp_path: P
     assert done.returncode == 1
     assert "holds what is not a lab's" in done.stderr
     assert [one for one in (tmp_path / "state").rglob("*") if one.is_file()] == [file]
-    # The program itself, up to its first check. Without the check it would go on, so everything behind it is cut off.
-    head = (ROOT / "lab/purge").read_text().split("# Without a state folder")[0].splitlines()
-    script = "\n".join(
-        line for line in head if not line.startswith((". ", "#", "set ")) and "id -u" not in line
-    )
-    done = lab(tmp_path, f"{script}\necho went on")
+    done = lab(tmp_path, checks())
     assert (done.returncode, done.stdout) == (1, "")
     assert f"LAB_STATE={tmp_path}/state is no lab's: nothing was removed" in done.stderr
-    assert lab(tmp_path, script, LAB_STATE="/").returncode == 1
+    assert lab(tmp_path, checks(), LAB_STATE="/").returncode == 1
+    assert lab(tmp_path, checks(), LAB_STATE=str(file)).returncode == 1
+
+
+# A lab of names that this machine has not, with processes and mounts that the test pretends.
+NODES = {"LAB_NAME": "no-lab", "LAB_NODES": "no-lab-1=192.0.2.1 no-lab-2=192.0.2.2"}
+RUNS = 'lab_group() { echo "$FOLDER/group/$1"; }; mount_points() { cat "$FOLDER/mounts"; }\n'
+
+
+def purged(folder: Path, *, mounted: str = "", runs: str = "", given: bool = True, **env: str) -> str:
+    """What the checks of `purge` say, of this folder's pretended lab; nothing where it would go on."""
+    (folder / "mounts").write_text(f"/proc\n{mounted}/node/no-lab-2/root\n" if mounted else "/proc\n")
+    if runs:
+        (folder / "group" / runs).mkdir(parents=True)
+        (folder / "group" / runs / "cgroup.procs").write_text("1\n")
+    not_given = "" if given else "state_is_given=\n"
+    done = lab(folder, RUNS + not_given + checks(), **(NODES | env), FOLDER=str(folder))
+    assert (done.returncode, done.stdout) in [(0, "went on\n"), (1, "")], done.stderr
+    assert bool(done.returncode) == bool(done.stderr)
+    return done.stderr
+
+
+def claimed(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "congress-lab.state").touch()
+    return folder
+
+
+@pytest.mark.parametrize("given", [True, False])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_lab_that_runs_from_another_folder_is_not_killed(
+    tmp_path: Path, *, there: bool, given: bool
+) -> None:
+    if there:
+        claimed(tmp_path / "state")
+    told = purged(tmp_path, mounted="/its/folder", runs="no-lab-1", given=given)
+    assert "lab no-lab has its folder in /its/folder" in told
+    assert "nothing was removed; set LAB_STATE=/its/folder" in told
+
+
+@pytest.mark.parametrize("runs", ["no-lab-2", "build"])
+def test_a_misspelt_folder_is_told_from_one_that_is_gone(tmp_path: Path, runs: str) -> None:
+    told = purged(tmp_path, runs=runs)
+    assert f"LAB_STATE={tmp_path}/state has no lab, and lab no-lab runs from another folder" in told
+    assert purged(tmp_path, given=False) == ""
+
+
+def test_what_was_cut_off_can_be_purged(tmp_path: Path) -> None:
+    assert purged(tmp_path) == ""
+    state = claimed(tmp_path / "state")
+    assert purged(tmp_path) == ""
+    assert purged(tmp_path, mounted=str(state)) == ""
+    assert purged(tmp_path, mounted=str(state), runs="no-lab-1") == ""
+    assert purged(tmp_path, runs="build") == ""
+
+
+@pytest.mark.parametrize("signed", ["congress-lab.state", "older"])
+def test_a_removal_that_was_cut_off_can_be_done_again(tmp_path: Path, signed: str) -> None:
+    """At each of its `rm`, in the order in which it does them."""
+    state = tmp_path / "state"
+    for name in ("mark", "node/no-lab-1", "run"):
+        (state / name).mkdir(parents=True)
+    (state / "secrets.env").write_text(SECRETS)
+    (state / signed).touch()
+    script = 'rm() { command rm "$@"; exit 7; }\n'
+    one_by_one = 'find() { for f in $(command find "${@:1:$#-5}"); do rm -rf "$f"; done; }\n'
+    cuts = 0
+    while (done := lab(tmp_path, f"{script}{one_by_one}remove_state")).returncode == 7 and state.exists():
+        assert purged(tmp_path) == ""
+        cuts += 1
+    assert done.stderr == ""
+    assert cuts >= 4
+    assert not state.exists()
+    state.mkdir()
+    assert purged(tmp_path) == ""
+    assert lab(tmp_path, "remove_state").returncode == 0
+
+
+def test_a_lab_of_other_names_is_not_asked(tmp_path: Path) -> None:
+    assert purged(tmp_path, mounted="/its/folder", LAB_NODES="second=192.0.2.3", given=False) == ""
 
 
 def test_a_lab_is_known_by_its_sign_and_an_older_one_by_what_it_has(tmp_path: Path) -> None:

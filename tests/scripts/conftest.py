@@ -18,6 +18,8 @@ def checkout(tmp_path: Path) -> Checkout:
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Makefile", "requirements.txt", "requirements-dev.txt"):
         shutil.copy(ROOT / name, root / name)
+    (root / "lab").mkdir()
+    shutil.copy(ROOT / "lab/lab.env", root / "lab/lab.env")
     (root / ".venv").symlink_to(ROOT / ".venv")
     (root / "Pulumi.yaml").write_text("name: congress-ha\nruntime: python\n")
     (root / "Pulumi.dev.yaml").write_text("config:\n  congress-ha:auth: noauth\n")

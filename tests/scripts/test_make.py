@@ -50,6 +50,72 @@ def test_every_target_is_listed_by_help_and_no_file_hides_it(checkout: Checkout)
     assert set(re.findall(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE)) == TARGETS
 
 
+@pytest.mark.parametrize("name", ["STAK", "stack", "TARGET", "HOSTS", "GON", "LAB_STAT", "STACK%", "LAB_"])
+@pytest.mark.parametrize("target", ["down", "lab-purge", "up"])
+def test_a_misspelt_setting_is_refused_before_anything_runs(
+    checkout: Checkout, target: str, name: str
+) -> None:
+    _deployed(checkout)
+    done = checkout.run("make", target, f"{name}=test")
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert f"nothing was done: there is no setting {name}; known are STACK HOST" in line
+    assert (checkout.root / ".state/passphrase").exists()
+    assert checkout.calls() == []
+
+
+@pytest.mark.parametrize(
+    "words", [["down", "prod"], ["prod", "down"], ["down", "ups"], ["down", "$(touch ran)"]]
+)
+def test_a_word_that_is_no_target_is_refused_before_anything_runs(
+    checkout: Checkout, words: list[str]
+) -> None:
+    done = checkout.run("make", *words, STACK="mine")
+    assert (done.returncode, done.stdout) == (2, "")
+    (word,) = {*words} - {"down"}
+    (line,) = done.stderr.splitlines()
+    assert f"nothing was done: there is no target {word}; `make help` lists them" in line
+    assert not (checkout.root / "ran").exists()
+    assert checkout.calls() == []
+
+
+def test_every_setting_that_is_read_is_known(checkout: Checkout) -> None:
+    """What the Makefile, its help and the documents name, and the lab's and other programs' own."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "scripts").glob("*[!c]")]
+    texts = [MAKEFILE, *(page.read_text() for page in pages if page.is_file())]
+    named = set(re.findall(r"\$\$\{?([A-Z]+)", MAKEFILE))
+    named |= {name for text in texts for name in re.findall(r"\bmake [a-z-]+ ([A-Z]+)=", text)}
+    named -= {"STAK"}  # the example of a misspelt one
+    assert {"STACK", "HOST", "FILE", "DUMP", "COUNT", "PYTHON", "SECRETS"} <= named
+    lab = re.findall(r"\$\{(LAB_[A-Z_]+):=", (ROOT / "lab/lab.env").read_text())
+    assert len(lab) > 20
+    foreign = [
+        "OS_CLOUD",
+        "PULUMI_BACKEND_URL",
+        "https_proxy",
+        "HTTPS_PROXY",
+        "GOPROXY",
+        "SHELL",
+        "MAKEFLAGS",
+    ]
+    given = [f"{name}=" for name in sorted(named - {"SHELL"})] + [
+        f"{name}=x" for name in [*lab, *foreign[:-2]]
+    ]
+    done = checkout.run("make", "help", *given, "SHELL=/bin/bash", "MAKEFLAGS=-s")
+    assert done.stderr == ""
+
+
+def test_what_the_environment_has_is_not_the_command_line_s(checkout: Checkout) -> None:
+    done = checkout.run("make", "down", STAK="test", MAKEFLAGS="-k")
+    assert (done.returncode, done.stdout) == (0, "down: nothing is deployed on stack dev\n")
+
+
+def test_a_shell_that_completes_words_gets_the_targets(checkout: Checkout) -> None:
+    """As bash-completion asks."""
+    told = checkout.run("make", "-npq", "__BASH_MAKE_COMPLETION__=1", ".DEFAULT").stdout
+    assert set(re.findall(r"^([a-z][a-z-]*):(?!=)", told, re.MULTILINE)) >= TARGETS
+
+
 def test_every_command_of_the_makefile_is_there() -> None:
     ours = set(re.findall(r"@((?:scripts|toolchain|lab)/[a-z-]+)", MAKEFILE))
     assert ours

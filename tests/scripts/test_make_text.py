@@ -146,8 +146,10 @@ def test_what_a_test_is_told_is_one_word(
     assert _unharmed(checkout)
 
 
-def test_the_name_of_a_stack_and_what_no_target_knows_run_nothing(checkout: Checkout, text: str) -> None:
-    done = checkout.run("make", "help", f"STACK={text}", f"NOTHING={text}")
+def test_the_name_of_a_stack_and_what_the_target_does_not_read_run_nothing(
+    checkout: Checkout, text: str
+) -> None:
+    done = checkout.run("make", "help", f"STACK={text}", f"GONE={text}")
     assert f"now: {text})." in done.stdout
     assert _unharmed(checkout)
 
@@ -164,7 +166,23 @@ def test_a_stack_s_name_leads_out_of_no_folder(checkout: Checkout, target: str, 
     assert kept.exists()
 
 
-@pytest.mark.parametrize("name", ["prod", "organization/congress-ha/prod-2", "a.b_c"])
+@pytest.mark.parametrize(
+    "name", ["pulumi", "pulumi/x/y", "passphrase", "Pulumi.yaml", "Pulumi.dev.yaml", "up-lab.log", "audit"]
+)
+@pytest.mark.parametrize("target", ["up", "down", "ssh", "pulumi"])
+def test_no_stack_has_the_name_of_what_the_checkout_keeps(checkout: Checkout, target: str, name: str) -> None:
+    _deployed(checkout)
+    before = sorted((checkout.root / ".state").rglob("*"))
+    done = checkout.run("make", target, f"STACK={name}")
+    assert done.returncode != 0
+    assert f"STACK={name} cannot be used: .state/{Path(name).parts[0]} is this checkout's own" in done.stderr
+    assert checkout.calls() == []
+    assert sorted((checkout.root / ".state").rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "name", ["prod", "pulumi-2", "organization/pulumi/prod", "organization/congress-ha/prod-2", "a.b_c"]
+)
 def test_the_names_that_pulumi_knows_are_taken(checkout: Checkout, name: str) -> None:
     done = checkout.run("make", "output", f"STACK={name}")
     assert done.returncode == 0, done.stderr

@@ -134,7 +134,9 @@ def test_what_cannot_be_put_right_stops_the_run(checkout: Checkout, subcommand: 
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-@pytest.mark.parametrize("subcommand", ["up", "update", "refresh", "import", "destroy", "down", "dn"])
+@pytest.mark.parametrize(
+    "subcommand", ["up", "update", "watch", "refresh", "import", "destroy", "down", "dn"]
+)
 def test_whatever_believes_the_cloud_first_looks_whether_it_is_the_stack_s(
     checkout: Checkout, keystone: HTTPServer, subcommand: str, stack: str
 ) -> None:
@@ -147,6 +149,88 @@ def test_whatever_believes_the_cloud_first_looks_whether_it_is_the_stack_s(
     assert "refused" in done.stderr
     assert ("--only-look" in done.stderr) == (subcommand in {"refresh", "import"})
     assert subcommand not in [word for call in checkout.calls() for word in call["args"]]
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "refresh --yes --stack other",
+        "destroy --stack=other --yes",
+        "up -s other",
+        "up -sother",
+        "up -s=other",
+        "up -yfs other",
+        "up -C elsewhere",
+        "up -Celsewhere",
+        "up -yC elsewhere",
+        "up --cwd elsewhere",
+        "up --cwd=elsewhere",
+        # "--" is the message here, so that the options go on.
+        "up --message -- --stack other",
+    ],
+)
+def test_no_option_names_another_stack_than_the_one_looked_at(
+    checkout: Checkout, words: str, stack: str
+) -> None:
+    done = checkout.run("scripts/pulumi", *words.split(), STACK=stack)
+    assert done.returncode == 1
+    assert "name the stack by STACK=" in done.stderr
+    assert checkout.calls() == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--color never refresh --yes",
+        "-v=3 up",
+        "--non-interactive destroy",
+        "--help up",
+        "-Celsewhere up",
+        "-- up",
+    ],
+)
+def test_no_option_hides_the_subcommand(checkout: Checkout, words: str) -> None:
+    done = checkout.run("scripts/pulumi", *words.split(), STACK="prod")
+    assert done.returncode == 1
+    assert "the subcommand comes first" in done.stderr
+    assert checkout.calls() == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "up --yes --skip-preview --non-interactive --config-path --config congress-ha:x=-s -c congress-ha:y=--stack",
+        "up -ccongress-ha:keys=Cs -m stack -tstack::C --target urn:pulumi:s::C -xC",
+        "preview --suppress-outputs --show-secrets --skip-preview -v=3",
+        "config set key -- -secret --stack=x",
+        "stack init prod",
+        "--version",
+        "--help",
+        "-h",
+    ],
+)
+def test_other_options_reach_pulumi_as_they_are(checkout: Checkout, words: str) -> None:
+    done = checkout.run("scripts/pulumi", *words.split(), STACK="prod")
+    assert done.returncode == 0, done.stderr
+    assert checkout.calls()[-1]["args"] == words.split()
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+@pytest.mark.parametrize("words", ["destroy --help", "up -h", "refresh --help --yes", "stack rm --help"])
+def test_who_asks_for_help_gets_it_and_nothing_else(checkout: Checkout, words: str, stack: str) -> None:
+    done = checkout.run("scripts/pulumi", *words.split(), STACK=stack)
+    assert done.returncode == 0, done.stderr
+    assert [call["args"] for call in checkout.calls()] == [words.split()]
+    assert not (checkout.root / ".state").exists()
+
+
+@pytest.mark.parametrize("words", ["up --message --help --yes", "destroy --yes -h", "up -- --help"])
+def test_help_that_may_be_a_value_spares_no_look(checkout: Checkout, words: str) -> None:
+    (checkout.root / "tools/pending.py").write_text("import sys\nsys.exit('refused')\n")
+    done = checkout.run("scripts/pulumi", *words.split(), STACK="prod")
+    assert done.returncode == 1
+    assert checkout.calls() == []
 
 
 def test_which_servers_are_gone_reaches_who_asks(checkout: Checkout) -> None:
