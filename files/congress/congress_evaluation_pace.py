@@ -5,7 +5,7 @@ An engine is one process with one loop. An evaluation that others wait for hands
 last longer take turns, so that a request waits for one of them at a time, however many there are.
 
 What is not prepared for rows that change meanwhile (a simulation, a trace: upstream's evaluator reads the engine's own
-tables) is not interrupted, and is ended after two seconds instead: HAProxy waits three for its check.
+tables) is not interrupted, and is ended after two seconds instead: meanwhile the engine answers nobody.
 """
 
 from __future__ import annotations

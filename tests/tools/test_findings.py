@@ -201,9 +201,9 @@ NOTES: dict[str, tuple[Callable[[Facts], Facts], str]] = {
     ),
     "many rows": (
         lambda f: view(
-            f, datasources={"nova": DatasourceView(known=True, code=200, last_error="", rows=200_000)}
+            f, datasources={"nova": DatasourceView(known=True, code=200, last_error="", rows=300_000)}
         ),
-        "datasource nova has 200,000 rows; up to 100,000 were measured",
+        "datasource nova has 300,000 rows; up to 200,000 were measured",
     ),
 }
 
