@@ -108,7 +108,7 @@ faults: venv ## Do random faults to the running stack dev; COUNT=30, SEED=1
 	@.venv/bin/python -m scripts.faults sequence --count "$${COUNT:-30}" --seed "$${SEED:-1}"
 
 .PHONY: bench-data
-bench-data: venv ## Measure the running stack dev with many rows: ROWS='100 100000' are pushed, SERVERS=1000 are polled from a simulated cloud
+bench-data: venv ## Measure the running stack dev with many rows: ROWS='100 100000' are pushed; with DURATION=600 rows of TABLES=2 change all the time, FAULTS=1 beside it; SERVERS=1000 are polled from a simulated cloud
 	@.venv/bin/python -m scripts.data
 
 .PHONY: bench-changes

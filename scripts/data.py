@@ -1,8 +1,9 @@
 """The deployed stack dev with many rows, measured with clients at its endpoint. The stack ends as it was.
 
 ROWS: tables that are pushed; what the clients met while a table came and one of its rows changed again and again,
-seconds until every engine had it, memory of the nodes. SERVERS: a simulated cloud that the real drivers poll. Both
-print a table in Markdown, and stop where an engine does not get the rows.
+seconds until every engine had it, memory of the nodes. DURATION: tables of ROWS rows each, one row of the first changes
+each second and the last is replaced each minute for so long; FAULTS: then faults beside it. SERVERS: a simulated cloud
+that the real drivers poll. Each prints a table in Markdown, and stops where an engine does not get the rows.
 """
 
 from __future__ import annotations
@@ -10,15 +11,13 @@ from __future__ import annotations
 import itertools
 import statistics
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from scripts.data_changes import WHOLE, measure_changes
+from scripts.data_figures import LIMIT, deployed, resident, told
 from tests.acceptance.deployment import Deployment
 from tests.acceptance.large_cloud import LIBRARY, POLL_TIME, activate, large_cloud
 from tests.acceptance.push import Pushed, events, pushed, taken_down
@@ -26,28 +25,14 @@ from tests.acceptance.traffic import Traffic, traffic
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
-DURATION = 60.0  # seconds for which rows change, at the least
+LEAST = 60.0  # seconds for which rows change
 SIZES = "100 1000 10000 100000"
 CHANGES = 5
 PAUSE = 1.0  # seconds between a change that every engine has and the next one
-LIMIT = 600.0  # seconds for one push to reach every engine
 HEADER = (
-    "| rows | requests | failed | engines taken for dead | GET /v1/policies, s: median | p99 | whole table at every "
-    "engine, s | one row | engine, MiB | datasource node, MiB |\n|---|---|---|---|---|---|---|---|---|---|"
+    "| engines | rows | requests | failed | engines taken for dead | GET /v1/policies, s: median | p99 | whole "
+    "table at every engine, s | one row | engine, MiB | datasource node, MiB |\n" + "|---" * 11 + "|"
 )
-
-
-def resident(deployment: Deployment) -> tuple[int, int]:
-    """MiB of the largest engine and of the datasource node."""
-
-    def largest(role: str) -> int:
-        told = [
-            deployment.on(host, "ps -u congress -o rss= -o args= | grep congress-server | sort -n | tail -1")
-            for host in deployment.hosts(role)
-        ]
-        return max(int(line.split()[0]) for line in told if line) // 1024
-
-    return largest("policy-engine"), largest("datasource-node")
 
 
 def measured(deployment: Deployment, clients: Traffic, table: Pushed, count: int) -> str:
@@ -61,7 +46,7 @@ def measured(deployment: Deployment, clients: Traffic, table: Pushed, count: int
         table.push(rows)
         table.reached(rows, LIMIT)
         seconds.append(time.monotonic() - started)
-        if changed and time.time() - began > DURATION:
+        if changed and time.time() - began > LEAST:
             break
         time.sleep(PAUSE)
     clients.answered()
@@ -69,18 +54,14 @@ def measured(deployment: Deployment, clients: Traffic, table: Pushed, count: int
     lists = sorted(one.seconds for one in asked if one.request == "GET /v1/policies")
     down = sum(taken_down(deployment).values()) - down
     figures = [
-        *(f"{count}", f"{len(asked)}", f"{len(failed)}", f"{down}"),
+        *(f"{len(deployment.engines)}", f"{count}", f"{len(asked)}", f"{len(failed)}", f"{down}"),
         f"{statistics.median(lists):.3f}",
         f"{lists[int(len(lists) * 0.99)]:.3f}",
         f"{seconds[0]:.1f}",
         f"{statistics.median(seconds[1:]):.1f}",
         *(f"{figure}" for figure in resident(deployment)),
     ]
-    line = f"| {' | '.join(figures)} |"
-    print(line, file=sys.stderr, flush=True)
-    for request in failed[:3]:
-        print(f"data:   {request}", file=sys.stderr)
-    return line
+    return told(figures, failed)
 
 
 def measure_rows(sizes: list[int]) -> None:
@@ -128,12 +109,6 @@ def tell(lines: list[str], what: str, seconds: float) -> None:
     print(f"data: {what}: {seconds:.1f} s", file=sys.stderr, flush=True)
 
 
-@contextmanager
-def deployed() -> Iterator[Deployment]:
-    with tempfile.TemporaryDirectory(prefix="congress-ha-data-") as folder:
-        yield Deployment(Path(folder))
-
-
 @app.command()
 def measure(
     rows: Annotated[str, typer.Option(envvar="ROWS", help="Sizes of the table that is pushed.")] = SIZES,
@@ -141,8 +116,20 @@ def measure(
         int | None,
         typer.Option(envvar="SERVERS", min=1, help="Servers of a simulated cloud; then no table is pushed."),
     ] = None,
+    duration: Annotated[
+        float | None,
+        typer.Option(
+            envvar="DURATION",
+            min=2 * WHOLE,
+            help="Seconds for which rows change all the time, in tables of ROWS.",
+        ),
+    ] = None,
+    tables: Annotated[int, typer.Option(envvar="TABLES", min=2, help="With DURATION: how many tables.")] = 2,
+    faults: Annotated[  # noqa: FBT002  an option
+        bool, typer.Option(envvar="FAULTS", help="With DURATION: faults afterwards, while rows change.")
+    ] = False,
 ) -> None:
-    """Measure tables that are pushed, or a cloud that is polled."""
+    """Measure tables that are pushed, rows that change all the time, or a cloud that is polled."""
     if servers:
         measure_servers(servers)
         return
@@ -150,7 +137,10 @@ def measure(
         sizes = [int(size) for size in rows.split()]
     except ValueError:
         sys.exit(f"data: ROWS={rows!r}: numbers of rows, such as ROWS='{SIZES}'")
-    measure_rows(sizes)
+    if duration:
+        measure_changes(sizes, tables, duration, faults=faults)
+    else:
+        measure_rows(sizes)
 
 
 if __name__ == "__main__":

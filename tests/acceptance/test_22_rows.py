@@ -1,4 +1,7 @@
-"""A table of 20,000 rows, about what the security group rules of 1,000 servers are: the API goes on."""
+"""A table of 20,000 rows, about what the security group rules of 1,000 servers are: the API goes on.
+
+And rows that change all the time: every engine follows, and has exactly the datasource's rows.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,18 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.acceptance.alarms import Alarms, alarms
+from tests.acceptance.changing import Changing
 from tests.acceptance.deployment import Deployment
 from tests.acceptance.push import Pushed, events, pushed, taken_down
 from tests.acceptance.traffic import Traffic
 
 ROWS = 20_000
 REACHED = 120.0  # seconds until every engine has what was pushed
+
+
+CHANGING, WHOLE, FOLLOWED = 5_000, 15.0, 15.0
+DURATION = 40.0
 
 
 @pytest.fixture(scope="module")
@@ -34,3 +43,40 @@ def test_the_api_goes_on_while_a_large_table_comes_and_changes(
     clients.answered()
     assert clients.failed(began) == [], [str(asked) for asked in clients.failed(began)]
     assert taken_down(deployment) == down
+
+
+@pytest.fixture(scope="module")
+def changing_tables(deployment: Deployment, table: Pushed) -> Iterator[Alarms]:
+    with alarms(deployment, table.engines, 2) as tables:
+        tables.size = CHANGING
+        tables.push_all(REACHED)
+        yield tables
+
+
+@pytest.mark.timeout(900)
+def test_every_engine_follows_rows_that_change_all_the_time(
+    deployment: Deployment, clients: Traffic, changing_tables: Alarms
+) -> None:
+    down, began = taken_down(deployment), time.time()
+    with Changing(changing_tables, WHOLE) as changing:
+        time.sleep(DURATION)
+        changing.quiet()
+        arrived = changing.arrived(FOLLOWED)
+    clients.answered()
+    assert len(arrived) > DURATION / 2
+    assert max(arrived) < FOLLOWED
+    changing_tables.exact(REACHED, CHANGING)
+    failed = [*clients.failed(began), *changing.failed()]
+    assert failed == [], [str(asked) for asked in failed]
+    assert taken_down(deployment) == down
+
+
+@pytest.mark.timeout(900)
+def test_an_engine_that_was_restarted_has_exactly_the_rows(
+    deployment: Deployment, changing_tables: Alarms
+) -> None:
+    engine = deployment.engines[0]
+    with Changing(changing_tables, WHOLE) as changing:
+        deployment.on(engine["host"], f"systemctl restart congress-policy-engine@{engine['node_id']}")
+        changing.fresh(time.time(), REACHED)
+    changing_tables.exact(REACHED, CHANGING)

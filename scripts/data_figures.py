@@ -1,0 +1,42 @@
+"""What the measurements with many rows have in common."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.acceptance.deployment import Deployment
+from tests.acceptance.traffic import Asked
+
+LIMIT = 600.0  # seconds for one push to reach every engine
+
+
+def resident(deployment: Deployment) -> tuple[int, int]:
+    """MiB of the largest engine and of the datasource node."""
+
+    def largest(role: str) -> int:
+        told = [
+            deployment.on(host, "ps -u congress -o rss= -o args= | grep congress-server | sort -n | tail -1")
+            for host in deployment.hosts(role)
+        ]
+        return max(int(line.split()[0]) for line in told if line) // 1024
+
+    return largest("policy-engine"), largest("datasource-node")
+
+
+def told(figures: Sequence[object], failed: Sequence[Asked]) -> str:
+    """A line of a table, printed with the first requests that failed."""
+    line = f"| {' | '.join(str(figure) for figure in figures)} |"
+    print(line, file=sys.stderr, flush=True)
+    for request in failed[:3]:
+        print(f"data:   {request}", file=sys.stderr)
+    return line
+
+
+@contextmanager
+def deployed() -> Iterator[Deployment]:
+    with tempfile.TemporaryDirectory(prefix="congress-ha-data-") as folder:
+        yield Deployment(Path(folder))

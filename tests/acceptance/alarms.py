@@ -1,0 +1,162 @@
+"""Datasources of the vitrage driver, as large and as many as one likes: a table is pushed whole, a row by webhook.
+
+It is Congress's one driver of both ways. Its rows bear the second at which they came (`receive_timestamp`), so a table
+that is pushed again has no row of before, even if nothing else changed. They are gone with the process that has them:
+after a failover who pushed them pushes them again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from tests.acceptance import congress
+from tests.acceptance.deployment import Answer, Deployment
+from tests.acceptance.push import SYNC
+from tests.acceptance.traffic import TIMEOUT
+from tests.acceptance.waiting import wait_for
+
+POLICY, DATASOURCE = "alarms", "pushed_alarms"
+TABLE = "alarms"
+CHANGED_ROW = "alarm-0"
+# What differs between rows here; the driver's other columns are empty.
+COLUMNS = ("name", "state", "vitrage_id", "receive_timestamp", "resource_name")
+
+
+def alarm(number: int, value: str = "") -> dict[str, Any]:
+    return {
+        "name": f"host-{number % 1000}",
+        "state": "down" if number % 100 == 0 else "up",
+        "vitrage_id": f"alarm-{number}",
+        # The driver drops what is older than ten days.
+        "update_timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "resource": {"name": value},
+    }
+
+
+def rules(sources: list[str]) -> list[str]:
+    """All rows of each table, the row that changes, a filter, a join of the first and the last table."""
+    columns = ", ".join(f"{column}={column}" for column in COLUMNS)
+    first, last = sources[0], sources[-1]
+    return [
+        *(f"{source}({', '.join(COLUMNS)}) :- {source}:{TABLE}({columns})" for source in sources),
+        f'changed(value) :- {first}:{TABLE}(vitrage_id="{CHANGED_ROW}", resource_name=value)',
+        f'filter(id) :- {first}:{TABLE}(vitrage_id=id, state="down")',
+        f'join(id) :- {first}:{TABLE}(vitrage_id=id, state="down"), {last}:{TABLE}(vitrage_id=id, state="down")',
+    ]
+
+
+@dataclass
+class Alarms:
+    """`engines`: node_id -> URL that reaches that engine alone; `sources`: name -> id of each datasource."""
+
+    deployment: Deployment
+    engines: Mapping[str, str]
+    sources: Mapping[str, str]
+    size: int = 0
+
+    @property
+    def first(self) -> str:
+        """The table of which a row changes."""
+        return next(iter(self.sources))
+
+    @property
+    def last(self) -> str:
+        """The table that is replaced."""
+        return list(self.sources)[-1]
+
+    def push(self, source: str) -> Answer:
+        """Replace the whole table of one datasource."""
+        path = f"/v1/data-sources/{self.sources[source]}/tables/{TABLE}/rows"
+        rows = [alarm(number) for number in range(self.size)]
+        return self.deployment.api("PUT", path, rows, timeout=TIMEOUT)
+
+    def change(self, value: str) -> Answer:
+        """Change one row of the first table."""
+        path = f"/v1/data-sources/{self.sources[self.first]}/webhook"
+        notified = {"notification": "vitrage.alarm.activate", "payload": alarm(0, value)}
+        return self.deployment.api("POST", path, notified, timeout=TIMEOUT)
+
+    def push_all(self, seconds: float) -> float:
+        """Push each table, and wait until every engine has exactly these rows: the seconds that it took."""
+        began = time.monotonic()
+        for source in self.sources:
+            answer = self.push(source)
+            assert answer.status in {200, 204}, answer
+        self.exact(began + seconds - time.monotonic(), self.size)
+        return time.monotonic() - began
+
+    def exact(self, seconds: float, size: int | None = None) -> float:
+        """Wait until each engine has exactly the rows that the datasource node has: the seconds that it took.
+
+        `size`: how many these have to be. Nobody changes rows meanwhile. It takes seconds itself: 100,000 rows are
+        megabytes of JSON, from each node.
+        """
+        began = time.monotonic()
+        for source in self.sources:
+            left = began + seconds - time.monotonic()
+            wait_for(
+                f"every engine has exactly the rows of {source}", left, partial(self._same, source, size)
+            )
+        return time.monotonic() - began
+
+    def _same(self, source: str, size: int | None) -> bool:
+        expected = self.of_the_datasource(source)
+        assert size in {None, len(expected)}, f"{source} itself has {len(expected)} rows of {size}"
+        for node_id, url in self.engines.items():
+            found = congress.rows(url, f"policies/{POLICY}/tables/{source}", timeout=TIMEOUT)
+            assert found == expected, (
+                f"{node_id} has {len(found)} rows of {len(expected)}, lacks {len(set(expected) - set(found))}, "
+                f"has {len(set(found) - set(expected))} that are none of {source}"
+            )
+        return True
+
+    def of_the_datasource(self, source: str) -> list[tuple[str, ...]]:
+        """What the datasource node itself has of COLUMNS, sorted."""
+        url, table = next(iter(self.engines.values())), f"data-sources/{self.sources[source]}/tables/{TABLE}"
+        schema = congress.ok(self.deployment.api("GET", f"/v1/{table}/spec", timeout=TIMEOUT))
+        names = [column["name"] for column in schema["columns"]]
+        picked = [names.index(column) for column in COLUMNS]
+        return sorted(tuple(row[index] for index in picked) for row in congress.rows(url, table, TIMEOUT))
+
+
+@contextmanager
+def alarms(deployment: Deployment, engines: Mapping[str, str], tables: int) -> Iterator[Alarms]:
+    """So many datasources with a row or none; they and the policy are removed at the end."""
+    names = [f"{DATASOURCE}_{number}" for number in range(tables)]
+    forget(deployment)
+    try:
+        made = Alarms(deployment, engines, {name: create(deployment, name) for name in names})
+        congress.ok(deployment.api("POST", "/v1/policies", {"name": POLICY}))
+        for rule in rules(names):
+            wait_for(
+                "the endpoint takes a rule over the new datasource",
+                SYNC,
+                lambda rule=rule: congress.ok(  # type: ignore[misc]
+                    deployment.api("POST", f"/v1/policies/{POLICY}/rules", {"rule": rule}, timeout=TIMEOUT)
+                ),
+            )
+        answer = made.change("first")
+        assert answer.status == 200, answer
+        made.exact(SYNC)
+        yield made
+    finally:
+        forget(deployment)
+
+
+def create(deployment: Deployment, name: str) -> str:
+    # The API wants a configuration, though the driver needs none.
+    source = {"name": name, "driver": "vitrage", "config": {"persist_data": "False"}}
+    return str(congress.ok(deployment.api("POST", "/v1/data-sources", source, timeout=TIMEOUT))["id"])
+
+
+def forget(deployment: Deployment) -> None:
+    congress.forget(deployment, POLICY)
+    there = congress.ok(deployment.api("GET", "/v1/data-sources", timeout=TIMEOUT))["results"]
+    for source in there:
+        if source["name"].startswith(DATASOURCE):
+            congress.ok(deployment.api("DELETE", f"/v1/data-sources/{source['id']}", timeout=TIMEOUT))
