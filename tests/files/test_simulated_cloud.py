@@ -1,4 +1,4 @@
-"""Congress's own drivers poll a cloud of more servers than nova puts on a page."""
+"""Congress's own drivers poll a cloud of more servers and more flavors, some private, than nova puts on a page."""
 
 import json
 from collections.abc import Iterator
@@ -7,14 +7,16 @@ import pytest
 
 from tests.files.of_congress import printed
 from tests.simulated_cloud.apis import NOVA_PAGE, serving
-from tests.simulated_cloud.cloud import Cloud
+from tests.simulated_cloud.cloud import Cloud, flavor
 
 SERVERS = 2 * NOVA_PAGE + 500
 
 
 @pytest.fixture(scope="module")
 def cloud() -> Cloud:
-    return Cloud(SERVERS)
+    cloud = Cloud(SERVERS)
+    cloud.items["compute/flavors"] = [flavor(number) for number in range(2 * NOVA_PAGE)]
+    return cloud
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,7 @@ def test_drivers_have_a_row_of_each_thing_in_the_cloud(cloud: Cloud, auth_url: s
     assert found["nova"]["servers.addresses"] == SERVERS
 
 
-def test_upstream_alone_has_the_first_page_of_servers(auth_url: str) -> None:
+def test_upstream_alone_has_the_first_page_of_servers_and_of_public_flavors(auth_url: str) -> None:
     """What congress_nova_pages is for; once Congress does better by itself, it can go."""
-    assert polled("upstream", auth_url)["nova"]["servers"] == NOVA_PAGE
+    found = polled("upstream", auth_url)["nova"]
+    assert (found["servers"], found["flavors"]) == (NOVA_PAGE, NOVA_PAGE)

@@ -91,6 +91,8 @@ class Handler(BaseHTTPRequestHandler):
             "compute/os-services": "services",
             "compute/os-availability-zone": "availabilityZoneInfo",
         }.get(path, path.split("/")[1].replace("-", "_"))
+        if path == "compute/flavors" and query.get("is_public") != ["None"]:
+            items = [flavor for flavor in items if flavor["os-flavor-access:is_public"]]
         if path in {"compute/servers", "compute/flavors"}:
             found, marker = page(items, query, NOVA_PAGE)
             more = f"{self.server.url('compute')}/{key}/detail?{urlencode({'marker': marker})}"

@@ -100,7 +100,12 @@ def user(number: int) -> Item:
 
 def flavor(number: int) -> Item:
     sizes = {"vcpus": 1 + number % 8, "ram": 1024 * (1 + number), "disk": 20, "rxtx_factor": 1.0}
-    return named("flavor", number, **sizes, **{"OS-FLV-EXT-DATA:ephemeral": 0})
+    return named(
+        "flavor",
+        number,
+        **sizes,
+        **{"OS-FLV-EXT-DATA:ephemeral": 0, "os-flavor-access:is_public": number % 10 < 9},
+    )
 
 
 def address(number: int) -> str:
