@@ -14,9 +14,9 @@ from typing import IO, Annotated, Any
 import typer
 
 from tools import archive
-from tools.congress_database import CongressDatabase, first_reached
+from tools.congress_database import CongressDatabase, Software, first_reached
 from tools.dump import DatabaseError, revision_in
-from tools.hosts import HostError, connected
+from tools.hosts import HostError, Hosts, connected
 from tools.limits import Limits
 from tools.progress import Progress, StoppedError, ended_in_order
 from tools.stack import Stack, StackError, parse, read_outputs
@@ -51,14 +51,7 @@ def backup(stack: Stack, outputs: Mapping[str, Any], file: Path, progress: Progr
     # Beside the file, so that one disk has to have the room, and no other one ever has the data. It has no name.
     with connected(outputs, Limits.here()) as hosts, _unnamed(file.parent) as dump:
         progress.begin("looks at the deployment")
-        there = CongressDatabase(
-            hosts,
-            first_reached(hosts, stack, "database"),
-            first_reached(hosts, stack, "datasource-node"),
-        )
-        there.can_dump()
-        software = there.software()
-        key = archive.checked_key(there.key())
+        there, software, key = looked_at(hosts, stack)
         with there.locked(progress) as database:
             progress.begin("dumps the database")
             _dump(database, dump, file)
@@ -83,6 +76,17 @@ def backup(stack: Stack, outputs: Mapping[str, Any], file: Path, progress: Progr
         else f"checked: it was loaded, {checked}, and the key opens their secrets"
     )
     progress.say(f"done: {file.stat().st_size} bytes. Whoever has it can read the datasources' passwords.")
+
+
+def looked_at(hosts: Hosts, stack: Stack) -> tuple[CongressDatabase, Software, str]:
+    """What a backup needs of the deployment, and the encryption key. Raises ArchiveError, HostError."""
+    there = CongressDatabase(
+        hosts,
+        first_reached(hosts, stack, "database"),
+        first_reached(hosts, stack, "datasource-node"),
+    )
+    there.bring()
+    return there, there.software(), archive.checked_key(there.key())
 
 
 def _dump(database: CongressDatabase, dump: IO[bytes], file: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shlex
+import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import IO, Self
 
@@ -18,8 +21,11 @@ from tools.questions import CONFIGURATION, REMOTE
 from tools.stack import ROOT, Stack
 
 FOLDER = "/var/backups/congress"
-# Programs of files/database, which an `up` puts there.
-DUMP, LOAD, LOCK = (f"/usr/local/sbin/congress-{name}" for name in ("dump", "load", "lock"))
+# This checkout's own: those that the last `up` put on the host may be older, and a backup comes before an `up`.
+PROGRAMS = {file.name: file.read_bytes() for file in sorted((ROOT / "files/database").glob("congress-*"))}
+PLACE = "/run/congress-ha/database-" + sha256(b"\0".join(PROGRAMS.values())).hexdigest()[:16]
+# Where nothing may be executed from /run, bash still reads it.
+DUMP, LOAD, LOCK = (f"bash {PLACE}/congress-{name}" for name in ("dump", "load", "lock"))
 INCOMING = "incoming.sql.gz"
 # There while the database is half another one: the name of the dump of what was there before.
 RESTORING = "restoring"
@@ -78,11 +84,19 @@ class CongressDatabase:
         """Congress's encryption key, as text."""
         return self.hosts.run(self.congress, "cat /etc/congress/keys/aes_key")
 
-    def can_dump(self) -> None:
-        self.hosts.run(
-            self.host,
-            f"[ -x {LOAD} ] || {{ echo 'this deployment cannot dump its database yet: make up' >&2; exit 1; }}",
-        )
+    def bring(self) -> None:
+        """Put the programs there, until the host restarts. Raises HostError."""
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as archive:
+            for name, content in PROGRAMS.items():
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+        # Under its name it is whole, whoever else brings it at the same time.
+        text = f"""install -d -m 0700 {Path(PLACE).parent}
+new=$(mktemp -d {PLACE}.XXXXXX) && tar -x --no-same-owner -C "$new"
+mv -T "$new" {PLACE} 2> /dev/null || {{ rm -r "$new"; [ -d {PLACE} ]; }}"""
+        self.hosts.run(self.host, text, stdin=packed.getvalue())
 
     def dump_into(self, file: IO[bytes]) -> None:
         self._run(DUMP, stdout=file)

@@ -153,7 +153,7 @@ def _ports(view: View, state: State) -> Iterator[Drift]:
             mend, call = "sets them back", partial(_set_groups, id_, wanted)
             if not there and (server := _of_the_pair(port, state)):
                 mend, call = (
-                    f"pauses {server.name} and reboots it hard, then sets them back",
+                    f"pauses or stops {server.name} and reboots it hard, then sets them back",
                     partial(_readmit, server.id, id_, wanted),
                 )
             yield Drift("ports", what, mend, call=call)

@@ -9,7 +9,7 @@ from tools.finding import Finding, note, wrong
 
 NODE = "ds-node"
 # Nova's tasks of a fencing.
-ORDERS = ("pausing", "reboot")
+ORDERS = ("pausing", "powering-off", "reboot")
 
 
 def pair(facts: Facts) -> Iterator[Finding]:

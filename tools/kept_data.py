@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tools import archive
-from tools.backup import backup
+from tools.backup import backup, looked_at
 from tools.dump import DatabaseError
 from tools.hosts import Hosts
 from tools.progress import Progress
@@ -57,10 +57,14 @@ class KeptData:
     progress: Progress
 
     def keep(self) -> tuple[Path, Content]:
-        """Stop whoever writes, and write a backup. Raises HostError, ArchiveError, DatabaseError."""
+        """Stop whoever writes, once it is seen that a backup can be made, and write it.
+
+        Raises HostError, ArchiveError, DatabaseError.
+        """
         FOLDER.mkdir(mode=0o700, exist_ok=True)
         file = FOLDER / f"{short(self.stack.name)}-database-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar.gz"
         archive.refuse_existing(file)
+        looked_at(self.hosts, self.stack)
         member = next(host for host, known in self.stack.hosts.items() if known.role == "datasource-node")
         services = Services(self.hosts, self.stack, member, self.progress)
         try:

@@ -153,7 +153,7 @@ def begun(hosts: Hosts, stack: Stack, progress: Progress) -> Iterator[Restore]:
         if not hosts.reached(engine.host):
             raise HostError(f"{engine.host} was not reached, and what runs there must stop: make status")
     database = CongressDatabase(hosts, first_reached(hosts, stack, "database"), member)
-    database.can_dump()
+    database.bring()
     with database.locked(progress) as locked:
         yield Restore(hosts, stack, locked, progress)
 

@@ -20,6 +20,9 @@ REQUEST_LIMIT = 20.0  # seconds
 POLL = 0.25
 # From 2.51 on a server's owner sees how an action ended.
 MICROVERSION = "compute 2.51"
+# What nova read from the hypervisor (nova/compute/power_state.py); without a guest there it is NOSTATE.
+NOSTATE, RUNNING, SHUTDOWN, CRASHED = 0, 1, 4, 6
+FROZEN = {"PAUSED", "SUSPENDED"}
 OFF = {"SHUTOFF", "SHELVED", "SHELVED_OFFLOADED", "SOFT_DELETED", "DELETED"}
 REBOOTING = {"rebooting_hard", "reboot_pending_hard", "reboot_started_hard"}
 TRANSIENT = {429, 500, 502, 503, 504}
@@ -81,15 +84,18 @@ class Server:
 
     status: str
     task: str | None
+    power: int | None
     dead: bool = False
 
     @property
     def frozen(self) -> bool:
-        return self.status == "PAUSED" and (self.task is None or self.task in REBOOTING)
+        waits = self.task is None or self.task in REBOOTING
+        return self.status in FROZEN and self.power != RUNNING and waits
 
     @property
     def off(self) -> bool:
-        return self.status in OFF and self.task is None
+        stopped = self.power in (NOSTATE, SHUTDOWN, CRASHED)
+        return self.status in OFF and stopped and self.task is None
 
 
 class Nova:
@@ -194,7 +200,12 @@ class Nova:
                 return None
             raise FenceError(f"the cloud knows neither {server} nor another server of the credentials' file")
         found = answer.body["server"]
-        return Server(found["status"], found["OS-EXT-STS:task_state"], found.get("host_status") == "DOWN")
+        return Server(
+            found["status"],
+            found["OS-EXT-STS:task_state"],
+            found["OS-EXT-STS:power_state"],
+            dead=found.get("host_status") == "DOWN",
+        )
 
     def act(self, server: str, action: Mapping[str, Any]) -> str | None:
         """Request id of an accepted action; None if the server is gone, or its state or a policy forbids it."""

@@ -4,11 +4,13 @@
 Speaks the fence agent API as Pacemaker's fencer does: `name=value` lines on standard input, an exit status,
 one line of text. The same works by hand: fence_congress_openstack -o status -n SERVER-ID.
 
-`reboot` first pauses the server, which freezes the guest within two seconds whatever it hangs on, and then
-has it rebooted hard. The end of a hard reboot alone comes later and proves less: a server whose old guest
-could not be destroyed goes back to ACTIVE like a rebooted one (nova/compute/manager.py: "Reboot failed but
-instance is running"). A paused one in the same trouble goes to ERROR and stays frozen. Only where nova cannot
-pause, the hard reboot itself has to be the proof, by its entry in the server's list of actions.
+`reboot` first pauses the server, which freezes the guest within two seconds whatever it hangs on, and then has it
+rebooted hard. Where nova does not pause, it stops the server: nova says SHUTOFF when its hypervisor did not refuse, and
+reads the power state from it afterwards. Both are proof that the old guest does not run.
+
+The end of a hard reboot is none: a server whose guest could not be destroyed goes back to ACTIVE like a rebooted
+one, and its list of actions says `Success` (nova/compute/manager.py: "Reboot failed but instance is running"). Before
+that proof it only frees a server for which nova takes no other order: a pause hangs, or its state is not the guest's.
 
 A server that is stopped and could not be started again is fenced all the same, so its action ends well: the pair would
 wait for nothing. What it prints says so, and the monitor of its device tries again.
@@ -28,19 +30,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fence_congress_cloud import Credentials, FenceError, Nova, Server
+from fence_congress_cloud import RUNNING, Credentials, FenceError, Nova, Server
 from fence_congress_split import hold_back, holds_back
 
 CREDENTIALS = "/etc/congress-ha/fencing.json"
 # Seconds an action may take. Pacemaker's pcmk_*_timeout and the monitor's timeout lie above, so that what the
-# agent has to say is heard. `off` waits for nova's graceful stop (shutdown_timeout, 60 s by default).
-LIMITS = {"reboot": 75.0, "off": 110.0, "on": 50.0, "status": 40.0, "monitor": 90.0}
+# agent has to say is heard. A stop waits for the guest's own end (nova's shutdown_timeout, 60 s by default).
+LIMITS = {"reboot": 110.0, "off": 110.0, "on": 50.0, "status": 40.0, "monitor": 90.0}
 PAUSE_LIMIT = 10.0
 RESTART_LIMIT = 5.0
 
 METADATA = f"""<?xml version="1.0" ?>
 <resource-agent name="fence_congress_openstack" shortdesc="Fence agent for servers of an OpenStack cloud">
-<longdesc>Pauses a server, which ends its work at once, and reboots it hard. Logs in with an application \
+<longdesc>Pauses a server (or stops it), which ends its work, and reboots it hard. Logs in with an application \
 credential from a file that only root may read.</longdesc>
 <parameters>
 <parameter name="action" unique="0" required="1">
@@ -90,11 +92,12 @@ credential from a file that only root may read.</longdesc>
 def reboot(nova: Nova, server: str) -> str:
     """Return as soon as the old guest cannot run any more."""
     state: Server | None = None
-    refused = False
+    pauses, refused = True, False
     while nova.in_time():
         # Straight away, not after a look at the server: that asks neutron as well, and takes longer.
-        pause = nova.act(server, {"pause": None})
-        if pause and nova.result(server, pause, PAUSE_LIMIT) == "Success":
+        pause = nova.act(server, {"pause": None}) if pauses else None
+        result = nova.result(server, pause, PAUSE_LIMIT) if pause else None
+        if result == "Success":
             return stopped("paused", nova, server)
         state = nova.server(server)
         if state is None:
@@ -103,17 +106,28 @@ def reboot(nova: Nova, server: str) -> str:
             return "Success: nova's administrator has declared its compute host dead"
         if state.frozen or state.off:
             return stopped(state.status, nova, server)
+        # An ACTIVE server without a task may just have got rid of it: its second refusal is meant.
+        pauses = pauses and result is None and not (refused and state.task is None)
+        stops = not pauses and state.task is None and stop(nova, server)
+        stuck = bool(pause) if pauses else state.task is None and state.status != "ACTIVE"
+        if stuck and not stops:
+            nova.act(server, {"reboot": {"type": "HARD"}})
+            pauses = True
         # A task that is not our pause is somebody else's, or an earlier attempt's: its end will show.
-        # An ACTIVE server without one may just have got rid of it: the hard reboot is for the second refusal.
-        if pause or (state.task is None and (refused or state.status != "ACTIVE")):
-            request = nova.act(server, {"reboot": {"type": "HARD"}})
-            if request and (result := nova.result(server, request)):
-                if result == "Success":
-                    return "Success: rebooted by nova"
-                raise FenceError(f"nova neither paused {server} nor rebooted it; see its list of events")
-        refused = state.task is None
+        refused = pause is None and state.task is None
     dead = "; its compute host may be down: make status" if state and state.task else ""
     raise FenceError(f"server {server} was not stopped in time: {described(state)}{nova.refusal}{dead}")
+
+
+def stop(nova: Nova, server: str) -> bool:
+    """Whether nova took the order. Raises FenceError when its hypervisor could not carry it out."""
+    request = nova.act(server, {"os-stop": None})
+    if request and nova.result(server, request) == "Error":
+        raise FenceError(
+            f"nova neither paused {server} nor stopped it, so its guest may run on "
+            f"(openstack server event show {server} {request}): mend it there, or make confirm-dead"
+        )
+    return request is not None
 
 
 def stopped(how: str, nova: Nova, server: str) -> str:
@@ -125,7 +139,8 @@ def stopped(how: str, nova: Nova, server: str) -> str:
         why = nova.refusal
     except FenceError as error:
         why = f"; {error}"
-    return f"Stopped ({how}), but NOT started again: the monitor of this device tries it{why}"
+    again = "make repair starts it" if how == "SHUTOFF" else "the monitor of this device tries it"
+    return f"Stopped ({how}), but NOT started again: {again}{why}"
 
 
 def switch(nova: Nova, server: str, action: Mapping[str, Any], done: Callable[[Server | None], bool]) -> None:
@@ -143,7 +158,10 @@ def switch(nova: Nova, server: str, action: Mapping[str, Any], done: Callable[[S
 
 
 def described(state: Server | None) -> str:
-    return f"it is {state.status}, task {state.task}" if state else "the cloud has deleted it"
+    if state is None:
+        return "the cloud has deleted it"
+    runs = ", its guest runs" if state.power == RUNNING and state.status != "ACTIVE" else ""
+    return f"it is {state.status}, task {state.task}{runs}"
 
 
 def is_off(state: Server | None) -> bool:

@@ -13,6 +13,10 @@ from typing import Any
 
 SECRET = "the-secret-of-the-credential"
 TOKEN = "the-token-of-keystone"
+# Nova's numbers for what the hypervisor says.
+RUNNING, POWER = 1, {"PAUSED": 3, "SHUTOFF": 4, "SUSPENDED": 7}
+# As check_instance_state in nova/compute/api.py.
+FROM = {"pause": {"ACTIVE"}, "os-stop": {"ACTIVE", "ERROR"}, "os-start": {"SHUTOFF"}}
 ONE, TWO = "11111111-aaaa-4aaa-8aaa-111111111111", "22222222-bbbb-4bbb-8bbb-222222222222"
 
 
@@ -26,6 +30,7 @@ class Server:
     results: dict[str, str] = field(default_factory=dict)
     request: str = ""
     host_status: str = ""  # shown where the policy lets it
+    runs_on: bool = False  # its hypervisor cannot end the guest, and says so
 
     def look(self) -> dict[str, Any]:
         if self.pending is not None:
@@ -34,10 +39,12 @@ class Server:
             if looks <= 0:
                 self.end(status, result)
         shown = {"host_status": self.host_status} if self.host_status else {}
-        return {"status": self.status, "OS-EXT-STS:task_state": self.task, **shown}
+        power = RUNNING if self.runs_on else POWER.get(self.status, RUNNING)
+        states = {"OS-EXT-STS:task_state": self.task, "OS-EXT-STS:power_state": power}
+        return {"status": self.status, **states, **shown}
 
     def end(self, status: str, result: str) -> None:
-        self.status, self.task, self.pending = status, None, None
+        self.status, self.task, self.pending, self.runs_on = status, None, None, False
         self.results[self.request] = result
 
 
@@ -60,6 +67,8 @@ class Cloud:
             "os-start": (3, "ACTIVE", "Success"),
         }
     )
+    # What an action changes in `ends` for those after it.
+    then: dict[str, dict[str, tuple[int, str, str]]] = field(default_factory=dict)
     allowed: bool = True
     refused: str = ""  # action that the policy forbids
     faults: list[int] = field(default_factory=list)
@@ -114,14 +123,17 @@ class Cloud:
             return 403, {}, {"forbidden": {"message": f"Policy doesn't allow {action} to be performed."}}
         # Nova refuses what the state does not allow; a pause that hangs may be followed by a hard reboot.
         busy = server.task not in ((None, "pausing") if action == "reboot" else (None,))
-        if action not in self.ends or busy or (action == "pause" and server.status != "ACTIVE"):
+        wrong = server.status not in FROM.get(action, {server.status})
+        if action not in self.ends or busy or wrong:
             return 409, {}, {"conflictingRequest": {"message": f"Cannot '{action}' while it is locked"}}
         self.actions.append((server_id, action))
+        took = self.ends[action]
+        self.ends |= self.then.get(action, {})
         server.request = f"req-{len(self.actions)}"
         if self.takes is None:
-            server.pending = self.ends[action]
+            server.pending = took
         else:
-            threading.Timer(self.takes, self._end, (server_id, *self.ends[action][1:])).start()
+            threading.Timer(self.takes, self._end, (server_id, *took[1:])).start()
         server.task = {"pause": "pausing", "reboot": "rebooting_hard"}.get(action, "powering-off")
         return 202, {"x-compute-request-id": server.request}, None
 

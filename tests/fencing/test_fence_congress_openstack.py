@@ -37,22 +37,56 @@ def test_the_older_name_port_is_understood(cloud: Cloud, fence: Fence) -> None:
     assert cloud.actions[0] == (ONE, "pause")
 
 
-def test_a_pause_that_fails_leaves_the_proof_to_the_hard_reboot(cloud: Cloud, fence: Fence) -> None:
+def test_where_nova_does_not_pause_a_stop_is_the_proof(cloud: Cloud, fence: Fence) -> None:
+    """As where the hypervisor's driver has no pause: nova takes the order, and its entry says Error."""
     cloud.ends["pause"] = (1, "ACTIVE", "Error")
     done = fence("reboot", ONE)
-    assert (done.status, done.out) == (0, "Success: rebooted by nova\n")
-    assert cloud.servers[ONE].results == {"req-1": "Error", "req-2": "Success"}
+    assert (done.status, done.out) == (0, "Success: SHUTOFF, rebooting\n")
+    assert cloud.actions == [(ONE, "pause"), (ONE, "os-stop"), (ONE, "reboot")]
 
 
-def test_a_server_back_in_active_is_no_proof(cloud: Cloud, fence: Fence) -> None:
-    """Nova resets the state of a server whose reboot failed: only the action's entry tells."""
-    cloud.ends |= {"pause": (1, "ACTIVE", "Error"), "reboot": (1, "ACTIVE", "Error")}
+def test_a_hard_reboot_is_no_proof_whatever_nova_says(cloud: Cloud, fence: Fence) -> None:
+    """Its guest could not be destroyed: ACTIVE, and Success (nova/compute/manager.py, _reboot_instance)."""
+    cloud.ends |= {"pause": (1, "ACTIVE", "Error"), "reboot": (1, "ACTIVE", "Success")}
+    cloud.ends["os-stop"] = (1, "ACTIVE", "Error")
     done = fence("reboot", ONE)
     assert done.status == 1
-    assert f"nova neither paused {ONE} nor rebooted it" in done.error
+    assert f"nova neither paused {ONE} nor stopped it, so its guest may run on" in done.error
+    assert "make confirm-dead" in done.error
 
 
-@pytest.mark.parametrize("status", ["SHUTOFF", "PAUSED"])
+@pytest.mark.parametrize("status", ["SHUTOFF", "PAUSED", "SUSPENDED"])
+def test_a_state_is_no_proof_while_the_hypervisor_says_that_it_runs(
+    cloud: Cloud, fence: Fence, status: str
+) -> None:
+    """Somebody resumed it behind nova. Nova takes a hard reboot alone, and then the pause."""
+    cloud.servers[ONE] = Server(status, runs_on=True)
+    assert fence("reboot", ONE, hasty=True).out.lower() == "success: paused, rebooting\n"
+    assert cloud.actions == [(ONE, action) for action in ("reboot", "pause", "reboot")]
+    cloud.servers[ONE] = Server(status, runs_on=True)
+    cloud.refused = "reboot"
+    done = fence("reboot", ONE, hasty=True)
+    assert done.status == 1
+    assert f"it is {status}, task None, its guest runs; nova: HTTP 403" in done.error
+
+
+def test_a_pause_that_hangs_is_ended_by_a_reboot_and_asked_for_again(cloud: Cloud, fence: Fence) -> None:
+    """The reboot's own Success proves nothing; the pause of whatever runs after it does."""
+    cloud.ends["pause"] = (10**6, "PAUSED", "Success")
+    cloud.then["reboot"] = {"pause": (1, "PAUSED", "Success")}
+    done = fence("reboot", ONE, hasty=True)
+    assert (done.status, done.out) == (0, "Success: paused, rebooting\n")
+    assert cloud.actions == [(ONE, action) for action in ("pause", "reboot", "pause", "reboot")]
+
+
+def test_a_server_in_error_is_stopped(cloud: Cloud, fence: Fence) -> None:
+    """As after a reboot that failed: nova pauses none, and a reboot would prove nothing."""
+    cloud.servers[ONE] = Server("ERROR")
+    assert fence("reboot", ONE).out == "Success: SHUTOFF, rebooting\n"
+    assert cloud.actions == [(ONE, "os-stop"), (ONE, "reboot")]
+
+
+@pytest.mark.parametrize("status", ["SHUTOFF", "PAUSED", "SUSPENDED"])
 def test_a_server_that_cannot_run_is_only_brought_back(cloud: Cloud, fence: Fence, status: str) -> None:
     cloud.servers[ONE] = Server(status)
     assert fence("reboot", ONE).status == 0
@@ -79,10 +113,16 @@ def test_the_next_monitor_finishes_a_fencing_that_was_cut_off(cloud: Cloud, fenc
     assert cloud.actions == [(ONE, "reboot")]
 
 
-def test_where_a_policy_forbids_the_pause_the_hard_reboot_remains(cloud: Cloud, fence: Fence) -> None:
+def test_where_a_policy_forbids_the_pause_it_is_stopped(cloud: Cloud, fence: Fence) -> None:
     cloud.refused = "pause"
-    assert fence("reboot", ONE).out == "Success: rebooted by nova\n"
-    assert cloud.actions == [(ONE, "reboot")]
+    assert fence("reboot", ONE).out == "Success: SHUTOFF, rebooting\n"
+    assert cloud.actions == [(ONE, "os-stop"), (ONE, "reboot")]
+
+
+def test_a_stopped_one_that_does_not_start_is_left_to_the_operator(cloud: Cloud, fence: Fence) -> None:
+    cloud.servers[ONE] = Server("SHUTOFF")
+    cloud.refused = "reboot"
+    assert "Stopped (SHUTOFF), but NOT started again: make repair starts it" in fence("reboot", ONE).out
 
 
 def test_a_task_of_somebody_else_is_waited_for(cloud: Cloud, fence: Fence) -> None:
@@ -118,7 +158,7 @@ def test_what_nova_refuses_is_said_in_its_words(cloud: Cloud, fence: Fence) -> N
     cloud.ends.clear()
     done = fence("reboot", ONE, hasty=True)
     assert done.status == 1
-    assert "nova: HTTP 409 Cannot 'reboot' while it is locked" in done.error
+    assert "nova: HTTP 409 Cannot 'os-stop' while it is locked" in done.error
 
 
 def test_a_deleted_server_counts_as_fenced_if_the_cloud_knows_the_other(cloud: Cloud, fence: Fence) -> None:

@@ -98,7 +98,7 @@ def test_the_host_that_runs_the_node_wins(slow: Cloud, tmp_path: Path, seconds: 
             hosts[server] = Host(name, target, "one", tmp_path, "true")
             time.sleep(ELECTION * SCALE)
         # The slowest of all: the limit of the one that holds back, and then that of its action.
-        status = hosts[ONE].process.wait((60 + 75 + ELECTION) * SCALE + 10)
+        status = hosts[ONE].process.wait((60 + 110 + ELECTION) * SCALE + 10)
         assert hosts[TWO].frozen
         # What it had asked for before would be done by then.
         time.sleep((seconds + PAUSES) * SCALE * 1.5)

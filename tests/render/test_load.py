@@ -46,11 +46,13 @@ class Server:
         self.folder = folder
         (folder / "etc").mkdir()
         (folder / "etc/my.cnf").write_text(f"[client-server]\nsocket = {folder}/socket\n")
-        self.backups = folder / "backups"
+        self.backups, self.run_folder = folder / "backups", folder / "run"
         self.backups.mkdir()
+        self.run_folder.mkdir()
 
     def argv(self, *words: str | Path) -> tuple[str, ...]:
-        return private(words, {"/etc/mysql": self.folder / "etc", "/var/backups": self.backups})
+        own = {"/etc/mysql": self.folder / "etc", "/var/backups": self.backups, "/run": self.run_folder}
+        return private(words, own)
 
     def run(self, name: str, *words: str, sql: str = "", lock: str = "") -> tuple[int, str, str]:
         """Exit code, standard output and errors of one of the programs."""
@@ -245,10 +247,11 @@ class OnTheServer(Hosts):
 
 @pytest.fixture
 def database(server: Server, monkeypatch: pytest.MonkeyPatch) -> CongressDatabase:
-    for name in ("DUMP", "LOAD", "LOCK"):
-        monkeypatch.setattr(congress_database, name, str(PROGRAMS / f"congress-{name.lower()}"))
+    """On a host that has no program of ours, as that of an older `up`."""
     monkeypatch.setattr(congress_database, "WAIT", 1)
-    return CongressDatabase(OnTheServer(server), "database", "database")
+    there = CongressDatabase(OnTheServer(server), "database", "database")
+    there.bring()
+    return there
 
 
 def test_a_whole_restore_goes_on_under_one_lock(server: Server, database: CongressDatabase) -> None:
@@ -278,6 +281,18 @@ def test_a_whole_restore_goes_on_under_one_lock(server: Server, database: Congre
         locked.discard()
     with database.locked(progress):
         assert database.kept() == [kept]
+
+
+def test_the_programs_are_this_checkout_s_and_brought_once(
+    server: Server, database: CongressDatabase
+) -> None:
+    """An operator backs up before an `up`, with the checkout that will do it."""
+    database.bring()
+    (place,) = (server.run_folder / "congress-ha").iterdir()
+    assert place.stat().st_mode & 0o7777 == place.parent.stat().st_mode & 0o7777 == 0o700
+    assert {file.name: file.read_bytes() for file in place.iterdir()} == {
+        f"congress-{name}": (PROGRAMS / f"congress-{name}").read_bytes() for name in ("dump", "load", "lock")
+    }
 
 
 def test_a_mark_whose_dump_is_gone_helps_nobody(server: Server, database: CongressDatabase) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import MagicMock, create_autospec
 
 import requests
 from openstack.compute.v2.server import Server
 from openstack.connection import Connection
-from openstack.exceptions import ResourceTimeout
 
 HARD = {"reboot": {"type": "HARD"}}
+POWER = {"ACTIVE": 1, "PAUSED": 3, "SHUTOFF": 4, "ERROR": 1}
 REQUEST = "x-compute-request-id"
 
 
@@ -26,29 +26,36 @@ class Nova:
     answers: bool = True
     old_guest: bool = True
     result: str | None = None
+    orders: list[str] = field(default_factory=list)
 
     def get_server(self, id_: str) -> Server:
-        return Server(id=id_, status=self.status)
-
-    def pause_server(self, _: str) -> None:
-        if self.pauses:
-            self.status = "PAUSED"
-
-    def wait_for_server(self, _: Server, status: str, wait: float) -> None:
-        assert wait >= 0
-        if self.status != status:
-            raise ResourceTimeout(f"still {self.status}")
+        return Server(id=id_, status=self.status, power_state=POWER[self.status])
 
     def post(self, path: str, *, json: Any, microversion: str) -> requests.Response:
-        assert (path, json, microversion) == ("/servers/server-database/action", HARD, "2.51")
-        if self.answers and self.destroys:
+        assert (path, microversion) == ("/servers/server-database/action", "2.51")
+        if "pause" in json and self.status != "ACTIVE":
+            return response(409, {}, {})
+        self.orders.append(next(iter(json)))
+        self.result = None
+        if self.answers:
+            getattr(self, f"_{self.orders[-1].replace('-', '_')}")()
+        return response(202, {}, {REQUEST: "req-1"})
+
+    def _pause(self) -> None:
+        self.status, self.result = ("PAUSED", "Success") if self.pauses else ("ACTIVE", "Error")
+
+    def _os_stop(self) -> None:
+        self.status, self.result = ("SHUTOFF", "Success") if self.destroys else ("ACTIVE", "Error")
+        self.old_guest = not self.destroys
+
+    def _reboot(self) -> None:
+        if self.destroys:
             self.status, self.result, self.old_guest = "ACTIVE", "Success", False
-        elif self.answers and self.status == "ACTIVE":
+        elif self.status == "ACTIVE":
             # "Reboot failed but instance is running"
             self.result = "Success"
-        elif self.answers:
+        else:
             self.status, self.result = "ERROR", "Error"
-        return response(202, {}, {REQUEST: "req-1"})
 
     def get(self, path: str, *, microversion: str) -> requests.Response:
         assert (path, microversion) == ("/servers/server-database/os-instance-actions/req-1", "2.51")

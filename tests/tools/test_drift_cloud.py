@@ -86,16 +86,26 @@ def readmission() -> Callable[[Connection], object]:
         state(), resources=(*state().resources, replace(step, urn=step.urn.replace("-ready", "-cluster")))
     )
     (drift,) = compare(CHANGES["port without groups"][0], pair)
-    assert drift.mend == "pauses database and reboots it hard, then sets them back"
+    assert drift.mend == "pauses or stops database and reboots it hard, then sets them back"
     assert drift.call is not None
     return drift.call
 
 
-@pytest.mark.parametrize("status", ["ACTIVE", "PAUSED"])
-def test_a_host_that_was_confirmed_dead_is_let_in_after_a_reboot(status: str) -> None:
-    cloud, nova = with_nova(Nova(status))
+@pytest.mark.parametrize(
+    ("nova", "orders"),
+    [
+        (Nova("ACTIVE"), ["pause", "reboot"]),
+        (Nova("PAUSED"), ["reboot"]),
+        (Nova("SHUTOFF"), ["reboot"]),
+        (Nova(pauses=False), ["pause", "os-stop", "reboot"]),
+    ],
+)
+def test_a_host_that_was_confirmed_dead_is_let_in_after_a_reboot(nova: Nova, orders: list[str]) -> None:
+    """The old guest is paused, or stopped where the hypervisor cannot pause."""
+    cloud, _ = with_nova(nova)
     readmission()(cloud)
     assert not nova.old_guest
+    assert nova.orders == orders
     cloud.network.update_port.assert_called_once_with("port-database", security_groups=["group"])
 
 
@@ -104,7 +114,7 @@ def test_a_host_that_was_confirmed_dead_is_let_in_after_a_reboot(status: str) ->
     [
         (Nova(destroys=False), r"did not carry out the hard reboot \(Error\): openstack server event show"),
         (Nova(answers=False), "no end within 0 s"),
-        (Nova(pauses=False), "still ACTIVE"),
+        (Nova(pauses=False, destroys=False), r"neither paused it nor stopped it \(Error\)"),
     ],
 )
 def test_a_host_whose_old_guest_may_run_stays_outside(

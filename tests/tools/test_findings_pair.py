@@ -178,7 +178,8 @@ def test_one_host_of_the_pair_lost_is_told_by_the_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "task"), [("ACTIVE", "pausing"), ("HARD_REBOOT", "rebooting_hard"), ("ACTIVE", "")]
+    ("status", "task"),
+    [("ACTIVE", "pausing"), ("HARD_REBOOT", "rebooting_hard"), ("ACTIVE", "powering-off"), ("ACTIVE", "")],
 )
 def test_orders_that_nova_takes_and_does_not_carry_out(status: str, task: str) -> None:
     seen = clusters(

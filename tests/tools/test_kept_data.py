@@ -12,6 +12,7 @@ import pytest
 from tests.tools.healthy import STACK
 from tools import archive, kept_data
 from tools.dump import DatabaseError
+from tools.hosts import HostError
 from tools.kept_data import Content, KeptData
 from tools.progress import Progress
 from tools.services import Services
@@ -37,6 +38,7 @@ def done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     monkeypatch.setattr(kept_data, "FOLDER", tmp_path / "backups")
     monkeypatch.setattr(Services, "stop", lambda _: known.append("stop"))
     monkeypatch.setattr(Services, "start", lambda _: known.append("start"))
+    monkeypatch.setattr(kept_data, "looked_at", lambda *_: known.append("look"))
     monkeypatch.setattr(
         kept_data, "backup", lambda _, __, file, ___: known.append(f"backup {file.parent.name}")
     )
@@ -56,7 +58,7 @@ def data(hosts: Any) -> KeptData:
 
 def test_nobody_writes_while_the_backup_is_made(done: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     file, content = data(FakeHosts()).keep()
-    assert done == ["stop", "backup backups"]
+    assert done == ["look", "stop", "backup backups"]
     assert content.rows == {"policies": 2, "rules": 1, "datasources": 0}
     assert file.parent.stat().st_mode & 0o777 == 0o700
     assert f"2 policies, 1 rules, 0 datasources are in {file}; it stays there" in capsys.readouterr().out
@@ -71,7 +73,17 @@ def test_a_backup_that_fails_starts_again_what_was_stopped(
     monkeypatch.setattr(kept_data, "backup", full)
     with pytest.raises(archive.ArchiveError):
         data(FakeHosts()).keep()
-    assert done == ["stop", "start"]
+    assert done == ["look", "stop", "start"]
+
+
+def test_nobody_stops_when_no_backup_can_be_made(done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def no(*_: object) -> None:
+        raise HostError("database: /run is full")
+
+    monkeypatch.setattr(kept_data, "looked_at", no)
+    with pytest.raises(HostError, match="is full"):
+        data(FakeHosts()).keep()
+    assert done == []
 
 
 def test_what_was_loaded_is_what_was_kept(done: list[str]) -> None:

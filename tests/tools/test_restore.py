@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 
 from tests.tools.healthy import STACK
 from tools import archive, backup, restore
-from tools.congress_database import CongressDatabase, Software, fits
+from tools.congress_database import LOCK, CongressDatabase, Software, fits
 from tools.dump import DatabaseError, revision_in
 from tools.hosts import HostError, Hosts
 from tools.progress import Progress
@@ -40,6 +40,7 @@ OLDER = "before-migration-20261124T160000Z.sql.gz"
 
 # What a command is, by a text in it or in its standard input; the first that fits.
 KINDS = {
+    "bring": "tar -x",
     "key": "cat /etc/congress/keys/aes_key",
     "send": "gzip -1",
     "keep": "congress-dump before-restore",
@@ -72,7 +73,7 @@ LOADED = f"loaded 9 c0125080d572\ndatasource\t{b'nova'.hex()}\t{DATASOURCE.encod
 
 # Asked of, or done to, a database that nobody else may work on meanwhile.
 NEED_LOCK = {"keep", "load", "check", "migrate", "empty"}
-LOOKS = {"software", "list", "test", "look", "key", "unfinished", "mark", "unmark"}
+LOOKS = {"bring", "software", "list", "test", "look", "key", "unfinished", "mark", "unmark"}
 
 
 class FakeHosts(Hosts):
@@ -82,6 +83,7 @@ class FakeHosts(Hosts):
         super().__init__(Path("/nowhere"))
         self.fails, self.always = fails, always
         self.commands: list[tuple[str, str]] = []
+        self.brought = False
         self.locked, self.lock_says = False, ["waits: another backup", "held 42"]
         self.answers = {
             "keep": f"/var/backups/congress/{KEPT}",
@@ -101,7 +103,7 @@ class FakeHosts(Hosts):
         stdout: IO[bytes] | None = None,  # noqa: ARG002  as the real one
         timeout: float = 60,  # noqa: ARG002  as the real one
     ) -> str:
-        text = command + (stdin.decode() if isinstance(stdin, bytes) else "")
+        text = command + (stdin.decode(errors="replace") if isinstance(stdin, bytes) else "")
         kind = next((kind for kind, sign in KINDS.items() if sign in text), "")
         if kind:
             if kind in NEED_LOCK:
@@ -109,6 +111,7 @@ class FakeHosts(Hosts):
                 assert "CONGRESS_LOCK=42" in command
             self.commands.append((kind, host))
             self.happens(kind)
+        self.brought |= kind == "bring"
         if kind == "load":
             (name,) = re.findall(r"zcat /var/backups/congress/(\S+)", command)
             self.commands[-1] = (f"load {name}", host)
@@ -122,7 +125,9 @@ class FakeHosts(Hosts):
 
     @contextmanager
     def session(self, host: str, command: str) -> Iterator[Iterator[str]]:
-        assert (host, command.split(maxsplit=1)[0]) == ("database", "/usr/local/sbin/congress-lock")
+        assert host == "database"
+        assert command.startswith(f"{LOCK} ")
+        assert self.brought
         self.happens("lock")
         self.locked = True
         try:
@@ -333,6 +338,13 @@ def test_the_revision_is_read_from_a_dump_of_any_age() -> None:
     assert revision_in(io.BytesIO(DUMP.replace(b"VALUES\n(", b"VALUES ("))) == "c0125080d572"
     with pytest.raises(DatabaseError, match="none of Congress's database"):
         revision_in(io.BytesIO(b"INSERT INTO `policies` VALUES ('alembic_version');\n"))
+
+
+def test_nothing_stops_where_the_programs_cannot_be_put() -> None:
+    hosts = FakeHosts("bring")
+    with pytest.raises(HostError, match="bring was made to fail"):
+        load_backup(hosts)
+    assert hosts.kinds == []
 
 
 def test_a_known_revision_fits() -> None:
