@@ -145,6 +145,10 @@ class Subscriptions:
         """Whether it was told once."""
         return table[1] in self.engine.receiver_seqnums.get(table[0], {})
 
+    def untold(self) -> set[Table]:
+        """Tables that are not there yet, or are being asked for."""
+        return {table for table in self.subscribed() if table in self.open or not self.known(table)}
+
     def waits(self, table: Table) -> bool:
         """Whether something waits for what should come before it."""
         queue = self.engine.msg_queues.get(table[0], {}).get(table[1])
