@@ -89,7 +89,7 @@ class PolicyEngines(pulumi.ComponentResource):
                 },
                 parent=self,
                 after=[*after, congress.ready, *steps[-1:]],
-                limit=300,
+                limit=400,
             )
             steps.append(step)
         self.steps = tuple(steps)

@@ -20,15 +20,17 @@ crm_resource --cleanup --resource ds-node > /dev/null 2>&1
 serves() { out=$(timeout 20 /opt/congress/bin/python -m datasource_node_probe 2>&1); }
 for _ in {1..60}; do serves && exit; sleep 0.3; done
 echo "the datasource node does not serve the bus: $out" >&2; exit 1"""
-# The honest question, and then the load balancer's, as in templates/policy_engines/engine.sh.j2.
+# The honest question, then the engine's rows, then the load balancer, as in templates/policy_engines/engine.sh.j2.
 START_ENGINE = """\
 systemctl start {unit}
 answers() {{ curl -sf -m 5 -o /dev/null {url}/health; }}
 for _ in {{1..100}}; do answers && break; sleep 0.3; done
 answers || {{ echo "{node_id} does not answer at {url}" >&2; exit 1; }}
+loads() {{ curl -sf -m 5 {url}/health | grep -q '^loading '; }}
+for _ in {{1..250}}; do loads || break; sleep 0.3; done
 told=$(runuser -u congress -- /usr/local/bin/congress-drain back {node_id} 60) \\
   || {{ echo "the load balancer does not take it back: $told" >&2; exit 1; }}"""
-# Above what the scripts themselves may take: 60 s of pauses, and as many questions.
+# Above what the scripts themselves may take: two minutes of pauses, and as many questions.
 LIMIT = 900
 
 

@@ -1,11 +1,17 @@
 # ruff: noqa: INP001 (a module of Congress's virtual environment, not of this project)
-"""Let an engine insert a rule without holding the database's locks while it asks the bus.
+"""Let an engine hold no lock while it asks a datasource over the bus.
 
 A rule is inserted under WRITE locks on `policies`, `policy_rules` and `datasources`, the whole deployment's. Under them
 upstream asks datasources for the tables that the rule names, for up to 20 s each: while a datasource node hangs, nobody
 reads a policy, and `/health` says so of every engine. Here the locks are given back first. Until the answers are there
 the inserting client waits, as before; without them his rule is inserted all the same, and congress_subscriptions asks
 again.
+
+The synchronisations of rules and of policies hold locks of the engine, which each insert takes as well, and run in one
+green thread. Under them upstream asks for the tables of rules that other engines inserted, and for the schemas of new
+datasources; one that is not answered ends the round for all datasources after it. Here nobody waits for the tables,
+and a schema is waited for without a lock: for a moment by the synchronisation, because rules may name columns, and to
+the end by whoever made the datasource. A schema that is not told is asked for at the next synchronisation.
 """
 
 from typing import Any
@@ -13,19 +19,30 @@ from typing import Any
 import eventlet
 from congress.policy_engines.agnostic import DseRuntime
 from congress.synchronizer.policy_rule_synchronizer import PolicyRuleSynchronizer
+from eventlet.greenthread import GreenThread
+from futurist import periodics
+from oslo_config import cfg
 from oslo_log import log
 
 LOG = log.getLogger(__name__)
 
 Subscribed = tuple[set[str], set[str]]  # the tables of before and of now
 
+MOMENT = 1.0  # seconds
+
 # What each green thread that inserts has put off.
 inserting: dict[Any, list[Subscribed]] = {}
+# Datasources whose schema is being asked for.
+registering: dict[str, GreenThread] = {}
 
 
 def arm() -> None:
+    arm_rules()
+    arm_schemas()
+
+
+def arm_rules() -> None:
     insert, update = DseRuntime.persistent_insert_rules, DseRuntime.update_table_subscriptions
-    register = PolicyRuleSynchronizer._register_datasource_with_pe  # noqa: SLF001  no public way around it
 
     def insert_then_ask(self: Any, *args: Any, **kwargs: Any) -> Any:
         here = eventlet.getcurrent()
@@ -47,15 +64,55 @@ def arm() -> None:
     def update_or_put_off(self: Any, before: set[str], after: set[str]) -> None:
         put_off = inserting.get(eventlet.getcurrent())
         if put_off is None:
-            update(self, before, after)
+            update(Unwaiting(self), before, after)
         else:
             put_off.append((before, after))
 
-    def register_or_leave(self: Any, name: str) -> None:
-        """A rule for a datasource's own policy is refused; the next round makes that policy known."""
-        if eventlet.getcurrent() not in inserting:
-            register(self, name)
-
     DseRuntime.persistent_insert_rules = insert_then_ask
     DseRuntime.update_table_subscriptions = update_or_put_off
-    PolicyRuleSynchronizer._register_datasource_with_pe = register_or_leave  # noqa: SLF001
+
+
+class Unwaiting:
+    """An engine as DseRuntime.update_table_subscriptions sees it."""
+
+    def __init__(self, engine: Any) -> None:
+        self.reserved_tablename, self.unsubscribe = engine.reserved_tablename, engine.unsubscribe
+        self.subscribe = engine.subscriptions.subscribe_later
+
+
+def arm_schemas() -> None:
+    register = PolicyRuleSynchronizer._register_datasource_with_pe  # noqa: SLF001  no public way around it
+    every, one = PolicyRuleSynchronizer.synchronize_all_policies, PolicyRuleSynchronizer.sync_one_policy
+
+    def begin(self: Any, name: str) -> None:
+        # A rule for a datasource's own policy is refused; the next round makes that policy known.
+        if eventlet.getcurrent() not in inserting and name not in registering:
+            registering[name] = eventlet.spawn(attempt, self, name)
+
+    def attempt(self: Any, name: str) -> Exception | None:
+        try:
+            register(self, name)
+        except Exception as error:  # noqa: BLE001  whatever it is, the next one has nothing to do with it
+            LOG.info("the schema of %s is not told, or cannot be used: %s", name, error)
+            return error
+        finally:
+            del registering[name]
+        return None
+
+    @periodics.periodic(spacing=cfg.CONF.datasource_sync_period)  # type: ignore[untyped-decorator]
+    def synchronize_then_wait(self: Any) -> None:
+        every(self)
+        with eventlet.Timeout(MOMENT, exception=False):
+            for asked in list(registering.values()):
+                asked.wait()
+
+    def sync_one_then_wait(self: Any, name: str, *args: Any, **kwargs: Any) -> None:
+        one(self, name, *args, **kwargs)
+        asked = registering.get(name)
+        error = None if asked is None else asked.wait()
+        if error:
+            raise error
+
+    PolicyRuleSynchronizer._register_datasource_with_pe = begin  # noqa: SLF001
+    PolicyRuleSynchronizer.synchronize_all_policies = synchronize_then_wait
+    PolicyRuleSynchronizer.sync_one_policy = sync_one_then_wait

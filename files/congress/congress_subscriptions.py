@@ -19,6 +19,7 @@ once too often does no harm: the answer is the whole table with its number, and 
 """
 
 import time
+from collections import defaultdict
 from typing import Any
 
 import eventlet
@@ -37,7 +38,7 @@ ANSWER = 20.0
 # Seconds for an answer to the watch's, and then until it asks again, doubled each time: just after a restart of the bus
 # a question is often lost.
 FIRST, LONGEST_ANSWER, LONGEST = 2.0, 60.0, 300.0
-AT_ONCE = 8  # questions
+AT_ONCE = 4  # questions to one datasource; one that hangs keeps no other one waiting
 
 
 class Subscriptions:
@@ -55,23 +56,44 @@ class Subscriptions:
         # After a question of the watch: the pause until the next one in seconds, and its end.
         self.again: dict[Table, tuple[float, float]] = {}
         self.open: set[Table] = set()
+        self.pools: dict[str, eventlet.GreenPool] = defaultdict(lambda: eventlet.GreenPool(AT_ONCE))
         self.waited: set[Table] = set()
 
     def subscribe(self, datasource: str, table: str, timeout: float = ANSWER) -> None:
         """DataService.subscribe, which raises nothing when it is not answered: `watch` asks again."""
-        key, node = (datasource, table), self.engine.node
-        node.subscriptions.setdefault(datasource, {}).setdefault(table, set()).add(self.engine.service_id)
-        self.heard[key] = Subscriptions.connections
-        self.open.add(key)
+        self.begin((datasource, table))
+        self.question((datasource, table), timeout)
+
+    def subscribe_later(self, datasource: str, table: str) -> None:
+        """The same for who cannot wait until it is answered."""
+        self.begin((datasource, table))
+        self.spawn(datasource, self.question, (datasource, table), ANSWER)
+
+    def begin(self, table: Table) -> None:
+        datasource, name = table
+        subscribers = self.engine.node.subscriptions.setdefault(datasource, {}).setdefault(name, set())
+        subscribers.add(self.engine.service_id)
+        self.heard[table] = Subscriptions.connections
+        self.open.add(table)
+
+    def spawn(self, datasource: str, *question: Any) -> None:
+        eventlet.spawn_n(self.pools[datasource].spawn_n, *question)
+
+    def question(self, table: Table, timeout: float) -> None:
+        datasource, name = table
+        action = "get_last_published_data_with_seqnum"
         try:
-            number, rows = node.invoke_service_rpc(
-                datasource, "get_last_published_data_with_seqnum", {"table": table}, timeout=timeout
+            if table not in self.subscribed():
+                return  # nobody needs it any more
+            number, rows = self.engine.node.invoke_service_rpc(
+                datasource, action, {"table": name}, timeout=timeout
             )
-            self.engine.receive_data_sequenced(datasource, table, rows, number, is_snapshot=True)
+            if table in self.subscribed():
+                self.engine.receive_data_sequenced(datasource, name, rows, number, is_snapshot=True)
         except Exception as error:  # noqa: BLE001  whatever it is, the next table has nothing to do with it
-            LOG.info("table %s of %s is not told, or not taken in: %s", table, datasource, error)
+            LOG.info("table %s of %s is not told, or not taken in: %s", name, datasource, error)
         finally:
-            self.open.discard(key)
+            self.open.discard(table)
 
     def receive_data(self, datasource: str, table: str, data: Any, is_snapshot: bool = False) -> None:  # noqa: FBT001, FBT002
         """DataService.receive_data, in the order of the calls; what fails is asked for again."""
@@ -83,15 +105,17 @@ class Subscriptions:
                 raise
 
     def watch(self) -> None:
-        questions = eventlet.GreenPool(AT_ONCE)
         while True:
             eventlet.sleep(PAUSE)
             for table, reason in self.doubtful().items():
                 LOG.info("asking %s for its table %s: %s", *table, reason)
                 self.open.add(table)
-                questions.spawn_n(self.ask, table)
+                self.spawn(table[0], self.ask, table)
 
     def ask(self, table: Table) -> None:
+        if table not in self.subscribed():
+            self.open.discard(table)
+            return
         last, _ = self.again.get(table, (FIRST / 2, 0.0))
         pause = min(2 * last, LONGEST)
         self.again[table] = pause, time.monotonic() + pause
@@ -121,6 +145,10 @@ class Subscriptions:
         """Whether it was told once."""
         return table[1] in self.engine.receiver_seqnums.get(table[0], {})
 
+    def untold(self) -> set[Table]:
+        """Tables that are not there yet, or are being asked for."""
+        return {table for table in self.subscribed() if table in self.open or not self.known(table)}
+
     def waits(self, table: Table) -> bool:
         """Whether something waits for what should come before it."""
         queue = self.engine.msg_queues.get(table[0], {}).get(table[1])
@@ -131,7 +159,7 @@ def arm() -> None:
     start = DseRuntime.start
 
     def start_and_watch(self: Any) -> None:
-        subscriptions = Subscriptions(self)
+        self.subscriptions = subscriptions = Subscriptions(self)
         self.subscribe, self.receive_data = subscriptions.subscribe, subscriptions.receive_data
         start(self)
         eventlet.spawn_n(subscriptions.watch)

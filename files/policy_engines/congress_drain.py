@@ -11,6 +11,7 @@ evaluates a policy or takes in rows. It asks the engine's /health, one question 
 
     the engine                               HAProxy is told   and
     answers 200                              up 100%           sends requests
+    answers 200, "loading N tables"          up 1%             sends few, all of them when there is no other engine
     says nothing for BUSY seconds            1%                sends few, and leaves up or down as it was
     answers 503, FALL times in a row         down              sends none, and cuts what is under way
     takes no connection: its process ended   down              likewise
@@ -48,6 +49,7 @@ LINE = 0.2  # seconds for the line that HAProxy sends at once
 BUSY = 2.0
 BETWEEN = 0.5  # seconds from an answer to the next question
 FALL = 3
+LOADING = b"\nloading "  # as congress_health says it
 PATIENCE = 30.0  # until a question that nobody answers is asked again
 
 
@@ -110,6 +112,7 @@ class Health:
         self.known = threading.Event()
         self.waiting_since: float | None = None
         self.failures = 0
+        self.loading = False
 
     def word(self) -> str:
         """For HAProxy. What is neither up nor down leaves its opinion as it is."""
@@ -117,7 +120,7 @@ class Health:
         if not self.known.is_set() or (since is not None and time.monotonic() - since > BUSY):
             return FEW
         if self.failures == 0:
-            return f"up {ALL}"
+            return f"up {FEW if self.loading else ALL}"
         return "down" if self.failures >= FALL else ALL
 
     def watch(self) -> None:
@@ -142,7 +145,7 @@ class Health:
         try:
             connection.request("GET", "/health")
             answer = connection.getresponse()
-            answer.read()
+            self.loading = LOADING in answer.read(1000)
             return answer.status == HTTPStatus.OK
         finally:
             connection.close()
@@ -158,8 +161,8 @@ def agent(engine: Engine, health: Health, port: int, state_port: int) -> None:
             word = health.word()
             if engine.left.exists() and word != "down":
                 word = NONE
-            elif word == FEW and not knows_few:
-                word = ALL
+            elif not knows_few:
+                word = word.replace(FEW, ALL)
             self.request.sendall(f"{word}\n".encode())
 
         def sent_a_line(self) -> bool:

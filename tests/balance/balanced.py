@@ -56,12 +56,12 @@ class Counting(Engine):
     """Answers with its id, each request in a thread, so that it is never busy.
 
     A request for /slow takes as long as `pause`; `serving` is set when one came. `healthy`: health checks get 200.
-    `forwarded`: what the last other request said of its way.
+    `loading`: they also tell that tables are missing. `forwarded`: what the last other request said of its way.
     """
 
     def __init__(self, number: int, run: Path) -> None:
         super().__init__(number, run)
-        self.pause, self.healthy = 1.0, True
+        self.pause, self.healthy, self.loading = 1.0, True, False
         self.serving = threading.Event()
         self.forwarded: dict[str, str] = {}
 
@@ -80,7 +80,8 @@ class Counting(Engine):
                     }
                 self.send_response(200 if engine.healthy or self.path != HEALTH else 503)
                 self.end_headers()
-                self.wfile.write(engine.node_id.encode())
+                more = "\nloading 3 tables\n" if engine.loading and self.path == HEALTH else ""
+                self.wfile.write(f"{engine.node_id}{more}".encode())
 
             def log_message(self, *_: object) -> None: ...
 

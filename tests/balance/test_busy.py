@@ -186,6 +186,29 @@ def test_a_busy_one_with_nothing_under_way_gets_hardly_a_new_client(behind: Bala
     assert answers.count(engine.node_id) < 8
 
 
+def test_one_that_starts_without_its_tables_is_up_and_gets_hardly_a_client(
+    behind: Balanced[Counting], client: Client
+) -> None:
+    engine = behind.engine(behind.get())
+    (other,) = (found for found in behind.engines if found is not engine)
+    engine.healthy = False
+    behind.until(engine.node_id, DOWN)
+    engine.loading = engine.healthy = True
+    behind.until(engine.node_id, BUSY)
+    assert {behind.get() for _ in range(20)} == {other.node_id}
+    answers = [answered(behind, source=f"127.0.0.{100 + number}") for number in range(40)]
+    assert answers.count(engine.node_id) < 8
+    # The last one serves, with what it has.
+    other.healthy = False
+    behind.until(other.node_id, DOWN)
+    assert {behind.get() for _ in range(20)} == {engine.node_id}
+    other.healthy = True
+    engine.loading = False
+    behind.until(engine.node_id, FREE)
+    behind.until(other.node_id, FREE)
+    assert set(client.answers) <= {engine.node_id, other.node_id}
+
+
 def answered(behind: Balanced[Counting], source: str) -> str:
     connection = http.client.HTTPSConnection(
         "127.0.0.1", behind.port, timeout=10, source_address=(source, 0), context=behind.tls

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import eventlet
 
@@ -34,6 +34,7 @@ class Bus:
 
     def __init__(self) -> None:
         self.node = SimpleNamespace(service_object=lambda _: self)
+        self.subscriptions: Any = SimpleNamespace(untold=set)
         self.silent: set[str] = set()
         self.over = Event()
         self.turns = 1
@@ -54,7 +55,63 @@ def health_of(bus: Bus, database: str, folder: Path) -> Any:
     # Not before the configuration is read.
     from congress_health import Health  # noqa: PLC0415
 
-    return Health(bus)
+    return Health(bus, {"told", "hung"})
+
+
+def loading(bus: Bus, database: str, folder: Path) -> list[str]:
+    """What an engine says that starts with tables of a datasource that tells them, one after another, of one that does
+    not, and of a policy.
+    """
+    import congress_health  # noqa: PLC0415
+    from congress.dse2.dse_node import DseNode  # noqa: PLC0415
+    from congress_subscriptions import Subscriptions  # noqa: PLC0415
+
+    from tests.files import without_bus  # noqa: PLC0415
+
+    answers = {name: Event() for name in ("first", "second", "never")}
+    taken_in = Event()
+
+    class Node(without_bus.Node):
+        subscriptions: ClassVar[dict[str, Any]] = {}
+        get_subscription = DseNode.get_subscription
+
+        def invoke_service_rpc(self, *asked: Any, **_: Any) -> Any:
+            answers[asked[2]["table"]].wait()
+            return 0, [["row"]]
+
+    class Engine(without_bus.Engine):
+        def receive_data(self, *words: Any) -> None:
+            if words[1] == "second":
+                taken_in.wait()
+            super().receive_data(*words)
+
+    engine = Engine(Node())
+    subscriptions = bus.subscriptions = Subscriptions(engine)
+    engine.__dict__.update(receive_data=subscriptions.receive_data)
+    for source, table in (("told", "first"), ("told", "second"), ("hung", "never"), ("ours", "never")):
+        subscriptions.subscribe_later(source, table)
+    health = congress_health.Application.health = health_of(bus, database, folder)
+    health.trouble = ""
+    said: list[str] = []
+
+    def says() -> None:
+        eventlet.sleep(0.05)
+        health.loading = health.untold()
+        environ = {"REQUEST_METHOD": "GET", "PATH_INFO": ""}
+        said.extend(part.decode() for part in congress_health.Application()(environ, lambda *_: None))
+
+    says()
+    answers["first"].send()
+    says()
+    answers["second"].send()
+    says()
+    taken_in.send()
+    says()
+    health.loads_until = time.monotonic()
+    says()
+    subscriptions.subscribe_later("told", "never")
+    says()
+    return said
 
 
 def main(folder: str, case: str) -> None:
@@ -76,6 +133,8 @@ def main(folder: str, case: str) -> None:
                 eventlet.sleep(0)
             watching.kill()
             told = [answers, sum(bus.calls.values()) <= time.monotonic() - began + 1]
+        case "loading":
+            told = loading(bus, database, Path(folder))
         case "loop stands still":
             health, bus.turns = health_of(bus, database, Path(folder)), 12
             eventlet.spawn(work, 16)

@@ -61,7 +61,9 @@ def main(folder: str, *words: str) -> None:
     watch_bus()
     if not words:
         import congress_rule_insert  # noqa: PLC0415
+        import congress_subscriptions  # noqa: PLC0415
 
+        congress_subscriptions.arm()
         congress_rule_insert.arm()
     api = congress_node.Api(DseNode(cfg.CONF, "node", [], partition_id="bus"))
     for name in ("source", "another"):

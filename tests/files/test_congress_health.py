@@ -36,6 +36,19 @@ def test_a_lock_of_the_database_is_no_reason_and_one_call_alone_waits_for_it(tmp
     assert told(tmp_path, "waits for a lock") == [["", "", ""], 1]
 
 
+def test_an_engine_that_starts_says_how_many_tables_it_lacks_for_a_minute_at_most(tmp_path: Path) -> None:
+    """A table counts until it is taken in; one of a policy, or one that a later rule names, does not."""
+    lacks = "200 OK\nloading {}\n"
+    assert told(tmp_path, "loading") == [
+        lacks.format("3 tables"),
+        lacks.format("2 tables"),
+        lacks.format("2 tables"),
+        lacks.format("1 table"),
+        "200 OK\n",
+        "200 OK\n",
+    ]
+
+
 @pytest.mark.parametrize(("who", "taken"), [("ours", 400), ("upstream", 129)])
 def test_an_engine_whose_loop_stands_still_takes_the_connections_that_upstream_s_does_not(
     who: str, taken: int
