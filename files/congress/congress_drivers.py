@@ -18,7 +18,7 @@ from oslo_log import log
 LOG = log.getLogger(__name__)
 
 # Driver -> module of ours that mends a flaw of it.
-MENDED = {"nova": "congress_nova_pages"}
+MENDED = {"nova": "congress_nova_pages", "vitrage": "congress_vitrage_stop"}
 
 
 class Drivers:

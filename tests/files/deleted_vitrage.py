@@ -1,0 +1,53 @@
+"""Run by the Python that Congress is installed in: make a vitrage datasource, push rows, stop it as a deletion does.
+
+usage: deleted_vitrage.py ours|upstream: prints "kept" or "freed".
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import weakref
+from importlib.metadata import distribution
+
+import congress_compat  # noqa: F401  what Python removed, which congress still imports
+
+# isort: split
+import congress.server  # noqa: F401  patches the standard library for eventlet
+from congress.common import config  # noqa: F401  registers options that are read by what follows, while it is imported
+
+# isort: split
+import congress_drivers
+import eventlet
+
+
+class Server:
+    """Of the bus."""
+
+    def stop(self) -> None:
+        """There is none."""
+
+
+def main(which: str) -> str:
+    entries = distribution("openstack-congress").entry_points.select(group="congress.datasource.drivers")
+    by_name = {entry.name: entry for entry in entries}
+    driver = by_name["vitrage"].load()
+    if which == "ours":
+        driver = congress_drivers.Drivers(by_name).get("vitrage").plugin  # type: ignore[union-attr]
+    source = driver("v", {"persist_data": "False"})
+    source.publish = lambda *_: None
+    source.node, source._rpc_server = True, Server()  # noqa: SLF001
+    eventlet.sleep(0.1)  # its task begins to wait
+    source.process_webhook_notification({"payload": {"vitrage_id": "1", "resource": {}}})
+    freed = weakref.ref(source)
+    source.stop()
+    del source
+    eventlet.sleep(0.1)  # its task ends
+    gc.collect()
+    return "kept" if freed() else "freed"
+
+
+print(main(*sys.argv[1:]), flush=True)
+# Upstream's periodic task would not let it end.
+os._exit(0)
