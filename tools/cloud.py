@@ -15,11 +15,12 @@ REQUEST = 20.0
 
 @dataclass(frozen=True)
 class Server:
-    """`task`: what nova is about to do with it, "" without."""
+    """`task`: what nova is about to do with it, "" without. `shut_out`: none of its ports has a security group."""
 
     status: str
     fault: str
     task: str = ""
+    shut_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,10 @@ def view(prefix: str, limits: Limits) -> View | str:
         cloud = openstack.connect(api_timeout=limits.cloud)
         servers = {
             server.name: Server(
-                server.status, (server.fault or {}).get("message", ""), server.task_state or ""
+                server.status,
+                (server.fault or {}).get("message", ""),
+                server.task_state or "",
+                not server.security_groups,
             )
             for server in cloud.compute.servers()
             if server.name.startswith(prefix)

@@ -18,7 +18,8 @@ class Unseen:
 class HostState:
     """`status`: nova's, "missing" without a server, None when the cloud was not reached.
 
-    `ssh`: why the host gave no answers; `connected`: it let us in all the same; `task`: nova's, "" without.
+    `ssh`: why the host gave no answers; `connected`: it let us in all the same; `task`: nova's, "" without;
+    `shut_out`: its port has no security group, so that nobody reaches it.
     """
 
     role: str
@@ -28,6 +29,7 @@ class HostState:
     ssh: str | None = None
     connected: bool = False
     task: str = ""
+    shut_out: bool = False
 
 
 @dataclass(frozen=True)

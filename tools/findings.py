@@ -74,6 +74,11 @@ def _server(name: str, host: HostState, *, behind: bool) -> Iterator[Finding]:
             way_out = f"openstack server reboot --hard {host.server}, else make replace HOST={name}"
             fault = f": {host.fault}" if host.fault else ""
             yield wrong("servers", f"{name} is in state ERROR{fault}", way_out)
+        case "ACTIVE" if host.role == "datasource-node" and host.shut_out:
+            what = f"{name} is shut out since it was confirmed dead: its port has no security group"
+            yield wrong(
+                "servers", what, "make repair: pauses or stops it, reboots it hard, then lets it in again"
+            )
         case "ACTIVE" | None if host.ssh is not None and not behind:
             yield _silent(name, host)
         case "ACTIVE" | None:

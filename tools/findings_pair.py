@@ -113,13 +113,19 @@ def _fencing(view: Cluster) -> Iterator[Finding]:
         last = f", last failure: {told.task} on {told.node}: {told.reason}" if told else ""
         way_out = f"check the credential and the cloud's API, then: sudo crm resource cleanup {device.id}"
         yield wrong("fencing", f"device {device.id} is {device.state}{last}", way_out)
+    online = {node.name for node in view.nodes if node.online and not node.unclean}
     for event in _last_failed(view.fence_events):
-        what = f"{event.action} of {event.target} failed: {event.reason or 'no reason given'}"
-        yield wrong(
-            "fencing",
-            what,
-            "sudo stonith_admin --history '*' -V; then: sudo stonith_admin --history '*' --cleanup",
-        )
+        what = f"{event.action} of {event.target} failed"
+        forget = f"sudo stonith_admin --history {event.target} --cleanup"
+        if event.target in online:
+            yield note(
+                "fencing",
+                f"an earlier {what}, but the host is in the cluster again",
+                f"to forget it: {forget}",
+            )
+        else:
+            why = event.reason or "no reason given"
+            yield wrong("fencing", f"{what}: {why}", f"sudo stonith_admin --history '*' -V; then: {forget}")
 
 
 def _starts_nothing(view: Cluster) -> bool:

@@ -165,7 +165,7 @@ def _host(name: str, stack: Stack, report: Report, servers: Mapping[str, Server]
     if isinstance(servers, str):
         return HostState(host.role, host.server, None, "", report.problem, report.connected)
     server = servers.get(host.server, Server("missing", ""))
-    seen = (server.status, server.fault, report.problem, report.connected, server.task)
+    seen = (server.status, server.fault, report.problem, report.connected, server.task, server.shut_out)
     return HostState(host.role, host.server, *seen)
 
 

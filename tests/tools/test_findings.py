@@ -73,6 +73,11 @@ WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
         "reboot --hard",
     ),
     "resize": (lambda f: host(f, "database", status="REBOOT"), "database is REBOOT", "server show"),
+    "confirmed dead": (
+        lambda f: host(f, "datasource-2", ssh="timed out", shut_out=True),
+        "datasource-2 is shut out since it was confirmed dead",
+        "make repair",
+    ),
     "ssh": (
         lambda f: host(f, "database", ssh="refused", connected=False),
         "database cannot be reached by SSH: refused",

@@ -77,11 +77,6 @@ WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
         "device fence-1 is Started, but failed, last failure: monitor on congress-dev-datasource-1: no login",
         "cleanup fence-1",
     ),
-    "fenced in vain": (
-        lambda f: clusters(f, fence_events=(FenceEvent("reboot", OTHER, "failed", "no login"),)),
-        f"fencing: reboot of {OTHER} failed: no login",
-        "stonith_admin",
-    ),
     "no resource": (
         lambda f: clusters(f, resources=(DEVICE,)),
         "Pacemaker has no resource ds-node",
@@ -118,6 +113,7 @@ WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
     ),
 }
 
+VAIN = (FenceEvent("reboot", OTHER, "failed", "no login"),)
 NOTES: dict[str, tuple[Callable[[Facts], Facts], str]] = {
     "no fencing by will": (
         lambda f: clusters(f, stonith_enabled=False, resources=one_view(f).resources[:1]),
@@ -127,6 +123,10 @@ NOTES: dict[str, tuple[Callable[[Facts], Facts], str]] = {
     "recovered": (
         lambda f: clusters(f, failures=(Failure("ds-node", ONE, "monitor", "not running"),)),
         "monitor failed on congress-dev-datasource-1: not running; it was recovered",
+    ),
+    "fenced in vain, and back": (
+        lambda f: clusters(f, fence_events=VAIN),
+        f"fencing: an earlier reboot of {OTHER} failed, but the host is in the cluster again",
     ),
 }
 
@@ -151,6 +151,13 @@ def test_what_heals_by_itself_or_is_willed_is_a_note(case: str) -> None:
 def test_a_fence_that_worked_later_is_no_finding() -> None:
     events = (FenceEvent("reboot", OTHER, "success", ""), FenceEvent("reboot", OTHER, "failed", "no login"))
     assert judge(clusters(healthy(), fence_events=events)) == []
+
+
+def test_a_fence_that_failed_is_wrong_while_its_host_is_away() -> None:
+    lost = node(clusters(healthy(), fence_events=VAIN), online=False, unclean=True)
+    (told,) = [finding for finding in judge(lost) if finding.role == "fencing"]
+    assert (told.severity, told.what) == (Severity.WRONG, f"reboot of {OTHER} failed: no login")
+    assert f"--history {OTHER} --cleanup" in told.way_out
 
 
 def test_a_failure_that_was_not_recovered_is_wrong() -> None:
