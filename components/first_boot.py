@@ -49,7 +49,12 @@ def _name(stack: str, prefix: str, roles: Mapping[str, str]) -> str:
     longest = max((f"{prefix}-{name}" for name in roles), key=len)
     way_out = f"stack {stack}, after which hosts are named: make one with another name (pulumi stack init)"
     if not NAME.fullmatch(longest):
-        return f"{way_out}; {longest} is no host's name, which has letters, digits and - alone"
+        # Made into others' names by us, two stacks' servers could have the same names, and tools/ tell them by these.
+        other = re.sub("[^A-Za-z0-9]+", "-", stack).strip("-") or "dev"
+        return (
+            f"stack {stack}, after which hosts are named: {longest} is no host's name, which has letters, digits and - "
+            f"alone; name the stack {other} (pulumi stack rename {other}), or otherwise where a stack {other} is there"
+        )
     if (more := len(longest) - LONGEST_NAME) > 0:
         return (
             f"{way_out}, of at most {len(stack) - more} characters; {longest} has {len(longest)}, and a host's name "

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
 
 from components import scope
 from components.access import Access
+from components.cloud import CloudError
 from components.datasource_node import HOST_NAMES, DatasourceNode
 from components.firewall import BASTION, DATABASE, DATASOURCE_NODE, LOAD_BALANCER, MESSAGING, POLICY_ENGINE
 from components.host import Host
@@ -32,17 +35,31 @@ def servers(prefix: str, settings: Settings) -> dict[str, str]:
 
 
 def recorded_scope() -> Scope | None:
-    """Where the stack is, as its state has it; None before its first `up` came to its outputs.
+    """Where the stack is, as its state has it; None before the cloud has anything of it.
 
-    Pulumi's own provider reads the state of another stack that way; its answer is of before this run.
+    Pulumi's own provider reads the outputs of another stack that way; its answer is of before this run.
     """
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     outputs = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": name}).value["outputs"]
-    # The state of a new stack is none, and some backends of Pulumi's would fail to look for resources in it.
-    if not outputs or scope.OUTPUT in outputs:
+    if scope.OUTPUT in outputs:
         return scope.recorded(outputs)
-    resources = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": name})
-    return scope.recorded({}, resources.value["outputs"].values())
+    # Of before that output, or its first `up` did not come so far.
+    return scope.recorded({}, _resources(name))
+
+
+def _resources(stack: str) -> Sequence[Mapping[str, Any]]:
+    """Of the state, by the CLI that runs this program: the engine's own way panics where a stack has no state yet."""
+    argv = ["pulumi", "stack", "export", "--stack", stack, "--non-interactive"]
+    try:
+        asked = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = str(getattr(error, "stderr", "")).strip() or error
+        raise CloudError(
+            [f"the state of stack {stack} cannot be read (pulumi stack export): {said}"]
+        ) from None
+    deployment = json.loads(asked.stdout).get("deployment") or {}
+    resources: Sequence[Mapping[str, Any]] = deployment.get("resources", [])
+    return resources
 
 
 def export(

@@ -31,8 +31,8 @@ INCOMING = "incoming.sql.gz"
 RESTORING = "restoring"
 MIGRATE = ROOT / "files/database/congress_migrate.py"
 PYTHON = "/opt/congress/bin/python"
-# Seconds for the lock, as the programs themselves wait.
-WAIT = 600
+# Seconds for the lock, as the programs themselves wait; and for which its holder may be silent.
+WAIT, ALIVE = 600, 60
 # Seconds for what moves the whole database.
 LONG = 1800
 
@@ -60,7 +60,8 @@ class CongressDatabase:
     @contextmanager
     def locked(self, progress: Progress) -> Iterator[Self]:
         """The same database, which nobody else dumps, loads or migrates meanwhile. Raises HostError."""
-        hold = f"{LOCK} {WAIT} bash -c 'echo held $CONGRESS_LOCK; exec cat'"
+        listens = f"while read -r -t {ALIVE}; do :; done"
+        hold = f"{LOCK} {WAIT} bash -c 'echo held $CONGRESS_LOCK; {listens}'"
         with self.hosts.session(self.host, hold) as lines:
             said = "no answer"
             for said in lines:
@@ -180,9 +181,8 @@ if [ -e "$name" ]; then echo "$name"; else rm {RESTORING}; fi"""
 
     def empty(self) -> None:
         """Replace the database by one without tables."""
-        self._run(
-            "mariadb -e 'DROP DATABASE IF EXISTS congress; CREATE DATABASE congress CHARACTER SET utf8mb3'"
-        )
+        sql = "DROP DATABASE IF EXISTS congress; CREATE DATABASE congress CHARACTER SET utf8mb3"
+        self._run(f"{LOCK} {WAIT} mariadb -e '{sql}'")
 
     def reencrypt(self, other: str | None) -> None:
         """Let the deployment's key read the datasources' secrets; `other`: the key that they may be encrypted by."""

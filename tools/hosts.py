@@ -7,8 +7,9 @@ import re
 import shlex
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,6 +21,8 @@ from tools.reach import bastion, reason, write_ssh_files
 NOT_REACHED = 255
 # Seconds for a session to end when it is told to; one whose connection is lost never does.
 ENDS = 5
+# Seconds between two signs of life. A machine that falls asleep closes no connection.
+BEAT = 5
 
 
 class HostError(Exception):
@@ -73,7 +76,7 @@ class Hosts:
     def session(self, host: str, command: str) -> Iterator[Iterator[str]]:
         """A shell command as root that goes on while the context lasts: the lines that it says.
 
-        It has to end when its standard input does, which is also what it sees of a connection that is lost.
+        It has to end when its standard input does, or when no line has come there for several times BEAT.
         """
         with subprocess.Popen(
             self._argv(host, command),
@@ -85,11 +88,16 @@ class Hosts:
             errors="replace",
             start_new_session=True,
         ) as ssh:
+            ended = threading.Event()
+            lives = threading.Thread(target=_beat, args=(ssh.stdin, ended), daemon=True)
+            lives.start()
             try:
                 yield map(str.strip, ssh.stdout or ())
             finally:
-                if ssh.stdin:
-                    ssh.stdin.close()
+                ended.set()
+                lives.join()
+                with suppress(OSError):
+                    ssh.stdin.close()  # type: ignore[union-attr]  # it is a pipe
                 try:
                     ssh.wait(ENDS)
                 except subprocess.TimeoutExpired:
@@ -117,6 +125,14 @@ def connected(outputs: Mapping[str, Any], limits: Limits) -> Iterator[Hosts]:
             if problem:
                 raise HostError(f"bastion: {problem}")
             yield Hosts(folder)
+
+
+def _beat(there: IO[str], ended: threading.Event) -> None:
+    """Say a line now and then, until it is told to end or nobody hears it."""
+    with suppress(OSError):
+        while not ended.wait(BEAT):
+            there.write("\n")
+            there.flush()
 
 
 def _why(code: int, stderr: str, command: str) -> str:

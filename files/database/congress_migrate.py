@@ -29,7 +29,9 @@ def main(configuration: str) -> int:
             got = connection.exec_driver_sql("SELECT GET_LOCK(%s, %s)", (LOCK, SECONDS)).scalar()
             if got != 1:
                 sys.exit(
-                    f"a backup or a restore works on the database, still after {SECONDS} s: try again when it is done"
+                    f"a backup or a restore works on the database (connection {holder}), still after {SECONDS} s: try"
+                    " again when it is done; if nobody is at it any more: on the database's host,"
+                    f" sudo mariadb -e 'KILL {holder}'"
                 )
         return subprocess.run([*manage, "upgrade", "head"], check=False).returncode
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import re
 import signal
 import socket
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -24,7 +26,18 @@ from tests.acceptance.waiting import wait_for
 from tests.balance.balanced import BUSY, DOWN, FREE, Balanced, Counting, Engine, agent, balanced, running
 from tests.balance.conftest import Client
 from tests.render.cases import case
+from tests.render.judges import congress_python, run
 
+# Which paths an engine has open, as api-paste.ini maps them.
+MAPPED = """
+import json, sys
+from paste.urlmap import URLMap
+urls = URLMap()
+for name in ("/", "/v1", "/health"):
+    urls[name] = lambda environ, _, name=name: print("open" if name == "/health" else "closed")
+for path in json.load(sys.stdin):
+    urls({"PATH_INFO": path, "SCRIPT_NAME": "", "HTTP_HOST": "congress", "wsgi.url_scheme": "http"}, None)
+"""
 AT_WORK = 8  # seconds; HAProxy's check of an engine by a question to its loop would give up twice meanwhile
 
 
@@ -347,3 +360,15 @@ def test_a_flood_of_health_reaches_no_engine(looping: Balanced[Looping]) -> None
         assert engine.asked("/health") - already <= most
     assert sum(asked) > 10 * most
     assert never_down(looping, *looping.engines)
+
+
+def test_no_other_way_to_write_health_reaches_an_engine(looping: Balanced[Looping]) -> None:
+    """Which of them an engine takes for its own /health, Congress's urlmap itself is asked."""
+    ways = ["/health/", "//health", "/health/x", "/%2Fhealth%2f", "/%68ealth/", "/health?x=1"]
+    others = ["/healthy", "/Health", "/v1/health", "/v1//health"]
+    asked = json.dumps([unquote(way.partition("?")[0]) for way in (*ways, *others)])
+    mapped = run(congress_python(), "-c", MAPPED, stdin=asked)
+    assert mapped.stdout.split() == ["open"] * len(ways) + ["closed"] * len(others), mapped.stderr
+    assert {looping.get(way) for way in ways} == {"200 OK\n"}
+    engines = {engine.node_id for engine in looping.engines}
+    assert {looping.get(other) for other in others} <= engines

@@ -141,6 +141,22 @@ def test_a_lab_is_known_by_its_sign_and_an_older_one_by_what_it_has(tmp_path: Pa
     assert lab(tmp_path, "claim_state", LAB_STATE=str(tmp_path / "empty")).returncode == 0
 
 
+def test_an_older_lab_that_was_cut_off_before_its_secrets_is_a_lab(tmp_path: Path) -> None:
+    """Nobody's, it could be neither purged nor gone on with."""
+    state = tmp_path / "state"
+    for name in ("log", "run", "mark", "common/usr"):
+        (state / name).mkdir(parents=True)
+    assert lab(tmp_path, "claim_state").returncode == 1
+    (state / "lock").touch()
+    (state / "log/common.log").write_text("half")
+    assert purged(tmp_path) == ""
+    (state / "mine").touch()
+    assert "is no lab's: nothing was removed" in purged(tmp_path)
+    (state / "mine").unlink()
+    assert lab(tmp_path, "claim_state; remove_state").returncode == 0
+    assert not state.exists()
+
+
 @pytest.mark.parametrize(
     ("links", "rules", "told"),
     [

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import platform
+import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from tests import mariadb
 from tests.acceptance.waiting import wait_for
 from tests.render.judges import missing, private, program, run
 from tests.tools.healthy import STACK
-from tools import archive, congress_database
+from tools import archive, congress_database, hosts
 from tools.congress_database import CongressDatabase
 from tools.dump import revision_in
 from tools.hosts import HostError, Hosts
@@ -191,8 +194,14 @@ def test_whoever_comes_meanwhile_waits_and_is_told(server: Server, dump: str) ->
         code, printed, errors = server.run("lock", "1", "echo", "ran")
         assert (code, printed) == (75, "")
         waits, refused = errors.splitlines()
-        assert waits == "waits: another backup, restore or upgrade works on Congress's database"
-        assert refused.endswith("still after 1 s: try again when it is done")
+        told = (
+            f"another backup, restore or upgrade works on the database: connection {lock} of root@localhost"
+        )
+        assert re.fullmatch(rf"waits: {told}, for \d+ s", waits)
+        way_out = f"if nobody is at it any more: sudo mariadb -e 'KILL {lock}' on {platform.node()}"
+        assert re.fullmatch(
+            rf"{told}, for \d+ s; still after 1 s. Try again when it is done; {way_out}", refused
+        )
         # Whoever has it goes on under it.
         assert server.run("load", "check", "1000", sql=dump, lock=lock) == (0, LOADED, "")
         with subprocess.Popen(
@@ -215,6 +224,34 @@ def test_a_holder_that_is_killed_holds_nothing(server: Server) -> None:
         wait_for("the lock is free", 20, lambda: server.ask("SELECT IS_USED_LOCK('congress-ha')") == "NULL\n")
     # A lock that was lost is taken anew.
     assert server.run("lock", "1", "echo", "ran", lock=lock) == (0, "ran\n", "")
+
+
+def test_a_lock_that_was_lost_lets_nothing_be_dropped(server: Server, dump: str) -> None:
+    """After the program has looked for it, as when its holder ends at that moment."""
+    before = server.ask("SELECT * FROM congress.rules")
+    for words in (["replace"], ["check", "1000"]):
+        code, printed, errors = server.run("load", "--locked", *words, sql=dump, lock="4711")
+        assert (code, printed) == (1, "")
+        assert errors == "the lock on the database was lost, so nothing is replaced: try again\n"
+    assert server.ask("SELECT * FROM congress.rules") == before
+
+
+def test_a_dump_that_nobody_reads_any_more_ends_with_the_lock(server: Server) -> None:
+    """As of a machine that fell asleep: its transaction would keep a migration from the tables."""
+    server.ask(
+        "CREATE TABLE congress.big (x longtext); INSERT INTO congress.big VALUES (REPEAT('x', 4000000))"
+    )
+    server.ask("INSERT INTO congress.big SELECT * FROM congress.big; CREATE TABLE congress.last (x int)")
+    words = server.argv(PROGRAMS / "congress-dump")
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as unread:
+        asked = "SELECT COUNT(*) FROM information_schema.INNODB_TRX"
+        wait_for("it dumps", 20, lambda: server.ask(asked) != "0\n")
+        holder = server.ask("SELECT IS_USED_LOCK('congress-ha')").strip()
+        server.ask(f"KILL {holder}")
+        wait_for("its transaction ends", 30, lambda: server.ask(asked) == "0\n")
+        assert unread.wait(20) != 0
+        assert unread.stderr is not None
+        assert "the lock on the database was lost" in unread.stderr.read()
 
 
 def test_a_load_that_was_cut_off_is_ended_by_the_next_one(server: Server, dump: str) -> None:
@@ -281,6 +318,25 @@ def test_a_whole_restore_goes_on_under_one_lock(server: Server, database: Congre
         locked.discard()
     with database.locked(progress):
         assert database.kept() == [kept]
+
+
+@pytest.mark.parametrize("asleep", [True, False])
+def test_a_lock_outlives_no_holder_that_fell_asleep(
+    server: Server, database: CongressDatabase, monkeypatch: pytest.MonkeyPatch, *, asleep: bool
+) -> None:
+    """It closes no connection and says nothing; one that lives says a line now and then."""
+    monkeypatch.setattr(congress_database, "ALIVE", 2)
+    monkeypatch.setattr(hosts, "BEAT", 1000 if asleep else 0.3)
+    with database.locked(Progress("backup")) as locked:
+
+        def free() -> bool:
+            return server.ask("SELECT IS_USED_LOCK('congress-ha')") == "NULL\n"
+
+        if asleep:
+            wait_for("the lock is free", 20, free)
+        else:
+            time.sleep(6)
+            assert server.ask("SELECT IS_USED_LOCK('congress-ha')").strip() == locked.lock
 
 
 def test_the_programs_are_this_checkout_s_and_brought_once(

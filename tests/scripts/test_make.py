@@ -126,6 +126,7 @@ def _deployed(checkout: Checkout) -> None:
     stack = checkout.root / ".state/pulumi/.pulumi/stacks/congress-ha/dev.json"
     stack.parent.mkdir(parents=True)
     stack.touch()
+    (checkout.root / ".state/pulumi/lab-of-dev").write_text(f"{checkout.lab_state}\n")
     (checkout.root / ".state/passphrase").write_text("x")
 
 
@@ -270,6 +271,35 @@ def test_purging_the_lab_forgets_what_dev_had_on_it(checkout: Checkout) -> None:
     done = checkout.run("make", "lab-purge")
     assert done.stdout == "lab purged\n", done.stderr
     assert list((checkout.root / ".state").iterdir()) == []
+
+
+def test_a_purge_of_another_lab_leaves_what_dev_has(checkout: Checkout, tmp_path: Path) -> None:
+    _deployed(checkout)
+    state, second = checkout.root / ".state/pulumi", tmp_path / "second"
+    done = checkout.run("make", "lab-purge", LAB_STATE=str(second))
+    assert done.returncode != 0
+    told = f"LAB_STATE={second} has no lab, and stack dev is on {checkout.lab_state}: nothing was removed."
+    assert told in done.stderr
+    assert "lab purged" not in done.stdout
+    second.mkdir()
+    done = checkout.run("make", "lab-purge", LAB_STATE=str(second))
+    assert (
+        done.stdout
+        == f"lab purged\nlab-purge: stack dev is on the lab of {checkout.lab_state}, so .state stays\n"
+    )
+    assert state.exists()
+
+
+def test_of_an_older_stack_the_lab_has_to_be_there(checkout: Checkout) -> None:
+    """Which lab it is on was not noted."""
+    _deployed(checkout)
+    (checkout.root / ".state/pulumi/lab-of-dev").unlink()
+    done = checkout.run("make", "lab-purge", LAB_STATE="/nowhere")
+    assert done.returncode != 0
+    assert "stack dev is on another one: nothing was removed" in done.stderr
+    checkout.lab_state.mkdir(exist_ok=True)
+    assert checkout.run("make", "lab-purge").stdout == "lab purged\n"
+    assert not (checkout.root / ".state/pulumi").exists()
 
 
 def test_a_lab_that_cannot_be_purged_keeps_the_stack(checkout: Checkout) -> None:

@@ -18,6 +18,7 @@ def test_dev_gets_backend_passphrase_configuration_and_the_labs_cloud(checkout: 
     init, call = checkout.calls()
     state = checkout.root / ".state"
     assert init["args"] == ["-C", str(state), "stack", "init", "dev", "--non-interactive"]
+    assert (state / "pulumi/lab-of-dev").read_text() == f"{checkout.lab_state}\n"
     assert call["args"] == ["config", "--config-file", str(checkout.root / CONFIG_FILE)]
     assert call["python"] == str(checkout.root / ".venv/bin")
     assert call["env"] == {

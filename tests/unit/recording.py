@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
+from unittest.mock import patch
 
 import pulumi
 from google.protobuf import empty_pb2
@@ -22,7 +23,7 @@ from pulumi.runtime import mocks
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import ROOT as ROOT_RESOURCE
 
-from components import cloud
+from components import cloud, inventory
 from tests.deployer import IDENTITY, LOGIN, SCOPE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -191,11 +192,11 @@ def run(settings: Mapping[str, Any] | None = None, existing: cloud.Cloud = CLOUD
     """Run the whole program with a stack's settings on a cloud that has what `existing` says."""
     monitor = RecordingMonitor()
     values = SETTINGS if settings is None else settings
-    original, cloud.look_up = cloud.look_up, lambda *_: existing
-    try:
+    with (
+        patch.object(cloud, "look_up", lambda *_: existing),
+        patch.object(inventory, "_resources", lambda _: []),
+    ):
         asyncio.run(_program(monitor, values))
-    finally:
-        cloud.look_up = original
     return monitor.recording
 
 

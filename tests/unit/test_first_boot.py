@@ -38,11 +38,11 @@ def test_a_name_that_hosts_can_have_is_taken(stack: str) -> None:
     assert problem(stack) == ""
 
 
-@pytest.mark.parametrize("stack", ["my.stack", "my_stack"])
+@pytest.mark.parametrize("stack", ["my.stack", "my_stack", "my__stack_"])
 def test_a_name_that_is_no_host_s_is_refused(stack: str) -> None:
     told = problem(stack)
-    assert told.startswith(f"stack {stack}, after which hosts are named: make one with another name")
-    assert "letters, digits and - alone" in told
+    assert told.startswith(f"stack {stack}, after which hosts are named: congress-{stack}-")
+    assert "letters, digits and - alone; name the stack my-stack (pulumi stack rename my-stack)" in told
 
 
 def test_a_name_is_too_long_where_the_longest_of_the_hosts_would_be() -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -83,44 +86,69 @@ def test_a_region_that_was_none_is_no_part_of_the_output() -> None:
     assert scope.recorded({scope.OUTPUT: {"project_id": "kept"}}) == Scope("kept", None)
 
 
-class Engine:
-    """Answers as Pulumi's own provider does (pkg/resource/deploy/builtins.go)."""
-
-    def __init__(self, outputs: dict[str, Any], resources: list[dict[str, Any]] | None = None) -> None:
-        self.outputs, self.resources, self.asked = outputs, resources, list[tuple[str, dict[str, str]]]()
-
-    def invoke(self, token: str, arguments: dict[str, str]) -> Any:
-        self.asked.append((token, arguments))
-        if token == "pulumi:pulumi:readStackOutputs":
-            return SimpleNamespace(value={"outputs": self.outputs})
-        assert self.resources is not None
-        return SimpleNamespace(value={"outputs": {f"urn-{i}": one for i, one in enumerate(self.resources)}})
+NAME = "organization/congress-ha/prod"
 
 
-@pytest.mark.parametrize(
-    ("engine", "expected"),
-    [
-        (Engine({}), None),
-        (Engine({"cloud": {"project_id": "p", "region": "R"}}), Scope("p", "R")),
-        (
-            Engine({"endpoint": "x"}, [{"type": PORT, "outputs": {"tenantId": "p", "region": "R"}}]),
-            Scope("p", "R"),
-        ),
-        (Engine({"endpoint": "x"}, []), None),
-    ],
-    ids=["new", "recorded", "of before", "refreshed to nothing, of before"],
-)
-def test_the_program_asks_the_engine_for_its_own_stack(
-    monkeypatch: pytest.MonkeyPatch, engine: Engine, expected: Scope | None
-) -> None:
-    monkeypatch.setattr(pulumi.runtime, "invoke", engine.invoke)
+def answers(monkeypatch: pytest.MonkeyPatch, outputs: dict[str, Any]) -> None:
+    """As Pulumi's own provider does (pkg/resource/deploy/builtins.go)."""
+
+    def invoke(token: str, arguments: dict[str, str]) -> Any:
+        assert (token, arguments) == ("pulumi:pulumi:readStackOutputs", {"name": NAME})
+        return SimpleNamespace(value={"outputs": outputs})
+
+    monkeypatch.setattr(pulumi.runtime, "invoke", invoke)
     monkeypatch.setattr(pulumi, "get_organization", lambda: "organization")
     monkeypatch.setattr(pulumi, "get_project", lambda: "congress-ha")
     monkeypatch.setattr(pulumi, "get_stack", lambda: "prod")
-    assert inventory.recorded_scope() == expected
-    assert {name for _, arguments in engine.asked for name in arguments.values()} == {
-        "organization/congress-ha/prod"
-    }
+
+
+def test_the_program_asks_the_engine_for_its_own_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, {"cloud": {"project_id": "p", "region": "R"}})
+    monkeypatch.setattr(inventory, "_resources", lambda _: pytest.fail("nobody has to look"))
+    assert inventory.recorded_scope() == Scope("p", "R")
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the CLI exports goes into this file; as 3.259 does, seen with its file backend."""
+    exported, pulumi_cli = tmp_path / "exported", tmp_path / "pulumi"
+    pulumi_cli.write_text(f"""#!/bin/sh
+[ "$*" = "stack export --stack {NAME} --non-interactive" ] && [ -e {exported} ] && exec cat {exported}
+echo "error: no stack named '{NAME}' found" >&2; exit 255
+""")
+    pulumi_cli.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    return exported
+
+
+@pytest.mark.parametrize("outputs", [{}, {"endpoint": "x"}], ids=["cut off", "of before"])
+def test_the_state_of_a_first_up_that_was_cut_off_tells_where_the_stack_is(
+    monkeypatch: pytest.MonkeyPatch, cli: Path, outputs: dict[str, Any]
+) -> None:
+    """Without outputs, plain `pulumi up` compared with nothing."""
+    answers(monkeypatch, outputs)
+    port = {"type": PORT, "outputs": {"tenantId": "p", "region": "R"}}
+    cli.write_text(json.dumps({"version": 3, "deployment": {"resources": [port]}}))
+    assert inventory.recorded_scope() == Scope("p", "R")
+
+
+@pytest.mark.parametrize("deployment", [{}, {"deployment": None}, {"deployment": {"manifest": {}}}])
+def test_a_new_stack_is_nowhere(
+    monkeypatch: pytest.MonkeyPatch, cli: Path, deployment: dict[str, Any]
+) -> None:
+    answers(monkeypatch, {})
+    cli.write_text(json.dumps({"version": 3, **deployment}))
+    assert inventory.recorded_scope() is None
+
+
+@pytest.mark.usefixtures("cli")
+def test_a_state_that_cannot_be_read_ends_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, {})
+    with pytest.raises(cloud.CloudError, match=rf"the state of stack {NAME} .* error: no stack named"):
+        inventory.recorded_scope()
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(cloud.CloudError, match=r"cannot be read .*No such file"):
+        inventory.recorded_scope()
 
 
 def test_the_program_ends_there(monkeypatch: pytest.MonkeyPatch) -> None:
