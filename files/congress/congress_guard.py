@@ -1,12 +1,13 @@
 # ruff: noqa: INP001 (a module of Congress's virtual environment, not of this project)
 """Watch over one congress-server from outside of it.
 
-    congress_guard.py PID SILENCE      (started by congress_launcher; standard input: a pipe from PID)
+    congress_guard.py PID SILENCE NODES      (started by congress_launcher; standard input: a pipe from PID)
 
 PID writes a byte each second from its service loop, and Python adds the number of each signal that PID
 gets. So an end of the pipe is the end of PID, and it is a crash unless SIGTERM or SIGINT went before. A pipe
 that is silent for SILENCE seconds is a process that hangs, was stopped (SIGSTOP) or starves: it is killed. So is a
-process that takes nearly all of the host's memory: the kernel would end it too, but would not say what helps.
+process that takes nearly all of its share of the host's memory, of which NODES nodes have equal ones: the kernel would
+end it too, but would not say what helps, and might take a node that has what it needs.
 
 A `!` is the word of congress_watchdog that the node cannot work on this host: then Pacemaker shall prefer any other
 one, however few the failures were, until its failure-timeout is over or a `+` says that the node does work here.
@@ -21,6 +22,7 @@ report. It never opens a socket of its own and reads nothing but single bytes.
 """
 
 import contextlib
+import math
 import os
 import select
 import signal
@@ -42,20 +44,22 @@ REPORT_TIMEOUT = 20
 STOP = 5.0
 # Seconds between two looks at the memory.
 LOOK = 1.0
-# Share of the host's memory that is too much for one node.
+# Share of a host's memory that is too much for its nodes.
 LARGE = 0.75
+CGROUPS, OWN_CGROUP = "/sys/fs/cgroup", "/proc/self/cgroup"
 SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def main() -> int:
-    pid, silence = int(sys.argv[1]), float(sys.argv[2])
+    pid, silence, nodes = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
     # A service manager that stops the whole group must not end the guard before the node.
     for number in (*TOLD_TO_STOP, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     syslog.openlog("congress-guard", syslog.LOG_PID, syslog.LOG_DAEMON)
     resource = os.environ.get("OCF_RESOURCE_INSTANCE")
     pacemaker = Pacemaker(resource) if resource and os.geteuid() == 0 else None
-    trouble, unable = watch(sys.stdin.fileno(), pid, silence, pacemaker.able if pacemaker else None)
+    works = pacemaker.able if pacemaker else None
+    trouble, unable = watch(sys.stdin.fileno(), pid, silence, works, LARGE * memory(nodes))
     if trouble is None and resource and not stopped_by_the_agent(resource, pid):
         trouble = "was told to stop, but not by Pacemaker"
     if trouble is None:
@@ -67,17 +71,18 @@ def main() -> int:
 
 
 def watch(
-    beats: int, pid: int, silence: float, works: Callable[[], None] | None = None
+    beats: int, pid: int, silence: float, works: Callable[[], None] | None = None, most: float = math.inf
 ) -> tuple[str | None, bool]:
     """Wait for the end of `pid`: what was wrong with it, None when it ended as it was told, and whether it said that
-    it is unable to work here. Calls `works` when it says that it does.
+    it is unable to work here. Calls `works` when it says that it does. `most`: KiB of memory.
     """
     patience: float | None = silence + START
     unable, silent = False, 0.0
     while True:
-        if trouble := too_large(pid):
+        if (used := resident(pid)) > most:
             os.kill(pid, signal.SIGKILL)
-            return f"{trouble}: killed", False
+            told = f"it uses {used // 1024} MiB of memory, more than the {most / 1024:.0f} MiB that it may use here"
+            return f"{told}; give its host a larger flavor, or fewer rows or nodes: killed", False
         if not spoke(beats, LOOK):
             silent += LOOK
             if patience is not None and silent >= patience and not spoke(beats, GRACE):
@@ -101,14 +106,26 @@ def spoke(beats: int, patience: float) -> bool:
     return bool(select.select([beats], [], [], patience)[0])
 
 
-def too_large(pid: int) -> str | None:
-    """What to say when `pid` takes nearly all of the host's memory; None when it does not."""
+def memory(nodes: int) -> float:
+    """KiB that a node has on a host of `nodes` nodes: its part of the host's or a container's, or its unit's limit."""
+    with open(OWN_CGROUP) as lines:  # noqa: PTH123  the node's too, which may have ended already
+        cgroup = next((line[3:].strip() for line in lines if line.startswith("0::")), "").rstrip("/")
+    alone = limit(cgroup) if cgroup else math.inf
     # Not /proc/meminfo, which the engines' sandbox hides.
-    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 10
-    used = resident(pid)
-    if used <= LARGE * total:
-        return None
-    return f"it uses {used >> 10} of the host's {total >> 10} MiB of memory; give it a larger flavor or fewer rows"
+    shared = min(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1024, limit(""))
+    while cgroup := cgroup.rpartition("/")[0]:
+        shared = min(shared, limit(cgroup))
+    return min(shared / nodes, alone)
+
+
+def limit(cgroup: str) -> float:
+    """KiB; the outermost group has none, except in a container."""
+    try:
+        with open(f"{CGROUPS}{cgroup}/memory.max") as file:  # noqa: PTH123  as above
+            told = file.read().strip()
+    except OSError:
+        return math.inf
+    return math.inf if told == "max" else int(told) / 1024
 
 
 def resident(pid: int) -> int:

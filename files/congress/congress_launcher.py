@@ -58,7 +58,10 @@ OPTIONS = [
         min=15,
         help="Seconds for which a node may be without the message bus or the database, or its service loop "
         "stand still, before its process ends.",
-    )
+    ),
+    cfg.IntOpt(
+        "nodes", default=1, min=1, help="Nodes on this host, each of which has the same part of its memory."
+    ),
 ]
 
 
@@ -69,9 +72,9 @@ def main(argv: list[str]) -> int:
         config.init(argv)
         silence = patience(cfg.CONF)
     except cfg.Error as error:
-        start_guard(0)  # which finds this process ended, and reports it
+        start_guard(0, 1)  # which finds this process ended, and reports it
         return fail(f"cannot use the configuration: {error}")
-    beats = start_guard(silence)
+    beats = start_guard(silence, cfg.CONF.watchdog.nodes)
     # Should the host's memory end before the guard sees it, the kernel ends this node and not sshd or Pacemaker.
     Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)
     if os.geteuid() == 0:
@@ -124,7 +127,7 @@ def patience(conf: cfg.ConfigOpts) -> int:
     return deadline if conf.datasources else max(deadline, conf.dse.long_timeout)
 
 
-def start_guard(silence: int) -> int:
+def start_guard(silence: int, nodes: int) -> int:
     """Start congress_guard on this process; give the descriptor that it listens to.
 
     Python itself writes the number of each signal there, even when the service loop hangs, so the guard can
@@ -134,7 +137,7 @@ def start_guard(silence: int) -> int:
     os.set_blocking(beats, False)
     script = Path(__file__).with_name("congress_guard.py")
     subprocess.Popen(
-        [sys.executable, "-IS", str(script), str(os.getpid()), str(silence)],
+        [sys.executable, "-IS", str(script), str(os.getpid()), str(silence), str(nodes)],
         stdin=listens,
         start_new_session=True,
     )

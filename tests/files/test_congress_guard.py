@@ -20,7 +20,7 @@ class Guarded:
         listens, self.beats = os.pipe()
         self.process = subprocess.Popen(["sleep", "60"])
         self.guard = subprocess.Popen(
-            [sys.executable, "-IS", CONGRESS / "congress_guard.py", str(self.process.pid), str(SILENCE)],
+            [sys.executable, "-IS", CONGRESS / "congress_guard.py", str(self.process.pid), str(SILENCE), "1"],
             stdin=listens,
             env=os.environ | env,
         )
@@ -180,19 +180,43 @@ def test_says_when_pacemaker_cannot_be_told(load: Load, monkeypatch: pytest.Monk
     assert "could not report the failure of ds-node" in said[0]
 
 
-@pytest.mark.parametrize(("share", "large"), [(0.7, False), (0.8, True)])
-def test_a_node_that_takes_nearly_all_memory_is_too_large(
-    load: Load, monkeypatch: pytest.MonkeyPatch, share: float, *, large: bool
+GIB = 1024 * 1024  # KiB
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (1, {}, 8.0),
+        (4, {}, 2.0),
+        (1, {"/system.slice/engine.service": 1.0}, 1.0),  # MemoryMax of the unit
+        (4, {"/system.slice/engine.service": 1.0}, 1.0),
+        (2, {"/system.slice": 4.0}, 2.0),
+        (2, {"": 2.0, "/system.slice": None}, 1.0),  # a container
+        (1, {"": 16.0}, 8.0),
+    ],
+)
+def test_a_node_has_its_part_of_the_host_s_or_a_container_s_memory(
+    load: Load,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    case: tuple[int, dict[str, float | None], float],
 ) -> None:
+    nodes, limits, part = case
     guard = load("congress_guard")
-    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 1024
-    monkeypatch.setattr(guard, "resident", lambda _: int(share * total))
-    told = guard.too_large(7)
-    assert bool(told) is large
-    if large:
-        assert told.endswith(
-            f"of the host's {total // 1024} MiB of memory; give it a larger flavor or fewer rows"
-        )
+    for cgroup, gib in limits.items():
+        (tmp_path / cgroup.lstrip("/")).mkdir(parents=True, exist_ok=True)
+        text = "max" if gib is None else str(int(gib * GIB * 1024))
+        (tmp_path / cgroup.lstrip("/") / "memory.max").write_text(f"{text}\n")
+    own = tmp_path / "own"
+    own.write_text("1:name=systemd:/x\n0::/system.slice/engine.service\n")
+    monkeypatch.setattr(guard, "CGROUPS", str(tmp_path))
+    monkeypatch.setattr(guard, "OWN_CGROUP", str(own))
+    monkeypatch.setattr(guard.os, "sysconf", {"SC_PHYS_PAGES": 2 * GIB, "SC_PAGE_SIZE": 4096}.__getitem__)
+    assert guard.memory(nodes) == part * GIB
+
+
+def test_reads_the_limits_of_this_very_host(load: Load) -> None:
+    assert 1024 < load("congress_guard").memory(1) < 10**10
 
 
 def test_reads_what_the_kernel_says_of_a_process(load: Load) -> None:
@@ -206,11 +230,13 @@ def test_reads_what_the_kernel_says_of_a_process(load: Load) -> None:
 def test_kills_a_node_that_is_too_large(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     """Although its loop turns."""
     guard = load("congress_guard")
-    monkeypatch.setattr(guard, "too_large", lambda pid: f"{pid} is too large")
+    monkeypatch.setattr(guard, "resident", lambda _: 800 * 1024)
     listens, beats = os.pipe()
     process = subprocess.Popen(["sleep", "60"])
     os.write(beats, b".")
-    assert guard.watch(listens, process.pid, 60) == (f"{process.pid} is too large: killed", False)
+    told = "it uses 800 MiB of memory, more than the 750 MiB that it may use here"
+    ended = guard.watch(listens, process.pid, 60, most=750.0 * 1024)
+    assert ended == (f"{told}; give its host a larger flavor, or fewer rows or nodes: killed", False)
     assert process.wait(5) == -signal.SIGKILL
     os.close(listens)
     os.close(beats)

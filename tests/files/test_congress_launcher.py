@@ -59,7 +59,7 @@ def test_a_configuration_that_cannot_be_used(
 
     guarded: list[int] = []
     monkeypatch.setattr(launcher.config, "init", init)
-    monkeypatch.setattr(launcher, "start_guard", guarded.append)
+    monkeypatch.setattr(launcher, "start_guard", lambda silence, _nodes: guarded.append(silence))
     assert launcher.main(["--config-file=/x.conf"]) == 1
     assert capsys.readouterr().err == (
         "congress-server: cannot use the configuration: Failed to find some config files: /x.conf\n"
@@ -86,7 +86,8 @@ FAKES = {
         class Error(Exception): ...
         class ConfigOpts: ...
         def IntOpt(*_, **__): ...
-        CONF = _S(register_opts=lambda *_, **__: None, watchdog=_S(deadline=30), dse=_S(long_timeout=120), read=None)
+        CONF = _S(register_opts=lambda *_, **__: None, dse=_S(long_timeout=120), read=None)
+        CONF.watchdog = _S(deadline=30, nodes=2)
     """,
     "congress/common/config.py": """
         from oslo_config import cfg
@@ -133,6 +134,7 @@ FAKES = {
     """,
     "congress_guard.py": """
         import pathlib, sys
+        pathlib.Path(__file__).with_name("nodes").write_text(sys.argv[3])
         pathlib.Path(__file__).with_name("heard").write_bytes(sys.stdin.buffer.read())
     """,
 }
@@ -225,3 +227,4 @@ def test_the_guard_hears_of_sigterm(started: Any, tmp_path: Path) -> None:
     while not heard.exists() or not heard.read_bytes():  # the guard outlives the node by a moment
         time.sleep(0.05)
     assert heard.read_bytes() == bytes([signal.SIGTERM])
+    assert (tmp_path / "nodes").read_text() == "2"
