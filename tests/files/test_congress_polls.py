@@ -25,6 +25,8 @@ def test_a_poll_that_is_not_answered_ends(tmp_path: Path) -> None:
     assert errors["slow"] == errors["hangs"] == "a poll was not over after 2 s, and was ended"
     assert told["good is polled"]
     assert told["rows of good"] == "1"
+    assert told["numbers of good"]
+    assert set(told["numbers of good"].values()) == {0}  # nothing changed since its first publication
     assert told["polled when its cloud is well"]
     assert told["vcenter waits"] == 0.25
     assert told["turns"] == 25  # 5000 objects
