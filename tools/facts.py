@@ -132,11 +132,24 @@ class DatasourceView:
 
 
 @dataclass(frozen=True)
+class Lag:
+    """Of an engine's `subscribed` tables those `behind` their datasources' last publications.
+
+    `silent`: datasources that did not tell of their publications in time.
+    """
+
+    subscribed: int
+    behind: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class EngineView:
     """An engine's answer to GET /health (`code`, after `ms` milliseconds), and its memory.
 
     `listed`: status of GET /v1/policies, None when it was not asked; with 401, memory takes a token to look at.
-    `datasources`: None when GET /v1/data-sources failed.
+    `datasources`: None when GET /v1/data-sources failed. `loading`: what it says that it loads since its start.
+    `lag`: None when it did not tell.
     """
 
     code: int
@@ -145,6 +158,8 @@ class EngineView:
     sync_period: int = 0
     policies: Mapping[str, PolicyView] | None = None
     datasources: Mapping[str, DatasourceView] | None = None
+    loading: str = ""
+    lag: Lag | None = None
 
 
 @dataclass(frozen=True)

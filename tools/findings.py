@@ -19,6 +19,8 @@ SLACK = 2
 # From this share of a core on, an engine works and does not wait. It runs in one thread, so 1 is all that it can use;
 # less where others on its host or compute host take their part.
 BUSY = 0.5
+# Tables that are named in a finding.
+NAMED = 5
 # Of one datasource: neutronv2 of a simulated cloud of 10,000 servers (docs/figures.md, On the lab).
 MANY_ROWS = 200_000
 
@@ -138,6 +140,13 @@ def _engine(node_id: str, engine: EngineState) -> Iterator[Finding]:
         yield wrong("engines", f"{node_id} answers {engine.view.code} to GET /health", way_out)
     elif engine.view.listed not in {HTTPStatus.OK, HTTPStatus.UNAUTHORIZED}:
         yield wrong("engines", f"{node_id} answers {engine.view.listed} to GET /v1/policies", log)
+    elif engine.view.loading:
+        what = f"{node_id} is {engine.view.loading} since its start and gets hardly a request until they are there"
+        yield note("engines", what, "none needed: it lasts for a minute at most")
+    elif engine.view.lag and (behind := engine.view.lag.behind):
+        count = f"{len(behind)} table{'' if len(behind) == 1 else 's'}"
+        way_out = f"none needed: it asks for them by itself; if it stays: {log}, and the datasource's status"
+        yield note("engines", f"{node_id} is {count} behind: {', '.join(behind[:NAMED])}", way_out)
 
 
 def _out_of_sync(view: EngineView, views: dict[str, EngineView]) -> Iterator[str]:

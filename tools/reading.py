@@ -19,6 +19,7 @@ from tools.facts import (
     EngineView,
     Facts,
     HostState,
+    Lag,
     PolicyView,
     Process,
     Unseen,
@@ -140,8 +141,13 @@ def bus(lines: str) -> Bus:
 def view(text: str) -> EngineView:
     """What tools/remote/engine.py printed."""
     known: dict[str, Any] = json.loads(text)
+    lag = known.get("lag")
+    more: dict[str, Any] = {
+        "loading": known.get("loading", ""),
+        "lag": lag and Lag(lag["subscribed"], tuple(lag["behind"]), tuple(lag["silent"])),
+    }
     if known.get("listed") != OK:
-        return EngineView(known["code"], known["ms"], known.get("listed"))
+        return EngineView(known["code"], known["ms"], known.get("listed"), **more)
     policies = {
         p["name"]: PolicyView(p["known"], tuple(p["missing"]), tuple(p["tables"]), p["rules"], p["complete"])
         for p in known["policies"]
@@ -152,7 +158,13 @@ def view(text: str) -> EngineView:
     }
     listed = known["datasources"] is not None
     return EngineView(
-        known["code"], known["ms"], OK, known["sync_period"], policies, datasources if listed else None
+        known["code"],
+        known["ms"],
+        OK,
+        known["sync_period"],
+        policies,
+        datasources if listed else None,
+        **more,
     )
 
 

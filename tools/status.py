@@ -28,7 +28,7 @@ from tools.questions import questions
 from tools.reach import look
 from tools.reading import read
 from tools.stack import Stack, StackError, parse, prefix_of, read_outputs
-from tools.table import as_json, rows, show
+from tools.table import as_json, lags, rows, show
 
 
 def endpoint(stack: Stack, limits: Limits) -> int | Unseen:
@@ -105,7 +105,7 @@ def main(
     findings = judge(facts)
     told = (name, rows(facts, findings), findings, time.monotonic() - began)
     if json_:
-        typer.echo(json.dumps(as_json(*told), indent=1))
+        typer.echo(json.dumps({**as_json(*told), "lag": lags(facts)}, indent=1))
     else:
         show(*told)
     summary = as_json(*told)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tools.facts import Cluster, DatasourceView, EngineView, Facts, Unseen
+from tools.facts import Cluster, DatasourceView, EngineView, Facts, Lag, Unseen
 from tools.finding import Finding, Severity
 
 # Columns of the table in a file or a pipe.
@@ -100,7 +101,23 @@ def _engines(facts: Facts) -> str:
             f"{len(first.policies)} policies, {rules} rules, {len(first.datasources or {})} datasources"
             + _largest(first.datasources or {})
         )
+    if lags := [(node_id, view.lag) for node_id, view in views.items() if view.lag]:
+        said.append("behind: " + ", ".join(f"{node_id} {_behind(lag)}" for node_id, lag in lags))
     return ", ".join(said)
+
+
+def _behind(lag: Lag) -> str:
+    silent = f" ({', '.join(lag.silent)} not known)" if lag.silent else ""
+    return f"{len(lag.behind)} of {lag.subscribed} tables{silent}"
+
+
+def lags(facts: Facts) -> dict[str, dict[str, Any] | None]:
+    """Node id -> the tables that an engine is behind in; None when it did not tell."""
+    views = {node_id: engine.view for node_id, engine in facts.engines.items()}
+    return {
+        node_id: asdict(view.lag) if isinstance(view, EngineView) and view.lag else None
+        for node_id, view in views.items()
+    }
 
 
 def _largest(datasources: Mapping[str, DatasourceView]) -> str:

@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Container
 from typing import Any, ClassVar
 
+import congress_lag
 import eventlet
 import sqlalchemy
 from congress.api import base
@@ -54,7 +55,7 @@ class Health:
 
     def __init__(self, bus: Any, sources: Container[str]) -> None:
         self.bus, self.sources, self.trouble = bus, sources, "nothing is known yet"
-        self.subscriptions = bus.node.service_object(base.ENGINE_SERVICE_ID).subscriptions
+        self.engine = bus.node.service_object(base.ENGINE_SERVICE_ID)
         self.loads_until: float | None = time.monotonic() + LOADING
         self.loading = self.untold()
         database = sqlalchemy.create_engine(cfg.CONF.database.connection, poolclass=NullPool)
@@ -86,7 +87,7 @@ class Health:
     def untold(self) -> int:
         if self.loads_until is None:
             return 0
-        untold = {table for table in self.subscriptions.untold() if table[0] in self.sources}
+        untold = {table for table in self.engine.subscriptions.untold() if table[0] in self.sources}
         if untold and time.monotonic() < self.loads_until:
             return len(untold)
         if untold:
@@ -137,9 +138,14 @@ class Application:
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[[str, Headers], object]
     ) -> list[bytes]:
-        status = self.status(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""))
-        body = f"{status}\n{self.more(status)}".encode()
-        start_response(status, [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+        method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
+        if (method, path) == ("GET", "/lag") and congress_lag.asked_here(environ):
+            status, kind, text = "200 OK", "application/json", congress_lag.answer(self.health.engine)
+        else:
+            status, kind = self.status(method, path), "text/plain"
+            text = f"{status}\n{self.more(status)}"
+        body = text.encode()
+        start_response(status, [("Content-Type", kind), ("Content-Length", str(len(body)))])
         return [body]
 
     def status(self, method: str, path: str) -> str:

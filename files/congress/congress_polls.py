@@ -81,11 +81,12 @@ def limited(poll: Any) -> Any:
 
 
 def with_what_is_under_way(tell: Any) -> Any:
-    """DataSourceDriver.get_status, with rows; upstream forgets the last error when the next poll begins."""
+    """DataSourceDriver.get_status, with rows and numbers; upstream forgets the last error when the next poll begins."""
 
     def get_status(self: Any) -> dict[str, Any]:
         status: dict[str, Any] = tell(self)
         status["number_of_rows"] = str(sum(map(len, self.state.values())))
+        status["sequence_numbers"] = dict(self.sender_seqnums)  # of what it published last, by table
         began = getattr(self, "poll_began", None)
         if began is not None and self.last_error is None:
             lasts = time.monotonic() - began

@@ -12,6 +12,8 @@ engine keeps for ever the rows that it had (seen on the lab after a restart of R
 - When a question fails, the other tables of the same rules are not asked for, then or later.
 - A difference that comes while the engine takes in the whole table is lost, for the engine yields while it does (seen:
   the row of before the restart beside the one of after it). So is one that the engine fails to take in.
+- An answer of number 0 that later publications overtook is taken for a new beginning: the engine goes back to it, and
+  what came in between is lost until the next change.
 
 Here an engine asks for a table again when the connection that hears publications was made anew, when something has
 waited for what should come before it, and until it has been answered; and it takes in one thing after another. To ask
@@ -88,7 +90,8 @@ class Subscriptions:
             number, rows = self.engine.node.invoke_service_rpc(
                 datasource, action, {"table": name}, timeout=timeout
             )
-            if table in self.subscribed():
+            overtaken = number == 0 and self.known(table)  # by publications, which began with the whole table
+            if table in self.subscribed() and not overtaken:
                 self.engine.receive_data_sequenced(datasource, name, rows, number, is_snapshot=True)
         except Exception as error:  # noqa: BLE001  whatever it is, the next table has nothing to do with it
             LOG.info("table %s of %s is not told, or not taken in: %s", name, datasource, error)

@@ -112,6 +112,7 @@ def main(folder: str, *words: str) -> None:
     before = node.updates("good")
     congress_node.until(lambda: node.updates("good") > before + 1)
     seen["rows of good"] = status("good").get("number_of_rows")
+    seen["numbers of good"] = status("good").get("sequence_numbers")
     seen["good is polled"] = node.updates("good") > before + 1
     Fickle.polled = {}
     seen["polled when its cloud is well"] = bool(

@@ -26,7 +26,10 @@ UPSTREAM = sys.argv[1:] == ["upstream"]
 
 
 class Node(without_bus.Node):
-    """With one source and one engine. The bus may lose what is published or refuse it, and give no answer."""
+    """With one source and one engine. The bus may lose what is published or refuse it, and give no answer.
+
+    `meanwhile`: what the source polls while a question is under way, first before it answers.
+    """
 
     get_subscription = DseNode.get_subscription
     subscribe_table = DseNode.subscribe_table
@@ -37,6 +40,7 @@ class Node(without_bus.Node):
         self.subscriptions: dict[str, dict[str, set[str]]] = {}
         self.lossy = self.silent = False
         self.refusing: BaseException | None = None
+        self.meanwhile: list[str] = []
         self.source, self.engine = without_bus.Source(self), Engine(self)
 
     def publish_table_sequenced(self, *named: Any, **publication: Any) -> None:
@@ -48,7 +52,13 @@ class Node(without_bus.Node):
     def invoke_service_rpc(self, _service: str, action: str, kwargs: dict[str, str], **_: object) -> Any:
         if self.silent:
             raise RuntimeError("no answer")
-        return without_bus.through_json(getattr(self.source, action)(**kwargs))
+        polls, self.meanwhile = self.meanwhile, []
+        for row in polls[:1]:
+            self.source.poll(row)
+        told = without_bus.through_json(getattr(self.source, action)(**kwargs))
+        for row in polls[1:]:
+            self.source.poll(row)
+        return told
 
 
 class Engine(without_bus.Engine):
@@ -177,6 +187,15 @@ def two_at_once() -> dict[str, Any]:
     return {"a difference came while the whole table was taken in": sorted(node.engine.rows)}
 
 
+def overtaken() -> dict[str, Any]:
+    """A datasource begins and changes at once, while its answer to an engine is on its way."""
+    node = Node()
+    node.meanwhile = ["old", "new"]
+    node.engine.subscribe("source", "table")
+    node.engine.look(3)
+    return {"later publications overtook the answer": sorted(node.engine.rows)}
+
+
 def not_taken_in() -> dict[str, Any]:
     node = subscribed("old")
     node.engine.failing = True
@@ -198,6 +217,7 @@ def main() -> None:
         refused_by_the_bus,
         cut_off,
         two_at_once,
+        overtaken,
         not_taken_in,
         answer_not_taken_in,
     ):

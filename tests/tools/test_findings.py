@@ -21,10 +21,10 @@ from tests.tools.changes import (
     policy,
     view,
 )
-from tools.facts import Backend, DatasourceView, EngineView, Facts, Unseen
+from tools.facts import Backend, DatasourceView, EngineView, Facts, Lag, Unseen
 from tools.finding import Severity
 from tools.findings import judge
-from tools.table import rows
+from tools.table import lags, rows
 
 WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
     "missing": (
@@ -210,6 +210,14 @@ NOTES: dict[str, tuple[Callable[[Facts], Facts], str]] = {
         ),
         "datasource nova has 300,000 rows; up to 200,000 were measured",
     ),
+    "starts": (
+        lambda f: view(f, loading="loading 3 tables", lag=Lag(4, ("nova:servers",))),
+        "policy-engine-2 is loading 3 tables since its start and gets hardly a request",
+    ),
+    "behind": (
+        lambda f: view(f, lag=Lag(9, ("nova:flavors", "nova:servers"))),
+        "policy-engine-2 is 2 tables behind: nova:flavors, nova:servers",
+    ),
 }
 
 
@@ -251,6 +259,13 @@ def test_the_largest_datasources_are_named_with_the_age_of_their_rows() -> None:
     assert rows(seen, [])["engines"][1].endswith(
         "5 datasources: nova 48,000 rows 7 s old, pushed 2,000 rows, heat 5 rows 2 s old"
     )
+
+
+def test_how_far_each_engine_is_behind_is_one_number() -> None:
+    seen = view(healthy(), lag=Lag(9, ("nova:flavors", "nova:servers"), ("heat",)))
+    assert rows(seen, [])["engines"][1].endswith("behind: policy-engine-2 2 of 9 tables (heat not known)")
+    lag = {"subscribed": 9, "behind": ("nova:flavors", "nova:servers"), "silent": ("heat",)}
+    assert lags(seen) == {"policy-engine-1": None, "policy-engine-2": lag}
 
 
 def test_a_cloud_that_is_not_reached_is_unseen_and_not_wrong() -> None:

@@ -16,13 +16,16 @@ from typing import Any
 
 import pytest
 
+from tools.facts import Lag
 from tools.questions import REMOTE
+from tools.reading import view
 from tools.remote.runner import Question, ask, report
 
 POLICIES = {"results": [{"name": "old"}, {"name": "new"}]}
 RULES = {"results": [{"id": "1", "rule": "p(x) :- q(x)"}, {"id": "2", "rule": "p(1)"}]}
 HEALTHY = {
     "/health": {},
+    "/health/lag": {"subscribed": 2, "behind": ["nova:servers"], "silent": []},
     "policies": POLICIES,
     "policies/old/status": {},
     "policies/old/rules": RULES,
@@ -71,7 +74,9 @@ def looked(url: str, folder: Path, limit: str = "3") -> subprocess.CompletedProc
 def test_what_an_engine_lacks_in_memory_is_told(tmp_path: Path) -> None:
     with engine(HEALTHY) as url:
         seen = json.loads(looked(url, tmp_path).stdout)
-    assert (seen["code"], seen["sync_period"]) == (200, 7)
+    assert (seen["code"], seen["sync_period"], seen["loading"]) == (200, 7, "")
+    assert seen["lag"] == HEALTHY["/health/lag"]
+    assert view(json.dumps(seen)).lag == Lag(2, ("nova:servers",))
     old, new = seen["policies"]
     assert old == {
         "name": "old",

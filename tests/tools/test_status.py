@@ -78,6 +78,7 @@ def test_json_is_one_object_and_nothing_else(monkeypatch: pytest.MonkeyPatch) ->
     assert (told["stack"], told["ok"]) == ("dev", False)
     assert told["roles"]["servers"] == {"state": "wrong", "seen": "7 of 8 active in the cloud, 8 reached"}
     assert told["roles"]["bus"]["state"] == "ok"
+    assert told["lag"] == {"policy-engine-1": None, "policy-engine-2": None}
     assert told["findings"][0] == {
         "severity": "wrong",
         "role": "servers",

@@ -3,7 +3,8 @@
 Congress answers GET /v1/policies, .../rules and /v1/data-sources from the database, alike at every engine.
 Only .../status and .../tables come from the engine's own memory, brought up to date once a sync period.
 A fact (a rule without a body) is not found by .../status even when it is there; its table is in .../tables.
-All of that takes a token where `auth` is keystone, and is left out then; GET /health takes none.
+All of that takes a token where `auth` is keystone, and is left out then; GET /health takes none, nor does GET
+/health/lag, which is answered on the engine's own host alone.
 
 usage: engine.py URL SECONDS CONFIGURATION: prints one JSON object; exit code 1 and one line on no answer.
 """
@@ -17,7 +18,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import IO, Any
 from urllib.parse import quote
@@ -114,10 +115,14 @@ def sync_period(file: str) -> int:
 def main(url: str, limit: float, file: str) -> int:
     began = time.monotonic()
     engine = Engine(url, limit)
-    code, why = engine.ask("health", lambda answer: answer.read())
+    code, why = engine.ask("health", lambda answer: answer.read().decode())
     seen: dict[str, Any] = {"code": code, "ms": round((time.monotonic() - began) * 1000)}
     policies: Any = None
+    lag: Future[tuple[int, Any]] | None = None
     if code == OK:
+        # Its second line: what it loads since its start.
+        seen["loading"] = next((line for line in why.splitlines() if line.startswith("loading ")), "")
+        lag = ThreadPoolExecutor(1).submit(engine.ask, "health/lag", json.load)
         seen["listed"], policies = engine.get("policies")
         why = policies
     if 0 in {code, seen.get("listed")}:
@@ -130,6 +135,9 @@ def main(url: str, limit: float, file: str) -> int:
             known = engine.results("data-sources")
             seen["datasources"] = None if known is None else list(pool.map(engine.datasource, known))
         seen["sync_period"] = sync_period(file)
+    if lag:
+        status, told = lag.result()
+        seen["lag"] = told if status == OK else None
     print(json.dumps(seen))
     return 0
 
