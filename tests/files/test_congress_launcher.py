@@ -86,12 +86,8 @@ FAKES = {
         class Error(Exception): ...
         class ConfigOpts: ...
         def IntOpt(*_, **__): ...
-<<<<<<< HEAD
-        CONF = _S(register_opts=lambda *_, **__: None, watchdog=_S(deadline=30, nodes=2), dse=_S(long_timeout=120), read=None)
-=======
         CONF = _S(register_opts=lambda *_, **__: None, dse=_S(long_timeout=120), read=None)
         CONF.watchdog = _S(deadline=30, nodes=2)
->>>>>>> node
     """,
     "congress/common/config.py": """
         from oslo_config import cfg
