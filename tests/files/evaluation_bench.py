@@ -8,6 +8,7 @@ upstream minutes. One process for each column, one after another.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pathlib
@@ -56,6 +57,7 @@ def run(upstream: bool, count: int, names: list[str]) -> Iterator[tuple[str, flo
         import congress_evaluation  # noqa: PLC0415
 
         congress_evaluation.arm()
+        gc.freeze()  # as congress_launcher does: else one collection of all that was imported takes half of a join
     runtime = Runtime()
     runtime.debug_mode()  # as congress.harness does
     runtime.create_policy("d", kind="datasource")
