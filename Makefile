@@ -168,3 +168,7 @@ $(if $(unknown),$(error nothing was done: there is no setting $(unknown); known 
 targets := $(if $(MAKECMDGOALS),$(shell sed -n 's/^\.PHONY: //p' Makefile))
 unknown := $(filter-out $(targets),$(MAKECMDGOALS))
 $(if $(unknown),$(error nothing was done: there is no target $(unknown); `make help` lists them, and STACK=name picks a stack))
+# These deploy, break and destroy stack dev. A shell may have another one in STACK, which they would not spare.
+of_dev := $(filter acceptance acceptance-full interruptions bench% faults,$(MAKECMDGOALS))
+elsewhere := $(filter-out dev,$(value STACK))
+$(if $(and $(of_dev),$(elsewhere)),$(error nothing was done: $(of_dev) is for stack dev alone, and STACK is $(elsewhere)))

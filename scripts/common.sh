@@ -52,7 +52,7 @@ uv_like_pip() {
 tool() {
   cd "$root" || exit
   if [[ $stack == dev ]] && ! dev_stack_exists; then
-    say "$1: nothing is deployed on stack dev: make up" >&2
+    say "${1//_/-}: nothing is deployed on stack dev: make up" >&2
     exit 2
   fi
   stack_environment

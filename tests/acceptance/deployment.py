@@ -97,6 +97,9 @@ class Deployment:
     """Stack `dev` on the lab. `folder` is for the SSH files of this run; `token`: what requests to the API bear."""
 
     def __init__(self, folder: Path) -> None:
+        # scripts/pulumi takes the stack of the environment: it would be broken and destroyed in the place of dev.
+        if (named := os.environ.get("STACK", STACK)) != STACK:
+            raise SystemExit(f"this is for stack {STACK} alone, and STACK is {named}: nothing was done")
         self.folder = folder
         self.token: str | None = None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.deployment import Deployment
 from tests.scripts.checkout import OUTPUTS, ROOT, Checkout
 
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -62,6 +63,29 @@ def test_a_misspelt_setting_is_refused_before_anything_runs(
     assert f"nothing was done: there is no setting {name}; known are STACK HOST" in line
     assert (checkout.root / ".state/passphrase").exists()
     assert checkout.calls() == []
+
+
+OF_DEV = sorted(
+    t for t in TARGETS if t.startswith(("acceptance", "bench")) or t in {"faults", "interruptions"}
+)
+
+
+@pytest.mark.parametrize("target", OF_DEV)
+def test_what_breaks_stack_dev_is_not_done_to_another_one(checkout: Checkout, target: str) -> None:
+    """Its scripts run scripts/pulumi, and would have cut off and destroyed the stack that STACK names."""
+    for words, env in (([target, "STACK=prod"], {}), ([target], {"STACK": "prod"})):
+        done = checkout.run("make", *words, **env)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"nothing was done: {target} is for stack dev alone, and STACK is prod" in done.stderr
+        assert checkout.calls() == []
+
+
+def test_nor_by_a_script_that_is_run_without_make(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("STACK", "prod")
+    with pytest.raises(SystemExit, match="for stack dev alone, and STACK is prod: nothing was done"):
+        Deployment(tmp_path)
+    monkeypatch.setenv("STACK", "dev")
+    Deployment(tmp_path)
 
 
 @pytest.mark.parametrize(
