@@ -29,7 +29,13 @@ from oslo_log import log
 
 LOG = log.getLogger(__name__)
 
-ON_ALL = ("congress_request_log", "congress_datasource_answers", "congress_heartbeat")
+ON_ALL = (
+    "congress_request_log",
+    "congress_datasource_answers",
+    "congress_heartbeat",
+    "congress_json",
+    "congress_row_requests",
+)
 ON_DATASOURCE_NODE = (
     "congress_drivers",
     "congress_isolation",

@@ -17,9 +17,9 @@ one here. Upstream it is gone when one of the two goes. Here it is counted.
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
-import eventlet
 from congress.datalog import factset
 from congress.datalog.base import DATASOURCE_POLICY_TYPE
 from congress.datalog.compile import Fact
@@ -27,11 +27,11 @@ from congress.datalog.nonrecursive import DatasourcePolicyTheory
 from congress.exception import CongressException
 from congress.policy_engines.agnostic import DseRuntime
 from congress.utils import value_to_congress
+from congress_pauses import with_pauses
 from oslo_log import log
 
 LOG = log.getLogger(__name__)
 
-CHUNK = 1000  # rows between two pauses, some hundredths of a second
 # So many changes are made in the table itself, without a pause; more in a copy of it.
 AT_ONCE = 10_000
 
@@ -43,16 +43,19 @@ class Change:
         self.theory, self.table, self.is_snapshot = theory, table, is_snapshot
         added, removed = (data, ()) if is_snapshot else data
         self.all_ascii = True
-        self.added = [self.fact(row) for row in with_pauses(added)]
-        self.removed = [self.fact(row) for row in with_pauses(removed)]
+        if not is_snapshot:
+            self.refuse_other_columns(chain(removed, added))
+        self.aside = None
+        if is_snapshot or len(added) + len(removed) > AT_ONCE:
+            self.aside = new_table() if is_snapshot else copied(self.table_of_theory())
+            apply(self.aside, self.facts(removed), self.facts(added))
+        else:
+            self.removed, self.added = list(self.facts(removed)), list(self.facts(added))
         if not self.all_ascii:
             LOG.warning("characters beyond ASCII are left out of table %s of %s", table, theory.name)
-        if not is_snapshot:
-            self.refuse_other_columns()
-        self.aside = None
-        if is_snapshot or len(self.added) + len(self.removed) > AT_ONCE:
-            self.aside = new_table() if is_snapshot else copied(self.table_of_theory())
-            apply(self.aside, with_pauses(self.removed), with_pauses(self.added))
+
+    def facts(self, rows: Iterable[Iterable[Any]]) -> Iterator[Any]:
+        return map(self.fact, with_pauses(rows))
 
     def fact(self, row: Iterable[Any]) -> Any:
         return Fact(self.table, [self.text(v) if type(v) is str else value_to_congress(v) for v in row])
@@ -64,10 +67,10 @@ class Change:
             value = value.encode("ascii", "ignore").decode("ascii")
         return sys.intern(value)
 
-    def refuse_other_columns(self) -> None:
+    def refuse_other_columns(self, rows: Iterable[Any]) -> None:
         """As upstream does for a difference."""
         columns = self.theory.schema.arity(self.table)
-        for row in (*self.removed, *self.added):
+        for row in with_pauses(rows):
             if columns not in {None, len(row)}:
                 raise CongressException(
                     f"{self.theory.name} sends {len(row)} columns of its table {self.table}, which has {columns}"
@@ -88,13 +91,6 @@ class Change:
         else:
             theory.rules.facts.pop(self.table, None)
         theory.dirty = True  # for a theory that Z3 evaluates
-
-
-def with_pauses(items: Iterable[Any]) -> Iterator[Any]:
-    for number, item in enumerate(items, 1):
-        yield item
-        if number % CHUNK == 0:
-            eventlet.sleep(0)
 
 
 def new_table() -> Any:

@@ -8,8 +8,34 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
+
+import eventlet
 
 from tests.files.without_bus import Engine, Node, Source
+
+
+class EncodingNode(Node):
+    """What is published first takes long to be encoded."""
+
+    waited = False
+
+    def publish_table_sequenced(self, *named: Any, **publication: Any) -> None:
+        if not self.waited:
+            self.waited = True
+            eventlet.sleep(0.05)
+        super().publish_table_sequenced(*named, **publication)
+
+
+def overtaking() -> list[str]:
+    node = EncodingNode()
+    engine, source = Engine(node), Source(node)
+    engine.receive_data_sequenced("source", "table", [["of the node before"]], 7, is_snapshot=True)
+    whole = eventlet.spawn(source.poll, "kept", "old")
+    eventlet.sleep(0)
+    source.poll("kept", "new")
+    whole.wait()
+    return sorted(engine.rows)
 
 
 def main() -> None:
@@ -44,6 +70,7 @@ def main() -> None:
     later.subscribe("source", "table")
     source.poll("fresh", "fresher")
     seen["one that came later"] = sorted(later.rows)
+    seen["a difference while the whole table is encoded"] = overtaking()
     print(json.dumps(seen))
 
 

@@ -17,9 +17,11 @@ import eventlet
 from tests.files.rows_of_engine import COLUMNS, Engine, arm, row, rows
 
 # isort: split
+import congress_pauses
 import congress_rows
 from congress.utils import tuple_to_congress
 
+congress_pauses.SLICE = -1.0  # a pause at each look at the clock
 OURS = sys.argv[1] == "ours"
 WHOLE = 6_000
 ODD = (None, "None", "", "é", "è", "ee", True, "True", 1, 2.5, -1, "two\nlines", 'a "quote"')

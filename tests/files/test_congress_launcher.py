@@ -117,10 +117,12 @@ FAKES = {
     "congress_drivers.py": "def arm(): print('drivers', flush=True)",
     "congress_isolation.py": "def arm(): print('isolated', flush=True)",
     "congress_heartbeat.py": "def arm(): print('beating', flush=True)",
+    "congress_json.py": "def arm(): print('pausing', flush=True)",
     "congress_policy_changes.py": "def arm(): print('apart', flush=True)",
     "congress_polls.py": "def arm(): print('limited', flush=True)",
     "congress_publish.py": "def arm(): print('published', flush=True)",
     "congress_request_log.py": "def arm(): print('discreet', flush=True)",
+    "congress_row_requests.py": "def arm(): print('in turns', flush=True)",
     "congress_rows.py": "def arm(): print('by row', flush=True)",
     "congress_rule_insert.py": "def arm(): print('unlocked', flush=True)",
     "congress_stop.py": "def arm(): print('armed', flush=True)",
@@ -169,7 +171,7 @@ def started(tmp_path: Path) -> Iterator[Any]:
         process.kill()
 
 
-BOTH = ["discreet", "closed", "beating", "watched"]
+BOTH = ["discreet", "closed", "beating", "pausing", "in turns", "watched"]
 DATASOURCE_NODE = [*BOTH, "drivers", "isolated", "limited", "published", "armed"]
 
 

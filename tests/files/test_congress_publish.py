@@ -18,6 +18,7 @@ def test_an_engine_has_the_rows_of_the_node_after_every_failover() -> None:
         "another engine asked first": ["fresh"],
         "the one that asked": ["fresh"],
         "one that came later": ["fresh", "fresher"],
+        "a difference while the whole table is encoded": ["kept", "new"],
     }
 
 
@@ -27,3 +28,4 @@ def test_upstream_alone_does_not() -> None:
     assert seen["a row went while no node ran"] == ["kept", "new", "older"]
     assert "kept" in seen["all rows went"]
     assert seen["another engine asked first"] != ["fresh"]
+    assert seen["a difference while the whole table is encoded"] != ["kept", "new"]

@@ -1,0 +1,165 @@
+"""Run by the Python that Congress is installed in: a node on a real bus that tells for how long its loop stands still.
+
+usage: bus_node.py FOLDER BUS_CONFIGURATION engine-1|...|datasources PORT [MODULE...]: armed as congress_launcher does
+it, without each MODULE. The database is SQLite. At PORT it serves the API, and for bus_bench.py /turns, what was
+measured since the last question, /rows/N, the number of rows if row N of the pushed table is there, and /subscribe.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import json
+import sys
+import time
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import eventlet
+
+eventlet.monkey_patch()
+
+import congress_compat  # noqa: F401, E402  what Python removed, which congress still imports
+from congress.common import config  # noqa: E402
+from congress.db import api as db_api  # noqa: E402
+from congress.db import model_base  # noqa: E402
+from eventlet import wsgi  # noqa: E402
+
+OURS = """
+[DEFAULT]
+encryption_key_path = {folder}/{name}.keys
+policy_library_path = {folder}/none
+auth_strategy = noauth
+replicated_policy_engine = True
+datasource_sync_period = 2
+use_syslog = False
+debug = False
+[database]
+connection = sqlite:///{folder}/congress.sqlite
+[oslo_concurrency]
+lock_path = {folder}
+"""
+ROW = ("2026-11-28T00:00:00Z", "compute.host.down", "compute-0", "down", "bench")  # of tests.acceptance.push
+STILL = 0.02  # seconds from which on it is worth a look where
+threads = eventlet.patcher.original("threading")
+
+
+class Turns:
+    """How long others wait for a turn in the loop, seconds of this process's processor; and where it stands then."""
+
+    def __init__(self) -> None:
+        self.collection = self.collecting = 0.0
+        self.forget()
+        self.loop = threads.get_ident()
+        eventlet.spawn(self.take)
+        threads.Thread(target=self.watch, daemon=True).start()
+        gc.callbacks.append(self.collected)
+
+    def forget(self) -> None:
+        self.longest, self.where, self.seen = 0.0, "", ""
+        self.began = self.turn = time.process_time()
+
+    def take(self) -> None:
+        while True:
+            eventlet.sleep(0.001)
+            now = time.process_time()
+            if now - self.turn > self.longest:
+                self.longest, self.where = now - self.turn, f"{self.seen} collector {self.collection:.3f} s"
+            self.seen, self.collection, self.turn = "", 0.0, time.process_time()
+
+    def watch(self) -> None:
+        pause = eventlet.patcher.original("time").sleep
+        while True:
+            pause(0.005)
+            if time.process_time() - self.turn > STILL and not self.seen:
+                stack = traceback.extract_stack(sys._current_frames()[self.loop])  # noqa: SLF001
+                self.seen = " < ".join(f"{Path(f.filename).stem}:{f.lineno} {f.name}" for f in stack[:-7:-1])
+
+    def collected(self, phase: str, _told: object) -> None:
+        now = time.process_time()
+        if phase == "stop":
+            self.collection += now - self.collecting
+        self.collecting = now
+
+    def told(self) -> dict[str, Any]:
+        with open("/proc/self/status") as status:  # noqa: PTH123
+            at_most = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+        processor = time.process_time() - self.began
+        found = {
+            "longest": self.longest,
+            "where": self.where,
+            "processor": processor,
+            "MB": at_most / 1024,
+        }
+        self.forget()
+        Path("/proc/self/clear_refs").write_text("5")  # proc(5): VmHWM begins anew
+        return found
+
+
+def configure(folder: str, bus: str, name: str) -> None:
+    file = Path(folder) / f"{name}.conf"
+    file.write_text(OURS.format(folder=folder, name=name))
+    roles = ["--datasources"] if name == "datasources" else ["--policy-engine", "--api"]
+    config.init(["--config-file", bus, "--config-file", str(file), *roles, "--node-id", name])
+    import congress.service  # noqa: F401, PLC0415  with the model of every table
+    from congress import encryption  # noqa: PLC0415
+
+    encryption.initialize_key()
+    model_base.BASE.metadata.create_all(db_api.get_engine())
+
+
+def arm(name: str, without: Iterable[str]) -> None:
+    import congress_launcher  # noqa: PLC0415
+
+    role = congress_launcher.ON_DATASOURCE_NODE if name == "datasources" else congress_launcher.ON_ENGINE
+    names = [module for module in itertools.chain(congress_launcher.ON_ALL, role) if module not in without]
+    for module in congress_launcher.modules(names):
+        module.arm()
+
+
+def serve(port: int, app: Any, turns: Turns, engine: Any = None) -> None:
+    from congress.datalog.compile import Fact  # noqa: PLC0415
+
+    def rows(changed: str) -> int:
+        theory = engine.theory.get("pushed")
+        found = theory.rules.facts.get("events", ()) if theory else ()
+        return Fact("events", (*ROW, f"changed-{changed}")) in found and len(found)
+
+    def subscribe() -> bool:
+        engine.unsubscribe("pushed", "events")
+        engine.subscribe("pushed", "events")
+        return True
+
+    def answer(environ: dict[str, Any], start: Any) -> Any:
+        path, _, changed = environ["PATH_INFO"].removeprefix("/").partition("/")
+        if path not in {"turns", "rows", "subscribe"}:
+            return app(environ, start)
+        told: Any = turns.told() if path == "turns" else rows(changed) if path == "rows" else subscribe()
+        start("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps(told).encode()]
+
+    wsgi.server(eventlet.listen(("127.0.0.1", port)), answer, log_output=False)
+
+
+def main(folder: str, bus: str, name: str, port: str, *without: str) -> None:
+    configure(folder, bus, name)
+    gc.freeze()
+    gc.enable()  # as the launcher does
+    arm(name, without)
+    from congress import harness  # noqa: PLC0415
+    from congress.api import application, base  # noqa: PLC0415
+    from congress.db import datasources  # noqa: PLC0415
+
+    if name == "datasources":
+        datasources.add_datasource("pushed", "pushed", "doctor", {}, "", True)  # noqa: FBT003
+        harness.create2(name, "bus", policy_engine=False, api=False)
+        serve(int(port), None, Turns())
+    else:
+        services = harness.create2(name, "bus", datasources=False)
+        app = application.ApiApplication(services["api_service"])
+        serve(int(port), app, Turns(), services[base.ENGINE_SERVICE_ID])
+
+
+main(*sys.argv[1:])

@@ -1,0 +1,146 @@
+"""Run by the Python that Congress is installed in: large JSON texts, as its API and its bus encode and decode them.
+
+usage: large_texts.py ours|upstream: prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import congress_compat  # noqa: F401  what Python removed, which congress still imports
+from congress.common import config  # noqa: F401  registers options that are read by what follows
+
+# isort: split
+import congress_json
+import congress_json_decoder
+import congress_pauses
+import eventlet
+import kombu.serialization
+from congress.api import webservice
+from kombu.utils import json as kombu_json
+from oslo_messaging._drivers import common
+from oslo_serialization import jsonutils
+
+from tests.files.rows_of_engine import row
+
+congress_pauses.SLICE = -1.0  # a pause at each look at the clock
+MANY = 20_000
+TEXTS = (
+    "",
+    "a",
+    'a "quote"',
+    "back\\slash\\",
+    '\\"',
+    "é",
+    "\ud83d",
+    "😀",
+    "], [",
+    "}, {",
+    "\n\t\x00",
+    "\\u0041",
+)
+ATOMS = (None, True, False, 0, -1, 12, 1.5, 1e300, float("inf"), 10**30, *TEXTS)
+
+
+def turns(task: Callable[[], object]) -> int:
+    """How often others had the loop."""
+    taken = 0
+
+    def take() -> None:
+        nonlocal taken
+        while True:
+            taken += 1
+            eventlet.sleep(0)
+
+    other = eventlet.spawn(take)
+    eventlet.sleep(0)
+    before = taken
+    task()
+    other.kill()
+    return taken - before
+
+
+def pauses() -> dict[str, int]:
+    rows = [row(number) for number in range(MANY)]
+    body = json.dumps([{"id": number, "details": {"value": "some" * 25}} for number in range(MANY)])
+    published = {"method": "handle_publish_sequenced", "args": {"data": [rows, []], "seqnum": 1}}
+    answer = {"result": [1, rows], "failure": None}
+    listed = {"results": [{"data": one} for one in rows]}
+    sent = common.serialize_msg(published)
+    answered = common.serialize_msg(answer)["oslo.message"]
+    on_the_bus = kombu.serialization.dumps(sent)
+    tasks: dict[str, Callable[[], object]] = {
+        "a body": partial(webservice.json.loads, body),
+        "an answer of the API": partial(webservice.json.dumps, listed, indent=2),
+        "a difference, sent": partial(common.serialize_msg, published),
+        "an answer, sent": partial(common.serialize_msg, answer),
+        "a message, sent": partial(kombu.serialization.dumps, sent),
+        "a message, got": partial(kombu.serialization.loads, on_the_bus[2], *on_the_bus[:2]),
+        "a difference, got": partial(common.deserialize_msg, sent),
+        "an answer, got": partial(common.jsonutils.loads, answered),
+    }
+    return {what: turns(task) for what, task in tasks.items()}
+
+
+def value(chance: random.Random, deep: int) -> Any:
+    kind = chance.random()
+    if deep == 0 or kind < 0.2:
+        text = "".join(chance.choice(TEXTS) for _ in range(chance.randrange(12)))
+        return text if kind < 0.1 else chance.choice(ATOMS)
+    values = [value(chance, deep - 1) for _ in range(chance.randrange(7))]
+    if kind < 0.6:
+        return values if kind < 0.5 else tuple(values)
+    keys = (chance.choice((*TEXTS, 1, None, True)) for _ in values)
+    return dict(zip(keys, values, strict=True))
+
+
+def told(task: Callable[[], object]) -> tuple[str, Any]:
+    """What it gives, or its error."""
+    try:
+        return "value", repr(task())
+    except Exception as error:  # noqa: BLE001
+        return type(error).__name__, str(error)
+
+
+def differences(seed: int) -> tuple[int, int]:
+    """Random values and texts, good and bad, in the smallest windows: how many differ, how many were bad."""
+    chance, wrong, bad = random.Random(seed), 0, 0  # noqa: S311
+    congress_json_decoder.WINDOW, congress_json.LARGE = chance.choice((3, 7, 20)), 2
+    congress_json.AT_ONCE, congress_json.FEW = chance.choice(((1, 1), (3, 3), (2, 9)))
+    for _ in range(100):
+        one = value(chance, 5)
+        for upstream, hook in ((jsonutils, None), (kombu_json, kombu_json.object_hook)):
+            dumps, loads = (
+                congress_json.encoding(upstream.dumps),
+                congress_json.decoding(upstream.loads, hook),
+            )
+            wrong += told(partial(dumps, one)) != told(partial(upstream.dumps, one))
+            text = json.dumps(one, ensure_ascii=chance.random() < 0.5, indent=chance.choice((None, 1)))
+            if chance.random() < 0.5:
+                at = chance.randrange(len(text))
+                text = (
+                    text[:at] + chance.choice(("", ",", "]", '"', "}", "\\", "x", ".5", "1")) + text[at + 1 :]
+                )
+            expected = told(partial(upstream.loads, text))
+            bad += expected[0] != "value"
+            wrong += told(partial(loads, text)) != expected
+        wrong += congress_json.encoding(jsonutils.dumps)(one, indent=2) != jsonutils.dumps(one, indent=2)
+    return wrong, bad
+
+
+def main(which: str) -> None:
+    if which == "ours":
+        congress_json.arm()
+    seen: dict[str, Any] = {"pauses": pauses()}
+    if which == "ours":
+        wrong, bad = map(sum, zip(*map(differences, range(20)), strict=True))
+        seen |= {"differ from upstream": wrong, "bad": bad}
+    print(json.dumps(seen))
+
+
+main(*sys.argv[1:])

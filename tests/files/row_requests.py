@@ -1,0 +1,106 @@
+"""Run by the Python that Congress is installed in: a datasource's rows, taken in and asked for.
+
+Congress's own driver and API model, without a bus. usage: row_requests.py ours|upstream: prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import congress_compat  # noqa: F401  what Python removed, which congress still imports
+from congress.common import config  # noqa: F401  registers options that are read by what follows
+
+# isort: split
+import congress_pauses
+import congress_publish
+import congress_row_requests
+import eventlet
+from congress.api import row_model
+from congress.api.webservice import DataModelException
+from congress.datasources.doctor_driver import DoctorDriver
+from congress.exception import NotFound
+
+from tests.acceptance.push import events
+
+congress_pauses.SLICE = -1.0  # a pause at each look at the clock
+MANY = 2000
+
+
+class Node:
+    """It publishes to nobody."""
+
+    def __init__(self) -> None:
+        self.published: list[Any] = []
+
+    def publish_table_sequenced(self, *publication: Any, **named: Any) -> None:
+        self.published.append((publication, named))
+
+
+class Rows(row_model.RowModel):  # type: ignore[misc]
+    """Its calls reach the driver."""
+
+    def __init__(self, driver: Any) -> None:
+        super().__init__("rows", bus=SimpleNamespace(rpc=self.call))
+        self.driver, self.seen = driver, ""
+
+    def call(self, _service: str, name: str, arguments: dict[str, Any], **_: object) -> Any:
+        named = {key: value for key, value in arguments.items() if key not in {"source_id", "trace"}}
+        if "objs" in named:
+            self.seen = str(named["objs"])
+        return getattr(self.driver, name)(**named)
+
+
+def turns(task: Callable[[], object]) -> int:
+    taken = 0
+
+    def take() -> None:
+        nonlocal taken
+        while True:
+            taken += 1
+            eventlet.sleep(0)
+
+    other = eventlet.spawn(take)
+    eventlet.sleep(0)
+    before = taken
+    task()
+    other.kill()
+    return taken - before
+
+
+def main(which: str) -> None:
+    if which == "ours":
+        congress_publish.arm()
+        congress_row_requests.arm()
+    row_model.api_utils.get_id_from_context = lambda _context: ("doctor", "id")
+    driver = DoctorDriver("doctor")
+    driver.node = Node()
+    rows, context, answers = Rows(driver), {"ds_id": "id", "table_id": "events"}, []
+    seen: dict[str, Any] = {
+        "put": turns(lambda: rows.replace_items(events(MANY), {}, context)),
+        "written into a text": len(rows.seen) > MANY,
+        "put again": turns(lambda: rows.replace_items(events(MANY, changed=1), {}, context)),
+        "asked for": turns(lambda: answers.append(rows.get_items({}, context))),
+    }
+    (answer,) = answers
+    seen["answered"] = [len(answer["results"]), min(answer["results"], key=str)]
+    (_, _, (added, removed), is_snapshot, number), _ = driver.node.published[-1]
+    seen["published"] = [len(added), len(removed), is_snapshot, number]
+    rows.replace_items(events(MANY, changed=1), {}, context)
+    seen["publications"] = len(driver.node.published)
+    for what, refused in (("no list", "text"), ("no object", [1])):
+        try:
+            rows.replace_items(refused, {}, context)
+        except Exception as error:  # noqa: BLE001
+            seen[what] = f"{type(error).__name__}: {error}"
+    try:
+        rows.get_items({}, {"ds_id": "id", "table_id": "unknown"})
+    except (DataModelException, NotFound) as error:
+        seen["unknown"] = str(error)
+    print(json.dumps(seen))
+
+
+main(*sys.argv[1:])

@@ -1,0 +1,32 @@
+"""Large JSON texts, as Congress's API and its bus encode and decode them (large_texts.py)."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+from tests.files.of_congress import printed
+
+
+@cache
+def seen(which: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(printed("large_texts.py", which))
+    return found
+
+
+def test_others_have_turns_while_a_large_text_is_encoded_or_decoded() -> None:
+    pauses = seen("ours")["pauses"]
+    assert len(pauses) == 8
+    # Of 3 MB, with a look at the clock at each 64 KiB or 500 rows.
+    assert min(pauses.values()) >= 40, pauses
+
+
+def test_random_texts_and_values_are_upstreams_and_so_are_their_errors() -> None:
+    assert seen("ours")["differ from upstream"] == 0
+    assert seen("ours")["bad"] > 1000
+
+
+def test_upstream_alone_stands_still() -> None:
+    """What congress_json is for; once Congress's libraries do better by themselves, it can go."""
+    assert set(seen("upstream")["pauses"].values()) == {0}
