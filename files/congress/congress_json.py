@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,11 +25,12 @@ import kombu.serialization
 from amqp.transport import _AbstractTransport
 from congress.api import webservice
 from congress_pauses import Pauses
-from eventlet import sleep
+from eventlet import sleep, wsgi
 from kombu.utils import json as kombu_json
 from oslo_messaging._drivers import common
 from oslo_serialization import jsonutils
 
+PART = 1 << 15  # bytes, of what is read at once in the midst of a large message or body
 LARGE = 2 * congress_json_decoder.WINDOW
 AT_ONCE = 500  # elements of a list, about a window
 FEW = 32  # in a dictionary or list that may hold a table
@@ -100,29 +102,28 @@ def encoding(dumps: Callable[..., str]) -> Callable[..., str]:
 def joined(texts: Iterator[str], often: int = 1) -> str:
     found = []
     with Pauses() as pauses:
-        for number, text in enumerate(texts):
-            found.append(text)
-            if number % often == 0:
-                pauses()
+        while some := list(islice(texts, often)):
+            found.append("".join(some))
+            pauses()
     return "".join(found)
 
 
-def reading(read: Callable[..., Any]) -> Callable[..., Any]:
-    """Of amqp's frames, 128 KiB each of a large message; as long as there are some, upstream reads on."""
+def reading(read: Callable[..., Any], size: Callable[[Any], int]) -> Callable[..., Any]:
+    """As long as there is something to be read, upstream reads on."""
 
-    def read_frame(self: Any, *args: Any) -> Any:
-        frame = read(self, *args)
-        large = len(frame[2]) >= congress_json_decoder.WINDOW
-        if large and time.monotonic() - vars(self).get("paused", 0.0) > congress_pauses.SLICE:
+    def read_and_pause(self: Any, *args: Any) -> Any:
+        found = read(self, *args)
+        if size(found) >= PART and time.monotonic() - vars(self).get("paused", 0.0) > congress_pauses.SLICE:
             sleep(0)
             self.paused = time.monotonic()
-        return frame
+        return found
 
-    return read_frame
+    return read_and_pause
 
 
 def arm() -> None:
-    _AbstractTransport.read_frame = reading(_AbstractTransport.read_frame)
+    _AbstractTransport.read_frame = reading(_AbstractTransport.read_frame, lambda frame: len(frame[2]))
+    wsgi.Input.read = reading(wsgi.Input.read, len)
     dumps, loads = encoding(jsonutils.dumps), jsonutils.loads
     webservice.json = SimpleNamespace(dumps=dumps, loads=decoding(loads))
     common.jsonutils = SimpleNamespace(dumps=dumps, loads=decoding(loads, tuples=True))

@@ -25,7 +25,7 @@ class Pauses:
 
     def __init__(self) -> None:
         self.has_turn = False
-        self.slice = time.monotonic()
+        self.slice = 0.0  # what led to it may have lasted, too
 
     def __enter__(self) -> Self:
         return self

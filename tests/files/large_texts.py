@@ -5,8 +5,10 @@ usage: large_texts.py ours|upstream: prints one JSON object.
 
 from __future__ import annotations
 
+import io
 import json
 import random
+import struct
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -21,7 +23,9 @@ import congress_json_decoder
 import congress_pauses
 import eventlet
 import kombu.serialization
+from amqp.transport import TCPTransport
 from congress.api import webservice
+from eventlet import wsgi
 from kombu.utils import json as kombu_json
 from oslo_messaging._drivers import common
 from oslo_serialization import jsonutils
@@ -65,6 +69,23 @@ def turns(task: Callable[[], object]) -> int:
     return taken - before
 
 
+def read_body(body: bytes) -> None:
+    """As webob does it."""
+    source = wsgi.Input(io.BytesIO(body), len(body), sock=None)
+    while source.read(1 << 16):
+        pass
+
+
+def read_message(body: bytes) -> None:
+    transport = object.__new__(TCPTransport)
+    payloads = [body[at : at + (1 << 17)] for at in range(0, len(body), 1 << 17)]
+    frames = [struct.pack(">BHI", 3, 1, len(payload)) + payload + b"\xce" for payload in payloads]
+    stream = io.BytesIO(b"".join(frames))
+    transport._read, transport._read_buffer = lambda count, _initial=False: stream.read(count), b""
+    for payload in payloads:
+        assert bytes(transport.read_frame()[2]) == payload
+
+
 def pauses() -> dict[str, int]:
     rows = [row(number) for number in range(MANY)]
     body = json.dumps([{"id": number, "details": {"value": "some" * 25}} for number in range(MANY)])
@@ -75,6 +96,8 @@ def pauses() -> dict[str, int]:
     answered = common.serialize_msg(answer)["oslo.message"]
     on_the_bus = kombu.serialization.dumps(sent)
     tasks: dict[str, Callable[[], object]] = {
+        "a body, read": partial(read_body, body.encode()),
+        "a message, read": partial(read_message, body.encode()),
         "a body": partial(webservice.json.loads, body),
         "an answer of the API": partial(webservice.json.dumps, listed, indent=2),
         "a difference, sent": partial(common.serialize_msg, published),
