@@ -5,6 +5,7 @@ usage: large_texts.py ours|upstream: prints one JSON object.
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import random
@@ -110,6 +111,16 @@ def pauses() -> dict[str, int]:
     return {what: turns(task) for what, task in tasks.items()}
 
 
+def collected() -> bool:
+    """Whether the garbage collector goes through the rows of a message, after it has seen them once."""
+    rows = [row(number) for number in range(MANY)]
+    message = common.deserialize_msg(common.serialize_msg({"args": {"data": rows}}))
+    gc.collect()
+    got = message["args"]["data"]
+    assert list(map(tuple, got)) == rows
+    return any(map(gc.is_tracked, got))
+
+
 def value(chance: random.Random, deep: int) -> Any:
     kind = chance.random()
     if deep == 0 or kind < 0.2:
@@ -159,7 +170,7 @@ def differences(seed: int) -> tuple[int, int]:
 def main(which: str) -> None:
     if which == "ours":
         congress_json.arm()
-    seen: dict[str, Any] = {"pauses": pauses()}
+    seen: dict[str, Any] = {"pauses": pauses(), "collected": collected()}
     if which == "ours":
         wrong, bad = map(sum, zip(*map(differences, range(20)), strict=True))
         seen |= {"differ from upstream": wrong, "bad": bad}

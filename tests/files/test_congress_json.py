@@ -27,6 +27,11 @@ def test_random_texts_and_values_are_upstreams_and_so_are_their_errors() -> None
     assert seen("ours")["bad"] > 1000
 
 
+def test_rows_of_a_message_are_left_alone_by_the_garbage_collector() -> None:
+    assert not seen("ours")["collected"]
+    assert seen("upstream")["collected"]
+
+
 def test_upstream_alone_stands_still() -> None:
     """What congress_json is for; once Congress's libraries do better by themselves, it can go."""
     assert set(seen("upstream")["pauses"].values()) == {0}
