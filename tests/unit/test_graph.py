@@ -1,0 +1,64 @@
+"""Type, name and parent of every resource that deployed stacks have, for each kind of stack.
+
+To Pulumi, another name, type or parent is another resource: it deletes the one (the server with the data, or the key
+that opens every host) and makes the other. So the lists in __snapshots__ may grow, and a line that goes must be meant.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from components.cloud import Cloud, ExistingNetwork
+from tests.deployer import LOGIN, SCOPE
+from tests.unit import recording as recorded
+from tests.unit.recording import Recording
+
+EXISTING = Cloud(
+    "image-id",
+    {"small": "flavor-small"},
+    "external-id",
+    SCOPE,
+    ExistingNetwork("net", "sub", "10.99.0.0/24"),
+    LOGIN,
+)
+STACKS: dict[str, tuple[dict[str, Any], Cloud]] = {
+    "smallest": ({}, recorded.CLOUD),
+    "keystone": ({"auth": "keystone", "keystone": {"administrator": "admin"}}, recorded.WITH_KEYSTONE),
+    "large": (
+        {
+            "policyEngines": {"count": 5, "perHost": 2},
+            "rotation": {"database": 2, "messaging": 3, "certificates": 2, "ssh": 2},
+        },
+        recorded.CLOUD,
+    ),
+    "limited": (
+        {
+            "network": {
+                "externalNetwork": "public",
+                "dnsServers": ["192.0.2.53"],
+                "egressCidrs": ["203.0.113.0/24"],
+                "existing": {"network": "n", "subnet": "s"},
+            }
+        },
+        EXISTING,
+    ),
+}
+
+
+def graph(recording: Recording) -> list[str]:
+    """One line a resource: the type behind those of all its parents, its name, and the parent's."""
+    return sorted(
+        f"{resource.urn.split('::', 2)[2]} in {resource.parent.rpartition('::')[2]}"
+        for resource in recording.resources.values()
+    )
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_no_resource_of_a_deployed_stack_has_another_name_type_or_parent(
+    stack: str, snapshot: SnapshotAssertion
+) -> None:
+    changes, cloud = STACKS[stack]
+    assert graph(recorded.run(recorded.settings_with(**changes), cloud)) == snapshot
