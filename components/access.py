@@ -14,8 +14,7 @@ from components.first_boot import USER
 from components.host import Host, Site
 from components.network import Network
 from components.template import render
-from settings import Settings
-from settings_rotation import of_generation
+from settings import Settings, of_generation
 
 
 class Access(pulumi.ComponentResource):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_tls as tls
 
-from settings_rotation import of_generation
+from settings import of_generation
 
 # Where hosts that verify by it have it.
 CA_FILE = "/etc/congress-ha/ca.pem"

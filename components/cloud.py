@@ -22,8 +22,7 @@ from components import identity, login, scope
 from components.identity import Identity, IdentityError
 from components.login import Login
 from components.scope import Scope
-from settings import NAMESPACE, Settings
-from settings_rotation import of_generation
+from settings import NAMESPACE, Settings, of_generation
 
 IPV4 = 4
 TIMEOUT = 20.0  # seconds a single request to the cloud may take

@@ -17,7 +17,7 @@ from components.congress_host import CongressHost
 from components.firewall import DATABASE
 from components.host import Host, Site
 from components.step import Step
-from settings_rotation import of_generation
+from settings import of_generation
 
 NAME = "congress"
 

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_random as random
 
-import settings_nodes
+import settings
 from components.congress_host import CongressHost
 from components.fencing import Fencing
 from components.firewall import COROSYNC
 from components.step import Step
+from settings.nodes import HIDDEN
 
 HOST_NAMES = ("datasource-1", "datasource-2")
 
@@ -34,7 +35,7 @@ class DatasourceNode(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        node: settings_nodes.DatasourceNode,
+        node: settings.DatasourceNode,
         pair: Sequence[CongressHost],
         *,
         fencing: Fencing,
@@ -60,7 +61,7 @@ class DatasourceNode(pulumi.ComponentResource):
             "port": COROSYNC,
             "token": node.token_seconds,
             "authkey": self.cluster_key.result,
-            "hidden": settings_nodes.HIDDEN,
+            "hidden": HIDDEN,
         }
         self.cluster = tuple(
             Step(

@@ -13,7 +13,7 @@ from typing import Any
 import pulumi
 from pulumi_openstack import identity
 
-import settings_nodes
+import settings
 from components.congress_host import CongressHost
 from components.host import Site
 from components.login import Login
@@ -78,7 +78,7 @@ class Fencing(pulumi.ComponentResource):
             )
         self.register_outputs({})
 
-    def _login(self, name: str, login: Login, node: settings_nodes.DatasourceNode) -> pulumi.Output[str]:
+    def _login(self, name: str, login: Login, node: settings.DatasourceNode) -> pulumi.Output[str]:
         """Text of the file that the agent logs in with: JSON, for fence_openstack a clouds.yaml (YAML holds JSON)."""
         if node.fencing_login is not None:
             return pulumi.Output.secret(password_login(login, node.fencing_login))
@@ -90,7 +90,7 @@ class Fencing(pulumi.ComponentResource):
         )
 
     def _credential(
-        self, name: str, login: Login, node: settings_nodes.DatasourceNode
+        self, name: str, login: Login, node: settings.DatasourceNode
     ) -> identity.ApplicationCredential:
         """It may look at these two servers and act on them, and no more. A replaced server makes it anew."""
         rules = pulumi.Output.all(*self.devices.values()).apply(
@@ -118,7 +118,7 @@ def credential_login(login: Login, id: str, secret: str, servers: Mapping[str, s
     return json.dumps(values, indent=1)
 
 
-def password_login(login: Login, user: settings_nodes.FencingLogin) -> str:
+def password_login(login: Login, user: settings.FencingLogin) -> str:
     """A clouds.yaml with one cloud, congress-ha, for fence_openstack."""
     auth = {
         "auth_url": login.auth_url,

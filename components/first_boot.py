@@ -9,8 +9,7 @@ from typing import Any
 
 from components.firewall import BASTION
 from components.template import render
-from settings import NAMESPACE, Guest
-from settings_errors import SettingsError
+from settings import NAMESPACE, Guest, SettingsError
 
 USER = "deployer"
 # Linux takes 64 characters, DNS and nova 63.

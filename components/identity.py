@@ -14,7 +14,7 @@ from keystoneauth1.session import Session
 from openstack.connection import Connection
 from openstack.exceptions import ForbiddenException, SDKException
 
-from settings_keystone import Keystone, KeystoneLogin
+from settings import Keystone, KeystoneLogin
 
 # Congress's own, which its clients look for (congressclient.osc.plugin).
 SERVICE = "congress"

@@ -13,8 +13,7 @@ from pydantic import SecretStr
 from components.host import Site
 from components.identity import SERVICE, TYPE, Identity, Registration, mark
 from components.load_balancer import LoadBalancer
-from settings_keystone import KeystoneLogin
-from settings_rotation import of_generation
+from settings import KeystoneLogin, of_generation
 
 OPEN = (
     "auth is noauth: nobody is asked who he is, and everyone in access.apiCidrs may read and change every policy and "

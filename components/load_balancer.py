@@ -9,7 +9,7 @@ from components.firewall import API, ENGINE_STATE, LOAD_BALANCER
 from components.host import Host, Site
 from components.policy_engines import PolicyEngines
 from components.step import Step
-from settings_tls import Tls
+from settings import Tls
 
 
 class LoadBalancer(pulumi.ComponentResource):

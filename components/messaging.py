@@ -9,7 +9,7 @@ from components.authority import CA_FILE, Authority
 from components.firewall import AMQPS, MESSAGING
 from components.host import Host, Site
 from components.step import Step
-from settings_rotation import of_generation
+from settings import of_generation
 
 
 class Messaging(pulumi.ComponentResource):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-import settings_nodes
+import settings
 from components.congress_host import CongressHost
 from components.firewall import AGENT_CHECK, ENGINE_STATE
 from components.step import Step
@@ -30,7 +30,7 @@ class Placement:
         return self.port + AGENT_CHECK
 
 
-def placements(engines: settings_nodes.PolicyEngines) -> tuple[Placement, ...]:
+def placements(engines: settings.PolicyEngines) -> tuple[Placement, ...]:
     """Engine i lives on host (i - 1) // per_host + 1, so a growing count never moves one."""
     return tuple(
         Placement(
@@ -42,7 +42,7 @@ def placements(engines: settings_nodes.PolicyEngines) -> tuple[Placement, ...]:
     )
 
 
-def host_names(engines: settings_nodes.PolicyEngines) -> tuple[str, ...]:
+def host_names(engines: settings.PolicyEngines) -> tuple[str, ...]:
     """Names of the hosts that the engines need, each once, in order."""
     return tuple(dict.fromkeys(placement.host for placement in placements(engines)))
 
@@ -62,7 +62,7 @@ class PolicyEngines(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        engines: settings_nodes.PolicyEngines,
+        engines: settings.PolicyEngines,
         hosts: Sequence[CongressHost],
         after: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions | None = None,

@@ -15,8 +15,7 @@ from components.host import package_environment
 from components.identity import Identity
 from components.keystone import place
 from components.policy_engines import placements
-from settings import Guest
-from settings_nodes import DatasourceNode, FencingLogin, PolicyEngines
+from settings import DatasourceNode, FencingLogin, Guest, PolicyEngines
 from tests.deployer import LOGIN
 
 # Every secret begins with this, so that a test can look for them all.

@@ -17,8 +17,7 @@ from components.cloud import ExistingNetwork
 from components.fencing import password_login
 from components.inventory import roles
 from components.template import render
-from settings import Settings
-from settings_errors import SettingsError
+from settings import Settings, SettingsError
 from tests.deployer import LOGIN
 from tests.render.any_settings import settings as any_settings
 from tests.render.contexts import AUTHTOKEN, CONGRESS, DEPLOYER_KEYS, HOST_KEY, PRIVATE_KEY

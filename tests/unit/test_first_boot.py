@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from components import first_boot
 from components.inventory import roles
-from settings_errors import SettingsError
+from settings import SettingsError
 from tests.certificates import authority
 from tests.unit import recording
 from tests.unit.recording import settings_with

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from components import policy_engines
 from components.cloud import Cloud, ExistingNetwork
-from settings_nodes import PolicyEngines
+from settings import PolicyEngines
 from tests.deployer import SCOPE
 from tests.unit import recording as recorded
 from tests.unit.recording import Recording

@@ -11,12 +11,7 @@ import pytest
 import yaml
 
 import settings
-import settings_keystone
-import settings_nodes
-import settings_rotation
-import settings_tls
-from settings_errors import SettingsError
-from settings_types import Model
+from settings import Model, SettingsError
 from tests.certificates import authority
 from tests.unit.recording import ROOT, settings_with
 
@@ -41,7 +36,7 @@ def test_the_smallest_stack_takes_the_document_s_values() -> None:
 
 def test_with_keystone_the_api_may_be_open_to_all_addresses() -> None:
     everywhere = {"sshCidrs": ["192.0.2.0/24"], "apiCidrs": ["0.0.0.0/0"]}
-    assert parse(settings_with(auth="keystone", access=everywhere)).keystone == settings_keystone.Keystone()
+    assert parse(settings_with(auth="keystone", access=everywhere)).keystone == settings.Keystone()
 
 
 KEYSTONE_LOGIN = {"username": "congress", "password": "CANARY"}
@@ -317,11 +312,11 @@ def test_the_manual_names_every_key() -> None:
 
     models: list[type[Model]] = [
         settings.Settings,
-        settings_nodes.PolicyEngines,
-        settings_nodes.DatasourceNode,
-        settings_keystone.Keystone,
-        settings_keystone.KeystoneLogin,
-        settings_tls.Tls,
+        settings.PolicyEngines,
+        settings.DatasourceNode,
+        settings.Keystone,
+        settings.KeystoneLogin,
+        settings.Tls,
     ]
     models += [
         settings.Network,
@@ -329,7 +324,7 @@ def test_the_manual_names_every_key() -> None:
         settings.Access,
         settings.Flavors,
         settings.Database,
-        settings_rotation.Rotation,
+        settings.Rotation,
         settings.Guest,
     ]
     for key in set().union(*(keys(model) for model in models)):

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 import settings
 from components import authority
 from components.database import PATIENCE
-from settings_errors import SettingsError
+from settings import SettingsError
 from tests.certificates import Signed
 from tests.certificates import authority as an_authority
 from tests.unit import recording as recorded

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from settings_types import Model
+from settings.types import Model
 
 # It stands in names of users: RabbitMQ, MariaDB and keystone take them.
 Generation = Annotated[int, Field(ge=1, le=9999)]

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from settings_types import Model, Name, OsloName, fits_oslo_config
+from settings.types import Model, Name, OsloName, fits_oslo_config
 
 
 class KeystoneLogin(Model):

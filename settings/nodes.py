@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
-from settings_types import AbsolutePath, Duration, Model, Name, NodeId
+from settings.types import AbsolutePath, Duration, Model, Name, NodeId
 
 # What Pacemaker's sandbox hides from the datasource node; temporary folders it has of its own.
 HIDDEN = ("/home", "/root")

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from settings_types import Model
+from settings.types import Model
 
 LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 # The last label begins with a letter, so that an address is no name.

@@ -1,0 +1,41 @@
+"""The whole configuration of a stack, read once from Pulumi's config and validated at the edge.
+
+`load()` returns one frozen `Settings`; components take what they need from it and never read `pulumi.Config`.
+Keys are camelCase in the namespace `congress-ha`; Pulumi.prod.yaml is their manual.
+"""
+
+from settings.errors import SettingsError, models_in
+from settings.hosts import Database, Flavors, Guest
+from settings.keystone import Keystone, KeystoneLogin
+from settings.loading import NAMESPACE, load, parse
+from settings.model import Settings
+from settings.network import EVERYWHERE, Access, ExistingNetwork, Network
+from settings.nodes import DatasourceNode, FencingLogin, PolicyEngines
+from settings.rotation import Rotation, of_generation
+from settings.tls import Tls
+from settings.types import Model
+
+__all__ = [
+    "EVERYWHERE",
+    "NAMESPACE",
+    "Access",
+    "Database",
+    "DatasourceNode",
+    "ExistingNetwork",
+    "FencingLogin",
+    "Flavors",
+    "Guest",
+    "Keystone",
+    "KeystoneLogin",
+    "Model",
+    "Network",
+    "PolicyEngines",
+    "Rotation",
+    "Settings",
+    "SettingsError",
+    "Tls",
+    "load",
+    "models_in",
+    "of_generation",
+    "parse",
+]

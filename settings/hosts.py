@@ -1,0 +1,66 @@
+"""Settings of the hosts: their flavors, their packages, and the protection of the one that has the data."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from settings.types import CertificateFile, Model, Name, Url
+
+
+class Flavors(Model):
+    """Flavor per role; what is not named takes `default`."""
+
+    default: Name = Field(description="flavor of every role not named here", examples=["m1.small"])
+    bastion: Name | None = Field(None, examples=["m1.tiny"])
+    database: Name | None = Field(None, examples=["m1.medium"])
+    messaging: Name | None = Field(None, examples=["m1.medium"])
+    datasource_node: Name | None = Field(None, examples=["m1.small"])
+    policy_engine: Name | None = Field(None, examples=["m1.medium"])
+    load_balancer: Name | None = Field(None, examples=["m1.small"])
+
+    def of(self, role: str) -> str:
+        """Flavor's name for a role such as `policy-engine`."""
+        name: str | None = getattr(self, role.replace("-", "_"))
+        return name or self.default
+
+    def used(self) -> set[str]:
+        return {name for name in self.model_dump().values() if name}
+
+
+class Database(Model):
+    protect: bool = Field(
+        default=True,
+        description="refuse to replace or destroy the database's server, which holds all policies and datasources",
+        examples=[True],
+    )
+
+
+class Guest(Model):
+    """Packages of the hosts, on sites that have mirrors, proxies or an authority of their own."""
+
+    ca_files: tuple[CertificateFile, ...] = Field(
+        (), description="PEM files that the hosts shall trust", examples=[["/etc/ssl/site-ca.pem"]]
+    )
+    apt_mirror: Url | None = Field(
+        None, description="Debian mirror", examples=["http://mirror.example/debian"]
+    )
+    apt_security_mirror: Url | None = Field(
+        None,
+        description="mirror of Debian's security updates",
+        examples=["http://mirror.example/debian-security"],
+    )
+    apt_proxy: Url | None = Field(None, description="proxy for apt", examples=["http://proxy.example:3128"])
+    pip_index_url: Url | None = Field(
+        None, description="Python package index", examples=["https://pypi.example/simple"]
+    )
+    pip_extra_index_url: Url | None = Field(
+        None, description="second index", examples=["https://pypi.example/more"]
+    )
+    pip_proxy: Url | None = Field(
+        None, description="proxy for the index", examples=["http://proxy.example:3128"]
+    )
+    security_upgrades: bool = Field(
+        default=True,
+        description="hosts install Debian's security updates by themselves, but for those of the stack's services",
+        examples=[True],
+    )

@@ -1,0 +1,94 @@
+"""All settings of a stack, and what must hold among its sections."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from settings.hosts import Database, Flavors, Guest
+from settings.keystone import Keystone
+from settings.network import EVERYWHERE, Access, Network
+from settings.nodes import DatasourceNode, PolicyEngines
+from settings.rotation import Rotation
+from settings.tls import Tls
+from settings.types import Model, Name
+
+
+class Settings(Model):
+    image: Name = Field(description="Debian 12 image with cloud-init", examples=["debian-12"])
+    flavors: Flavors = Field(description="flavors of the hosts", examples=[{"default": "m1.small"}])
+    network: Network = Field(description="the network", examples=[{"externalNetwork": "public"}])
+    access: Access = Field(
+        description="who may reach SSH and API",
+        examples=[{"sshCidrs": ["192.0.2.0/24"], "apiCidrs": ["192.0.2.0/24"]}],
+    )
+    auth: Literal["noauth", "keystone"] = Field(
+        description="how the API authenticates; keystone: by the cloud's tokens, admins alone; "
+        "noauth: everyone in access.apiCidrs may do everything",
+        examples=["keystone"],
+    )
+    keystone: Keystone = Field(
+        Keystone(),
+        description="for auth: keystone",
+        examples=[{"administrator": "mycloud-admin"}],
+    )
+    tls: Tls = Field(
+        Tls(), description="HTTPS at the endpoint", examples=[{"endpointName": "congress.example.org"}]
+    )
+    anti_affinity: Literal["hard", "soft"] = Field(
+        "hard",
+        description="hard: the hosts of a role stand on different compute hosts or are not made; soft: where possible",
+        examples=["soft"],
+    )
+    policy_engines: PolicyEngines = Field(
+        PolicyEngines(), description="the policy engines", examples=[{"count": 2}]
+    )
+    datasource_node: DatasourceNode = Field(
+        DatasourceNode(), description="the datasource node", examples=[{"monitorInterval": "30s"}]
+    )
+    database: Database = Field(Database(), description="the database", examples=[{"protect": True}])
+    rotation: Rotation = Field(Rotation(), description="generations of secrets", examples=[{"database": 2}])
+    guest: Guest = Field(Guest(), description="packages of the hosts", examples=[{"caFiles": []}])
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems: list[str] = []
+        if self.auth == "noauth" and self.keystone != Keystone():
+            problems.append(
+                "keystone is for auth: keystone; remove it, for with noauth nobody is asked who he is"
+            )
+        if self.rotation.keystone != 1 and (self.auth == "noauth" or self.keystone.login is not None):
+            problems.append(
+                "rotation.keystone is for the user that the stack makes (auth: keystone, no keystone.login); "
+                "remove it"
+            )
+        if self.auth == "noauth" and EVERYWHERE in self.access.api_cidrs:
+            problems.append(
+                "auth: noauth with access.apiCidrs 0.0.0.0/0 lets everybody in; name the ranges of your users, or set "
+                "auth: keystone"
+            )
+        if (
+            self.network.existing is not None
+            and EVERYWHERE not in self.network.egress_cidrs
+            and not self.network.dns_servers
+        ):
+            problems.append(
+                "network.egressCidrs: nothing tells which resolvers the existing network has; name them in "
+                "network.dnsServers, so that hosts may ask them"
+            )
+        if self.network.existing is None:
+            for key, cidrs in (("sshCidrs", self.access.ssh_cidrs), ("apiCidrs", self.access.api_cidrs)):
+                problems += [
+                    f"access.{key}: {cidr} overlaps network.cidr {self.network.cidr}, which is for the hosts alone"
+                    for cidr in cidrs
+                    if cidr != EVERYWHERE and cidr.overlaps(self.network.cidr)
+                ]
+            hosts = 6 + self.policy_engines.hosts
+            if self.network.cidr.num_addresses < hosts + 8:
+                problems.append(
+                    f"network.cidr: {self.network.cidr} is too small for {hosts} hosts; use a /24"
+                )
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
