@@ -3,19 +3,21 @@
 import pulumi
 
 import settings
-from components import cloud, debug_log, first_boot, inventory
-from components.access import Access
-from components.authority import Authority
+from components import inventory
 from components.congress_host import CongressArgs, EncryptionKey, congress_hosts
 from components.database import Database, Schema
 from components.datasource_node import HOST_NAMES, PACKAGES, DatasourceNode
 from components.fencing import Fencing
-from components.firewall import DATASOURCE_NODE, POLICY_ENGINE, Firewall, rules
+from components.foundation import debug_log, first_boot
+from components.foundation.access import Access
+from components.foundation.authority import Authority
+from components.foundation.firewall import DATASOURCE_NODE, POLICY_ENGINE, Firewall, rules
+from components.foundation.network import Network, NetworkArgs
 from components.keystone import Catalog, Keystone
 from components.load_balancer import LoadBalancer
 from components.messaging import Messaging
-from components.network import Network, NetworkArgs
 from components.policy_engines import PolicyEngines, host_names
+from components.preflight import cloud
 from components.rotation import FormerUsers
 
 debug_log.keep_outputs_out()

@@ -11,10 +11,10 @@ import pulumi
 import pulumi_random as random
 from pulumi_openstack import compute
 
-from components.authority import CA_FILE
-from components.host import Host, Site, package_environment
-from components.step import Step
-from components.template import ROOT, render, whole
+from components.foundation.authority import CA_FILE
+from components.foundation.host import Host, Site, package_environment
+from components.foundation.step import Step
+from components.foundation.template import ROOT, render, whole
 
 CONFIG = "congress_host/congress.conf.j2"
 

@@ -12,11 +12,11 @@ from math import ceil
 import pulumi
 import pulumi_random as random
 
-from components.authority import CA_FILE, Authority
 from components.congress_host import CongressHost
-from components.firewall import DATABASE
-from components.host import Host, Site
-from components.step import Step
+from components.foundation.authority import CA_FILE, Authority
+from components.foundation.firewall import DATABASE
+from components.foundation.host import Host, Site
+from components.foundation.step import Step
 from settings import of_generation
 
 NAME = "congress"

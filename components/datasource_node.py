@@ -10,8 +10,8 @@ import pulumi_random as random
 import settings
 from components.congress_host import CongressHost
 from components.fencing import Fencing
-from components.firewall import COROSYNC
-from components.step import Step
+from components.foundation.firewall import COROSYNC
+from components.foundation.step import Step
 from settings.nodes import HIDDEN
 
 HOST_NAMES = ("datasource-1", "datasource-2")

@@ -15,10 +15,10 @@ from pulumi_openstack import identity
 
 import settings
 from components.congress_host import CongressHost
-from components.host import Site
-from components.login import Login
-from components.step import Step
-from components.template import json_in_yaml
+from components.foundation.host import Site
+from components.foundation.step import Step
+from components.foundation.template import json_in_yaml
+from components.preflight.login import Login
 
 UNFENCED = (
     "datasourceNode.fencing is none: when the two hosts of the pair lose sight of each other, both run the datasource "

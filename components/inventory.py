@@ -9,15 +9,22 @@ from typing import Any
 
 import pulumi
 
-from components import scope
-from components.access import Access
-from components.cloud import CloudError
 from components.datasource_node import HOST_NAMES, DatasourceNode
-from components.firewall import BASTION, DATABASE, DATASOURCE_NODE, LOAD_BALANCER, MESSAGING, POLICY_ENGINE
-from components.host import Host
+from components.foundation.access import Access
+from components.foundation.firewall import (
+    BASTION,
+    DATABASE,
+    DATASOURCE_NODE,
+    LOAD_BALANCER,
+    MESSAGING,
+    POLICY_ENGINE,
+)
+from components.foundation.host import Host
 from components.load_balancer import LoadBalancer
 from components.policy_engines import PolicyEngines, host_names
-from components.scope import Scope
+from components.preflight import scope
+from components.preflight.cloud import CloudError
+from components.preflight.scope import Scope
 from settings import Settings
 
 

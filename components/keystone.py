@@ -10,9 +10,9 @@ import pulumi_random as random
 from pulumi_openstack import identity
 from pydantic import SecretStr
 
-from components.host import Site
-from components.identity import SERVICE, TYPE, Identity, Registration, mark
+from components.foundation.host import Site
 from components.load_balancer import LoadBalancer
+from components.preflight.identity import SERVICE, TYPE, Identity, Registration, mark
 from settings import KeystoneLogin, of_generation
 
 OPEN = (

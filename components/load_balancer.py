@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pulumi
 
-from components.authority import Authority, Certificate
-from components.firewall import API, ENGINE_STATE, LOAD_BALANCER
-from components.host import Host, Site
+from components.foundation.authority import Authority, Certificate
+from components.foundation.firewall import API, ENGINE_STATE, LOAD_BALANCER
+from components.foundation.host import Host, Site
+from components.foundation.step import Step
 from components.policy_engines import PolicyEngines
-from components.step import Step
 from settings import Tls
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pulumi
 import pulumi_random as random
 
-from components.authority import CA_FILE, Authority
-from components.firewall import AMQPS, MESSAGING
-from components.host import Host, Site
-from components.step import Step
+from components.foundation.authority import CA_FILE, Authority
+from components.foundation.firewall import AMQPS, MESSAGING
+from components.foundation.host import Host, Site
+from components.foundation.step import Step
 from settings import of_generation
 
 

@@ -9,8 +9,8 @@ import pulumi
 
 import settings
 from components.congress_host import CongressHost
-from components.firewall import AGENT_CHECK, ENGINE_STATE
-from components.step import Step
+from components.foundation.firewall import AGENT_CHECK, ENGINE_STATE
+from components.foundation.step import Step
 
 # Seconds in which an engine that is stopped may answer the requests that it has.
 DRAIN_LIMIT = 30

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
-from components.step import Step
+from components.foundation.step import Step
 
 if TYPE_CHECKING:
     from components.database import Database

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from components.identity import Identity, Registration
-from components.login import Login
-from components.scope import Scope
+from components.preflight.identity import Identity, Registration
+from components.preflight.login import Login
+from components.preflight.scope import Scope
 
 LOGIN = Login(
     auth_url="https://cloud.example:5000/v3",

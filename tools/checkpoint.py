@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from components.scope import Scope, recorded
+from components.preflight.scope import Scope, recorded
 
 SERVER = "openstack:compute/instance:Instance"
 PROVIDER = "pulumi:providers:openstack"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.scope import Scope, difference
-from components.scope import of as scope_of
+from components.preflight.scope import Scope, difference
+from components.preflight.scope import of as scope_of
 from tools.limits import Limits
 
 # Seconds that a request may take which is no mere look.

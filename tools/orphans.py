@@ -191,7 +191,7 @@ def application_credentials(cloud: Connection, inputs: Mapping[str, Any]) -> Ite
 
 @finder("openstack:identity/user:User")
 def users(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
-    """Its description names the stack (components/identity.py)."""
+    """Its description names the stack (components/preflight/identity.py)."""
     for user in cloud.identity.users(name=inputs["name"], domain_id=inputs["domainId"]):
         if user.description == inputs["description"]:
             yield Orphan("user", user.name, user.id, partial(cloud.identity.delete_user, user.id))

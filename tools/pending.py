@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from components import scope
+from components.preflight import scope
 from tools.checkpoint import Checkpoint, parse
 from tools.orphans import GONE, orphans, remove_server
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.scope import Scope, recorded
+from components.preflight.scope import Scope, recorded
 
 ROOT = Path(__file__).resolve().parent.parent
 # Names as the output ssh_config expects them beside it -> the output that holds the text.

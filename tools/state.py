@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.scope import Scope
+from components.preflight.scope import Scope
 from tools.checkpoint import scope_of
 from tools.stack import ask_pulumi
 

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
-from components.scope import Scope
+from components.preflight.scope import Scope
 from tools import cloud
 from tools.facts import Facts, Unseen
 from tools.findings import judge

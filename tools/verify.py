@@ -17,7 +17,7 @@ import typer
 from keystoneauth1.exceptions import ClientException
 from openstack.exceptions import SDKException
 
-from components import scope
+from components.preflight import scope
 from tools.drift import Drift, of_hosts, question, read_host
 from tools.drift_cloud import View, ask, compare, hosts_off, summaries
 from tools.finding import Finding

@@ -12,7 +12,7 @@ from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 from openstack.connection import Connection
 
-from components.template import ROOT
+from components.foundation.template import ROOT
 from tests.acceptance.deployment import CommandError, Deployment, request, run
 from tests.acceptance.traffic import traffic
 from tests.acceptance.waiting import wait_for

@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from components.template import ROOT, render
+from components.foundation.template import ROOT, render
 from tests.acceptance.waiting import wait_for
 from tests.certificates import authority
 from tests.render.judges import program

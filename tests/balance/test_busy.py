@@ -21,7 +21,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from components.template import render
+from components.foundation.template import render
 from tests.acceptance.waiting import wait_for
 from tests.balance.balanced import BUSY, DOWN, FREE, Balanced, Counting, Engine, agent, balanced, running
 from tests.balance.conftest import Client

@@ -11,7 +11,7 @@ import urllib.request
 
 import pytest
 
-from components.template import render
+from components.foundation.template import render
 from tests import tls_scan
 from tests.acceptance.waiting import wait_for
 from tests.balance.balanced import Balanced, Counting

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from components.template import ROOT
+from components.foundation.template import ROOT
 from tests.render.judges import congress_python, run
 
 FILES = ROOT / "files/congress"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from components.template import ROOT, render
+from components.foundation.template import ROOT, render
 from tests.files.fake_keystone import CHECKER, keystone
 from tests.files.test_engine_api import PASSWORD, authtoken
 from tests.render.contexts import CONGRESS

@@ -7,7 +7,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from components.template import ROOT
+from components.foundation.template import ROOT
 from tests.files.conftest import Load
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from components.template import render
+from components.foundation.template import render
 from tests import mariadb
 from tests.acceptance.waiting import wait_for
 from tests.balance.balanced import free_port

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from components.identity import Identity
+from components.foundation.template import ROOT, render
 from components.keystone import place
-from components.template import ROOT, render
+from components.preflight.identity import Identity
 from tests.files.fake_keystone import keystone
 from tests.files.of_congress import printed
 from tests.render.contexts import CONGRESS

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from components.template import render
+from components.foundation.template import render
 from tests.acceptance.waiting import wait_for
 from tests.balance.balanced import free_port, running
 from tests.certificates import authority

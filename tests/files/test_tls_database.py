@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from components.authority import CA_FILE
 from components.database import PATIENCE
-from components.template import render
+from components.foundation.authority import CA_FILE
+from components.foundation.template import render
 from tests import mariadb
 from tests.certificates import authority
 from tests.files.of_congress import ENVIRONMENT

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from components.template import ROOT, render, whole
+from components.foundation.template import ROOT, render, whole
 from tests.render.contexts import (
     AGENTS,
     AUTHENTICATIONS,

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from components.authority import CA_FILE
 from components.congress_host import MODULES
 from components.database import PATIENCE, PRIVILEGES, VERIFIED, max_connections
 from components.fencing import credential_login, password_login
-from components.host import package_environment
-from components.identity import Identity
+from components.foundation.authority import CA_FILE
+from components.foundation.host import package_environment
 from components.keystone import place
 from components.policy_engines import placements
+from components.preflight.identity import Identity
 from settings import DatasourceNode, FencingLogin, Guest, PolicyEngines
 from tests.deployer import LOGIN
 

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import pytest
 
-from components.template import ROOT
+from components.foundation.template import ROOT
 
 CONGRESS_PYTHON = ROOT / ".judges/congress/bin/python"
 SDIST = ROOT / ".judges/sdist"

@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.template import ROOT
+from components.foundation.template import ROOT
 from tests.render.judges import run
 
 ME = f"{getpass.getuser()}:{grp.getgrgid(os.getgid()).gr_name}"

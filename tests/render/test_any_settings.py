@@ -12,11 +12,11 @@ from typing import Any
 import yaml
 from hypothesis import HealthCheck, Phase, example, given, settings
 
-from components import first_boot
-from components.cloud import ExistingNetwork
 from components.fencing import password_login
+from components.foundation import first_boot
+from components.foundation.template import render
 from components.inventory import roles
-from components.template import render
+from components.preflight.cloud import ExistingNetwork
 from settings import Settings, SettingsError
 from tests.deployer import LOGIN
 from tests.render.any_settings import settings as any_settings

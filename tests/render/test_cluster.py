@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from components.template import ROOT
+from components.foundation.template import ROOT
 from tests.render.cases import Case, Judge, case, cases
 from tests.render.contexts import CLUSTER, MEMBERS, SERVERS
 from tests.render.judges import ocf_agent, private, program, run

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.template import render
+from components.foundation.template import render
 from tests.render.contexts import CLUSTER
 from tests.render.library import ME, Library
 

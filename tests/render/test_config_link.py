@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.template import ROOT
+from components.foundation.template import ROOT
 
 TEXT = "[DEFAULT]\n"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from components.template import ROOT, render
+from components.foundation.template import ROOT, render
 from tests.render.cases import Case, Judge, case, cases
 from tests.render.contexts import AUTHTOKEN, CONGRESS
 from tests.render.judges import congress_python

@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from components.template import render
+from components.foundation.template import render
 from tests.render.cases import TABLE, TEMPLATES, Case, Judge, cases
 from tests.render.judges import program
 

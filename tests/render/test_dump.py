@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from components.template import ROOT
+from components.foundation.template import ROOT
 from tests.render.cases import case
 from tests.render.judges import private, program, run
 from tests.render.library import Library

@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from components.template import digest, heredoc, render_step
+from components.foundation.template import digest, heredoc, render_step
 from tests.render.cases import case
 from tests.render.judges import run
 from tests.render.library import ME, Library

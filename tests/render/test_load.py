@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from components.template import ROOT
+from components.foundation.template import ROOT
 from tests import mariadb
 from tests.acceptance.waiting import wait_for
 from tests.render.judges import missing, private, program, run

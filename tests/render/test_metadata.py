@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.template import ROOT
+from components.foundation.template import ROOT
 from tests.render.judges import missing, private, program, run
 
 RULES = ROOT / "files/host/congress-ha-metadata.nft"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from components.template import END_MARKER, ROOT
+from components.foundation.template import END_MARKER, ROOT
 from tests.render.judges import private
 
 RUNNER = ROOT / "files/host/congress-ha-step"

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from components.template import heredoc, render_step
+from components.foundation.template import heredoc, render_step
 from tests.render.cases import Case, Judge, cases
 from tests.render.contexts import CANARY
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.template import END_MARKER, ROOT, render_step
+from components.foundation.template import END_MARKER, ROOT, render_step
 from tests.render.cases import Case, Judge, cases
 from tests.render.judges import program, run
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.template import ROOT
+from components.foundation.template import ROOT
 from tests.render.cases import Case, Judge, case, cases
 from tests.render.contexts import CERTIFICATE, DEPLOYER_KEYS, HOST_KEY, PRIVATE_KEY
 from tests.render.judges import private, program, run

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typer import Typer
 from typer.testing import CliRunner, Result
 
-from components.scope import Scope
+from components.preflight.scope import Scope
 from tests.tools import changes
 from tools import replace
 from tools.checkpoint import SERVER

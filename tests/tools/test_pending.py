@@ -12,7 +12,7 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from components.scope import Scope
+from components.preflight.scope import Scope
 from tests.tools.fake_cloud import FakeCloud, server, thing
 from tools.checkpoint import Checkpoint, Pending, parse
 from tools.pending import Pulumi, PulumiError, RefusedError, main, mend, urns

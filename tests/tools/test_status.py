@@ -16,7 +16,7 @@ from openstack.exceptions import SDKException
 from typer import Typer
 from typer.testing import CliRunner, Result
 
-from components.scope import Scope
+from components.preflight.scope import Scope
 from tests.tools.healthy import SERVERS, STACK, facts, reports
 from tools import cloud, reach, status
 from tools.facts import Unseen

@@ -18,7 +18,7 @@ from openstack.exceptions import SDKException
 from typer import Typer
 from typer.testing import CliRunner, Result
 
-from components.scope import Scope
+from components.preflight.scope import Scope
 from tests.tools.drifted import ANSWER, CHANGES, state, view
 from tests.tools.fake_cloud import FakeCloud
 from tools import repair, verify

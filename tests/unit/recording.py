@@ -23,7 +23,8 @@ from pulumi.runtime import mocks
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import ROOT as ROOT_RESOURCE
 
-from components import cloud, inventory
+from components import inventory
+from components.preflight import cloud
 from tests.deployer import IDENTITY, LOGIN, SCOPE
 
 ROOT = Path(__file__).resolve().parent.parent.parent

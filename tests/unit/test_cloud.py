@@ -12,8 +12,8 @@ import pytest
 from openstack.exceptions import HttpException
 
 import settings
-from components import cloud
-from components.scope import Scope
+from components.preflight import cloud
+from components.preflight.scope import Scope
 from tests.deployer import LOGIN
 from tests.unit.recording import settings_with
 

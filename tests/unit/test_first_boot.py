@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from components import first_boot
+from components.foundation import first_boot
 from components.inventory import roles
 from settings import SettingsError
 from tests.certificates import authority

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from components.cloud import Cloud, ExistingNetwork
+from components.preflight.cloud import Cloud, ExistingNetwork
 from tests.deployer import LOGIN, SCOPE
 from tests.unit import recording as recorded
 from tests.unit.recording import Recording

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components import policy_engines
-from components.cloud import Cloud, ExistingNetwork
+from components.preflight.cloud import Cloud, ExistingNetwork
 from settings import PolicyEngines
 from tests.deployer import SCOPE
 from tests.unit import recording as recorded

@@ -9,7 +9,7 @@ import openstack
 import pytest
 from openstack.exceptions import ConfigException, ForbiddenException
 
-from components.identity import Identity, Registration, mark
+from components.preflight.identity import Identity, Registration, mark
 from tests.files.fake_keystone import keystone
 from tests.unit.test_cloud import FakeCloud, look_up, problems
 

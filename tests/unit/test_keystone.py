@@ -9,8 +9,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.identity import mark
 from components.keystone import OPEN
+from components.preflight.identity import mark
 from tests.deployer import IDENTITY
 from tests.unit import recording as recorded
 from tests.unit.recording import WITH_KEYSTONE, Recording, Registration

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from components.firewall import ROLES
+from components.foundation.firewall import ROLES
 from components.inventory import roles
 from tests.unit.recording import settings_with
 from tests.unit.test_settings import parse

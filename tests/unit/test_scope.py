@@ -12,8 +12,9 @@ from typing import Any
 import pulumi
 import pytest
 
-from components import cloud, inventory, scope
-from components.scope import Scope
+from components import inventory
+from components.preflight import cloud, scope
+from components.preflight.scope import Scope
 from tests.unit import recording as recorded
 from tests.unit.recording import Recording
 from tests.unit.test_cloud import FakeCloud, fake, look_up  # noqa: F401  a fixture

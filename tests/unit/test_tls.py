@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 import settings
-from components import authority
 from components.database import PATIENCE
+from components.foundation import authority
 from settings import SettingsError
 from tests.certificates import Signed
 from tests.certificates import authority as an_authority

@@ -11,11 +11,11 @@ import pulumi_tls as tls
 from pulumi_command import remote
 from pulumi_openstack import compute, networking
 
-from components.cloud import Cloud
-from components.firewall import Firewall
-from components.first_boot import USER, user_data
-from components.network import Network
-from components.step import Step
+from components.foundation.firewall import Firewall
+from components.foundation.first_boot import USER, user_data
+from components.foundation.network import Network
+from components.foundation.step import Step
+from components.preflight.cloud import Cloud
 from settings import Guest, Settings
 
 # A server whose image, flavor, server group or first-boot data changed is left as it is: replacing all hosts of

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from components.firewall import BASTION
-from components.template import render
+from components.foundation.firewall import BASTION
+from components.foundation.template import render
 from settings import NAMESPACE, Guest, SettingsError
 
 USER = "deployer"

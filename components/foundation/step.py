@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 from pulumi_command import remote
 
-from components.template import digest, render_step
+from components.foundation.template import digest, render_step
 
 if TYPE_CHECKING:
-    from components.host import Host
+    from components.foundation.host import Host
 
 # files/host/congress-ha-step, put in by cloud-init: keeps the script off the command line and checks its end.
 RUNNER = "sudo -n /usr/local/sbin/congress-ha-step {name} {limit}"

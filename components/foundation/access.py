@@ -8,12 +8,12 @@ from dataclasses import replace
 import pulumi
 import pulumi_tls as tls
 
-from components.cloud import Cloud
-from components.firewall import BASTION, Firewall
-from components.first_boot import USER
-from components.host import Host, Site
-from components.network import Network
-from components.template import render
+from components.foundation.firewall import BASTION, Firewall
+from components.foundation.first_boot import USER
+from components.foundation.host import Host, Site
+from components.foundation.network import Network
+from components.foundation.template import render
+from components.preflight.cloud import Cloud
 from settings import Settings, of_generation
 
 

@@ -18,10 +18,10 @@ from keystoneauth1.exceptions import ClientException
 from openstack.connection import Connection
 from openstack.exceptions import SDKException
 
-from components import identity, login, scope
-from components.identity import Identity, IdentityError
-from components.login import Login
-from components.scope import Scope
+from components.preflight import identity, login, scope
+from components.preflight.identity import Identity, IdentityError
+from components.preflight.login import Login
+from components.preflight.scope import Scope
 from settings import NAMESPACE, Settings, of_generation
 
 IPV4 = 4

@@ -19,7 +19,7 @@ from typing import Any
 
 import jinja2
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PAIR = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}")
 END_MARKER = "# end of step"
 

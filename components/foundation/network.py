@@ -9,7 +9,7 @@ import pulumi
 from pulumi_openstack import networking
 
 import settings
-from components.cloud import Cloud
+from components.preflight.cloud import Cloud
 
 
 @dataclass(frozen=True)
