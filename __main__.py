@@ -6,19 +6,20 @@ import settings
 from components import inventory
 from components.congress_host import CongressArgs, EncryptionKey, congress_hosts
 from components.database import Database, Schema
-from components.datasource_node import HOST_NAMES, PACKAGES, DatasourceNode
+from components.datasource_node import DatasourceNode
 from components.fencing import Fencing
 from components.foundation import debug_log, first_boot
 from components.foundation.access import Access
 from components.foundation.authority import Authority
-from components.foundation.firewall import DATASOURCE_NODE, POLICY_ENGINE, Firewall, rules
+from components.foundation.firewall import Firewall, rules
 from components.foundation.network import Network, NetworkArgs
 from components.keystone import Catalog, Keystone
 from components.load_balancer import LoadBalancer
 from components.messaging import Messaging
-from components.policy_engines import PolicyEngines, host_names
+from components.policy_engines import PolicyEngines
 from components.preflight import cloud
 from components.rotation import FormerUsers
+from roles import DATASOURCE_NODE, POLICY_ENGINE
 
 debug_log.keep_outputs_out()
 config = settings.load()
@@ -43,8 +44,8 @@ key = EncryptionKey("encryption-key").key
 congress = CongressArgs(
     messaging.transport_url, database.connection, key, keystone.authtoken, authority.certificate
 )
-pair = congress_hosts(DATASOURCE_NODE, HOST_NAMES, site, congress, more_packages=PACKAGES)
-engine_hosts = congress_hosts(POLICY_ENGINE, host_names(config.policy_engines), site, congress)
+pair = congress_hosts(DATASOURCE_NODE, site, congress)
+engine_hosts = congress_hosts(POLICY_ENGINE, site, congress)
 schema = Schema("schema", database, [*pair, *engine_hosts])
 
 # 3. The document deploys the "one datasource-drivers node" before the policy engines.

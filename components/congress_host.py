@@ -15,6 +15,7 @@ from components.foundation.authority import CA_FILE
 from components.foundation.host import Host, Site, package_environment
 from components.foundation.step import Step
 from components.foundation.template import ROOT, render, whole
+from roles import Role
 
 CONFIG = "congress_host/congress.conf.j2"
 
@@ -72,13 +73,12 @@ class CongressHost(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        role: str,
+        role: Role,
         site: Site,
         args: CongressArgs,
         *,
         server_group: compute.ServerGroup,
         server_after: Sequence[pulumi.Resource],
-        more_packages: Sequence[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("congress-ha:index:CongressHost", name, None, opts)
@@ -90,7 +90,7 @@ class CongressHost(pulumi.ComponentResource):
             server_after=server_after,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        packages = {"packages": sorted({"python3-venv", "curl", *more_packages})}
+        packages = {"packages": sorted(role.packages)}
         self.packages = Step(
             f"{name}-packages", self.host, "congress_host/packages.sh.j2", packages, parent=self
         )
@@ -133,21 +133,17 @@ class CongressHost(pulumi.ComponentResource):
         return pulumi.Output.concat(self.software.digest, "-", self.ready.digest)
 
 
-def congress_hosts(
-    role: str, names: Sequence[str], site: Site, args: CongressArgs, *, more_packages: Sequence[str] = ()
-) -> list[CongressHost]:
+def congress_hosts(role: Role, site: Site, args: CongressArgs) -> list[CongressHost]:
     """The Congress hosts of one role, in one anti-affinity server group."""
     hard = site.settings.anti_affinity == "hard"
     group = compute.ServerGroup(
-        role, name=f"{site.prefix}-{role}", policies="anti-affinity" if hard else "soft-anti-affinity"
+        role.name,
+        name=f"{site.prefix}-{role.name}",
+        policies="anti-affinity" if hard else "soft-anti-affinity",
     )
     hosts: list[CongressHost] = []
-    for name in names:
+    for name in role.hosts(site.settings):
         # Members of a strict group that are made at the same moment can end in ERROR, by a race of nova's own.
         after = [host.host.server for host in hosts[-1:]] if hard else []
-        hosts.append(
-            CongressHost(
-                name, role, site, args, server_group=group, server_after=after, more_packages=more_packages
-            )
-        )
+        hosts.append(CongressHost(name, role, site, args, server_group=group, server_after=after))
     return hosts

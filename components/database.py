@@ -14,9 +14,9 @@ import pulumi_random as random
 
 from components.congress_host import CongressHost
 from components.foundation.authority import CA_FILE, Authority
-from components.foundation.firewall import DATABASE
 from components.foundation.host import Host, Site
 from components.foundation.step import Step
+from roles import DATABASE
 from settings import of_generation
 
 NAME = "congress"

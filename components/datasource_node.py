@@ -10,14 +10,9 @@ import pulumi_random as random
 import settings
 from components.congress_host import CongressHost
 from components.fencing import Fencing
-from components.foundation.firewall import COROSYNC
 from components.foundation.step import Step
+from roles import COROSYNC
 from settings.nodes import HIDDEN
-
-HOST_NAMES = ("datasource-1", "datasource-2")
-
-# What a host of the pair needs beyond Congress. Without recommends: openhpid would leave the host degraded.
-PACKAGES = ("corosync", "pacemaker", "crmsh", "resource-agents")
 
 
 class DatasourceNode(pulumi.ComponentResource):
@@ -65,7 +60,7 @@ class DatasourceNode(pulumi.ComponentResource):
         }
         self.cluster = tuple(
             Step(
-                f"{host_name}-cluster",
+                f"{congress.host.name}-cluster",
                 congress.host,
                 "datasource_node/cluster.sh.j2",
                 cluster,
@@ -73,7 +68,7 @@ class DatasourceNode(pulumi.ComponentResource):
                 after=[congress.packages],
                 limit=300,
             )
-            for host_name, congress in zip(HOST_NAMES, pair, strict=True)
+            for congress in pair
         )
         resource = {
             "members": members,
@@ -90,11 +85,11 @@ class DatasourceNode(pulumi.ComponentResource):
         # With the whole resource as context: a host is looked at anew whenever the resource changes.
         self.agent = tuple(
             Step(
-                f"{host_name}-agent",
+                f"{congress.host.name}-agent",
                 congress.host,
                 "datasource_node/agent.sh.j2",
                 {
-                    "host": host_name,
+                    "host": congress.host.name,
                     "config": node.config,
                     "config_sha256": congress.config_sha256,
                     "resource": resource,
@@ -103,7 +98,7 @@ class DatasourceNode(pulumi.ComponentResource):
                 after=[congress.ready],
                 limit=120,
             )
-            for host_name, congress in zip(HOST_NAMES, pair, strict=True)
+            for congress in pair
         )
         self.ready = Step(
             name,

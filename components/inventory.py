@@ -9,31 +9,21 @@ from typing import Any
 
 import pulumi
 
-from components.datasource_node import HOST_NAMES, DatasourceNode
+from components.datasource_node import DatasourceNode
 from components.foundation.access import Access
-from components.foundation.firewall import (
-    BASTION,
-    DATABASE,
-    DATASOURCE_NODE,
-    LOAD_BALANCER,
-    MESSAGING,
-    POLICY_ENGINE,
-)
 from components.foundation.host import Host
 from components.load_balancer import LoadBalancer
-from components.policy_engines import PolicyEngines, host_names
+from components.policy_engines import PolicyEngines
 from components.preflight import scope
 from components.preflight.cloud import CloudError
 from components.preflight.scope import Scope
+from roles import ROLES, Role
 from settings import Settings
 
 
-def roles(settings: Settings) -> dict[str, str]:
+def roles(settings: Settings) -> dict[str, Role]:
     """Host name -> role, for every host of the stack."""
-    single = {name: name for name in (BASTION, DATABASE, MESSAGING, LOAD_BALANCER)}
-    pair = dict.fromkeys(HOST_NAMES, DATASOURCE_NODE)
-    engines = dict.fromkeys(host_names(settings.policy_engines), POLICY_ENGINE)
-    return {**single, **pair, **engines}
+    return {name: role for role in ROLES for name in role.hosts(settings)}
 
 
 def servers(prefix: str, settings: Settings) -> dict[str, str]:
@@ -84,7 +74,7 @@ def export(
         "ca_certificate": load_balancer.ca_certificate,
         "auth": access.site.settings.auth,
         scope.OUTPUT: access.site.cloud.scope.as_output(),
-        "hosts": {name: {"address": host.address, "roles": [host.role]} for name, host in hosts.items()},
+        "hosts": {name: {"address": host.address, "roles": [host.role.name]} for name, host in hosts.items()},
         "policy_engines": [
             {
                 "node_id": placement.node_id,
@@ -94,7 +84,10 @@ def export(
             }
             for placement in engines.placements
         ],
-        "datasource_node": {"node_id": datasource_node.node_id, "hosts": list(HOST_NAMES)},
+        "datasource_node": {
+            "node_id": datasource_node.node_id,
+            "hosts": [congress.host.name for congress in datasource_node.hosts],
+        },
         "bastion": access.bastion.public_address,
         "ssh_config": access.ssh_config(hosts),
         "ssh_known_hosts": access.known_hosts(hosts),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pulumi
 
 from components.foundation.authority import Authority, Certificate
-from components.foundation.firewall import API, ENGINE_STATE, LOAD_BALANCER
 from components.foundation.host import Host, Site
 from components.foundation.step import Step
 from components.policy_engines import PolicyEngines
+from roles import API, ENGINE_STATE, LOAD_BALANCER
 from settings import Tls
 
 
@@ -38,7 +38,7 @@ class LoadBalancer(pulumi.ComponentResource):
             f"{name}-packages",
             self.host,
             "congress_host/packages.sh.j2",
-            {"packages": ["curl", "haproxy", "socat"]},
+            {"packages": sorted(LOAD_BALANCER.packages)},
             parent=self,
         )
         self.address = self.host.public_address or self.host.address

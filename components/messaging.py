@@ -6,9 +6,9 @@ import pulumi
 import pulumi_random as random
 
 from components.foundation.authority import CA_FILE, Authority
-from components.foundation.firewall import AMQPS, MESSAGING
 from components.foundation.host import Host, Site
 from components.foundation.step import Step
+from roles import AMQPS, MESSAGING
 from settings import of_generation
 
 

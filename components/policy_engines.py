@@ -9,8 +9,8 @@ import pulumi
 
 import settings
 from components.congress_host import CongressHost
-from components.foundation.firewall import AGENT_CHECK, ENGINE_STATE
 from components.foundation.step import Step
+from roles import AGENT_CHECK, ENGINE_STATE, POLICY_ENGINE
 
 # Seconds in which an engine that is stopped may answer the requests that it has.
 DRAIN_LIMIT = 30
@@ -34,17 +34,12 @@ def placements(engines: settings.PolicyEngines) -> tuple[Placement, ...]:
     """Engine i lives on host (i - 1) // per_host + 1, so a growing count never moves one."""
     return tuple(
         Placement(
-            node_id=f"policy-engine-{index + 1}",
-            host=f"policy-engine-host-{index // engines.per_host + 1}",
+            node_id=f"{POLICY_ENGINE.name}-{index + 1}",
+            host=POLICY_ENGINE.host_name(index // engines.per_host + 1),
             port=engines.base_port + index % engines.per_host,
         )
         for index in range(engines.count)
     )
-
-
-def host_names(engines: settings.PolicyEngines) -> tuple[str, ...]:
-    """Names of the hosts that the engines need, each once, in order."""
-    return tuple(dict.fromkeys(placement.host for placement in placements(engines)))
 
 
 class PolicyEngines(pulumi.ComponentResource):
@@ -69,7 +64,7 @@ class PolicyEngines(pulumi.ComponentResource):
     ) -> None:
         super().__init__("congress-ha:index:PolicyEngines", name, None, opts)
         self.placements = placements(engines)
-        self.hosts = dict(zip(host_names(engines), hosts, strict=True))
+        self.hosts = {congress.host.name: congress for congress in hosts}
         steps: list[Step] = []
         for placement in self.placements:
             congress = self.hosts[placement.host]

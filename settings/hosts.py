@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Any
 
+from pydantic import Field, create_model
+
+from roles import ROLES, Role
 from settings.types import CertificateFile, Model, Name, Url
 
 
-class Flavors(Model):
+class DefaultFlavor(Model):
+    default: Name = Field(description="flavor of every role not named here", examples=["m1.small"])
+
+
+by_role: dict[str, Any] = {role.key: (Name | None, Field(None, examples=[role.flavor])) for role in ROLES}
+FlavorsByRole: Any = create_model("FlavorsByRole", __base__=DefaultFlavor, **by_role)
+
+
+class Flavors(FlavorsByRole):
     """Flavor per role; what is not named takes `default`."""
 
-    default: Name = Field(description="flavor of every role not named here", examples=["m1.small"])
-    bastion: Name | None = Field(None, examples=["m1.tiny"])
-    database: Name | None = Field(None, examples=["m1.medium"])
-    messaging: Name | None = Field(None, examples=["m1.medium"])
-    datasource_node: Name | None = Field(None, examples=["m1.small"])
-    policy_engine: Name | None = Field(None, examples=["m1.medium"])
-    load_balancer: Name | None = Field(None, examples=["m1.small"])
-
-    def of(self, role: str) -> str:
-        """Flavor's name for a role such as `policy-engine`."""
-        name: str | None = getattr(self, role.replace("-", "_"))
-        return name or self.default
+    def of(self, role: Role) -> str:
+        name: str = getattr(self, role.key) or self.default
+        return name
 
     def used(self) -> set[str]:
         return {name for name in self.model_dump().values() if name}

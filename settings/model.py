@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from roles import ROLES
 from settings.hosts import Database, Flavors, Guest
 from settings.keystone import Keystone
 from settings.network import EVERYWHERE, Access, Network
@@ -84,7 +85,7 @@ class Settings(Model):
                     for cidr in cidrs
                     if cidr != EVERYWHERE and cidr.overlaps(self.network.cidr)
                 ]
-            hosts = 6 + self.policy_engines.hosts
+            hosts = sum(role.count(self) for role in ROLES)
             if self.network.cidr.num_addresses < hosts + 8:
                 problems.append(
                     f"network.cidr: {self.network.cidr} is too small for {hosts} hosts; use a /24"

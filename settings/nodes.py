@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
+from roles import POLICY_ENGINE
 from settings.types import AbsolutePath, Duration, Model, Name, NodeId
 
 # What Pacemaker's sandbox hides from the datasource node; temporary folders it has of its own.
@@ -153,10 +154,8 @@ class DatasourceNode(Model):
     @field_validator("node_id")
     @classmethod
     def _distinct_from_engines(cls, value: str) -> str:
-        if value.startswith("policy-engine-"):
-            raise ValueError(
-                "ids that start with policy-engine- belong to the policy engines; choose another"
-            )
+        if value.startswith(taken := f"{POLICY_ENGINE.name}-"):
+            raise ValueError(f"ids that start with {taken} belong to the policy engines; choose another")
         return value
 
     @model_validator(mode="after")

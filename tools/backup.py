@@ -13,6 +13,7 @@ from typing import IO, Annotated, Any
 
 import typer
 
+from roles import DATABASE, DATASOURCE_NODE
 from tools import archive
 from tools.congress_database import CongressDatabase, Software, first_reached
 from tools.dump import DatabaseError, revision_in
@@ -82,8 +83,8 @@ def looked_at(hosts: Hosts, stack: Stack) -> tuple[CongressDatabase, Software, s
     """What a backup needs of the deployment, and the encryption key. Raises ArchiveError, HostError."""
     there = CongressDatabase(
         hosts,
-        first_reached(hosts, stack, "database"),
-        first_reached(hosts, stack, "datasource-node"),
+        first_reached(hosts, stack, DATABASE.name),
+        first_reached(hosts, stack, DATASOURCE_NODE.name),
     )
     there.bring()
     return there, there.software(), archive.checked_key(there.key())

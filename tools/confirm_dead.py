@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from roles import DATABASE, DATASOURCE_NODE, MESSAGING
 from tools import admission, cloud
 from tools.facts import Cluster, Facts, Node
 from tools.hosts import HostError, Hosts, connected
@@ -25,9 +26,9 @@ from tools.stack import Stack, StackError, parse, read_outputs
 from tools.state import read_state
 from tools.status import look_at
 
-PAIR = "datasource-node"
+PAIR = DATASOURCE_NODE.name
 # Who has to refuse it, by role.
-GUARDS = ("messaging", "database")
+GUARDS = (MESSAGING.name, DATABASE.name)
 # A node that lives connects again within a second or two: looking right after its connections were ended shows none.
 # `ss -K` is for those that the firewall knew before: a dead host's stay for hours.
 QUIET, LIMIT = 10, 60

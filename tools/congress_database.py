@@ -14,10 +14,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, Self
 
+from roles import CONFIGURATION
 from tools.dump import NAME, Checked, DatabaseError, checked, revision
 from tools.hosts import HostError, Hosts
 from tools.progress import Progress
-from tools.questions import CONFIGURATION, REMOTE
+from tools.questions import REMOTE
 from tools.stack import ROOT, Stack
 
 FOLDER = "/var/backups/congress"

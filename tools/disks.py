@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePath
 
+from roles import by_name
 from tools.facts import Disk, Facts, Unseen
 from tools.finding import Finding, note, wrong
 from tools.remote.runner import Question
 
 # Percent. A full disk stops MariaDB and RabbitMQ, and no step can put its files.
 FILLS, FULL = 80, 95
-# Where a host of each role writes, beside the system's own; any of them may be a disk of its own.
+# Where every host writes, beside the folders of its role; any of them may be a disk of its own.
 EVERYWHERE = ("/", "/var/log", "/tmp")  # noqa: S108  only looked at
-FOLDERS = {
-    "database": ("/var/lib/mysql", "/var/backups"),
-    "messaging": ("/var/lib/rabbitmq",),
-    "datasource-node": ("/opt", "/var/lib/congress"),
-    "policy-engine": ("/opt", "/var/lib/congress"),
-}
 # What may go, by the folder on a disk of its own or on that of the system.
 WAY_OUT = {
     "/var/lib/mysql": "the database grows with policies and datasources",
@@ -28,7 +23,7 @@ WAY_OUT = {
 
 
 def question(role: str) -> Question:
-    folders = (*EVERYWHERE, *FOLDERS.get(role, ()))
+    folders = (*EVERYWHERE, *by_name(role).folders)
     return {"argv": ["df", "--block-size=1M", "--output=pcent,ipcent,avail,target", *folders], "stdin": ""}
 
 
@@ -58,7 +53,7 @@ def findings(facts: Facts) -> Iterator[Finding]:
 
 def _way_out(name: str, role: str, mount: str, seen: tuple[Disk, ...]) -> str:
     mounts = {disk.mount for disk in seen}
-    here = [folder for folder in FOLDERS.get(role, ()) if _disk_of(folder, mounts) == mount]
+    here = [folder for folder in by_name(role).folders if _disk_of(folder, mounts) == mount]
     hints = [WAY_OUT[folder] for folder in here if folder in WAY_OUT]
     du = f"make ssh HOST={name} ARGS='sudo du -xhd2 -t 100M {mount}' tells what fills it"
     return "; ".join([du, *hints, f"a larger flavor: make replace HOST={name}"])

@@ -9,6 +9,7 @@ from typing import Any
 
 from openstack.connection import Connection
 
+from roles import DATABASE
 from tools import certain_reboot
 from tools.certain_reboot import FROZEN
 from tools.checkpoint import SERVER
@@ -100,7 +101,7 @@ def _servers(view: View, state: State) -> Iterator[Drift]:
             mend = "makes it anew"
             if server.protected:
                 mend = f"make up GONE={name}, which makes it anew, empty; then, with a backup: make restore FILE=..."
-            elif server.name == "database":
+            elif server.name == DATABASE.host:
                 mend += ", empty; with the data of a backup: make replace HOST=database FILE=..."
             what = f"{server.name}: the cloud has no server {name} ({id_})"
             yield Drift("servers", what, mend, by_hand=server.protected)

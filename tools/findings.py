@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from http import HTTPStatus
 
+from roles import BASTION, DATABASE, DATASOURCE_NODE
 from tools import disks
 from tools.facts import DatasourceView, EngineState, EngineView, Facts, HostState, Unseen
 from tools.finding import Finding, note, unseen, wrong
@@ -52,9 +53,9 @@ def servers(facts: Facts) -> Iterator[Finding]:
             f"the cloud could not be asked: {facts.cloud}",
             "run it again; if it stays, check OS_CLOUD, clouds.yaml and the cloud's API",
         )
-    lost_bastion = any(host.role == "bastion" and host.ssh for host in facts.hosts.values())
+    lost_bastion = any(host.role == BASTION.name and host.ssh for host in facts.hosts.values())
     for name, host in facts.hosts.items():
-        yield from _server(name, host, behind=lost_bastion and host.role != "bastion")
+        yield from _server(name, host, behind=lost_bastion and host.role != BASTION.name)
 
 
 def _server(name: str, host: HostState, *, behind: bool) -> Iterator[Finding]:
@@ -63,7 +64,7 @@ def _server(name: str, host: HostState, *, behind: bool) -> Iterator[Finding]:
             yield wrong(
                 "servers", f"{name}: the cloud has no server {host.server}", f"make replace HOST={name}"
             )
-        case "PAUSED" | "SUSPENDED" if host.role == "datasource-node":
+        case "PAUSED" | "SUSPENDED" if host.role == DATASOURCE_NODE.name:
             way_out = (
                 f"openstack server reboot --hard {host.server} (make repair does it); if it went on instead, its "
                 "datasource node would run beside the other host's"
@@ -76,7 +77,7 @@ def _server(name: str, host: HostState, *, behind: bool) -> Iterator[Finding]:
             way_out = f"openstack server reboot --hard {host.server}, else make replace HOST={name}"
             fault = f": {host.fault}" if host.fault else ""
             yield wrong("servers", f"{name} is in state ERROR{fault}", way_out)
-        case "ACTIVE" if host.role == "datasource-node" and host.shut_out:
+        case "ACTIVE" if host.role == DATASOURCE_NODE.name and host.shut_out:
             what = f"{name} is shut out since it was confirmed dead: its port has no security group"
             yield wrong(
                 "servers", what, "make repair: pauses or stops it, reboots it hard, then lets it in again"
@@ -221,16 +222,16 @@ def load_balancer(facts: Facts) -> Iterator[Finding]:
 def database(facts: Facts) -> Iterator[Finding]:
     if isinstance(facts.database, Unseen):
         way_out = "on database: sudo journalctl -u mariadb -n 50; sudo systemctl restart mariadb"
-        yield from mute("database", facts.database, "MariaDB does not answer", way_out)
+        yield from mute(DATABASE.row, facts.database, "MariaDB does not answer", way_out)
         return
     used, most = facts.database.connections, facts.database.max_connections
     if used >= FULL * most:
         way_out = "on database: sudo mariadb -e 'SHOW PROCESSLIST' tells who; restart that engine"
-        yield wrong("database", f"{used} of {most} connections are used", way_out)
+        yield wrong(DATABASE.row, f"{used} of {most} connections are used", way_out)
     if facts.database.waiting:
         what = f"{facts.database.waiting} statements wait for locks, up to {facts.database.waiting_seconds} s"
         way_out = "on database: sudo mariadb -e 'SHOW FULL PROCESSLIST'; KILL the one that holds the tables"
-        yield wrong("database", what, way_out)
+        yield wrong(DATABASE.row, what, way_out)
 
 
 def bus(facts: Facts) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from roles import DATASOURCE_NODE
 from tools import archive
 from tools.backup import backup, looked_at
 from tools.dump import DatabaseError
@@ -65,7 +66,7 @@ class KeptData:
         file = FOLDER / f"{short(self.stack.name)}-database-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar.gz"
         archive.refuse_existing(file)
         looked_at(self.hosts, self.stack)
-        member = next(host for host, known in self.stack.hosts.items() if known.role == "datasource-node")
+        member = next(host for host, known in self.stack.hosts.items() if known.role == DATASOURCE_NODE.name)
         services = Services(self.hosts, self.stack, member, self.progress)
         try:
             services.stop()

@@ -8,6 +8,7 @@ from typing import Self
 
 import typer
 
+from roles import DATASOURCE_NODE, Role, by_name
 from tools import admission, cloud
 from tools.facts import Cluster, Facts, Resource
 from tools.findings_pair import NODE
@@ -21,7 +22,6 @@ from tools.waiting import last_look
 # Seconds. An engine first finishes the requests that it has, which may take as long as HAProxy lets them.
 STOPS, MOVES, SEEN_LOST = 200, 120, 60
 PAUSE = 0.5
-SERVICE = {"load-balancer": "haproxy", "messaging": "rabbitmq-server", "database": "mariadb"}
 
 
 @dataclass(frozen=True)
@@ -35,27 +35,19 @@ class Leaving:
     facts: Facts
 
     @property
-    def role(self) -> str:
-        return self.stack.hosts[self.host].role
+    def role(self) -> Role:
+        return by_name(self.stack.hosts[self.host].role)
 
     def leave(self) -> None:
         """Raises HostError when the host could not leave in good order; it may be tried again."""
-        match self.role:
-            case "datasource-node":
-                self._leave_the_pair()
-            case _ if (problem := self.facts.hosts[self.host].ssh) is not None:
-                typer.echo(f"{self.host} cannot be reached ({problem}): its server is deleted as it is")
-            case "policy-engine":
-                for engine in self.stack.engines:
-                    if engine.host == self.host:
-                        self.hosts.run(
-                            self.host,
-                            f"systemctl stop congress-policy-engine@{engine.node_id}",
-                            timeout=STOPS,
-                        )
-            case role if role in SERVICE:
-                # Whoever is connected then knows at once.
-                self.hosts.run(self.host, f"systemctl stop {SERVICE[role]}", timeout=STOPS)
+        if self.role.watched_by_pacemaker:
+            self._leave_the_pair()
+        elif (problem := self.facts.hosts[self.host].ssh) is not None:
+            typer.echo(f"{self.host} cannot be reached ({problem}): its server is deleted as it is")
+        else:
+            # Whoever is connected then knows at once.
+            for unit in self.role.units(e.node_id for e in self.stack.engines if e.host == self.host):
+                self.hosts.run(self.host, f"systemctl stop {unit}", timeout=STOPS)
 
     def _leave_the_pair(self) -> None:
         """The other host must not take the deletion of this one's server for a fault: it would fence for ever."""
@@ -148,16 +140,12 @@ def ds_node(view: Cluster) -> Resource | None:
     return next((resource for resource in view.resources if resource.id == NODE), None)
 
 
-# Roles whose outage the pair remembers.
-SETTLES = {"datasource-node", "messaging", "database"}
-
-
 def settle(stack: Stack, host: str, hosts: Hosts) -> None:
     """After the new server works: what the pair still remembers of the outage is forgotten. Raises HostError."""
-    if stack.hosts[host].role == "datasource-node":
+    if by_name(stack.hosts[host].role).watched_by_pacemaker:
         server = stack.hosts[host].server
         hosts.run(other_of_the_pair(stack, host), f"stonith_admin --history {server} --cleanup")
     else:
         # The datasource node ended itself meanwhile, again and again.
-        member = next(name for name, known in stack.hosts.items() if known.role == "datasource-node")
+        member = next(name for name, known in stack.hosts.items() if known.role == DATASOURCE_NODE.name)
         hosts.run(member, f"crm_resource --cleanup --resource {NODE}")

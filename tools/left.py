@@ -15,10 +15,11 @@ from keystoneauth1.exceptions import ClientException
 from openstack.connection import Connection
 from openstack.exceptions import SDKException
 
+from roles import ROLES
 from tools.stack import prefix_of
 
 # Names behind `congress-STACK-`, as the program gives them to hosts and roles.
-NAMES = r"bastion|database|messaging|load-balancer|datasource-node|datasource-\d+|policy-engine|policy-engine-host-\d+"
+NAMES = "|".join(f"{role.name}|{role.host_pattern}" for role in ROLES)
 
 
 def left(cloud: Connection, prefix: str) -> Iterator[tuple[str, str, str]]:

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from components.preflight import scope
+from roles import DATABASE
 from tools.checkpoint import Checkpoint, parse
 from tools.orphans import GONE, orphans, remove_server
 
@@ -105,7 +106,9 @@ def refused(checkpoint: Checkpoint, there: AbstractSet[str], named: AbstractSet[
     everything = len(missing) > 1 and len(missing) == len(expected)
     # Of all servers the one with the data stands for the others.
     dear = (
-        protected or {name for name in missing.values() if name.endswith("-database")} or {*missing.values()}
+        protected
+        or {name for name in missing.values() if name.endswith(f"-{DATABASE.host}")}
+        or {*missing.values()}
     )
     asked = (dear if everything else protected) - named
     if not asked:

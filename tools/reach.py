@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import roles
 from tools.limits import Limits
 from tools.questions import REMOTE
 from tools.remote.runner import Answer, Question
 from tools.stack import SSH_FILES
 
-BASTION = "bastion"
+BASTION = roles.BASTION.host
 # The first line of whoever is reached.
 UP = "up\n"
 # Before the output's own lines, and so for every host. The bastion is connected to once for all of them.

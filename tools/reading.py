@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from roles import DATABASE, DATASOURCE_NODE, LOAD_BALANCER, MESSAGING, ROLES
 from tools.cloud import Server
 from tools.disks import disks
 from tools.facts import (
@@ -30,8 +31,6 @@ from tools.remote.runner import Answer
 from tools.stack import Engine, Stack
 
 OK = 200
-# Row of the table -> role of the host that has a certificate.
-CERTIFICATES = {"load balancer": "load-balancer", "database": "database", "bus": "messaging"}
 T = TypeVar("T")
 
 
@@ -43,7 +42,7 @@ def read(
 ) -> Facts:
     """`servers`: the cloud's, by name, or why it could not be asked."""
     of = {role: [name for name, host in stack.hosts.items() if host.role == role] for role in _roles(stack)}
-    pair = of.get("datasource-node", [])
+    pair = of.get(DATASOURCE_NODE.name, [])
     return Facts(
         cloud=servers if isinstance(servers, str) else None,
         hosts={name: _host(name, stack, reports[name], servers) for name in stack.hosts},
@@ -54,13 +53,14 @@ def read(
         },
         pings={name: understood(reports[name], "ping", int) for name in pair},
         engines={engine.node_id: _engine(engine, reports[engine.host]) for engine in stack.engines},
-        balancer=understood(reports[of["load-balancer"][0]], "haproxy", backends),
+        balancer=understood(reports[of[LOAD_BALANCER.name][0]], "haproxy", backends),
         endpoint=endpoint,
-        database=understood(reports[of["database"][0]], "database", database),
-        bus=understood(reports[of["messaging"][0]], "bus", bus),
+        database=understood(reports[of[DATABASE.name][0]], "database", database),
+        bus=understood(reports[of[MESSAGING.name][0]], "bus", bus),
         certificates={
-            row: understood(reports[of[role][0]], "certificate", days_left)
-            for row, role in CERTIFICATES.items()
+            role.row: understood(reports[of[role.name][0]], "certificate", days_left)
+            for role in ROLES
+            if role.certificate and role.name in of
         },
         # df tells of all that it finds, and then fails where a folder is not there (yet).
         disks={name: understood(reports[name], "disks", disks, {0, 1}) for name in stack.hosts},

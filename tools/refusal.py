@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from http import HTTPStatus
 
+import roles
 from tools.facts import Cluster, EngineState, EngineView, Facts, Node, Unseen
 from tools.findings_pair import NODE, not_done
 from tools.stack import Stack
-
-# Whose Congress must be stopped before the database goes, for good data.
-WRITERS = {"datasource-node", "policy-engine"}
 
 
 def refusal(stack: Stack, facts: Facts, host: str, *, saved: bool = False, kept: str = "") -> str | None:
@@ -19,17 +17,17 @@ def refusal(stack: Stack, facts: Facts, host: str, *, saved: bool = False, kept:
     `saved`: the database's data is in a file already; `kept`: a file that it was in, before others may have written.
     """
     role = stack.hosts[host].role
-    bastion = next(name for name, known in stack.hosts.items() if known.role == "bastion")
+    bastion = next(name for name, known in stack.hosts.items() if known.role == roles.BASTION.name)
     if host != bastion and (problem := facts.hosts[bastion].ssh):
         return (
             f"the bastion cannot be reached ({problem}), nor any host behind it: make replace HOST={bastion}"
         )
     match role:
-        case "policy-engine":
+        case roles.POLICY_ENGINE.name:
             return _last_engine(facts, host)
-        case "datasource-node":
+        case roles.DATASOURCE_NODE.name:
             return _may_live(stack, facts, host) or _last_of_the_pair(stack, facts, host)
-        case "database":
+        case roles.DATABASE.name:
             return _data_at_risk(facts, host, saved=saved, kept=kept)
     return None
 
@@ -62,7 +60,8 @@ def nobody_writes(facts: Facts) -> bool:
 
 def _data_at_risk(facts: Facts, host: str, *, saved: bool, kept: str) -> str | None:
     for name, known in facts.hosts.items():
-        if known.role in WRITERS and known.ssh:
+        # For good data, every Congress must be stopped before the database goes.
+        if roles.by_name(known.role).runs_congress and known.ssh:
             return f"{name} cannot be reached ({known.ssh}), and what writes there must stop: mend it first"
     if isinstance(facts.database, Unseen) and not saved:
         why = facts.hosts[host].ssh or facts.database.why
@@ -114,7 +113,9 @@ def _useful(stack: Stack, facts: Facts, host: str) -> bool:
 
 def other_of_the_pair(stack: Stack, host: str) -> str:
     return next(
-        name for name, known in stack.hosts.items() if known.role == "datasource-node" and name != host
+        name
+        for name, known in stack.hosts.items()
+        if known.role == roles.DATASOURCE_NODE.name and name != host
     )
 
 

@@ -11,13 +11,14 @@ from typing import Any
 
 import typer
 
+from roles import DATABASE, by_name
 from tools import archive, cloud
 from tools.facts import Facts, Unseen
 from tools.finding import Severity
 from tools.findings import judge
 from tools.hosts import HostError, Hosts
 from tools.kept_data import KeptData
-from tools.leaving import SERVICE, SETTLES, STOPS, Leaving, settle
+from tools.leaving import STOPS, Leaving, settle
 from tools.limits import Limits
 from tools.progress import Progress, private_folder
 from tools.pulumi import Server, pulumi, server
@@ -31,18 +32,6 @@ from tools.waiting import last_look
 
 # Seconds until all that reconnects by itself has done so, failures are forgotten, and datasources polled again.
 WELL_AGAIN = 240.0
-MEANS = {
-    "bastion": "meanwhile nobody reaches the hosts by SSH; the API goes on",
-    "database": "the API answers 503 for a minute or more; the data is saved before and loaded afterwards",
-    "messaging": "the API answers 503 for about a minute; the nodes reconnect by themselves",
-    "load-balancer": "there is no endpoint for about a minute; engines and datasource node go on",
-    "datasource-node": "the datasource node moves to the other host, if it is not there, and stays; the API goes on",
-    "policy-engine": "its engines finish what they have; requests go on at the other engines",
-}
-
-
-# Whose new server comes up before anything else is changed.
-ALONE = {"bastion", "database"}
 
 
 class RefusedError(Exception):
@@ -69,9 +58,9 @@ class Replacement:
                 f"{problem}: make replace HOST=... with one of {', '.join(sorted(self.stack.hosts))}"
             )
         self.host, self.file, self.limits = host, file, Limits.here()
-        self.role = self.stack.hosts[host].role
+        self.role = by_name(self.stack.hosts[host].role)
         if file is not None:
-            if self.role != "database":
+            if self.role is not DATABASE:
                 raise RefusedError(f"{host} holds no data that could be loaded from {file}")
             with archive.read(file):
                 pass
@@ -85,7 +74,7 @@ class Replacement:
             raise RefusedError(f"{error}; nothing was changed") from None
 
     def _run(self) -> None:
-        typer.echo(f"replace: {self.host} of stack {self.stack.name}; {MEANS[self.role]}")
+        typer.echo(f"replace: {self.host} of stack {self.stack.name}; {self.role.outage}")
         with private_folder() as folder:
             write_ssh_files(self.outputs, folder, self.limits)
             hosts = Hosts(folder)
@@ -103,14 +92,14 @@ class Replacement:
                 self._up(now)
             else:
                 begun = self._replace(Leaving(self.stack, self.host, now, hosts, facts), begun)
-            if self.role == "database" and not begun.loaded:
+            if self.role is DATABASE and not begun.loaded:
                 with stage("load", f"{begun.file} into the new database"):
                     self._data(hosts).load(Path(begun.file), begun.content)
                 # From here on others write, so it must not be loaded again.
                 self.note.write(replace(begun, loaded=True))
-            if self.role in ALONE:
+            if self.role.replaced_alone:
                 self._rest(facts)
-            if self.role in SETTLES:
+            if self.role.outage_is_remembered:
                 with stage("settle", "what the others remember of the outage is forgotten"):
                     settle(self.stack, self.host, hosts)
         self.note.forget()
@@ -143,7 +132,7 @@ class Replacement:
             if not pulumi("preview", "--replace", leaving.server.urn, *self._only(leaving.server)):
                 raise RefusedError("Pulumi refuses, as it says above; nothing was changed")
         now = Begun(leaving.server.id)
-        if self.role == "database":
+        if self.role is DATABASE:
             now = self._keep(leaving, begun if saved else None)
         self.note.write(now)
         self._see_that_nobody_else_replaced(leaving.server)
@@ -174,7 +163,7 @@ class Replacement:
             return False
         if isinstance(leaving.facts.database, Unseen):
             try:
-                leaving.hosts.run(self.host, f"systemctl start {SERVICE['database']}", timeout=STOPS)
+                leaving.hosts.run(self.host, f"systemctl start {DATABASE.services[0]}", timeout=STOPS)
             except HostError as error:
                 typer.echo(f"replace: {error}")
                 return False
@@ -203,7 +192,7 @@ class Replacement:
 
     def _only(self, now: Server) -> list[str]:
         """Of an empty database no other host shall learn; a new bastion must not wait for another host that is lost."""
-        urns = (now.urn, *now.steps) if self.role in ALONE else ()
+        urns = (now.urn, *now.steps) if self.role.replaced_alone else ()
         return [part for urn in urns for part in ("--target", urn)]
 
     def _see_that_all_is_well(self) -> None:

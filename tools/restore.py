@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from roles import DATABASE, DATASOURCE_NODE
 from tools import archive
 from tools.backup import deployed, told
 from tools.congress_database import FOLDER, INCOMING, CongressDatabase, first_reached, fits
@@ -148,11 +149,11 @@ class Restore:
 @contextmanager
 def begun(hosts: Hosts, stack: Stack, progress: Progress) -> Iterator[Restore]:
     """A restore, while nobody else works on the database. Raises HostError."""
-    member = first_reached(hosts, stack, "datasource-node", "crm_mon -1 > /dev/null")
+    member = first_reached(hosts, stack, DATASOURCE_NODE.name, "crm_mon -1 > /dev/null")
     for engine in stack.engines:
         if not hosts.reached(engine.host):
             raise HostError(f"{engine.host} was not reached, and what runs there must stop: make status")
-    database = CongressDatabase(hosts, first_reached(hosts, stack, "database"), member)
+    database = CongressDatabase(hosts, first_reached(hosts, stack, DATABASE.name), member)
     database.bring()
     with database.locked(progress) as locked:
         yield Restore(hosts, stack, locked, progress)

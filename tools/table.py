@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from roles import DATABASE, DATASOURCE_NODE, LOAD_BALANCER, MESSAGING, POLICY_ENGINE
 from tools.facts import Cluster, DatasourceView, EngineView, Facts, Lag, Unseen
 from tools.finding import Finding, Severity
 
@@ -50,13 +51,13 @@ def _summaries(facts: Facts) -> dict[str, str]:
         "servers": f"{in_cloud}, {reached} reached",
         "cluster": _cluster(view) if view else "",
         "fencing": _fencing(view) if view else "",
-        "datasource node": _node(facts, view),
-        "engines": _engines(facts),
-        "load balancer": _balancer(facts),
-        "database": ""
+        DATASOURCE_NODE.row: _node(facts, view),
+        POLICY_ENGINE.row: _engines(facts),
+        LOAD_BALANCER.row: _balancer(facts),
+        DATABASE.row: ""
         if isinstance(facts.database, Unseen)
         else f"answers, {facts.database.connections} of {facts.database.max_connections} connections used",
-        "bus": "" if isinstance(facts.bus, Unseen) else f"{facts.bus.connections} connections",
+        MESSAGING.row: "" if isinstance(facts.bus, Unseen) else f"{facts.bus.connections} connections",
     }
 
 

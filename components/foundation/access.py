@@ -8,12 +8,13 @@ from dataclasses import replace
 import pulumi
 import pulumi_tls as tls
 
-from components.foundation.firewall import BASTION, Firewall
+from components.foundation.firewall import Firewall
 from components.foundation.first_boot import USER
 from components.foundation.host import Host, Site
 from components.foundation.network import Network
 from components.foundation.template import render
 from components.preflight.cloud import Cloud
+from roles import BASTION
 from settings import Settings, of_generation
 
 
@@ -45,13 +46,15 @@ class Access(pulumi.ComponentResource):
             for generation in (settings.rotation.ssh, settings.rotation.ssh + 1)
         )
         site = Site(prefix, settings, cloud, network, firewall, self.key, following)
-        self.bastion = Host(BASTION, BASTION, site, public=True, opts=child)
+        self.bastion = Host(BASTION.host_name(1), BASTION, site, public=True, opts=child)
         self.site = replace(site, bastion=self.bastion)
         self.register_outputs({})
 
     def ssh_config(self, hosts: Mapping[str, Host]) -> pulumi.Output[str]:
         """A complete ssh_config: `ssh -F ssh_config <host name>` in a folder that holds known_hosts and id_ed25519."""
-        reached_at = {n: host.public_address if n == BASTION else host.address for n, host in hosts.items()}
+        reached_at = {
+            n: host.public_address if host.role is BASTION else host.address for n, host in hosts.items()
+        }
         addresses = pulumi.Output.all(**reached_at)
         return addresses.apply(lambda known: render("access/ssh_config.j2", {"hosts": known, "user": USER}))
 

@@ -1,4 +1,4 @@
-"""Who may open a connection to whom: one table, one security group per role, nothing else is open."""
+"""Who may open a connection to whom, as the table of roles says: one security group per role, nothing else is open."""
 
 from __future__ import annotations
 
@@ -10,24 +10,12 @@ from typing import Literal
 import pulumi
 from pulumi_openstack import networking
 
+from roles import BASTION, ROLES, SSH
 from settings import EVERYWHERE, Settings
 
-BASTION = "bastion"
-DATABASE = "database"
-MESSAGING = "messaging"
-DATASOURCE_NODE = "datasource-node"
-POLICY_ENGINE = "policy-engine"
-LOAD_BALANCER = "load-balancer"
-ROLES = (BASTION, DATABASE, MESSAGING, DATASOURCE_NODE, POLICY_ENGINE, LOAD_BALANCER)
-
-SSH, MYSQL, AMQPS, COROSYNC, API, DNS = 22, 3306, 5671, 5405, 1789, 53
+DNS = 53
 # A server asks it at its first boot who it is.
 METADATA = IPv4Network("169.254.169.254/32")
-# Where the load balancer tells an engine's host what it thinks of the engine.
-ENGINE_STATE = 8405
-# From an engine's port to that of its agent, which HAProxy's agent-check asks.
-AGENT_CHECK = 100
-
 
 Protocol = Literal["tcp", "udp", "icmp"]
 ALL: tuple[Protocol, ...] = ("tcp", "udp", "icmp")
@@ -61,19 +49,16 @@ def rules(settings: Settings) -> tuple[Rule, ...]:
 
 
 def ways_in(settings: Settings) -> tuple[Rule, ...]:
-    engines = settings.policy_engines
-    engine_ports = (engines.base_port, engines.base_port + engines.per_host - 1)
-    agent_ports = (engine_ports[0] + AGENT_CHECK, engine_ports[1] + AGENT_CHECK)
+    """SSH from the bastion, and what the table of roles says."""
+    behind = (role for role in ROLES if role is not BASTION)
     return (
-        *(Rule(BASTION, "tcp", (SSH, SSH), cidr) for cidr in settings.access.ssh_cidrs),
-        *(Rule(role, "tcp", (SSH, SSH), BASTION) for role in ROLES if role != BASTION),
-        *(Rule(DATABASE, "tcp", (MYSQL, MYSQL), role) for role in (DATASOURCE_NODE, POLICY_ENGINE)),
-        *(Rule(MESSAGING, "tcp", (AMQPS, AMQPS), role) for role in (DATASOURCE_NODE, POLICY_ENGINE)),
-        Rule(DATASOURCE_NODE, "udp", (COROSYNC, COROSYNC), DATASOURCE_NODE),
-        Rule(POLICY_ENGINE, "tcp", engine_ports, LOAD_BALANCER),
-        Rule(POLICY_ENGINE, "tcp", agent_ports, LOAD_BALANCER),
-        Rule(LOAD_BALANCER, "tcp", (ENGINE_STATE, ENGINE_STATE), POLICY_ENGINE),
-        *(Rule(LOAD_BALANCER, "tcp", (API, API), cidr) for cidr in settings.access.api_cidrs),
+        *(Rule(role.name, "tcp", (SSH, SSH), BASTION.name) for role in behind),
+        *(
+            Rule(role.name, opening.protocol, opening.ports(settings), peer)
+            for role in ROLES
+            for opening in role.openings
+            for peer in opening.peers(settings)
+        ),
     )
 
 
@@ -84,7 +69,7 @@ def ways_out(settings: Settings, table: Iterable[Rule]) -> Iterator[Rule]:
     ranges = settings.network.egress_cidrs
     for role in ROLES:
         for protocol in ALL:
-            yield from (Rule(role, protocol, None, cidr, "egress") for cidr in ranges)
+            yield from (Rule(role.name, protocol, None, cidr, "egress") for cidr in ranges)
     if EVERYWHERE in ranges:
         return
     for rule in table:
@@ -92,9 +77,9 @@ def ways_out(settings: Settings, table: Iterable[Rule]) -> Iterator[Rule]:
             yield Rule(rule.peer, rule.protocol, rule.ports, rule.role, "egress")
     resolvers = [IPv4Network(server) for server in settings.network.dns_servers] or [settings.network.cidr]
     for role in ROLES:
-        yield Rule(role, "tcp", (80, 80), METADATA, "egress")
+        yield Rule(role.name, "tcp", (80, 80), METADATA, "egress")
         for protocol in RESOLUTION:
-            yield from (Rule(role, protocol, (DNS, DNS), resolver, "egress") for resolver in resolvers)
+            yield from (Rule(role.name, protocol, (DNS, DNS), resolver, "egress") for resolver in resolvers)
 
 
 class Firewall(pulumi.ComponentResource):
@@ -115,10 +100,10 @@ class Firewall(pulumi.ComponentResource):
         super().__init__("congress-ha:index:Firewall", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.groups = {
-            role: networking.SecGroup(
-                role,
-                name=f"{prefix}-{role}",
-                description=f"{role} of {prefix}",
+            role.name: networking.SecGroup(
+                role.name,
+                name=f"{prefix}-{role.name}",
+                description=f"{role.name} of {prefix}",
                 delete_default_rules=True,
                 opts=pulumi.ResourceOptions(parent=self, ignore_changes=["deleteDefaultRules"]),
             )
@@ -126,7 +111,9 @@ class Firewall(pulumi.ComponentResource):
         }
         made = [(rule, self._rule(rule, child)) for rule in table]
         self.ways_out = {
-            role: [made_rule for rule, made_rule in made if (rule.role, rule.direction) == (role, "egress")]
+            role.name: [
+                made_rule for rule, made_rule in made if (rule.role, rule.direction) == (role.name, "egress")
+            ]
             for role in ROLES
         }
         self.register_outputs({})

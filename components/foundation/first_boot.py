@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from components.foundation.firewall import BASTION
 from components.foundation.template import render
+from roles import BASTION, Role
 from settings import NAMESPACE, Guest, SettingsError
 
 USER = "deployer"
@@ -21,12 +21,12 @@ MOST = 49149
 PRIVATE_KEY, PUBLIC_KEY = 500 * "k", 100 * "k"
 
 
-def user_data(hostname: str, role: str, guest: Guest, keys: Mapping[str, Any]) -> str:
+def user_data(hostname: str, role: Role, guest: Guest, keys: Mapping[str, Any]) -> str:
     """`keys`: host_private_key, host_public_key, deployer_public_keys."""
     known = {
         "user": USER,
         "hostname": hostname,
-        "is_bastion": role == BASTION,
+        "is_bastion": role is BASTION,
         "guest": guest,
         "certificates": certificates(guest),
     }
@@ -38,13 +38,13 @@ def certificates(guest: Guest) -> list[str]:
     return [Path(file).read_text() for file in guest.ca_files]
 
 
-def check(stack: str, prefix: str, guest: Guest, roles: Mapping[str, str]) -> None:
+def check(stack: str, prefix: str, guest: Guest, roles: Mapping[str, Role]) -> None:
     """`roles` by the hosts' names, without the prefix. Raises SettingsError."""
     if problems := [told for told in (_name(stack, prefix, roles), _size(prefix, guest, roles)) if told]:
         raise SettingsError(problems)
 
 
-def _name(stack: str, prefix: str, roles: Mapping[str, str]) -> str:
+def _name(stack: str, prefix: str, roles: Mapping[str, Role]) -> str:
     longest = max((f"{prefix}-{name}" for name in roles), key=len)
     way_out = f"stack {stack}, after which hosts are named: make one with another name (pulumi stack init)"
     if not NAME.fullmatch(longest):
@@ -62,7 +62,7 @@ def _name(stack: str, prefix: str, roles: Mapping[str, str]) -> str:
     return ""
 
 
-def _size(prefix: str, guest: Guest, roles: Mapping[str, str]) -> str:
+def _size(prefix: str, guest: Guest, roles: Mapping[str, Role]) -> str:
     keys = {
         "host_private_key": PRIVATE_KEY,
         "host_public_key": PUBLIC_KEY,

@@ -16,6 +16,7 @@ from components.foundation.first_boot import USER, user_data
 from components.foundation.network import Network
 from components.foundation.step import Step
 from components.preflight.cloud import Cloud
+from roles import Role
 from settings import Guest, Settings
 
 # A server whose image, flavor, server group or first-boot data changed is left as it is: replacing all hosts of
@@ -49,7 +50,7 @@ class Host(pulumi.ComponentResource):
     """
 
     name: str
-    role: str
+    role: Role
     address: pulumi.Output[str]
     public_address: pulumi.Output[str] | None
     host_key: pulumi.Output[str]
@@ -61,7 +62,7 @@ class Host(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        role: str,
+        role: Role,
         site: Site,
         *,
         server_group: compute.ServerGroup | None = None,
@@ -81,10 +82,10 @@ class Host(pulumi.ComponentResource):
             name=self.hostname,
             network_id=site.network.id,
             fixed_ips=[networking.PortFixedIpArgs(subnet_id=site.network.subnet_id)],
-            security_group_ids=[site.firewall.groups[role].id],
+            security_group_ids=[site.firewall.groups[role.name].id],
             admin_state_up=True,
             # Without them the first boot would not learn from the cloud who the host is.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(site.firewall.ways_out[role])),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(site.firewall.ways_out[role.name])),
         )
         self.address = self.port.all_fixed_ips.apply(lambda addresses: addresses[0])
         self.server = compute.Instance(
@@ -96,7 +97,7 @@ class Host(pulumi.ComponentResource):
             scheduler_hints=[compute.InstanceSchedulerHintArgs(group=server_group.id)]
             if server_group
             else None,
-            metadata={"congress-ha": site.prefix, "role": role},
+            metadata={"congress-ha": site.prefix, "role": role.name},
             user_data=self._user_data(site),
             opts=pulumi.ResourceOptions(
                 parent=self,

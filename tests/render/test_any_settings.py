@@ -17,6 +17,7 @@ from components.foundation import first_boot
 from components.foundation.template import render
 from components.inventory import roles
 from components.preflight.cloud import ExistingNetwork
+from roles import DATABASE
 from settings import Settings, SettingsError
 from tests.deployer import LOGIN
 from tests.render.any_settings import settings as any_settings
@@ -92,7 +93,7 @@ def test_what_passes_is_read_back_from_the_files_as_it_was_given(read: Reader, d
     if parsed is None:
         return
     guest, login = parsed.guest, parsed.keystone.login
-    data = yaml.safe_load(first_boot.user_data("congress-test-database", "database", guest, KEYS))
+    data = yaml.safe_load(first_boot.user_data("congress-test-database", DATABASE, guest, KEYS))
     apt = data.get("apt", {})
     assert apt.get("http_proxy") == guest.apt_proxy
     assert [place["uri"] for place in apt.get("primary", [])] == [guest.apt_mirror] * (

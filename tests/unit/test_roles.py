@@ -1,23 +1,161 @@
-"""A role that is added is known to everything that tells roles apart; docs/design.md lists the places."""
+"""A role is one object in one table: whoever tells roles apart reads it, and nothing else has a list of them."""
 
 from __future__ import annotations
 
+import ast
+import json
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
-from components.foundation.firewall import ROLES
-from components.inventory import roles
-from tests.unit.recording import settings_with
+import pytest
+
+from components import inventory
+from roles import DATABASE, POLICY_ENGINE, ROLES
+from tests.unit.recording import ROOT, settings_with
 from tests.unit.test_settings import parse
 from tools.left import NAMES
-from tools.replacement import MEANS
+
+# Where a text is a role's name by chance, as something else's.
+SOMETHING_ELSE = {
+    ("components/database.py", "database"): "a variable of templates",
+    ("components/inventory.py", "bastion"): "an output of the stack",
+    ("settings/model.py", "database"): "a setting, in an example",
+    ("settings/nodes.py", "datasource-node"): "the node's id",
+    ("tools/reading.py", "database"): "a probe",
+}
+# Who may import whom. Imports inside of a room are its own affair.
+ROOMS = {
+    "roles": set[str](),
+    "settings": {"roles"},
+    "components/preflight": {"roles", "settings"},
+    "components/foundation": {"roles", "settings", "components/preflight"},
+    "components": {"roles", "settings", "components/preflight", "components/foundation"},
+    "tools": {"roles", "components/preflight", "scripts"},
+}
 
 
-def test_make_replace_can_say_what_every_role_means() -> None:
-    assert set(MEANS) == set(ROLES)
+@pytest.fixture(scope="module")
+def made_up() -> dict[str, Any]:
+    """What program and tools make of tests/unit/made_up_role.py."""
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.unit.made_up_role"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told: dict[str, Any] = json.loads(run.stdout)
+    return told
+
+
+class TestAMadeUpRole:
+    def test_has_hosts_flavors_and_a_place_in_the_network(self, made_up: dict[str, Any]) -> None:
+        assert made_up["hosts"] == ["answer-cache", "answer-cache-2", "answer-cache-3"]
+        assert made_up["flavor"] == "large"
+        # Three engines and three caches on different hosts, and the six hosts of the smallest stack beside engines.
+        assert "too small for 12 hosts" in made_up["too small"]
+
+    def test_has_a_security_group_and_rules(self, made_up: dict[str, Any]) -> None:
+        assert made_up["groups"] == ["answer-cache"]
+        assert made_up["rules"] == [
+            "answer-cache-tcp-22-from-bastion",
+            "answer-cache-udp-4000-from-policy-engine",
+            "answer-cache-udp-4000-from-192.0.2.7-32",
+            "answer-cache-tcp-1789-from-answer-cache",
+            *(f"answer-cache-{protocol}-to-0.0.0.0-0" for protocol in ("tcp", "udp", "icmp")),
+        ]
+
+    def test_is_looked_at(self, made_up: dict[str, Any]) -> None:
+        assert made_up["asked"] == ["disks", "cache", "certificate"]
+        assert made_up["command"] == ["cachectl", "stats", "2.5"]
+        assert made_up["folders"] == "/var/cache/answers"
+        assert made_up["status"] == "missing"
+        assert made_up["certificate"].startswith("-")
+
+    def test_can_be_replaced_and_is_recognised_when_it_is_left(self, made_up: dict[str, Any]) -> None:
+        assert made_up["leaves"] == ["answer-cache: systemctl stop cached"]
+        assert made_up["left"] == ["answer-cache", "answer-cache-12"]
+
+
+def sources(room: str) -> Iterator[tuple[str, ast.Module]]:
+    """Path and syntax tree of a room's modules, without those of rooms inside it."""
+    inside = [other for other in ROOMS if other.startswith(f"{room}/")]
+    for file in sorted((ROOT / room).rglob("*.py")):
+        path = str(file.relative_to(ROOT))
+        if not path.startswith(tuple(f"{other}/" for other in inside)):
+            yield path, ast.parse(file.read_text())
+
+
+def literals(tree: ast.Module) -> set[str]:
+    return {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+
+
+def test_no_role_or_host_is_named_outside_the_table() -> None:
+    names = {name for role in ROLES for name in (role.name, role.host, role.host_name(1), role.host_name(2))}
+    found = {
+        (path, name)
+        for room in ROOMS
+        if room != "roles"
+        for path, tree in sources(room)
+        for name in literals(tree) & names
+    }
+    assert found == SOMETHING_ELSE.keys()
+
+
+def imported(tree: ast.Module) -> set[str]:
+    """Dotted names of all modules that a module imports, also those for its types alone."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def room_of(module: str) -> str | None:
+    path = f"{module.replace('.', '/')}/"
+    return max(
+        (room for room in [*ROOMS, "tests", "scripts"] if path.startswith(f"{room}/")), key=len, default=None
+    )
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_go_one_way(room: str) -> None:
+    # The table knows the settings as a type alone.
+    allowed = {room, None, *ROOMS[room], *({"settings"} if room == "roles" else ())}
+    wrong = {
+        f"{path} imports {module}"
+        for path, tree in sources(room)
+        for module in imported(tree)
+        if room_of(module) not in allowed
+    }
+    assert wrong == set()
+
+
+def test_the_table_can_be_read_without_pulumi_and_the_settings() -> None:
+    """The operator's tools read it at every start."""
+    code = "import sys, roles; print(*{m.split('.')[0] for m in sys.modules} & {'pulumi', 'pydantic', 'settings'})"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.split() == []
+
+
+def test_the_first_host_of_a_role_keeps_its_name_when_others_come() -> None:
+    assert [DATABASE.host_name(number) for number in (1, 2, 3)] == ["database", "database-2", "database-3"]
+    assert POLICY_ENGINE.host_name(1) == "policy-engine-host-1"
 
 
 def test_what_is_left_is_recognised_by_every_host_s_and_every_role_s_name() -> None:
-    hosts = roles(parse(settings_with(policyEngines={"count": 12})))
-    assert set(hosts.values()) == set(ROLES)
-    unknown = [name for name in (*hosts, *ROLES) if not re.fullmatch(NAMES, name)]
+    hosts = inventory.roles(parse(settings_with(policyEngines={"count": 12})))
+    assert {role.name for role in hosts.values()} == {role.name for role in ROLES}
+    unknown = [name for name in (*hosts, *(role.name for role in ROLES)) if not re.fullmatch(NAMES, name)]
     assert unknown == []
+
+
+def test_every_role_s_probes_exist() -> None:
+    files = {probe.file for role in ROLES for probe in role.probes if probe.file}
+    assert {file for file in files if not Path(ROOT / "tools/remote" / file).is_file()} == set()

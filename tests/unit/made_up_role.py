@@ -1,0 +1,109 @@
+"""Puts a role that does not exist into the table, and prints what the program and the operator's tools make of it.
+
+Run on its own, for the table has to have the role before anything reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import replace
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+import roles
+from roles import API, Opening, Probe, Role
+
+CACHE = Role(
+    name="answer-cache",
+    outage="answers come from the engines alone",
+    row="cache",
+    host="answer-cache",
+    count=lambda settings: settings.policy_engines.count,
+    flavor="m1.large",
+    openings=(
+        Opening("udp", lambda _: (4000, 4009), lambda _: ["policy-engine", IPv4Network("192.0.2.7/32")]),
+        Opening("tcp", lambda _: (API, API), lambda _: ["answer-cache"]),
+    ),
+    services=("cached",),
+    probes=(Probe("cache", "cachectl stats {inside}"),),
+    folders=("/var/cache/answers",),
+    certificate="/etc/cache/answers.pem",
+)
+roles.ROLES = (*roles.ROLES, CACHE)
+
+# Only now, what reads the table.
+from components import inventory  # noqa: E402
+from components.foundation import firewall  # noqa: E402
+from tests.tools import healthy  # noqa: E402
+from tests.unit import recording, test_settings  # noqa: E402
+from tools.hosts import Hosts  # noqa: E402
+from tools.leaving import Leaving  # noqa: E402
+from tools.left import NAMES  # noqa: E402
+from tools.limits import Limits  # noqa: E402
+from tools.pulumi import Server  # noqa: E402
+from tools.questions import questions  # noqa: E402
+from tools.reach import Report  # noqa: E402
+from tools.reading import read  # noqa: E402
+from tools.remote.runner import Answer  # noqa: E402
+from tools.stack import Host  # noqa: E402
+
+HOST = CACHE.host_name(1)
+STACK = replace(healthy.STACK, hosts={**healthy.STACK.hosts, HOST: Host(CACHE.name, f"congress-dev-{HOST}")})
+SETTINGS = recording.settings_with(
+    policyEngines={"count": 3}, flavors={"default": "small", "answerCache": "large"}
+)
+
+
+class Commands(Hosts):
+    """Keeps what hosts would be told."""
+
+    def __init__(self) -> None:
+        super().__init__(Path())
+        self.told: list[str] = []
+
+    def run(self, host: str, command: str, **_: Any) -> str:
+        self.told.append(f"{host}: {command}")
+        return ""
+
+
+def program() -> dict[str, Any]:
+    settings = test_settings.parse(SETTINGS)
+    network = {"externalNetwork": "public", "cidr": "10.20.0.0/28"}
+    flavors = {"small": "small-id", "large": "large-id"}
+    stack = recording.run(SETTINGS, replace(recording.CLOUD, flavor_ids=flavors))
+    groups = stack.of_type("openstack:networking/secGroup:SecGroup")
+    return {
+        "hosts": [name for name, role in inventory.roles(settings).items() if role is CACHE],
+        "flavor": inventory.servers("p", settings)[f"p-{HOST}"],
+        "rules": [rule.name for rule in firewall.rules(settings) if rule.role == CACHE.name],
+        "groups": [group.name for group in groups if group.name == CACHE.name],
+        "too small": test_settings.problems({**SETTINGS, "network": network})[0],
+    }
+
+
+def tools() -> dict[str, Any]:
+    asked = questions(HOST, STACK, Limits())
+    df = "Use% IUse% Avail Mounted on\n 97%  1%  5 /var/cache/answers\n"
+    answers = {
+        "disks": Answer(code=0, out=df, err="", seconds=0),
+        "certificate": Answer(code=0, out="notAfter=2020-01-01 00:00:00Z", err="", seconds=0),
+    }
+    facts = read(STACK, {**healthy.reports(), HOST: Report(answers=answers)}, healthy.SERVERS, 12)
+    commands = Commands()
+    Leaving(STACK, HOST, Server("", "", gone=False), commands, facts).leave()
+    return {
+        "asked": list(asked),
+        "command": asked["cache"]["argv"],
+        "folders": asked["disks"]["argv"][-1],
+        "status": facts.hosts[HOST].status,
+        "certificate": str(facts.certificates["cache"])[0],
+        "leaves": commands.told,
+        "left": [name for name in (HOST, f"{HOST}-12", f"{HOST}s") if re.fullmatch(NAMES, name)],
+    }
+
+
+if __name__ == "__main__":
+    json.dump({**program(), **tools()}, sys.stdout)
