@@ -60,7 +60,7 @@ engines = PolicyEngines("policy-engines", config.policy_engines, engine_hosts, a
 # 5. "Deploy a load-balancer to load-balance between the N policy-engine nodes."
 load_balancer = LoadBalancer("load-balancer", site, engines, authority)
 Catalog("catalog", keystone, load_balancer)
-FormerUsers("former-users", database, messaging, load_balancer)
+FormerUsers("former-users", [database, messaging], load_balancer)
 
 hosts = [access.bastion, database.host, messaging.host, load_balancer.host]
 hosts += [congress_host.host for congress_host in (*pair, *engine_hosts)]

@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from math import ceil
 
 import pulumi
-import pulumi_random as random
 
 from components.congress_host import CongressHost
 from components.foundation.authority import CA_FILE, Authority
-from components.foundation.host import Host, Site
+from components.foundation.host import Site
 from components.foundation.step import Step
+from components.shared_service import SharedService
 from roles import DATABASE
-from settings import of_generation
 
 NAME = "congress"
 
@@ -37,46 +36,35 @@ PATIENCE = "connect_timeout=5&read_timeout=60&write_timeout=60"
 VERIFIED = f"ssl_ca={CA_FILE}&ssl_check_hostname=true"
 
 
-class Database(pulumi.ComponentResource):
-    """`connection` is the value of Congress's `[database] connection`, known when `ready` saw `user` log in by TLS."""
+class Database(SharedService):
+    """`connection` is the value of Congress's `[database] connection`."""
 
-    host: Host
-    user: str
     connection: pulumi.Output[str]
-    ready: Step
 
     def __init__(
         self, name: str, site: Site, authority: Authority, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("congress-ha:index:Database", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        self.host = Host(name, DATABASE, site, protect=site.settings.database.protect, opts=child)
-        generation = site.settings.rotation.database
-        self.user = of_generation(NAME, generation)
-        self.password = random.RandomPassword(
-            of_generation(f"{name}-password", generation), length=32, special=False, opts=child
+        settings = site.settings
+        super().__init__(
+            "congress-ha:index:Database",
+            name,
+            DATABASE,
+            site,
+            authority,
+            software="mariadb",
+            generation=settings.rotation.database,
+            context={
+                "database": NAME,
+                "clients": site.network.cidr,
+                "privileges": PRIVILEGES,
+                "max_connections": max_connections(settings.policy_engines.count),
+            },
+            protect=settings.database.protect,
+            opts=opts,
         )
-        # Known by its address: hosts have no names for each other, and the port keeps it when the server is replaced.
-        certificate = authority.sign(name, self.host.hostname, addresses=[self.host.address])
-        context = {
-            "database": NAME,
-            "user": self.user,
-            "password": self.password.result,
-            "clients": site.network.cidr,
-            "privileges": PRIVILEGES,
-            "address": self.host.address,
-            "identity": certificate.identity,
-            "authority": authority.certificate,
-            "ca_file": CA_FILE,
-            "max_connections": max_connections(site.settings.policy_engines.count),
-        }
-        self.ready = Step(f"{name}-mariadb", self.host, "database/mariadb.sh.j2", context, parent=self)
-        known = pulumi.Output.all(self.password.result, self.host.address, self.ready.id)
-        self.connection = pulumi.Output.secret(
-            known.apply(
-                lambda k: (
-                    f"mysql+pymysql://{self.user}:{k[0]}@{k[1]}/{NAME}?charset=utf8&{PATIENCE}&{VERIFIED}"
-                )
+        self.connection = self.url(
+            lambda password, address: (
+                f"mysql+pymysql://{self.user}:{password}@{address}/{NAME}?charset=utf8&{PATIENCE}&{VERIFIED}"
             )
         )
         self.register_outputs({})

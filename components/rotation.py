@@ -5,6 +5,7 @@ Neither MariaDB 10.11 nor RabbitMQ knows two passwords of one user, and nodes mo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pulumi
@@ -12,9 +13,8 @@ import pulumi
 from components.foundation.step import Step
 
 if TYPE_CHECKING:
-    from components.database import Database
     from components.load_balancer import LoadBalancer
-    from components.messaging import Messaging
+    from components.shared_service import SharedService
 
 
 class FormerUsers(pulumi.ComponentResource):
@@ -25,18 +25,17 @@ class FormerUsers(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        database: Database,
-        messaging: Messaging,
+        services: Sequence[SharedService],
         load_balancer: LoadBalancer,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("congress-ha:index:FormerUsers", name, None, opts)
-        for role in (database, messaging):
+        for service in services:
             Step(
-                f"{role.host.name}-{name}",
-                role.host,
-                f"{role.host.name}/former_users.sh.j2",
-                {"user": role.user},
+                f"{service.host.name}-{name}",
+                service.host,
+                f"{service.host.role.name}/former_users.sh.j2",
+                {"user": service.user},
                 parent=self,
                 after=[load_balancer.ready],
                 limit=120,
