@@ -1,8 +1,9 @@
-"""README and docs/ name nothing that is not there: targets, files, tests, settings, outputs, links."""
+"""README, the pages beside it, and docs/ name nothing that is not there: targets, files, tests, settings, links."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from itertools import chain
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from settings import Settings, models_in
 from tests.scripts.checkout import ROOT
 from tests.unit import recording
 
-PAPERS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAPERS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE))
 FOLDERS = "components|docs|files|lab|roles|scripts|settings|templates|tests|toolchain|tools|.ci"
 PATH = re.compile(rf"(?:^|(?<=[\s(]))((?:{FOLDERS})/[\w./-]*|[\w.]+\.(?:md|py|toml|txt|yaml))(?:::(\w+))?")
@@ -110,3 +111,10 @@ def test_what_is_not_there_is_found() -> None:
         ("tests/no/file.py", "test_x"),
         ("nothing.py", None),
     ]
+
+
+def test_the_version_is_in_one_place() -> None:
+    """A heading of a release may not be above it, and nothing else says one."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    released = re.findall(r"^## \[(\d[^]]*)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert released[:1] in ([], [version])
