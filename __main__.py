@@ -48,13 +48,13 @@ pair = congress_hosts(DATASOURCE_NODE, site, congress)
 engine_hosts = congress_hosts(POLICY_ENGINE, site, congress)
 schema = Schema("schema", database, [*pair, *engine_hosts])
 
-# 3. The document deploys the "one datasource-drivers node" before the policy engines.
+# 4. "Deploy one datasource-drivers node." The document lists it as the fourth step and asks for it before the third.
 fencing = Fencing("fencing", site, pair)
 datasource_node = DatasourceNode(
     "datasource-node", config.datasource_node, pair, fencing=fencing, after=[schema.ready, messaging.ready]
 )
 
-# 4. "Deploy N (at least 2) policy-engine nodes."
+# 3. "Deploy N (at least 2) policy-engine nodes."
 engines = PolicyEngines("policy-engines", config.policy_engines, engine_hosts, after=[datasource_node.ready])
 
 # 5. "Deploy a load-balancer to load-balance between the N policy-engine nodes."

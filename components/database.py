@@ -78,9 +78,9 @@ def max_connections(engines: int) -> int:
 class Schema(pulumi.ComponentResource):
     """Congress's tables: `congress-db-manage upgrade head`, once, on the first of the hosts that have Congress.
 
-    After all of them have it: nothing is migrated for a Congress that could not be installed, and `up` with the pins
-    of before finds them everywhere even if it then cannot go on. `dump`: what the tables hold is kept on the database's
-    host first, for the way back. On a first deployment there are none.
+    It waits until all of them have it: nothing is migrated for a Congress that could not be installed, and after an
+    upgrade that cannot go on, an `up` with the old pins still finds the old Congress everywhere. Before that, `dump`
+    saves what the tables hold on the database's host, for the way back. On a first deployment there are no tables.
     """
 
     dump: Step

@@ -1,4 +1,4 @@
-"""Step 3 of the document: "we deploy a single datasource-drivers node in warm-standby style", with Pacemaker."""
+"""Step 4 in the document's list, deployed before step 3: "a single datasource-drivers node in warm-standby style"."""
 
 from __future__ import annotations
 

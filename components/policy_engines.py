@@ -1,4 +1,4 @@
-"""Step 4 of the document: "we deploy N (at least 2) policy-engine nodes, each with an associated API server"."""
+"""Step 3 in the document's list, deployed after step 4: "we deploy N (at least 2) policy-engine nodes"."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ NodePath = Annotated[AbsolutePath, AfterValidator(_seen_by_the_node)]
 
 
 class PolicyEngines(Model):
-    """Step 4 of the document: "Deploy N (at least 2) policy-engine nodes"."""
+    """Step 3 in the document's list: "Deploy N (at least 2) policy-engine nodes"."""
 
     count: int = Field(2, ge=2, le=50, description="number of policy engines, at least 2", examples=[2])
     per_host: int = Field(
@@ -92,7 +92,7 @@ class FencingLogin(Model):
 
 
 class DatasourceNode(Model):
-    """Step 3 of the document: one datasource-drivers node, the parameters of its resource agent, its fencing."""
+    """Step 4 in the document's list: one datasource-drivers node, the parameters of its resource agent, its fencing."""
 
     node_id: NodeId = Field(
         "datasource-node", description="id of the datasource node", examples=["datasource-node"]

@@ -1,4 +1,4 @@
-"""Settings of what is made anew while the API goes on: passwords and keys."""
+"""Settings of passwords and keys that are replaced while the API goes on."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ class Rotation(Model):
 
 
 def of_generation(name: str, generation: int) -> str:
-    """The first generation has the plain name, as deployments of before there were any."""
+    """The first generation has the plain name, which deployments older than `rotation` have, too."""
     return name if generation == 1 else f"{name}-{generation}"

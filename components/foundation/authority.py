@@ -29,7 +29,7 @@ class Certificate:
 
     @property
     def identity(self) -> pulumi.Output[str]:
-        """All of it in one file, so that no server reads a certificate of before with a key of after."""
+        """All of it in one file, so that no server ever reads an old certificate with a new key."""
         return pulumi.Output.concat(self.chain, self.key)
 
 
