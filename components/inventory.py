@@ -34,13 +34,13 @@ def servers(prefix: str, settings: Settings) -> dict[str, str]:
 def recorded_scope() -> Scope | None:
     """Where the stack is, as its state has it; None before the cloud has anything of it.
 
-    Pulumi's own provider reads the outputs of another stack that way; its answer is of before this run.
+    Pulumi's own provider reads the outputs of another stack that way; it answers with the state before this run.
     """
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     outputs = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": name}).value["outputs"]
     if scope.OUTPUT in outputs:
         return scope.recorded(outputs)
-    # Of before that output, or its first `up` did not come so far.
+    # The state is older than that output, or its first `up` did not get that far.
     return scope.recorded({}, _resources(name))
 
 

@@ -113,6 +113,16 @@ def test_what_is_not_there_is_found() -> None:
     ]
 
 
+def test_every_decision_is_listed_once_by_its_number() -> None:
+    files = sorted(file.name for file in (ROOT / "docs/decisions").iterdir())
+    listed = re.findall(
+        r"^\| \[(\d+)\]\(decisions/([^)]*)\)", (ROOT / "docs/design.md").read_text(), re.MULTILINE
+    )
+    assert [name for _, name in listed] == files
+    assert [int(number) for number, _ in listed] == list(range(1, len(files) + 1))
+    assert all(int(name[:4]) == number for number, name in enumerate(files, 1))
+
+
 def test_the_version_is_in_one_place() -> None:
     """A heading of a release may not be above it, and nothing else says one."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
