@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -109,8 +111,11 @@ def test_every_setting_that_is_read_is_known(checkout: Checkout) -> None:
     texts = [MAKEFILE, *(page.read_text() for page in pages if page.is_file())]
     named = set(re.findall(r"\$\$\{?([A-Z]+)", MAKEFILE))
     named |= {name for text in texts for name in re.findall(r"\bmake [a-z-]+ ([A-Z]+)=", text)}
+    named |= set(
+        re.findall(r"\b([A-Z]+)=", " ".join(re.findall(r"^[a-z-]+:.*## (.+)$", MAKEFILE, re.MULTILINE)))
+    )
     named -= {"STAK"}  # the example of a misspelt one
-    assert {"STACK", "HOST", "FILE", "DUMP", "COUNT", "PYTHON", "SECRETS"} <= named
+    assert {"STACK", "HOST", "FILE", "DUMP", "COUNT", "PYTHON", "SECRETS", "DURATION", "FAULTS"} <= named
     lab = re.findall(r"\$\{(LAB_[A-Z_]+):=", (ROOT / "lab/lab.env").read_text())
     assert len(lab) > 20
     foreign = [
@@ -127,6 +132,63 @@ def test_every_setting_that_is_read_is_known(checkout: Checkout) -> None:
     ]
     done = checkout.run("make", "help", *given, "SHELL=/bin/bash", "MAKEFLAGS=-s")
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["down", "HOST=engine-1"], "HOST is no setting of `make down`, which takes GONE STACK"),
+        (
+            ["restore", "FILE=x", "HOST=y"],
+            "HOST is no setting of `make restore`, which takes DUMP FILE STACK",
+        ),
+        (
+            ["status", "verify", "FILE=x"],
+            "FILE is no setting of `make status verify`, which takes ARGS STACK",
+        ),
+        (["lab-purge", "STACK=mine"], "STACK is no setting of `make lab-purge`, which takes none"),
+    ],
+)
+def test_a_setting_that_the_target_does_not_read_is_refused(
+    checkout: Checkout, words: list[str], problem: str
+) -> None:
+    """Left out, it would change what the command means: `down HOST=x` removes all hosts."""
+    _deployed(checkout)
+    done = checkout.run("make", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert f"nothing was done: {problem}" in line
+    assert checkout.calls() == []
+
+
+def _settings(rule: str) -> set[str]:
+    """What a recipe or its line in the list names."""
+    return {name for pair in re.findall(r"\$\$\{([A-Z]+)|\b([A-Z]+)=", rule) for name in pair if name}
+
+
+def test_every_target_takes_what_it_reads(checkout: Checkout) -> None:
+    rules = re.findall(r"^([a-z][a-z-]*):(?!=)(.*\n(?:\t.*\n)*)", MAKEFILE, re.MULTILINE)
+    assert {name for name, _ in rules} == TARGETS
+    read = {name: _settings(rule) - {"ACCEPTANCE"} for name, rule in rules}
+    # What `make acceptance-full` and `make help` hand on or say is not theirs.
+    for name in TARGETS - {"help", "acceptance-full"}:
+        done = checkout.run("make", "-n", name, *(f"{setting}=1" for setting in sorted(read[name])))
+        assert "is no setting" not in done.stderr, done.stderr
+    assert read["bench-data"] == {"ROWS", "DURATION", "TABLES", "FAULTS", "SERVERS"}
+
+
+def test_the_tests_of_stack_dev_reach_no_other_one() -> None:
+    """Of a STACK in the environment too: they destroy what they deployed."""
+    show = "import os; import tests.acceptance.deployment; print(os.environ['STACK'])"
+    done = subprocess.run(
+        [sys.executable, "-c", show],
+        cwd=ROOT,
+        env=os.environ | {"STACK": "mine"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "dev\n"
 
 
 def test_what_the_environment_has_is_not_the_command_line_s(checkout: Checkout) -> None:
