@@ -159,7 +159,7 @@ help: ## Show this list
 # A misspelt name would leave the default in its place (`make down STAK=test`: stack dev is removed), and a word that is no
 # target would be missed only after the targets before it (`make down prod`). So both are refused before anything runs;
 # down here, where a shell that asks make for its targets, to complete a word, has got them.
-settings := STACK HOST FILE DUMP GONE ARGS SECRETS COUNT SEED RUNS ONLY ROWS SERVERS ACCEPTANCE PYTHON
+settings := STACK HOST FILE DUMP GONE ARGS SECRETS COUNT SEED RUNS ONLY ROWS SERVERS DURATION TABLES FAULTS ACCEPTANCE PYTHON
 # Of the environment that Pulumi, OpenStack's tools, pip, uv and Go read, and make's own.
 others := OS_% PULUMI_% PIP_% UV_% GOPROXY GOSUMDB GOFLAGS %_proxy %_PROXY SSL_CERT_FILE TMPDIR CI SHELL MAKEFLAGS
 of_the_lab := $(if $(filter LAB_%,$(typed)),$(shell sed -n 's/^: "$${\(LAB_[A-Z_]*\):=.*/\1/p' lab/lab.env))
@@ -172,3 +172,24 @@ $(if $(unknown),$(error nothing was done: there is no target $(unknown); `make h
 of_dev := $(filter acceptance acceptance-full interruptions bench% faults,$(MAKECMDGOALS))
 elsewhere := $(filter-out dev,$(value STACK))
 $(if $(and $(of_dev),$(elsewhere)),$(error nothing was done: $(of_dev) is for stack dev alone, and STACK is $(elsewhere)))
+
+# Which of them a target reads. One that it does not read would be left out (`make down HOST=x`: all hosts are removed).
+# What acts on stack dev alone takes no other one's name.
+reads_help := $(settings)
+$(foreach target,preview status verify repair backup restore replace confirm-dead output ssh pulumi up down,$(eval reads_$(target) := STACK))
+$(foreach target,up down pulumi repair replace,$(eval reads_$(target) += GONE))
+$(foreach target,status verify ssh pulumi,$(eval reads_$(target) += ARGS))
+$(foreach target,replace confirm-dead ssh,$(eval reads_$(target) += HOST))
+$(foreach target,backup restore replace,$(eval reads_$(target) += FILE))
+reads_restore += DUMP
+reads_output += SECRETS
+reads_acceptance := ACCEPTANCE
+reads_interruptions := COUNT SEED
+reads_faults := COUNT SEED
+reads_bench := RUNS
+reads_bench-faults := RUNS ONLY
+reads_bench-data := ROWS SERVERS DURATION TABLES FAULTS
+goals := $(or $(MAKECMDGOALS),help)
+read := $(sort $(foreach goal,$(goals),$(reads_$(goal))))
+unread := $(filter-out $(read) PYTHON,$(filter $(settings),$(typed)))
+$(if $(unread),$(error nothing was done: $(unread) is no setting of `make $(goals)`, which takes $(or $(read),none)))

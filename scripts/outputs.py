@@ -7,11 +7,13 @@ usage: python -m scripts.outputs next FOLDER                 what to try on the 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from scripts.dev_stack import write_private
+from tools.stack import command
 
 LOG_IN = "openstack --os-cloud CLOUD token issue -f value -c id"
 # Names as the output ssh_config expects them beside it -> the output that holds the text.
@@ -23,6 +25,7 @@ def next_steps(outputs: dict[str, Any], ca_file: Path) -> str:
     endpoint = outputs["endpoint"].rstrip("/")
     engine = outputs["policy_engines"][0]["host"]
     who = login = ""
+    name = os.environ.get("STACK", "dev")
     if outputs["auth"] == "keystone":
         who, login = ", as an administrator of the cloud", f"\n  token=$({LOG_IN})"
     token = ' -H "X-Auth-Token: $token"' if login else ""
@@ -33,8 +36,8 @@ Congress is up: {endpoint}
 Try next{who}:{login}
   {curl} {endpoint}/v1/policies{token}
   {curl} {endpoint}/v1/policies{token} -H 'Content-Type: application/json' -d '{{"name": "first"}}'
-  make status
-  make ssh HOST={engine}"""
+  {command("status", name)}
+  {command("ssh", name)} HOST={engine}"""
 
 
 def write_ca_file(outputs: dict[str, Any], file: Path) -> None:
@@ -50,7 +53,8 @@ def write_ssh_files(outputs: dict[str, Any], folder: Path, host: str) -> None:
     """Write the files for ssh into the folder, 0600 each; refuse a host that the stack does not have."""
     hosts = sorted({*outputs.get("hosts", {}), *(["bastion"] if "bastion" in outputs else [])})
     if not hosts:
-        sys.exit("ssh: nothing is deployed on this stack: make up")
+        name = os.environ.get("STACK", "dev")
+        sys.exit(f"ssh: nothing is deployed on stack {name}: {command('up', name)}")
     if host not in hosts:
         problem = f"no host {host!r} on this stack" if host else "name a host"
         sys.exit(f"ssh: {problem}: make ssh HOST=... with one of {', '.join(hosts)}")

@@ -65,6 +65,11 @@ def prefix_of(name: str) -> str:
     return f"congress-{short(name)}"
 
 
+def command(target: str, name: str) -> str:
+    """The make command for the stack of that name, as one has to type it."""
+    return f"make {target}" if name == "dev" else f"make {target} STACK={name}"
+
+
 def read_outputs() -> dict[str, Any]:
     """The outputs of stack $STACK with the secret ones, from Pulumi's state. Raises StackError."""
     return ask_pulumi("stack", "output", "--json", "--show-secrets")
@@ -92,7 +97,8 @@ def parse(name: str, outputs: Mapping[str, Any]) -> Stack:
     needed = {"endpoint", "hosts", "policy_engines", "datasource_node", *SSH_FILES.values()}
     if missing := sorted(needed - outputs.keys()):
         raise StackError(
-            f"stack {name} has no output {missing[0]}: nothing is deployed on it, or not to the end: make up"
+            f"stack {name} has no output {missing[0]}: nothing is deployed on it, or not to the end: "
+            + command("up", name)
         )
     return Stack(
         name=name,

@@ -44,7 +44,7 @@ remove_cgroups() {
 
 mount_points() { awk '{print $2}' /proc/mounts; }
 # The lab's processes and networks are found by its names, its folder by LAB_STATE alone. Where these are two labs,
-# `purge` would kill the one and keep its folder.
+# `down` and `purge` would kill the one and keep its folder.
 belongs_elsewhere() { # prints the folder in which nodes of these names are mounted, when that is another one
   local n folders
   folders=$(for n in $(node_names); do mount_points | sed -n "s,/node/$n/root\$,,p"; done)
@@ -57,11 +57,13 @@ something_is_left() {
   return 1
 }
 check_that_state_is_the_labs() {
+  [ ! -e "$LAB_STATE" ] || is_lab_state || is_empty "$LAB_STATE" ||
+    die "LAB_STATE=$LAB_STATE is no lab's: nothing was done; name the folder that lab/up was given"
   local other; other=$(belongs_elsewhere)
-  [ -z "$other" ] || die "lab $LAB_NAME has its folder in $other, not in LAB_STATE=$LAB_STATE: nothing was removed; set LAB_STATE=$other"
+  [ -z "$other" ] || die "lab $LAB_NAME has its folder in $other, not in LAB_STATE=$LAB_STATE: nothing was done; set LAB_STATE=$other"
   # `purge` removes the folder last, so one that was cut off keeps it. Without LAB_STATE it was removed by hand.
   is_lab_state || [ -z "$state_is_given" ] || ! something_is_left ||
-    die "LAB_STATE=$LAB_STATE has no lab, and lab $LAB_NAME runs from another folder: nothing was removed; name that folder, or unset LAB_STATE where it is gone"
+    die "LAB_STATE=$LAB_STATE has no lab, and lab $LAB_NAME runs from another folder: nothing was done; name that folder, or unset LAB_STATE where it is gone"
 }
 
 # The sign goes last: without it the next `purge` would take for somebody else's what a cut-off one has left.

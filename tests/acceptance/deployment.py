@@ -25,6 +25,8 @@ LAB_STATE = Path(os.environ.get("LAB_STATE", "/var/lib/congress-lab"))
 ROOT = Path(__file__).resolve().parent.parent.parent
 PULUMI = ROOT / "scripts/pulumi"
 STACK = "dev"
+# What these tests start reads it: a STACK of the user's would be deployed and destroyed instead.
+os.environ["STACK"] = STACK
 STEP = "command:remote:Command"
 UNASKED = ("--yes", "--skip-preview", "--non-interactive")
 

@@ -1,4 +1,4 @@
-"""What `purge` must not harm. Its functions run as they are, where links, addresses and tables are the test's own."""
+"""What `purge` and `down` must not harm. Its functions run as they are, where links, addresses and tables are the test's own."""
 
 from __future__ import annotations
 
@@ -26,12 +26,17 @@ def lab(folder: Path, script: str, **env: str) -> subprocess.CompletedProcess[st
     )
 
 
-def checks() -> str:
-    """`purge` itself, up to its last check; what is behind it would remove the lab of this machine."""
-    head, removal = (ROOT / "lab/purge").read_text().split("# Without a state folder")
-    assert "lab_stop" in removal
+COMMANDS = {"purge": "# Without a state folder", "down": '[ -d "$LAB_STATE" ] ||'}
+
+
+def checks(command: str = "purge") -> str:
+    """The command itself, up to its last check; what is behind it would stop the lab of this machine."""
+    head, harm = (ROOT / "lab" / command).read_text().split(COMMANDS[command])
+    assert "lab_stop" in harm
     lines = [
-        line for line in head.splitlines() if not line.startswith((". ", "#", "set ")) and "id -u" not in line
+        line
+        for line in head.splitlines()
+        if not line.startswith((". ", "#", "set ", "for a")) and "id -u" not in line
     ]
     return "\n".join([*lines, "echo went on"])
 
@@ -45,11 +50,12 @@ def test_a_folder_that_is_not_the_lab_s_is_neither_taken_nor_removed(tmp_path: P
     assert done.returncode == 1
     assert "holds what is not a lab's" in done.stderr
     assert [one for one in (tmp_path / "state").rglob("*") if one.is_file()] == [file]
-    done = lab(tmp_path, checks())
-    assert (done.returncode, done.stdout) == (1, "")
-    assert f"LAB_STATE={tmp_path}/state is no lab's: nothing was removed" in done.stderr
-    assert lab(tmp_path, checks(), LAB_STATE="/").returncode == 1
-    assert lab(tmp_path, checks(), LAB_STATE=str(file)).returncode == 1
+    for command in COMMANDS:
+        done = lab(tmp_path, checks(command))
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"LAB_STATE={tmp_path}/state is no lab's: nothing was done" in done.stderr
+        assert lab(tmp_path, checks(command), LAB_STATE="/").returncode == 1
+        assert lab(tmp_path, checks(command), LAB_STATE=str(file)).returncode == 1
 
 
 # A lab of names that this machine has not, with processes and mounts that the test pretends.
@@ -58,16 +64,20 @@ RUNS = 'lab_group() { echo "$FOLDER/group/$1"; }; mount_points() { cat "$FOLDER/
 
 
 def purged(folder: Path, *, mounted: str = "", runs: str = "", given: bool = True, **env: str) -> str:
-    """What the checks of `purge` say, of this folder's pretended lab; nothing where it would go on."""
+    """What the checks of both commands say, of this folder's pretended lab; nothing where it would go on."""
     (folder / "mounts").write_text(f"/proc\n{mounted}/node/no-lab-2/root\n" if mounted else "/proc\n")
     if runs:
         (folder / "group" / runs).mkdir(parents=True)
         (folder / "group" / runs / "cgroup.procs").write_text("1\n")
     not_given = "" if given else "state_is_given=\n"
-    done = lab(folder, RUNS + not_given + checks(), **(NODES | env), FOLDER=str(folder))
-    assert (done.returncode, done.stdout) in [(0, "went on\n"), (1, "")], done.stderr
-    assert bool(done.returncode) == bool(done.stderr)
-    return done.stderr
+    told = set()
+    for command in COMMANDS:
+        done = lab(folder, RUNS + not_given + checks(command), **(NODES | env), FOLDER=str(folder))
+        assert (done.returncode, done.stdout) in [(0, "went on\n"), (1, "")], done.stderr
+        assert bool(done.returncode) == bool(done.stderr)
+        told.add(done.stderr)
+    (said,) = told
+    return said
 
 
 def claimed(folder: Path) -> Path:
@@ -85,7 +95,7 @@ def test_a_lab_that_runs_from_another_folder_is_not_killed(
         claimed(tmp_path / "state")
     told = purged(tmp_path, mounted="/its/folder", runs="no-lab-1", given=given)
     assert "lab no-lab has its folder in /its/folder" in told
-    assert "nothing was removed; set LAB_STATE=/its/folder" in told
+    assert "nothing was done; set LAB_STATE=/its/folder" in told
 
 
 @pytest.mark.parametrize("runs", ["no-lab-2", "build"])
@@ -151,7 +161,7 @@ def test_an_older_lab_that_was_cut_off_before_its_secrets_is_a_lab(tmp_path: Pat
     (state / "log/common.log").write_text("half")
     assert purged(tmp_path) == ""
     (state / "mine").touch()
-    assert "is no lab's: nothing was removed" in purged(tmp_path)
+    assert "is no lab's: nothing was done" in purged(tmp_path)
     (state / "mine").unlink()
     assert lab(tmp_path, "claim_state; remove_state").returncode == 0
     assert not state.exists()

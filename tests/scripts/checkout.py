@@ -16,6 +16,8 @@ FAKE_PULUMI = """#!{python}
 import json, os, sys
 names = ("PULUMI_", "OS_")
 env = {{k: v for k, v in os.environ.items() if k.startswith(names)}}
+if sys.argv[1:3] == ["stack", "--show-name"]:
+    sys.exit(os.environ.get("NO_STACK"))
 call = {{"args": sys.argv[1:], "env": env, "cwd": os.getcwd(), "python": os.environ["PATH"].split(":")[0]}}
 with open({log!r}, "a") as log:
     log.write(json.dumps(call) + "\\n")

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -109,8 +111,11 @@ def test_every_setting_that_is_read_is_known(checkout: Checkout) -> None:
     texts = [MAKEFILE, *(page.read_text() for page in pages if page.is_file())]
     named = set(re.findall(r"\$\$\{?([A-Z]+)", MAKEFILE))
     named |= {name for text in texts for name in re.findall(r"\bmake [a-z-]+ ([A-Z]+)=", text)}
+    named |= set(
+        re.findall(r"\b([A-Z]+)=", " ".join(re.findall(r"^[a-z-]+:.*## (.+)$", MAKEFILE, re.MULTILINE)))
+    )
     named -= {"STAK"}  # the example of a misspelt one
-    assert {"STACK", "HOST", "FILE", "DUMP", "COUNT", "PYTHON", "SECRETS"} <= named
+    assert {"STACK", "HOST", "FILE", "DUMP", "COUNT", "PYTHON", "SECRETS", "DURATION", "FAULTS"} <= named
     lab = re.findall(r"\$\{(LAB_[A-Z_]+):=", (ROOT / "lab/lab.env").read_text())
     assert len(lab) > 20
     foreign = [
@@ -127,6 +132,63 @@ def test_every_setting_that_is_read_is_known(checkout: Checkout) -> None:
     ]
     done = checkout.run("make", "help", *given, "SHELL=/bin/bash", "MAKEFLAGS=-s")
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["down", "HOST=engine-1"], "HOST is no setting of `make down`, which takes GONE STACK"),
+        (
+            ["restore", "FILE=x", "HOST=y"],
+            "HOST is no setting of `make restore`, which takes DUMP FILE STACK",
+        ),
+        (
+            ["status", "verify", "FILE=x"],
+            "FILE is no setting of `make status verify`, which takes ARGS STACK",
+        ),
+        (["lab-purge", "STACK=mine"], "STACK is no setting of `make lab-purge`, which takes none"),
+    ],
+)
+def test_a_setting_that_the_target_does_not_read_is_refused(
+    checkout: Checkout, words: list[str], problem: str
+) -> None:
+    """Left out, it would change what the command means: `down HOST=x` removes all hosts."""
+    _deployed(checkout)
+    done = checkout.run("make", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert f"nothing was done: {problem}" in line
+    assert checkout.calls() == []
+
+
+def _settings(rule: str) -> set[str]:
+    """What a recipe or its line in the list names."""
+    return {name for pair in re.findall(r"\$\$\{([A-Z]+)|\b([A-Z]+)=", rule) for name in pair if name}
+
+
+def test_every_target_takes_what_it_reads(checkout: Checkout) -> None:
+    rules = re.findall(r"^([a-z][a-z-]*):(?!=)(.*\n(?:\t.*\n)*)", MAKEFILE, re.MULTILINE)
+    assert {name for name, _ in rules} == TARGETS
+    read = {name: _settings(rule) - {"ACCEPTANCE"} for name, rule in rules}
+    # What `make acceptance-full` and `make help` hand on or say is not theirs.
+    for name in TARGETS - {"help", "acceptance-full"}:
+        done = checkout.run("make", "-n", name, *(f"{setting}=1" for setting in sorted(read[name])))
+        assert "is no setting" not in done.stderr, done.stderr
+    assert read["bench-data"] == {"ROWS", "DURATION", "TABLES", "FAULTS", "SERVERS"}
+
+
+def test_the_tests_of_stack_dev_reach_no_other_one() -> None:
+    """Of a STACK in the environment too: they destroy what they deployed."""
+    show = "import os; import tests.acceptance.deployment; print(os.environ['STACK'])"
+    done = subprocess.run(
+        [sys.executable, "-c", show],
+        cwd=ROOT,
+        env=os.environ | {"STACK": "mine"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "dev\n"
 
 
 def test_what_the_environment_has_is_not_the_command_line_s(checkout: Checkout) -> None:
@@ -164,6 +226,52 @@ def test_output_prints_one_json_object_and_nothing_else(checkout: Checkout) -> N
         ["--json"],
         ["--json", "--show-secrets"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        (
+            "error: no stack selected; please use `pulumi stack select` to choose one",
+            (
+                "stack mine is not in this backend: correct STACK or PULUMI_BACKEND_URL, or make it: "
+                "make pulumi STACK=mine ARGS='stack init mine'"
+            ),
+        ),
+        (
+            "error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions",
+            (
+                "no backend is chosen in which stack mine is: set PULUMI_BACKEND_URL, or pulumi login "
+                "(docs/install.md, State and passphrase)"
+            ),
+        ),
+    ],
+)
+@pytest.mark.parametrize("target", ["up", "preview", "output", "ssh", "status", "backup", "down"])
+def test_a_stack_that_is_not_there_is_said(checkout: Checkout, target: str, said: str, problem: str) -> None:
+    """Pulumi's own word names neither the stack nor a way out that is one here."""
+    words = ["FILE=x"] if target == "backup" else []
+    done = checkout.run("make", target, "STACK=mine", *words, NO_STACK=said)
+    assert done.returncode == 2
+    # What a stage of `up` says is in its log, too, and on the terminal as the program's own output.
+    lines = [line.removeprefix(f"{target}: ") for line in (done.stdout + done.stderr).splitlines()]
+    assert problem in lines
+    assert "stack select" not in done.stdout + done.stderr
+    assert checkout.calls() == []
+
+
+def test_a_new_stack_is_made_where_there_is_none(checkout: Checkout) -> None:
+    done = checkout.run("make", "pulumi", "STACK=mine", "ARGS=stack init mine", NO_STACK="no stack selected")
+    assert done.returncode == 0, done.stderr
+    assert checkout.calls()[-1]["args"] == ["stack", "init", "mine"]
+
+
+@pytest.mark.parametrize("words", ["stack", "stack export", "stack history"])
+def test_of_dev_pulumi_s_own_commands_say_so_too(checkout: Checkout, words: str) -> None:
+    done = checkout.run("make", "pulumi", f"ARGS={words}")
+    assert done.returncode == 2
+    assert done.stderr.startswith("nothing is deployed on stack dev: make up\n")
+    assert checkout.calls() == []
 
 
 @pytest.mark.parametrize("target", ["output", "ssh"])
@@ -245,8 +353,8 @@ def test_up_of_another_stack_is_just_the_program(checkout: Checkout) -> None:
     assert "Congress is up: https://192.0.2.10:1789\n" in done.stdout
     assert "\n  curl -s --cacert .state/prod/ca.pem https://192.0.2.10:1789/v1/policies\n" in done.stdout
     assert (checkout.root / ".state/prod/ca.pem").read_text() == "AUTHORITY\n"
-    assert "\n  make status\n" in done.stdout
-    assert "make ssh HOST=engine-1" in done.stdout
+    assert "\n  make status STACK=prod\n" in done.stdout
+    assert "make ssh STACK=prod HOST=engine-1" in done.stdout
     export, up, output = checkout.calls()
     assert export["args"] == ["stack", "export", "--non-interactive"]
     assert up["args"] == ["up", "--yes", "--skip-preview", "--non-interactive"]
@@ -331,6 +439,17 @@ def test_a_lab_that_cannot_be_purged_keeps_the_stack(checkout: Checkout) -> None
     checkout.script("lab/purge", "exit 1")
     assert checkout.run("make", "lab-purge").returncode != 0
     assert (checkout.root / ".state/passphrase").exists()
+
+
+@pytest.mark.parametrize("python", ["/nowhere/python3", "/bin/true", "/bin/false"])
+def test_what_is_no_python_is_named(checkout: Checkout, python: str) -> None:
+    (checkout.root / ".venv").unlink()
+    done = checkout.run("make", "venv", f"PYTHON={python}")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == (
+        f"venv: PYTHON={python} is missing or no Python >= 3.11; install one or name one: "
+        "make venv PYTHON=/usr/bin/python3.12"
+    )
 
 
 def test_uv_takes_over_pips_settings(checkout: Checkout, tmp_path: Path) -> None:
