@@ -116,6 +116,7 @@ class Restore:
             yield lambda: touched.append(True)
         except Exception as error:
             self.progress.go_on()
+            self._require_lock(error, kept)
             self.progress.say(f"{error}; puts back what was there")
             try:
                 if touched:
@@ -132,6 +133,17 @@ class Restore:
             raise RestoreError(
                 f"{error}. Nothing was restored: the services run again, the database is {state}"
             ) from error
+
+    def _require_lock(self, error: Exception, kept: str | None) -> None:
+        """Raises RestoreError without it: the services and the database may be another restore's by now."""
+        try:
+            self.database.require_lock()
+        except HostError as lost:
+            way_out = f"make restore DUMP={kept}" if kept else "this restore again"
+            raise RestoreError(
+                f"{error}. And nothing was put back or started: {lost}. Where another restore ended well meanwhile,"
+                f" leave it; else, when that is mended: {way_out}"
+            ) from lost
 
     def _put(self, kept: str | None) -> None:
         """Put the database back as it was: what was kept, or no tables but those that every Congress has."""

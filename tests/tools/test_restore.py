@@ -53,6 +53,7 @@ KINDS = {
     "mark": "> /var/backups/congress/restoring",
     "unmark": "rm -f /var/backups/congress/restoring",
     "discard": "rm -f /var/backups/congress/incoming",
+    "require lock": "bash -c 'set -euo pipefail; true'",
     "stop 1": "systemctl stop congress-policy-engine@policy-engine-1",
     "stop 2": "systemctl stop congress-policy-engine@policy-engine-2",
     "stop node": "--parameter-value Stopped",
@@ -72,8 +73,20 @@ DATASOURCE = json.dumps({"password": SECRET, "__encrypted_fields": ["password"]}
 LOADED = f"loaded 9 c0125080d572\ndatasource\t{b'nova'.hex()}\t{DATASOURCE.encode().hex()}"
 
 # Asked of, or done to, a database that nobody else may work on meanwhile.
-NEED_LOCK = {"keep", "load", "check", "migrate", "empty"}
-LOOKS = {"bring", "software", "list", "test", "look", "key", "unfinished", "mark", "unmark"}
+NEED_LOCK = {
+    "send",
+    "hold",
+    "keep",
+    "load",
+    "check",
+    "reencrypt",
+    "migrate",
+    "empty",
+    "mark",
+    "unmark",
+    "discard",
+}
+LOOKS = {"bring", "software", "list", "test", "look", "key", "unfinished", "mark", "unmark", "require lock"}
 
 
 class FakeHosts(Hosts):
@@ -208,6 +221,23 @@ def test_what_cannot_be_put_back_is_said_with_the_way_out() -> None:
         load_backup(hosts)
     assert "could not be put back: database: load was made to fail" in str(failed.value)
     assert str(failed.value).endswith(f"make restore DUMP={KEPT}")
+
+
+@pytest.mark.parametrize("fails", ["stop 2", "load", "start 1"])
+def test_without_the_lock_nothing_is_put_back_or_started(monkeypatch: pytest.MonkeyPatch, fails: str) -> None:
+    """Another restore may have it by now, and its services run."""
+    hosts = FakeHosts(fails)
+    monkeypatch.setattr(
+        CongressDatabase, "require_lock", lambda _: (_ for _ in ()).throw(HostError("database: it was lost"))
+    )
+    with pytest.raises(RestoreError) as failed:
+        load_backup(hosts)
+    assert str(failed.value).endswith(
+        f"{fails} was made to fail. And nothing was put back or started: database: it was lost. Where another restore"
+        f" ended well meanwhile, leave it; else, when that is mended: make restore DUMP={KEPT}"
+    )
+    kinds = [kind for kind in hosts.kinds if kind != "discard"]
+    assert kinds[-1].startswith(fails)
 
 
 def test_a_host_that_is_lost_at_the_end_does_not_hide_how_the_restore_ended(
