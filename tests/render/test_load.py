@@ -340,12 +340,14 @@ def test_a_whole_restore_goes_on_under_one_lock(server: Server, database: Congre
 
 
 class RecordedServices(Services):
-    """Of which no host has any."""
+    """Of which no host has any; a client is answered while they stop."""
 
-    def __init__(self) -> None:
+    def __init__(self, answered: Callable[[], object] = lambda: None) -> None:
         self.done: list[str] = []
+        self.answered = answered
 
     def stop(self) -> None:
+        self.answered()
         self.done.append("stop")
 
     def start(self) -> None:
@@ -384,6 +386,21 @@ def test_a_restore_that_slept_leaves_what_a_later_one_restored(
     assert services.done == ["stop"]
     assert server.ask("SELECT * FROM congress.rules") == "1\t1\n2\t2\n"
     assert not (server.backups / "congress/restoring").exists()
+
+
+def test_what_was_answered_while_the_services_stop_is_put_back(
+    server: Server, database: CongressDatabase
+) -> None:
+    rules = "SELECT * FROM congress.rules"
+    with database.locked(Progress("restore")) as locked:
+        older = str(locked.keep("before-migration"))
+        restore = Restore(database.hosts, STACK, locked, Progress("restore"))
+        answers = iter(["INSERT INTO congress.rules VALUES (3, '2')"])
+        restore.services = RecordedServices(lambda: server.ask(next(answers, "")))
+        # No host here has Congress, which encrypts the loaded dump.
+        with pytest.raises(RestoreError, match="the services run again, the database is as it was"):
+            restore.load(older, None)
+    assert server.ask(rules) == "1\t1\n3\t2\n"
 
 
 def test_a_step_between_begin_and_done_needs_the_lock(server: Server, database: CongressDatabase) -> None:

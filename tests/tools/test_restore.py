@@ -179,7 +179,7 @@ def test_the_order_of_a_restore() -> None:
     hosts = FakeHosts()
     load_backup(hosts)
     incoming = ["load incoming.sql.gz", *CHANGE[1:]]
-    assert hosts.kinds == ["send", "check", "keep", *STOP, *incoming, *START, "discard"]
+    assert hosts.kinds == ["send", "check", *STOP, "keep", *incoming, *START, "discard"]
     of = dict(hosts.commands)
     assert of["keep"] == of["load incoming.sql.gz"] == "database"
     assert of["migrate"] == of["reencrypt"] == of["stop node"] == "datasource-1"
@@ -191,7 +191,7 @@ def test_a_dump_of_the_database_s_host_is_loaded_and_stays() -> None:
     load_dump(hosts, f"/var/backups/congress/{OLDER}")
     incoming = ["load incoming.sql.gz", *CHANGE[1:]]
     # The dump of what is there may be the sixth of its kind.
-    assert hosts.kinds == ["hold", "check", "keep", *STOP, *incoming, *START, "discard"]
+    assert hosts.kinds == ["hold", "check", *STOP, "keep", *incoming, *START, "discard"]
 
 
 @pytest.mark.parametrize("fails", [*CHANGE, *START])
@@ -206,7 +206,7 @@ def test_what_was_there_is_put_back_when_a_step_fails(fails: str) -> None:
     assert hosts.kinds[-8:] == [*STOP, f"load {KEPT}", *START, "discard"]
 
 
-@pytest.mark.parametrize("fails", STOP)
+@pytest.mark.parametrize("fails", [*STOP, "keep"])
 def test_a_database_that_was_not_touched_is_left_as_it_is(fails: str) -> None:
     hosts = FakeHosts(fails)
     with pytest.raises(RestoreError, match="the database is as it was"):
@@ -223,21 +223,41 @@ def test_what_cannot_be_put_back_is_said_with_the_way_out() -> None:
     assert str(failed.value).endswith(f"make restore DUMP={KEPT}")
 
 
-@pytest.mark.parametrize("fails", ["stop 2", "load", "start 1"])
-def test_without_the_lock_nothing_is_put_back_or_started(monkeypatch: pytest.MonkeyPatch, fails: str) -> None:
+@pytest.mark.parametrize(
+    ("fails", "way_out"),
+    [
+        ("stop 2", "this restore again"),
+        ("load", f"make restore DUMP={KEPT}"),
+        ("start 1", f"make restore DUMP={KEPT}"),
+    ],
+)
+def test_without_the_lock_nothing_is_put_back_or_started(
+    monkeypatch: pytest.MonkeyPatch, fails: str, way_out: str
+) -> None:
     """Another restore may have it by now, and its services run."""
-    hosts = FakeHosts(fails)
-    monkeypatch.setattr(
-        CongressDatabase, "require_lock", lambda _: (_ for _ in ()).throw(HostError("database: it was lost"))
-    )
+    hosts, seen = FakeHosts(fails), []
+
+    def happens(kind: str) -> None:
+        seen.append(kind)
+        if kind == "require lock" and fails in seen:
+            raise HostError("database: it was lost")
+
+    monkeypatch.setattr(hosts, "happens", happens)
     with pytest.raises(RestoreError) as failed:
         load_backup(hosts)
     assert str(failed.value).endswith(
         f"{fails} was made to fail. And nothing was put back or started: database: it was lost. Where another restore"
-        f" ended well meanwhile, leave it; else, when that is mended: make restore DUMP={KEPT}"
+        f" ended well meanwhile, leave it; else, when that is mended: {way_out}"
     )
-    kinds = [kind for kind in hosts.kinds if kind != "discard"]
-    assert kinds[-1].startswith(fails)
+    assert hosts.kinds[-2].startswith(fails)
+    assert hosts.kinds[-1] == "discard"
+
+
+def test_nothing_stops_once_the_lock_is_lost() -> None:
+    hosts = FakeHosts("require lock", always=True)
+    with pytest.raises(RestoreError, match="nothing was put back or started"):
+        load_backup(hosts)
+    assert hosts.kinds == ["send", "check", "discard"]
 
 
 def test_a_host_that_is_lost_at_the_end_does_not_hide_how_the_restore_ended(
