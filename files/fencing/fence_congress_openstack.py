@@ -175,7 +175,8 @@ def is_on(state: Server | None) -> bool:
 def monitor(nova: Nova) -> None:
     """Raise FenceError unless every server could be fenced now, as far as can be seen without doing it.
 
-    Another host's server that is left paused is one whose fencing was cut off: its guest must not go on where it was.
+    Another host's server that is left paused or suspended is one whose fencing was cut off: its guest must not go on
+    where it was.
     """
     left = []
     for host, server in nova.credentials.servers.items():
@@ -242,7 +243,6 @@ def act(asked: argparse.Namespace, action: str, credentials: Credentials) -> int
     nova = Nova(credentials, time.monotonic() + LIMITS[action])
     if yields:
         hold_back(nova, asked.delay, asked.witness)
-        nova.deadline = time.monotonic() + LIMITS[action]
     if action == "monitor":
         monitor(nova)
     elif action == "status":
