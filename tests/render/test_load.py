@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import shutil
@@ -217,6 +218,25 @@ def test_whoever_comes_meanwhile_waits_and_is_told(server: Server, dump: str) ->
             holder.communicate("")
             assert other.stdout.read().splitlines()[-1].startswith("-- Dump completed")
             assert other.wait(30) == 0
+
+
+def test_a_holder_that_ends_while_it_is_looked_for_is_not_named(server: Server, tmp_path: Path) -> None:
+    """Then MariaDB lists no connection, as here, and there is nobody to kill."""
+    real = program("mariadb")
+    shim = tmp_path / "mariadb"
+    shim.write_text(f'#!/bin/bash\n[[ "$*" == *PROCESSLIST* ]] || exec {real} "$@"\n')
+    shim.chmod(0o755)
+    path = f"PATH={tmp_path}:{os.environ['PATH']}"
+    with server.holds(5) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        done = run(*server.argv("env", path, PROGRAMS / "congress-lock", "1", "echo", "ran"))
+        assert (done.returncode, done.stdout) == (75, "")
+        assert done.stderr.splitlines() == [
+            "waits: another backup, restore or upgrade of the database just ended",
+            "others had the database's lock for 1 s, and the last of them just ended: try again",
+        ]
+        holder.communicate("")
 
 
 def test_a_holder_that_is_killed_holds_nothing(server: Server) -> None:
