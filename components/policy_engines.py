@@ -79,6 +79,7 @@ class PolicyEngines(pulumi.ComponentResource):
                     "agent_port": placement.agent_port,
                     "state_port": ENGINE_STATE,
                     "drain_limit": DRAIN_LIMIT,
+                    "per_host": engines.per_host,
                     "on_this_host": [p.node_id for p in self.placements if p.host == placement.host],
                     "congress": congress.digest,
                 },

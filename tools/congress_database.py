@@ -73,6 +73,14 @@ class CongressDatabase:
                 raise HostError(f"{self.host}: {said}")
             yield replace(self, lock=said.removeprefix("held "))
 
+    def require_lock(self) -> None:
+        """Raises HostError when the lock is held no more: whoever has it now must not be disturbed."""
+        self._under_lock("true")
+
+    def _under_lock(self, command: str, stdin: bytes | IO[bytes] = b"") -> str:
+        """A command that is no program of PROGRAMS, which look for the lock themselves."""
+        return self._run(f"{LOCK} {WAIT} bash -c {shlex.quote(f'set -euo pipefail; {command}')}", stdin=stdin)
+
     def _run(self, command: str, *, stdin: bytes | IO[bytes] = b"", stdout: IO[bytes] | None = None) -> str:
         """A long command on the database's host, under the lock."""
         text = f"export CONGRESS_LOCK={shlex.quote(self.lock)}; {command}"
@@ -121,18 +129,18 @@ mv -T "$new" {PLACE} 2> /dev/null || {{ rm -r "$new"; [ -d {PLACE} ]; }}"""
         text = (
             f"install -d -m 0700 {FOLDER}; rm -f {file}; umask 077; gzip -1 > {file}; zcat {file} | sha256sum"
         )
-        arrived = self.hosts.run(self.host, text, stdin=dump, timeout=LONG).split()[0]
+        arrived = self._under_lock(text, dump).split()[0]
         if arrived != sha256:
             raise DatabaseError(f"{self.host}: the dump did not arrive as it was sent; try again")
         return INCOMING
 
     def hold(self, name: str) -> str:
         """Let a dump in FOLDER outlive a newer one of its kind; the file's name, as of `receive`."""
-        self.hosts.run(self.host, f"ln -f {shlex.quote(f'{FOLDER}/{name}')} {FOLDER}/{INCOMING}")
+        self._under_lock(f"ln -f {shlex.quote(f'{FOLDER}/{name}')} {FOLDER}/{INCOMING}")
         return INCOMING
 
     def discard(self) -> None:
-        self.hosts.run(self.host, f"rm -f {FOLDER}/{INCOMING}")
+        self._under_lock(f"rm -f {FOLDER}/{INCOMING}")
 
     def revision_of(self, name: str) -> str:
         """Schema revision of a dump in FOLDER, which is read to its end. Raises DatabaseError."""
@@ -156,10 +164,10 @@ if [ -e "$name" ]; then echo "$name"; else rm {RESTORING}; fi"""
     def begin(self, kept: str | None) -> None:
         """Until `done`, the database is half another one, and nobody may take a dump of it."""
         if kept:
-            self.hosts.run(self.host, f"umask 077; echo {shlex.quote(kept)} > {FOLDER}/{RESTORING}")
+            self._under_lock(f"umask 077; echo {shlex.quote(kept)} > {FOLDER}/{RESTORING}")
 
     def done(self) -> None:
-        self.hosts.run(self.host, f"rm -f {FOLDER}/{RESTORING}")
+        self._under_lock(f"rm -f {FOLDER}/{RESTORING}")
 
     def check(self, dump: IO[bytes]) -> Checked:
         """Load a dump into a schema that goes again. Raises DatabaseError when it cannot be loaded."""
@@ -183,7 +191,7 @@ if [ -e "$name" ]; then echo "$name"; else rm {RESTORING}; fi"""
     def empty(self) -> None:
         """Replace the database by one without tables."""
         sql = "DROP DATABASE IF EXISTS congress; CREATE DATABASE congress CHARACTER SET utf8mb3"
-        self._run(f"{LOCK} {WAIT} mariadb -e '{sql}'")
+        self._under_lock(f"mariadb -e '{sql}'")
 
     def reencrypt(self, other: str | None) -> None:
         """Let the deployment's key read the datasources' secrets; `other`: the key that they may be encrypted by."""

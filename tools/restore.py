@@ -1,6 +1,6 @@
 """Replaces the database of a deployment by that of a backup, or by a dump that lies on the database's host.
 
-Everything is checked before anything stops. What is there is dumped first; if a later step fails, it is put back.
+Everything is checked before anything stops. Then what is there is dumped; if a later step fails, it is put back.
 """
 
 from __future__ import annotations
@@ -85,22 +85,19 @@ class Restore:
 
     def load(self, name: str, key: str | None) -> None:
         with self.progress.guarded():
-            kept = self.database.unfinished()
-            if kept:
+            unfinished = self.database.unfinished()
+            if unfinished:
                 self.progress.say(
-                    f"an earlier restore was cut off: what was there before it is in {FOLDER}/{kept}"
+                    f"an earlier restore was cut off: what was there before it is in {FOLDER}/{unfinished}"
                 )
-            else:
-                self.progress.begin("dumps what is there")
-                kept = self.database.keep(KIND)
-                self.progress.say(
-                    f"kept on the database's host: {FOLDER}/{kept}" if kept else "there are no tables"
-                )
-            with self._put_back(kept) as loading:
+            with self._put_back(unfinished) as touches:
+                self.database.require_lock()
                 self.services.stop()
-                loading()
-                self.database.begin(kept)
+                # Not before: a rule that is answered while they stop must be in it.
+                kept = unfinished or self._keep()
                 self.progress.begin("loads the dump")
+                touches(kept)
+                self.database.begin(kept)
                 self.database.load(name)
                 self.progress.begin("encrypts the datasources' secrets by this deployment's key")
                 self.database.reencrypt(key)
@@ -109,23 +106,30 @@ class Restore:
                 self.database.done()
                 self.services.start()
 
+    def _keep(self) -> str | None:
+        self.progress.begin("dumps what is there")
+        kept = self.database.keep(KIND)
+        self.progress.say(f"kept on the database's host: {FOLDER}/{kept}" if kept else "there are no tables")
+        return kept
+
     @contextmanager
-    def _put_back(self, kept: str | None) -> Iterator[Callable[[], None]]:
-        """Yields what is to be called before the database is touched: if it fails later, it is put back."""
-        touched: list[bool] = []
+    def _put_back(self, unfinished: str | None) -> Iterator[Callable[[str | None], None]]:
+        """Yields what is to be called before the database is touched: if it fails later, what was kept is put back."""
+        touched: list[str | None] = []
         try:
-            yield lambda: touched.append(True)
+            yield touched.append
         except Exception as error:
             self.progress.go_on()
+            kept = touched[0] if touched else unfinished
+            self._require_lock(error, kept)
             self.progress.say(f"{error}; puts back what was there")
             try:
                 if touched:
                     self.services.stop()
-                if touched:
                     self._put(kept)
                 self.services.start()
             except Exception as again:
-                way_out = f"make restore DUMP={kept}" if kept else "make status"
+                way_out = f"make restore DUMP={kept}" if kept else "this restore again"
                 raise RestoreError(
                     f"{error}. And what was there could not be put back: {again}. When that is mended: {way_out}"
                 ) from again
@@ -133,6 +137,17 @@ class Restore:
             raise RestoreError(
                 f"{error}. Nothing was restored: the services run again, the database is {state}"
             ) from error
+
+    def _require_lock(self, error: Exception, kept: str | None) -> None:
+        """Raises RestoreError without it: the services and the database may be another restore's by now."""
+        try:
+            self.database.require_lock()
+        except HostError as lost:
+            way_out = f"make restore DUMP={kept}" if kept else "this restore again"
+            raise RestoreError(
+                f"{error}. And nothing was put back or started: {lost}. Where another restore ended well meanwhile,"
+                f" leave it; else, when that is mended: {way_out}"
+            ) from lost
 
     def _put(self, kept: str | None) -> None:
         """Put the database back as it was: what was kept, or no tables but those that every Congress has."""

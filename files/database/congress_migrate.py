@@ -25,7 +25,10 @@ def main(configuration: str) -> int:
     # The lock is this connection's, and ends with it.
     with api.get_session().connection() as connection:
         holder = connection.exec_driver_sql("SELECT IS_USED_LOCK(%s)", (LOCK,)).scalar()
-        if str(holder) != os.environ.get("CONGRESS_LOCK"):
+        given = os.environ.get("CONGRESS_LOCK")
+        if given and str(holder) != given:
+            sys.exit("the lock on the database was lost, so its schema is not migrated")
+        if not given:
             got = connection.exec_driver_sql("SELECT GET_LOCK(%s, %s)", (LOCK, SECONDS)).scalar()
             if got != 1:
                 sys.exit(

@@ -30,12 +30,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fence_congress_cloud import RUNNING, Credentials, FenceError, Nova, Server
+from fence_congress_cloud import FROZEN, RUNNING, Credentials, FenceError, Nova, Server
 from fence_congress_split import hold_back, holds_back
 
 CREDENTIALS = "/etc/congress-ha/fencing.json"
-# Seconds an action may take. Pacemaker's pcmk_*_timeout and the monitor's timeout lie above, so that what the
-# agent has to say is heard. A stop waits for the guest's own end (nova's shutdown_timeout, 60 s by default).
+# Seconds an action may take with its login, but without what it holds back (fence_congress_split.HOLD_LIMIT).
+# Pacemaker's pcmk_*_timeout and the monitor's timeout lie above all of it, so that what the agent has to say is heard.
+# A stop waits for the guest's own end (nova's shutdown_timeout, 60 s by default).
 LIMITS = {"reboot": 110.0, "off": 110.0, "on": 50.0, "status": 40.0, "monitor": 90.0}
 PAUSE_LIMIT = 10.0
 RESTART_LIMIT = 5.0
@@ -175,7 +176,8 @@ def is_on(state: Server | None) -> bool:
 def monitor(nova: Nova) -> None:
     """Raise FenceError unless every server could be fenced now, as far as can be seen without doing it.
 
-    Another host's server that is left paused is one whose fencing was cut off: its guest must not go on where it was.
+    Another host's server that is left paused or suspended is one whose fencing was cut off: its guest must not go on
+    where it was.
     """
     left = []
     for host, server in nova.credentials.servers.items():
@@ -183,10 +185,10 @@ def monitor(nova: Nova) -> None:
         if state is None:
             raise FenceError(f"server {server} of host {host} is gone")
         nova.check_action(server)
-        if state.status == "PAUSED" and state.task is None and host != platform.node():
-            left.append(server)
-    for server in left:
-        print(stopped("PAUSED", nova, server))
+        if state.status in FROZEN and state.task is None and host != platform.node():
+            left.append((state.status, server))
+    for status, server in left:
+        print(stopped(status, nova, server))
 
 
 def options() -> argparse.Namespace:
@@ -242,7 +244,6 @@ def act(asked: argparse.Namespace, action: str, credentials: Credentials) -> int
     nova = Nova(credentials, time.monotonic() + LIMITS[action])
     if yields:
         hold_back(nova, asked.delay, asked.witness)
-        nova.deadline = time.monotonic() + LIMITS[action]
     if action == "monitor":
         monitor(nova)
     elif action == "status":

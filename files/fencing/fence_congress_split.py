@@ -46,12 +46,13 @@ def holds_back(resource: str, witness: str, target: str, servers: Mapping[str, s
 def hold_back(nova: Nova, delay: float, witness: str) -> None:
     """Return when it is this host's turn all the same. Raises FenceError when somebody fences this host.
 
-    Counted from the first answer of the cloud on: while it answers nobody, the other host waits as well.
+    Counted from the first answer of the cloud on: while it answers nobody, the other host waits as well. What it takes
+    does not count as the action's time.
     """
     own = nova.credentials.servers.get(platform.node())
     if own is None:
         raise FenceError(f"this host, {platform.node()}, is none of those in the credentials' file")
-    nova.deadline = time.monotonic() + HOLD_LIMIT
+    action_ends, nova.deadline = nova.deadline, time.monotonic() + HOLD_LIMIT
     began, rounds = time.monotonic(), 1
     while time.monotonic() < nova.deadline:
         state = nova.server(own)
@@ -59,6 +60,7 @@ def hold_back(nova: Nova, delay: float, witness: str) -> None:
             left = began + rounds * delay + ANSWERS * nova.slowest - time.monotonic()
             # While it works there is no haste: the other host may have begun later.
             if left <= 0 and (rounds > 1 or not works(witness)):
+                nova.deadline = action_ends + time.monotonic() - began
                 return
             rounds += left <= 0
         time.sleep(PAUSE)

@@ -19,6 +19,7 @@ from typing import Any
 import openstack
 from openstack.connection import Connection
 
+from scripts.dev_stack import StackError, check_lab
 from tests.acceptance.waiting import wait_for
 
 LAB_STATE = Path(os.environ.get("LAB_STATE", "/var/lib/congress-lab"))
@@ -87,9 +88,18 @@ def request(
     return Answer(status, json.loads(text) if text.strip().startswith(("{", "[")) else text)
 
 
+def require_lab() -> None:
+    """End with one clear line where the lab does not answer."""
+    try:
+        check_lab(LAB_STATE)
+    except StackError as error:
+        raise SystemExit(f"{error}; this is for its stack {STACK} alone: nothing was done") from None
+
+
 @contextmanager
 def lab_cloud(name: str) -> Iterator[Connection]:
     """The lab's cloud as the deploying user (`lab`) or as its administrator (`lab-admin`)."""
+    require_lab()
     os.environ["OS_CLIENT_CONFIG_FILE"] = str(LAB_STATE / "clouds.yaml")
     with openstack.connect(cloud=name) as connection:
         yield connection
@@ -102,6 +112,7 @@ class Deployment:
         # scripts/pulumi takes the stack of the environment: it would be broken and destroyed in the place of dev.
         if (named := os.environ.get("STACK", STACK)) != STACK:
             raise SystemExit(f"this is for stack {STACK} alone, and STACK is {named}: nothing was done")
+        require_lab()
         self.folder = folder
         self.token: str | None = None
 

@@ -104,11 +104,17 @@ def test_a_restart_that_fails_does_not_make_it_less_fenced(cloud: Cloud, fence: 
     assert cloud.servers[ONE].status == "PAUSED"
 
 
-def test_the_next_monitor_finishes_a_fencing_that_was_cut_off(cloud: Cloud, fence: Fence) -> None:
-    cloud.servers[ONE] = Server("PAUSED")
+@pytest.mark.parametrize("status", ["PAUSED", "SUSPENDED"])
+def test_the_next_monitor_finishes_a_fencing_that_was_cut_off(
+    cloud: Cloud, fence: Fence, status: str
+) -> None:
+    cloud.servers[ONE] = Server(status)
+    cloud.refused = "reboot"
+    assert "the monitor of this device tries it" in fence("reboot", ONE).out
+    cloud.refused = ""
     assert fence("monitor").status == 0
     assert cloud.actions == [(ONE, "reboot")]
-    cloud.servers[ONE] = Server("PAUSED", "rebooting_hard")
+    cloud.servers[ONE] = Server(status, "rebooting_hard")
     assert fence("monitor").status == 0
     assert cloud.actions == [(ONE, "reboot")]
 

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
 from components.foundation.template import ROOT
 from tests import mariadb
 from tests.render.judges import congress_python, run
 
 MIGRATE = ROOT / "files/database/congress_migrate.py"
+REENCRYPT = ROOT / "tools/remote/reencrypt.py"
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,16 @@ def migrate(folder: Path, lock: str = "", seconds: int = 1) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
+def reencrypt(folder: Path, keys: Path, lock: str) -> tuple[int, str]:
+    (keys / "aes_key").write_bytes(Fernet.generate_key())
+    configuration = keys / "congress.conf"
+    text = (folder / "congress.conf").read_text()
+    configuration.write_text(f"[DEFAULT]\nencryption_key_path = {keys}\n{text}")
+    call = f"{REENCRYPT.read_text()}\nreencrypt(None, {str(configuration)!r})\n"
+    done = run(congress_python(), "-W", "ignore", "-", stdin=call, env={"CONGRESS_LOCK": lock})
+    return done.returncode, done.stderr
+
+
 def test_it_waits_for_the_lock_and_goes_on_under_one_that_is_held(folder: Path) -> None:
     ask(folder, "DROP DATABASE IF EXISTS congress; CREATE DATABASE congress CHARACTER SET utf8mb3")
     with mariadb.session(folder) as other:
@@ -50,6 +62,24 @@ def test_it_waits_for_the_lock_and_goes_on_under_one_that_is_held(folder: Path) 
         code, said = migrate(folder, lock=holder)
         assert code == 0, said
         assert "alembic_version" in ask(folder, "SHOW TABLES FROM congress")
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_under_a_lock_that_was_lost_nothing_is_migrated_or_encrypted(
+    folder: Path, tmp_path: Path, *, taken: bool
+) -> None:
+    ask(folder, "DROP DATABASE IF EXISTS congress; CREATE DATABASE congress CHARACTER SET utf8mb3")
+    with mariadb.session(folder) as other:
+        if taken:
+            other("SELECT GET_LOCK('congress-ha', 0)")
+        lost = "the lock on the database was lost, so its"
+        assert migrate(folder, lock="4711") == (1, f"{lost} schema is not migrated\n")
+        assert ask(folder, "SHOW TABLES FROM congress") == ""
+        assert reencrypt(folder, tmp_path, "4711") == (1, f"{lost} secrets stay as they are\n")
+    assert migrate(folder)[0] == 0
+    with mariadb.session(folder) as other:
+        holder = other("SELECT GET_LOCK('congress-ha', 0), CONNECTION_ID()").split()[1]
+        assert reencrypt(folder, tmp_path, holder) == (0, "")
 
 
 def test_it_has_the_lock_while_it_migrates(folder: Path, tmp_path: Path) -> None:

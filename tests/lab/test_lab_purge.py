@@ -1,4 +1,4 @@
-"""What `purge` and `down` must not harm. Its functions run as they are, where links, addresses and tables are the test's own."""
+"""What `purge` and `down` must not harm: their functions as they are, with links, addresses and tables of the test."""
 
 from __future__ import annotations
 

@@ -97,6 +97,7 @@ ENGINE = {
     "agent_port": 1889,
     "state_port": 8405,
     "drain_limit": 30,
+    "per_host": 2,
     "on_this_host": ["policy-engine-1", "policy-engine-10"],
     "congress": "0a1b-2c3d",
 }

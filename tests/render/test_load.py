@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +28,8 @@ from tools.dump import revision_in
 from tools.hosts import HostError, Hosts
 from tools.kept_data import KeptData
 from tools.progress import Progress
+from tools.restore import Restore, RestoreError
+from tools.services import Services
 
 PROGRAMS = ROOT / "files/database"
 TABLES = r"""
@@ -215,6 +220,25 @@ def test_whoever_comes_meanwhile_waits_and_is_told(server: Server, dump: str) ->
             assert other.wait(30) == 0
 
 
+def test_a_holder_that_ends_while_it_is_looked_for_is_not_named(server: Server, tmp_path: Path) -> None:
+    """Then MariaDB lists no connection, as here, and there is nobody to kill."""
+    real = program("mariadb")
+    shim = tmp_path / "mariadb"
+    shim.write_text(f'#!/bin/bash\n[[ "$*" == *PROCESSLIST* ]] || exec {real} "$@"\n')
+    shim.chmod(0o755)
+    path = f"PATH={tmp_path}:{os.environ['PATH']}"
+    with server.holds(5) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        done = run(*server.argv("env", path, PROGRAMS / "congress-lock", "1", "echo", "ran"))
+        assert (done.returncode, done.stdout) == (75, "")
+        assert done.stderr.splitlines() == [
+            "waits: another backup, restore or upgrade of the database just ended",
+            "others had the database's lock for 1 s, and the last of them just ended: try again",
+        ]
+        holder.communicate("")
+
+
 def test_a_holder_that_is_killed_holds_nothing(server: Server) -> None:
     with server.holds(5) as holder:
         assert holder.stdout is not None
@@ -222,18 +246,33 @@ def test_a_holder_that_is_killed_holds_nothing(server: Server) -> None:
         holder.kill()
         holder.communicate()
         wait_for("the lock is free", 20, lambda: server.ask("SELECT IS_USED_LOCK('congress-ha')") == "NULL\n")
-    # A lock that was lost is taken anew.
-    assert server.run("lock", "1", "echo", "ran", lock=lock) == (0, "ran\n", "")
+    # Whoever had it does nothing more; anybody else gets it.
+    code, printed, errors = server.run("lock", "1", "echo", "ran", lock=lock)
+    assert (code, printed) == (1, "")
+    assert errors.startswith("the lock on the database was lost, so nothing is done")
+    assert server.run("lock", "1", "echo", "ran") == (0, "ran\n", "")
 
 
-def test_a_lock_that_was_lost_lets_nothing_be_dropped(server: Server, dump: str) -> None:
-    """After the program has looked for it, as when its holder ends at that moment."""
-    before = server.ask("SELECT * FROM congress.rules")
-    for words in (["replace"], ["check", "1000"]):
-        code, printed, errors = server.run("load", "--locked", *words, sql=dump, lock="4711")
+@pytest.mark.parametrize("late", [[], ["--locked"]], ids=["before", "while the program starts"])
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_lock_that_was_lost_lets_nothing_be_dropped(
+    server: Server, dump: str, late: list[str], *, taken: bool
+) -> None:
+    server.ask("INSERT INTO congress.rules VALUES (2, '2')")
+    with server.holds(5) if taken else nullcontext() as holder:
+        if holder:
+            assert holder.stdout is not None
+            holder.stdout.readline()
+        for words in (["replace"], ["check", "1000"]):
+            code, printed, errors = server.run("load", *late, *words, sql=dump, lock="4711")
+            assert (code, printed) == (1, "")
+            assert errors.startswith("the lock on the database was lost, so nothing is ")
+        code, printed, errors = server.run("dump", lock="4711")
         assert (code, printed) == (1, "")
-        assert errors == "the lock on the database was lost, so nothing is replaced: try again\n"
-    assert server.ask("SELECT * FROM congress.rules") == before
+        assert errors.startswith("the lock on the database was lost, so nothing is done")
+        if holder:
+            holder.communicate("")
+    assert server.ask("SELECT * FROM congress.rules") == "1\t1\n2\t2\n"
 
 
 def test_a_dump_that_nobody_reads_any_more_ends_with_the_lock(server: Server) -> None:
@@ -318,6 +357,92 @@ def test_a_whole_restore_goes_on_under_one_lock(server: Server, database: Congre
         locked.discard()
     with database.locked(progress):
         assert database.kept() == [kept]
+
+
+class RecordedServices(Services):
+    """Of which no host has any; a client is answered while they stop."""
+
+    def __init__(self, answered: Callable[[], object] = lambda: None) -> None:
+        self.done: list[str] = []
+        self.answered = answered
+
+    def stop(self) -> None:
+        self.answered()
+        self.done.append("stop")
+
+    def start(self) -> None:
+        self.done.append("start")
+
+
+class Overtaken(CongressDatabase):
+    """Between `begin` and `load` the tool sleeps, its lock goes, and another restore comes and ends well."""
+
+    def begin(self, kept: str | None) -> None:
+        super().begin(kept)
+        server = self.hosts.server  # type: ignore[attr-defined]  # OnTheServer
+        server.ask(f"KILL {self.lock}")
+        wait_for("the lock is free", 20, lambda: server.ask("SELECT IS_USED_LOCK('congress-ha')") == "NULL\n")
+        with replace(self, lock="").locked(Progress("other")) as other:
+            server.ask("INSERT INTO congress.rules VALUES (2, '2')")
+            CongressDatabase.done(other)
+
+
+def test_a_restore_that_slept_leaves_what_a_later_one_restored(
+    server: Server, database: CongressDatabase
+) -> None:
+    slept = Overtaken(database.hosts, database.host, database.congress)
+    with slept.locked(Progress("restore")) as locked:
+        kept = locked.keep("before-migration")
+        restore = Restore(database.hosts, STACK, locked, Progress("restore"))
+        restore.services = services = RecordedServices()
+        way_out = r"leave it; else, when that is mended: make restore DUMP=before-restore-\w+\.sql\.gz$"
+        lost = "nothing was put back or started: database: the lock on the database was lost"
+        with pytest.raises(RestoreError, match=f"{lost}.*{way_out}"):
+            restore.load(str(kept), None)
+        # Nor does it take away what the other one sends.
+        (server.backups / "congress/incoming.sql.gz").touch()
+        restore.discard()
+    assert (server.backups / "congress/incoming.sql.gz").exists()
+    assert services.done == ["stop"]
+    assert server.ask("SELECT * FROM congress.rules") == "1\t1\n2\t2\n"
+    assert not (server.backups / "congress/restoring").exists()
+
+
+def test_what_was_answered_while_the_services_stop_is_put_back(
+    server: Server, database: CongressDatabase
+) -> None:
+    rules = "SELECT * FROM congress.rules"
+    with database.locked(Progress("restore")) as locked:
+        older = str(locked.keep("before-migration"))
+        restore = Restore(database.hosts, STACK, locked, Progress("restore"))
+        answers = iter(["INSERT INTO congress.rules VALUES (3, '2')"])
+        restore.services = RecordedServices(lambda: server.ask(next(answers, "")))
+        # No host here has Congress, which encrypts the loaded dump.
+        with pytest.raises(RestoreError, match="the services run again, the database is as it was"):
+            restore.load(older, None)
+    assert server.ask(rules) == "1\t1\n3\t2\n"
+
+
+def test_a_step_between_begin_and_done_needs_the_lock(server: Server, database: CongressDatabase) -> None:
+    with tempfile.TemporaryFile() as file, database.locked(Progress("restore")) as locked:
+        kept = locked.keep("before-restore")
+        assert kept is not None
+        server.ask(f"KILL {locked.lock}")
+        steps: list[Callable[[], object]] = [
+            locked.require_lock,
+            lambda: locked.begin(kept),
+            locked.done,
+            locked.empty,
+            locked.discard,
+            lambda: locked.hold(kept),
+            lambda: locked.load(kept),
+            lambda: locked.keep("before-restore"),
+            lambda: locked.receive(file, ""),
+        ]
+        for step in steps:
+            with pytest.raises(HostError, match="the lock on the database was lost, so nothing is done"):
+                step()
+    assert server.ask("SELECT * FROM congress.rules") == "1\t1\n"
 
 
 @pytest.mark.parametrize("asleep", [True, False])

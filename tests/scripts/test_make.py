@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance import deployment
 from tests.acceptance.deployment import Deployment
+from tests.render.judges import run
 from tests.scripts.checkout import OUTPUTS, ROOT, Checkout
 
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -87,7 +89,19 @@ def test_nor_by_a_script_that_is_run_without_make(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(SystemExit, match="for stack dev alone, and STACK is prod: nothing was done"):
         Deployment(tmp_path)
     monkeypatch.setenv("STACK", "dev")
+    monkeypatch.setattr(deployment, "require_lab", lambda: None)
     Deployment(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "script", ["faults measure", "faults sequence", "changes", "interruptions", "data"], ids=str
+)
+def test_where_there_is_no_lab_they_say_so(tmp_path: Path, script: str) -> None:
+    env = {**os.environ, "STACK": "dev", "LAB_STATE": str(tmp_path)}
+    done = run(ROOT / ".venv/bin/python", "-m", *f"scripts.{script}".split(), env=env)
+    assert (done.returncode, done.stdout) == (1, "")
+    told = f"there is no lab on this machine ({tmp_path}/clouds.yaml is missing): make lab-up"
+    assert done.stderr == f"{told}; this is for its stack dev alone: nothing was done\n"
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ KINDS = {
     "mark": "> /var/backups/congress/restoring",
     "unmark": "rm -f /var/backups/congress/restoring",
     "discard": "rm -f /var/backups/congress/incoming",
+    "require lock": "bash -c 'set -euo pipefail; true'",
     "stop 1": "systemctl stop congress-policy-engine@policy-engine-1",
     "stop 2": "systemctl stop congress-policy-engine@policy-engine-2",
     "stop node": "--parameter-value Stopped",
@@ -72,8 +73,20 @@ DATASOURCE = json.dumps({"password": SECRET, "__encrypted_fields": ["password"]}
 LOADED = f"loaded 9 c0125080d572\ndatasource\t{b'nova'.hex()}\t{DATASOURCE.encode().hex()}"
 
 # Asked of, or done to, a database that nobody else may work on meanwhile.
-NEED_LOCK = {"keep", "load", "check", "migrate", "empty"}
-LOOKS = {"bring", "software", "list", "test", "look", "key", "unfinished", "mark", "unmark"}
+NEED_LOCK = {
+    "send",
+    "hold",
+    "keep",
+    "load",
+    "check",
+    "reencrypt",
+    "migrate",
+    "empty",
+    "mark",
+    "unmark",
+    "discard",
+}
+LOOKS = {"bring", "software", "list", "test", "look", "key", "unfinished", "mark", "unmark", "require lock"}
 
 
 class FakeHosts(Hosts):
@@ -166,7 +179,7 @@ def test_the_order_of_a_restore() -> None:
     hosts = FakeHosts()
     load_backup(hosts)
     incoming = ["load incoming.sql.gz", *CHANGE[1:]]
-    assert hosts.kinds == ["send", "check", "keep", *STOP, *incoming, *START, "discard"]
+    assert hosts.kinds == ["send", "check", *STOP, "keep", *incoming, *START, "discard"]
     of = dict(hosts.commands)
     assert of["keep"] == of["load incoming.sql.gz"] == "database"
     assert of["migrate"] == of["reencrypt"] == of["stop node"] == "datasource-1"
@@ -178,7 +191,7 @@ def test_a_dump_of_the_database_s_host_is_loaded_and_stays() -> None:
     load_dump(hosts, f"/var/backups/congress/{OLDER}")
     incoming = ["load incoming.sql.gz", *CHANGE[1:]]
     # The dump of what is there may be the sixth of its kind.
-    assert hosts.kinds == ["hold", "check", "keep", *STOP, *incoming, *START, "discard"]
+    assert hosts.kinds == ["hold", "check", *STOP, "keep", *incoming, *START, "discard"]
 
 
 @pytest.mark.parametrize("fails", [*CHANGE, *START])
@@ -193,7 +206,7 @@ def test_what_was_there_is_put_back_when_a_step_fails(fails: str) -> None:
     assert hosts.kinds[-8:] == [*STOP, f"load {KEPT}", *START, "discard"]
 
 
-@pytest.mark.parametrize("fails", STOP)
+@pytest.mark.parametrize("fails", [*STOP, "keep"])
 def test_a_database_that_was_not_touched_is_left_as_it_is(fails: str) -> None:
     hosts = FakeHosts(fails)
     with pytest.raises(RestoreError, match="the database is as it was"):
@@ -208,6 +221,43 @@ def test_what_cannot_be_put_back_is_said_with_the_way_out() -> None:
         load_backup(hosts)
     assert "could not be put back: database: load was made to fail" in str(failed.value)
     assert str(failed.value).endswith(f"make restore DUMP={KEPT}")
+
+
+@pytest.mark.parametrize(
+    ("fails", "way_out"),
+    [
+        ("stop 2", "this restore again"),
+        ("load", f"make restore DUMP={KEPT}"),
+        ("start 1", f"make restore DUMP={KEPT}"),
+    ],
+)
+def test_without_the_lock_nothing_is_put_back_or_started(
+    monkeypatch: pytest.MonkeyPatch, fails: str, way_out: str
+) -> None:
+    """Another restore may have it by now, and its services run."""
+    hosts, seen = FakeHosts(fails), []
+
+    def happens(kind: str) -> None:
+        seen.append(kind)
+        if kind == "require lock" and fails in seen:
+            raise HostError("database: it was lost")
+
+    monkeypatch.setattr(hosts, "happens", happens)
+    with pytest.raises(RestoreError) as failed:
+        load_backup(hosts)
+    assert str(failed.value).endswith(
+        f"{fails} was made to fail. And nothing was put back or started: database: it was lost. Where another restore"
+        f" ended well meanwhile, leave it; else, when that is mended: {way_out}"
+    )
+    assert hosts.kinds[-2].startswith(fails)
+    assert hosts.kinds[-1] == "discard"
+
+
+def test_nothing_stops_once_the_lock_is_lost() -> None:
+    hosts = FakeHosts("require lock", always=True)
+    with pytest.raises(RestoreError, match="nothing was put back or started"):
+        load_backup(hosts)
+    assert hosts.kinds == ["send", "check", "discard"]
 
 
 def test_a_host_that_is_lost_at_the_end_does_not_hide_how_the_restore_ended(

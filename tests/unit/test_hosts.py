@@ -16,6 +16,7 @@ from tests.deployer import SCOPE
 from tests.unit import recording as recorded
 from tests.unit.recording import Recording
 
+CONFIGURATION = re.compile(r"^bind_host = .*?^nodes = \d+$", re.MULTILINE | re.DOTALL)
 INSTANCE = "openstack:compute/instance:Instance"
 PORT = "openstack:networking/port:Port"
 
@@ -60,6 +61,16 @@ def test_a_host_s_engines_stop_those_that_left_it(with_engines: Callable[[int, i
     for node_id in ("policy-engine-1", "policy-engine-2"):
         assert 'on_this_host=" policy-engine-1 policy-engine-2 "' in recording.step(node_id).inputs["stdin"]
     assert 'on_this_host=" policy-engine-3 "' in recording.step("policy-engine-3").inputs["stdin"]
+
+
+def test_another_number_of_engines_changes_no_neighbour_s_configuration(
+    with_engines: Callable[[int, int], Recording],
+) -> None:
+    """It would restart there."""
+    (before,) = CONFIGURATION.findall(with_engines(3, 2).step("policy-engine-3").inputs["stdin"])
+    (after,) = CONFIGURATION.findall(with_engines(4, 2).step("policy-engine-3").inputs["stdin"])
+    assert after == before
+    assert after.endswith("\nnodes = 2")
 
 
 def test_every_server_has_one_port_with_the_group_of_its_role(recording: Recording) -> None:

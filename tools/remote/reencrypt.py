@@ -7,6 +7,7 @@ Congress keeps a datasource's config as JSON; the fields named in `__encrypted_f
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -34,6 +35,11 @@ def reencrypt(other: str | None, configuration: str = "/etc/congress/congress.co
     keys = MultiFernet([Fernet(own), *([Fernet(other)] if other else [])])
     session = api.get_session()
     with session.begin():
+        # files/database/congress-lock: the number of the connection that has it.
+        if given := os.environ.get("CONGRESS_LOCK"):
+            asked = session.connection().exec_driver_sql("SELECT IS_USED_LOCK('congress-ha')")
+            if str(asked.scalar()) != given:
+                sys.exit("the lock on the database was lost, so its secrets stay as they are")
         for datasource in session.query(Datasource):
             try:
                 datasource.config = rotated(datasource.config, keys)

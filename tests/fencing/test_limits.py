@@ -1,0 +1,112 @@
+"""What the agent may take at most, on a clock of its own, lies below what Pacemaker gives it."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import platform
+import re
+import subprocess
+from argparse import Namespace
+from email.message import Message
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from components.template import ROOT
+from tests.fencing.conftest import AGENT, write
+from tests.fencing.fake_cloud import ONE, TWO
+
+CRM = (ROOT / "templates/fencing/openstack.crm.j2").read_text()
+OWN = {"server": {"status": "ACTIVE", "OS-EXT-STS:task_state": None, "OS-EXT-STS:power_state": 1}}
+
+
+class Reply(io.BytesIO):
+    status = 200
+
+    def __init__(self, body: Any) -> None:
+        super().__init__(json.dumps(body).encode())
+        self.headers = Message()
+        self.headers["X-Subject-Token"] = "the-token"
+
+
+class Clock:
+    """Time that passes by what is waited for. The cloud lets nobody in at first, then answers, then not at all."""
+
+    def __init__(self, login: float, answer: float) -> None:
+        self.now, self.login, self.answer = 0.0, login, answer
+        self.actions = 0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def urlopen(self, request: Any, timeout: float, **_: Any) -> Reply:
+        if request.full_url.endswith("/auth/tokens") and self.now >= self.login:
+            endpoints = [{"interface": "public", "region": None, "url": "http://nova"}]
+            return Reply({"token": {"catalog": [{"type": "compute", "endpoints": endpoints}]}})
+        if request.full_url.endswith(f"/servers/{ONE}") and timeout >= self.answer:
+            self.now += self.answer
+            return Reply(OWN)
+        self.actions += request.full_url.endswith("/action")
+        self.now += timeout
+        raise TimeoutError
+
+    def ask(self, _: Any) -> subprocess.CompletedProcess[str]:
+        """The node runs on the other host, and answers at the last moment."""
+        self.now += self.question
+        return subprocess.CompletedProcess([], 0, "two\n", "")
+
+    question = 0.0
+
+
+def seconds(name: str) -> float:
+    """Of Pacemaker."""
+    (found,) = re.findall(rf"{name}(\d+)s", CRM)
+    return float(found)
+
+
+@pytest.fixture
+def agent(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(AGENT.parent))
+    return importlib.import_module("fence_congress_openstack")
+
+
+@pytest.mark.parametrize("login", [0, 50, 100])
+@pytest.mark.parametrize("answer", [1, 8, 12])
+def test_the_longest_fencing_ends_before_pacemaker_gives_up(
+    monkeypatch: pytest.MonkeyPatch, agent: Any, tmp_path: Path, login: float, answer: float
+) -> None:
+    cloud, split = (importlib.import_module(f"fence_congress_{name}") for name in ("cloud", "split"))
+    clock = Clock(login, answer)
+    clock.question = split.QUESTION_LIMIT
+    own_time = SimpleNamespace(monotonic=clock.monotonic, sleep=clock.sleep)
+    for module in (agent, cloud, split):
+        monkeypatch.setattr(module, "time", own_time)
+    monkeypatch.setattr(cloud.urllib.request, "urlopen", clock.urlopen)
+    monkeypatch.setattr(split, "answer", clock.ask)
+    file = tmp_path / "fencing.json"
+    known = {"application_credential_id": "x", "application_credential_secret": "x"}
+    write(file, auth_url="http://keystone", servers={platform.node(): ONE, "two": TWO}, **known)
+    asked = Namespace(
+        action="reboot", plug=TWO, credentials=file, resource="ds-node", witness="true", delay=10.0
+    )
+    with pytest.raises(agent.FenceError, match="in time"):
+        agent.run(asked)
+    # It came so far as to ask for the pause.
+    assert clock.actions
+    assert clock.now < seconds("pcmk_reboot_timeout=")
+
+
+def test_all_that_the_agent_may_take_is_below_pacemaker_s_limits(agent: Any) -> None:
+    split = importlib.import_module("fence_congress_split")
+    # Where the node runs, and whether it works, before and at the end of what is held back.
+    questions = 3 * split.QUESTION_LIMIT + split.PAUSE
+    assert agent.LIMITS["reboot"] + split.HOLD_LIMIT + questions < seconds("pcmk_reboot_timeout=")
+    assert agent.LIMITS["monitor"] < seconds(r"op monitor interval=60s timeout=")
+    assert agent.LIMITS["monitor"] < seconds(r"op start interval=0 timeout=")
