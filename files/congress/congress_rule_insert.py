@@ -5,7 +5,8 @@ A rule is inserted under WRITE locks on `policies`, `policy_rules` and `datasour
 upstream asks datasources for the tables that the rule names, for up to 20 s each: while a datasource node hangs, nobody
 reads a policy, and `/health` says so of every engine. Here the locks are given back first. Until the answers are there
 the inserting client waits, as before; without them his rule is inserted all the same, and congress_subscriptions asks
-again.
+again. Other clients and engines insert and delete meanwhile, so the engine then subscribes to what rules name at that
+moment; upstream takes the difference of before and after.
 
 The synchronisations of rules and of policies hold locks of the engine, which each insert takes as well, and run in one
 green thread. Under them upstream asks for the tables of rules that other engines inserted, and for the schemas of new
@@ -26,12 +27,10 @@ from oslo_log import log
 
 LOG = log.getLogger(__name__)
 
-Subscribed = tuple[set[str], set[str]]  # the tables of before and of now
-
 MOMENT = 1.0  # seconds
 
-# What each green thread that inserts has put off.
-inserting: dict[Any, list[Subscribed]] = {}
+# Green threads that insert, and whether the tables that rules name became others meanwhile.
+inserting: dict[Any, bool] = {}
 # Datasources whose schema is being asked for.
 registering: dict[str, GreenThread] = {}
 
@@ -42,42 +41,28 @@ def arm() -> None:
 
 
 def arm_rules() -> None:
-    insert, update = DseRuntime.persistent_insert_rules, DseRuntime.update_table_subscriptions
+    insert = DseRuntime.persistent_insert_rules
 
     def insert_then_ask(self: Any, *args: Any, **kwargs: Any) -> Any:
         here = eventlet.getcurrent()
-        inserting[here] = []
+        inserting[here] = False
         try:
             return insert(self, *args, **kwargs)
         finally:
-            ask(self, inserting.pop(here))
+            if inserting.pop(here):
+                self.subscriptions.follow_rules(wait=True)
 
-    def ask(self: Any, put_off: list[Subscribed]) -> None:
-        if not put_off:
+    def follow_or_put_off(self: Any, before: set[str], after: set[str]) -> None:
+        if before == after:
             return
-        before, after = put_off[0][0], put_off[-1][1]
-        try:
-            update(self, before, after & self.tablenames(body_only=True))  # less what is deleted meanwhile
-        except Exception:
-            LOG.exception("not all tables of a new rule are there yet")
-
-    def update_or_put_off(self: Any, before: set[str], after: set[str]) -> None:
-        put_off = inserting.get(eventlet.getcurrent())
-        if put_off is None:
-            update(Unwaiting(self), before, after)
+        here = eventlet.getcurrent()
+        if here in inserting:
+            inserting[here] = True
         else:
-            put_off.append((before, after))
+            self.subscriptions.follow_rules(wait=False)
 
     DseRuntime.persistent_insert_rules = insert_then_ask
-    DseRuntime.update_table_subscriptions = update_or_put_off
-
-
-class Unwaiting:
-    """An engine as DseRuntime.update_table_subscriptions sees it."""
-
-    def __init__(self, engine: Any) -> None:
-        self.reserved_tablename, self.unsubscribe = engine.reserved_tablename, engine.unsubscribe
-        self.subscribe = engine.subscriptions.subscribe_later
+    DseRuntime.update_table_subscriptions = follow_or_put_off
 
 
 def arm_schemas() -> None:

@@ -85,11 +85,17 @@ def loading(bus: Bus, database: str, folder: Path) -> list[str]:
                 taken_in.wait()
             super().receive_data(*words)
 
+        def tablenames(self, **_: Any) -> set[str]:
+            return named
+
+        def reserved_tablename(self, _: str) -> bool:
+            return False
+
+    named = {"told:first", "told:second", "hung:never", "ours:never"}
     engine = Engine(Node())
     subscriptions = bus.subscriptions = Subscriptions(engine)
     engine.__dict__.update(receive_data=subscriptions.receive_data)
-    for source, table in (("told", "first"), ("told", "second"), ("hung", "never"), ("ours", "never")):
-        subscriptions.subscribe_later(source, table)
+    subscriptions.follow_rules(wait=False)
     health = congress_health.Application.health = health_of(bus, database, folder)
     health.trouble = ""
     said: list[str] = []
@@ -109,7 +115,8 @@ def loading(bus: Bus, database: str, folder: Path) -> list[str]:
     says()
     health.loads_until = time.monotonic()
     says()
-    subscriptions.subscribe_later("told", "never")
+    named.add("told:never")
+    subscriptions.follow_rules(wait=False)
     says()
     return said
 
