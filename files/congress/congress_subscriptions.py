@@ -171,8 +171,10 @@ class Subscriptions:
         return table[1] in self.engine.receiver_seqnums.get(table[0], {})
 
     def untold(self) -> set[Table]:
-        """Tables that are not there yet, or are being asked for."""
-        return {table for table in self.subscribed() if table in self.open or not self.known(table)}
+        """Tables that are not there yet, or are being asked for; one that is not subscribed to never comes."""
+        subscribed = self.subscribed()
+        told = {table for table in subscribed - self.open if self.known(table)}
+        return (subscribed | self.named()) - told
 
     def waits(self, table: Table) -> bool:
         """Whether something waits for what should come before it."""

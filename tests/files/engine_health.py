@@ -91,11 +91,12 @@ def loading(bus: Bus, database: str, folder: Path) -> list[str]:
         def reserved_tablename(self, _: str) -> bool:
             return False
 
-    named = {"told:first", "told:second", "hung:never", "ours:never"}
+    named = {"told:first", "hung:never", "ours:never"}
     engine = Engine(Node())
     subscriptions = bus.subscriptions = Subscriptions(engine)
     engine.__dict__.update(receive_data=subscriptions.receive_data)
     subscriptions.follow_rules(wait=False)
+    named.add("told:second")
     health = congress_health.Application.health = health_of(bus, database, folder)
     health.trouble = ""
     said: list[str] = []
@@ -107,6 +108,7 @@ def loading(bus: Bus, database: str, folder: Path) -> list[str]:
         said.extend(part.decode() for part in congress_health.Application()(environ, lambda *_: None))
 
     says()
+    subscriptions.follow_rules(wait=False)
     answers["first"].send()
     says()
     answers["second"].send()
