@@ -11,8 +11,9 @@ moment; upstream takes the difference of before and after.
 The synchronisations of rules and of policies hold locks of the engine, which each insert takes as well, and run in one
 green thread. Under them upstream asks for the tables of rules that other engines inserted, and for the schemas of new
 datasources; one that is not answered ends the round for all datasources after it. Here nobody waits for the tables,
-and a schema is waited for without a lock: for a moment by the synchronisation, because rules may name columns, and to
-the end by whoever made the datasource. A schema that is not told is asked for at the next synchronisation.
+and a schema is waited for without a lock: for a moment by the synchronisation, because rules may name columns, for
+longer by an engine that starts, and to the end by whoever made the datasource. A schema that is not told is asked for
+at the next synchronisation, and congress_health says of an engine that starts that it is loading until then.
 """
 
 from typing import Any
@@ -27,7 +28,9 @@ from oslo_log import log
 
 LOG = log.getLogger(__name__)
 
-MOMENT = 1.0  # seconds
+# Seconds to wait for schemas: in each synchronisation, and in an engine that starts, which nobody waits for yet. A
+# question to a datasource that hangs lasts a minute.
+MOMENT, AT_START = 1.0, 5.0
 
 # Green threads that insert, and whether the tables that rules name became others meanwhile.
 inserting: dict[Any, bool] = {}
@@ -67,6 +70,7 @@ def arm_rules() -> None:
 
 def arm_schemas() -> None:
     register = PolicyRuleSynchronizer._register_datasource_with_pe  # noqa: SLF001  no public way around it
+    load = DseRuntime.persistent_load_policies
     every, one = PolicyRuleSynchronizer.synchronize_all_policies, PolicyRuleSynchronizer.sync_one_policy
 
     def begin(self: Any, name: str) -> None:
@@ -87,9 +91,11 @@ def arm_schemas() -> None:
     @periodics.periodic(spacing=cfg.CONF.datasource_sync_period)  # type: ignore[untyped-decorator]
     def synchronize_then_wait(self: Any) -> None:
         every(self)
-        with eventlet.Timeout(MOMENT, exception=False):
-            for asked in list(registering.values()):
-                asked.wait()
+        wait_for_schemas(MOMENT)
+
+    def load_then_wait(self: Any) -> None:
+        load(self)
+        wait_for_schemas(AT_START)
 
     def sync_one_then_wait(self: Any, name: str, *args: Any, **kwargs: Any) -> None:
         one(self, name, *args, **kwargs)
@@ -98,6 +104,13 @@ def arm_schemas() -> None:
         if error:
             raise error
 
+    DseRuntime.persistent_load_policies = load_then_wait
     PolicyRuleSynchronizer._register_datasource_with_pe = begin  # noqa: SLF001
     PolicyRuleSynchronizer.synchronize_all_policies = synchronize_then_wait
     PolicyRuleSynchronizer.sync_one_policy = sync_one_then_wait
+
+
+def wait_for_schemas(seconds: float) -> None:
+    with eventlet.Timeout(seconds, exception=False):
+        for asked in list(registering.values()):
+            asked.wait()

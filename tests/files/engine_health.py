@@ -38,7 +38,11 @@ class Bus:
         self.silent: set[str] = set()
         self.over = Event()
         self.turns = 1
+        self.policies = ["told", "hung"]
         self.calls = Counter[str]()
+
+    def policy_names(self) -> list[str]:
+        return self.policies
 
     def rpc(self, _service: str, method: str, *_args: Any, **_kwargs: Any) -> None:
         self.calls[method] += 1

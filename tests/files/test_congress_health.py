@@ -51,6 +51,15 @@ def test_an_engine_that_starts_says_how_many_tables_it_lacks_for_a_minute_at_mos
     ]
 
 
+def test_an_engine_that_starts_waits_for_schemas_and_then_says_that_it_lacks_them(tmp_path: Path) -> None:
+    """Without a schema it lacks the rule, too, and so subscribes to no table of it."""
+    row = [{"data": ["one"]}]
+    assert json.loads(printed("late_schema.py", tmp_path).splitlines()[-1]) == {
+        "the schema of one is late": {"loading": 1, "late": None, "slow": row, "sound": row},
+        "it is there": {"loading": 0, "late": row, "slow": row, "sound": row},
+    }
+
+
 @pytest.mark.parametrize(("who", "taken"), [("ours", 400), ("upstream", 129)])
 def test_an_engine_whose_loop_stands_still_takes_the_connections_that_upstream_s_does_not(
     who: str, taken: int
