@@ -11,13 +11,13 @@ answered, /health included, and congress_drain, a process of its own, judges tha
 of the loop, so that such a pause costs one of them. And when the call is not answered though the loop turns, bus and
 database are asked one by one: a call that waits for a lock of the database makes an engine slow, and no more.
 
-An engine that starts has its policies before it answers, but not yet the rows that they are about. Until it has them
-/health adds "loading N tables" to its 200, and congress_drain lets it have hardly a request while there is another
-engine.
+An engine that starts has its policies before it answers, but not yet the rows that they are about, nor the rules over
+columns of a datasource that has not told its schema. Until it has them /health adds "loading N tables" to its 200, such
+a datasource counted as one, and congress_drain lets it have hardly a request while there is another engine.
 """
 
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import congress_lag
@@ -53,7 +53,7 @@ class Health:
     `trouble`: what keeps the engine from serving. `loading`: how many tables it still lacks since its start.
     """
 
-    def __init__(self, bus: Any, sources: Container[str]) -> None:
+    def __init__(self, bus: Any, sources: set[str]) -> None:
         self.bus, self.sources, self.trouble = bus, sources, "nothing is known yet"
         self.engine = bus.node.service_object(base.ENGINE_SERVICE_ID)
         self.loads_until: float | None = time.monotonic() + LOADING
@@ -87,12 +87,14 @@ class Health:
     def untold(self) -> int:
         if self.loads_until is None:
             return 0
-        untold = {table for table in self.engine.subscriptions.untold() if table[0] in self.sources}
+        untold = {":".join(table) for table in self.engine.subscriptions.untold() if table[0] in self.sources}
+        # Without its schema, rules that name a datasource's columns are not there, so nothing else tells of them.
+        untold |= self.sources - set(self.engine.policy_names())
         if untold and time.monotonic() < self.loads_until:
             return len(untold)
         if untold:
-            names = ", ".join(sorted(map(":".join, untold)))
-            LOG.warning("this engine serves without tables that it was not told in %d s: %s", LOADING, names)
+            names = ", ".join(sorted(untold))
+            LOG.warning("this engine serves without what it was not told in %d s: %s", LOADING, names)
         self.loads_until = None
         return 0
 

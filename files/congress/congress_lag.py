@@ -4,6 +4,8 @@
 A publication has a number, one above the one before it, and the engine keeps that of the last one that it took in. What
 the datasource published last it is asked here: one short question a datasource, without rows. So it is answered to its
 own host alone (`make status` asks there); for anybody else there is nothing at this address.
+
+A table that rules name and the engine is not subscribed to counts as well: its rows stay what they are.
 """
 
 import json
@@ -24,11 +26,11 @@ def asked_here(environ: dict[str, Any]) -> bool:
 
 
 def answer(engine: Any) -> str:
-    """`silent`: datasources that did not tell their numbers in time."""
-    subscribed = {table for table in engine.subscriptions.subscribed() if of_datasource(engine, table[0])}
-    sources = {source for source, _ in subscribed}
+    """`subscribed`: how many tables there should be. `silent`: datasources that did not tell their numbers in time."""
+    tables = of_datasources(engine, engine.subscriptions.subscribed() | engine.subscriptions.named())
+    sources = {source for source, _ in tables}
     first, silent = published(engine, sources)
-    late = differing(engine, subscribed, first)
+    late = differing(engine, tables, first)
     if late:
         eventlet.sleep(PAUSE)
         late = differing(engine, late, first)
@@ -41,12 +43,14 @@ def answer(engine: Any) -> str:
             for table in late
             if has.get(table, -1) < first[table] or has[table] > second.get(table, math.inf)
         }
-    told = {"subscribed": len(subscribed), "behind": sorted(map(":".join, late)), "silent": sorted(silent)}
+    late |= of_datasources(engine, engine.subscriptions.named() - engine.subscriptions.subscribed())
+    told = {"subscribed": len(tables), "behind": sorted(map(":".join, late)), "silent": sorted(silent)}
     return json.dumps(told)
 
 
-def of_datasource(engine: Any, source: str) -> bool:
-    return source in engine.theory and engine.theory[source].kind == DATASOURCE_POLICY_TYPE
+def of_datasources(engine: Any, tables: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    kinds = {name: policy.kind for name, policy in engine.theory.items()}
+    return {table for table in tables if kinds.get(table[0]) == DATASOURCE_POLICY_TYPE}
 
 
 def taken_in(engine: Any) -> Numbers:

@@ -5,13 +5,15 @@ A rule is inserted under WRITE locks on `policies`, `policy_rules` and `datasour
 upstream asks datasources for the tables that the rule names, for up to 20 s each: while a datasource node hangs, nobody
 reads a policy, and `/health` says so of every engine. Here the locks are given back first. Until the answers are there
 the inserting client waits, as before; without them his rule is inserted all the same, and congress_subscriptions asks
-again.
+again. Other clients and engines insert and delete meanwhile, so the engine then subscribes to what rules name at that
+moment; upstream takes the difference of before and after.
 
 The synchronisations of rules and of policies hold locks of the engine, which each insert takes as well, and run in one
 green thread. Under them upstream asks for the tables of rules that other engines inserted, and for the schemas of new
 datasources; one that is not answered ends the round for all datasources after it. Here nobody waits for the tables,
-and a schema is waited for without a lock: for a moment by the synchronisation, because rules may name columns, and to
-the end by whoever made the datasource. A schema that is not told is asked for at the next synchronisation.
+and a schema is waited for without a lock: for a moment by the synchronisation, because rules may name columns, for
+longer by an engine that starts, and to the end by whoever made the datasource. A schema that is not told is asked for
+at the next synchronisation, and congress_health says of an engine that starts that it is loading until then.
 """
 
 from typing import Any
@@ -26,12 +28,12 @@ from oslo_log import log
 
 LOG = log.getLogger(__name__)
 
-Subscribed = tuple[set[str], set[str]]  # the tables of before and of now
+# Seconds to wait for schemas: in each synchronisation, and in an engine that starts, which nobody waits for yet. A
+# question to a datasource that hangs lasts a minute.
+MOMENT, AT_START = 1.0, 5.0
 
-MOMENT = 1.0  # seconds
-
-# What each green thread that inserts has put off.
-inserting: dict[Any, list[Subscribed]] = {}
+# Green threads that insert, and whether the tables that rules name became others meanwhile.
+inserting: dict[Any, bool] = {}
 # Datasources whose schema is being asked for.
 registering: dict[str, GreenThread] = {}
 
@@ -42,46 +44,33 @@ def arm() -> None:
 
 
 def arm_rules() -> None:
-    insert, update = DseRuntime.persistent_insert_rules, DseRuntime.update_table_subscriptions
+    insert = DseRuntime.persistent_insert_rules
 
     def insert_then_ask(self: Any, *args: Any, **kwargs: Any) -> Any:
         here = eventlet.getcurrent()
-        inserting[here] = []
+        inserting[here] = False
         try:
             return insert(self, *args, **kwargs)
         finally:
-            ask(self, inserting.pop(here))
+            if inserting.pop(here):
+                self.subscriptions.follow_rules(wait=True)
 
-    def ask(self: Any, put_off: list[Subscribed]) -> None:
-        if not put_off:
+    def follow_or_put_off(self: Any, before: set[str], after: set[str]) -> None:
+        if before == after:
             return
-        before, after = put_off[0][0], put_off[-1][1]
-        try:
-            update(self, before, after & self.tablenames(body_only=True))  # less what is deleted meanwhile
-        except Exception:
-            LOG.exception("not all tables of a new rule are there yet")
-
-    def update_or_put_off(self: Any, before: set[str], after: set[str]) -> None:
-        put_off = inserting.get(eventlet.getcurrent())
-        if put_off is None:
-            update(Unwaiting(self), before, after)
+        here = eventlet.getcurrent()
+        if here in inserting:
+            inserting[here] = True
         else:
-            put_off.append((before, after))
+            self.subscriptions.follow_rules(wait=False)
 
     DseRuntime.persistent_insert_rules = insert_then_ask
-    DseRuntime.update_table_subscriptions = update_or_put_off
-
-
-class Unwaiting:
-    """An engine as DseRuntime.update_table_subscriptions sees it."""
-
-    def __init__(self, engine: Any) -> None:
-        self.reserved_tablename, self.unsubscribe = engine.reserved_tablename, engine.unsubscribe
-        self.subscribe = engine.subscriptions.subscribe_later
+    DseRuntime.update_table_subscriptions = follow_or_put_off
 
 
 def arm_schemas() -> None:
     register = PolicyRuleSynchronizer._register_datasource_with_pe  # noqa: SLF001  no public way around it
+    load = DseRuntime.persistent_load_policies
     every, one = PolicyRuleSynchronizer.synchronize_all_policies, PolicyRuleSynchronizer.sync_one_policy
 
     def begin(self: Any, name: str) -> None:
@@ -102,9 +91,11 @@ def arm_schemas() -> None:
     @periodics.periodic(spacing=cfg.CONF.datasource_sync_period)  # type: ignore[untyped-decorator]
     def synchronize_then_wait(self: Any) -> None:
         every(self)
-        with eventlet.Timeout(MOMENT, exception=False):
-            for asked in list(registering.values()):
-                asked.wait()
+        wait_for_schemas(MOMENT)
+
+    def load_then_wait(self: Any) -> None:
+        load(self)
+        wait_for_schemas(AT_START)
 
     def sync_one_then_wait(self: Any, name: str, *args: Any, **kwargs: Any) -> None:
         one(self, name, *args, **kwargs)
@@ -113,6 +104,13 @@ def arm_schemas() -> None:
         if error:
             raise error
 
+    DseRuntime.persistent_load_policies = load_then_wait
     PolicyRuleSynchronizer._register_datasource_with_pe = begin  # noqa: SLF001
     PolicyRuleSynchronizer.synchronize_all_policies = synchronize_then_wait
     PolicyRuleSynchronizer.sync_one_policy = sync_one_then_wait
+
+
+def wait_for_schemas(seconds: float) -> None:
+    with eventlet.Timeout(seconds, exception=False):
+        for asked in list(registering.values()):
+            asked.wait()

@@ -25,6 +25,7 @@ from collections import defaultdict
 from typing import Any
 
 import eventlet
+from congress.datalog.compile import Tablename
 from congress.policy_engines.agnostic import DseRuntime
 from eventlet.semaphore import Semaphore
 from oslo_log import log
@@ -66,10 +67,23 @@ class Subscriptions:
         self.begin((datasource, table))
         self.question((datasource, table), timeout)
 
-    def subscribe_later(self, datasource: str, table: str) -> None:
-        """The same for who cannot wait until it is answered."""
-        self.begin((datasource, table))
-        self.spawn(datasource, self.question, (datasource, table), ANSWER)
+    def follow_rules(self, *, wait: bool) -> None:
+        """Subscribe to what rules name, and to nothing else. With `wait` until the new tables are answered.
+
+        Nobody else runs until that is decided: rules may change while an answer is waited for.
+        """
+        named, subscribed = self.named(), self.subscribed()
+        for table in subscribed - named:
+            self.engine.unsubscribe(*table)
+        new = named - subscribed
+        for table in new:
+            self.begin(table)
+        if wait:
+            for _ in eventlet.GreenPool(AT_ONCE).imap(self.question, new):
+                pass
+        else:
+            for table in new:
+                self.spawn(table[0], self.question, table)
 
     def begin(self, table: Table) -> None:
         datasource, name = table
@@ -81,7 +95,7 @@ class Subscriptions:
     def spawn(self, datasource: str, *question: Any) -> None:
         eventlet.spawn_n(self.pools[datasource].spawn_n, *question)
 
-    def question(self, table: Table, timeout: float) -> None:
+    def question(self, table: Table, timeout: float = ANSWER) -> None:
         datasource, name = table
         action = "get_last_published_data_with_seqnum"
         try:
@@ -144,13 +158,23 @@ class Subscriptions:
         found = self.engine.node.get_subscription(self.engine.service_id)
         return {(datasource, table) for datasource, tables in found.items() for table in tables}
 
+    def named(self) -> set[Table]:
+        """Tables of datasources, and of other policies, that rules name."""
+        names = self.engine.tablenames(body_only=True)
+        pairs = (
+            Tablename.parse_service_table(name) for name in names if not self.engine.reserved_tablename(name)
+        )
+        return {(service, table) for service, table in pairs if service is not None}
+
     def known(self, table: Table) -> bool:
         """Whether it was told once."""
         return table[1] in self.engine.receiver_seqnums.get(table[0], {})
 
     def untold(self) -> set[Table]:
-        """Tables that are not there yet, or are being asked for."""
-        return {table for table in self.subscribed() if table in self.open or not self.known(table)}
+        """Tables that are not there yet, or are being asked for; one that is not subscribed to never comes."""
+        subscribed = self.subscribed()
+        told = {table for table in subscribed - self.open if self.known(table)}
+        return (subscribed | self.named()) - told
 
     def waits(self, table: Table) -> bool:
         """Whether something waits for what should come before it."""

@@ -59,6 +59,7 @@ def polled(*numbers: int) -> tuple[Node, Any]:
     node = Node()
     source, engine = without_bus.Source(node), without_bus.Engine(node)
     engine.theory = {"source": SimpleNamespace(kind=DATASOURCE_POLICY_TYPE)}
+    engine.tablenames, engine.reserved_tablename = lambda **_: {"source:table"}, lambda _: False
     engine.subscriptions = congress_subscriptions.Subscriptions(engine)
     for number in numbers:
         source.poll(str(number))
@@ -109,6 +110,18 @@ def silent() -> Any:
     return asked(engine)
 
 
+def unsubscribed() -> Any:
+    _, engine = polled(1)
+    engine.unsubscribe("source", "table")
+    return asked(engine)
+
+
+def unsubscribed_and_never_published() -> Any:
+    _, engine = polled()
+    engine.unsubscribe("source", "table")
+    return asked(engine)
+
+
 def by_address(engine: Any, who: str) -> tuple[str, str]:
     statuses: list[str] = []
     health: Any = SimpleNamespace(engine=engine, loading=0, trouble="")
@@ -127,6 +140,8 @@ def main() -> None:
         "rows change all the time": always_changing(),
         "the datasource began anew": begun_anew(),
         "no answer": silent(),
+        "not subscribed to it": unsubscribed(),
+        "not subscribed to one that is not published": unsubscribed_and_never_published(),
         "asked from this host": by_address(polled(1)[1], "10.0.0.5"),
         "asked from elsewhere": by_address(polled(1)[1], "10.0.0.6"),
     }

@@ -38,7 +38,11 @@ class Bus:
         self.silent: set[str] = set()
         self.over = Event()
         self.turns = 1
+        self.policies = ["told", "hung"]
         self.calls = Counter[str]()
+
+    def policy_names(self) -> list[str]:
+        return self.policies
 
     def rpc(self, _service: str, method: str, *_args: Any, **_kwargs: Any) -> None:
         self.calls[method] += 1
@@ -85,11 +89,18 @@ def loading(bus: Bus, database: str, folder: Path) -> list[str]:
                 taken_in.wait()
             super().receive_data(*words)
 
+        def tablenames(self, **_: Any) -> set[str]:
+            return named
+
+        def reserved_tablename(self, _: str) -> bool:
+            return False
+
+    named = {"told:first", "hung:never", "ours:never"}
     engine = Engine(Node())
     subscriptions = bus.subscriptions = Subscriptions(engine)
     engine.__dict__.update(receive_data=subscriptions.receive_data)
-    for source, table in (("told", "first"), ("told", "second"), ("hung", "never"), ("ours", "never")):
-        subscriptions.subscribe_later(source, table)
+    subscriptions.follow_rules(wait=False)
+    named.add("told:second")
     health = congress_health.Application.health = health_of(bus, database, folder)
     health.trouble = ""
     said: list[str] = []
@@ -101,6 +112,7 @@ def loading(bus: Bus, database: str, folder: Path) -> list[str]:
         said.extend(part.decode() for part in congress_health.Application()(environ, lambda *_: None))
 
     says()
+    subscriptions.follow_rules(wait=False)
     answers["first"].send()
     says()
     answers["second"].send()
@@ -109,7 +121,8 @@ def loading(bus: Bus, database: str, folder: Path) -> list[str]:
     says()
     health.loads_until = time.monotonic()
     says()
-    subscriptions.subscribe_later("told", "never")
+    named.add("told:never")
+    subscriptions.follow_rules(wait=False)
     says()
     return said
 

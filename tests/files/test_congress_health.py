@@ -37,7 +37,9 @@ def test_a_lock_of_the_database_is_no_reason_and_one_call_alone_waits_for_it(tmp
 
 
 def test_an_engine_that_starts_says_how_many_tables_it_lacks_for_a_minute_at_most(tmp_path: Path) -> None:
-    """A table counts until it is taken in; one of a policy, or one that a later rule names, does not."""
+    """A table counts until it is taken in, subscribed to or not; one of a policy, or one that a later rule names, does
+    not.
+    """
     lacks = "200 OK\nloading {}\n"
     assert told(tmp_path, "loading") == [
         lacks.format("3 tables"),
@@ -47,6 +49,15 @@ def test_an_engine_that_starts_says_how_many_tables_it_lacks_for_a_minute_at_mos
         "200 OK\n",
         "200 OK\n",
     ]
+
+
+def test_an_engine_that_starts_waits_for_schemas_and_then_says_that_it_lacks_them(tmp_path: Path) -> None:
+    """Without a schema it lacks the rule, too, and so subscribes to no table of it."""
+    row = [{"data": ["one"]}]
+    assert json.loads(printed("late_schema.py", tmp_path).splitlines()[-1]) == {
+        "the schema of one is late": {"loading": 1, "late": None, "slow": row, "sound": row},
+        "it is there": {"loading": 0, "late": row, "slow": row, "sound": row},
+    }
 
 
 @pytest.mark.parametrize(("who", "taken"), [("ours", 400), ("upstream", 129)])

@@ -19,6 +19,8 @@ def test_an_engine_tells_its_own_host_alone_of_which_tables_it_lacks_the_newest_
         "rows change all the time": WELL,
         "the datasource began anew": BEHIND,
         "no answer": WELL | {"silent": ["source"]},
+        "not subscribed to it": BEHIND,
+        "not subscribed to one that is not published": BEHIND,
         "asked from this host": ["200 OK", json.dumps(WELL)],
         "asked from elsewhere": ["404 Not Found", "404 Not Found"],
     }

@@ -1,4 +1,6 @@
-"""Whether an engine asks the bus while it holds the database's locks, by Congress's own engine (rule_insert.py)."""
+"""Whether an engine asks the bus while it holds the database's locks, by Congress's own engine (rule_insert.py),
+and what it is subscribed to when rules change while it asks (rules_meanwhile.py).
+"""
 
 from __future__ import annotations
 
@@ -27,6 +29,14 @@ def test_the_locks_are_given_back_before_the_bus_is_asked(tmp_path: Path) -> Non
     assert told["a datasource's own"] == {"answer": 404, "asked": []}
     assert told["no rows"] == {"answer": 201, "asked": [["another", ROWS, False]]}
     assert told["inserted"] == 3
+
+
+def test_the_tables_that_rules_name_in_the_end_are_subscribed_to_whatever_came_meanwhile(
+    tmp_path: Path,
+) -> None:
+    told = json.loads(printed("rules_meanwhile.py", tmp_path).splitlines()[-1])
+    both = ["slow:things", "sound:things"]
+    assert told == {"another rule names an old table again": both, "the rule is deleted": both}
 
 
 def test_upstream_alone_asks_under_them(tmp_path: Path) -> None:
