@@ -49,6 +49,10 @@ def _resources(stack: str) -> Sequence[Mapping[str, Any]]:
     argv = ["pulumi", "stack", "export", "--stack", stack, "--non-interactive"]
     try:
         asked = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+    except FileNotFoundError:
+        raise CloudError(
+            [f"the state of stack {stack} cannot be read: put the folder with the program pulumi into PATH"]
+        ) from None
     except (OSError, subprocess.CalledProcessError) as error:
         said = str(getattr(error, "stderr", "")).strip() or error
         raise CloudError(

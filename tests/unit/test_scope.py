@@ -148,7 +148,9 @@ def test_a_state_that_cannot_be_read_ends_the_program(monkeypatch: pytest.Monkey
     with pytest.raises(cloud.CloudError, match=rf"the state of stack {NAME} .* error: no stack named"):
         inventory.recorded_scope()
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(cloud.CloudError, match=r"cannot be read .*No such file"):
+    with pytest.raises(
+        cloud.CloudError, match=r"cannot be read: put the folder with the program pulumi into PATH"
+    ):
         inventory.recorded_scope()
 
 
