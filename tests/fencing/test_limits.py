@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from components.template import ROOT
+from components.foundation.template import ROOT
 from tests.fencing.conftest import AGENT, write
 from tests.fencing.fake_cloud import ONE, TWO
 
