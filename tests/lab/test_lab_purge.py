@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -75,7 +76,7 @@ def purged(folder: Path, *, mounted: str = "", runs: str = "", given: bool = Tru
         done = lab(folder, RUNS + not_given + checks(command), **(NODES | env), FOLDER=str(folder))
         assert (done.returncode, done.stdout) in [(0, "went on\n"), (1, "")], done.stderr
         assert bool(done.returncode) == bool(done.stderr)
-        told.add(done.stderr)
+        told.add(re.sub(r"^\[ *[0-9.]+s\] ", "", done.stderr))
     (said,) = told
     return said
 
