@@ -24,7 +24,7 @@ from tests.acceptance.push import events
 from tests.acceptance.waiting import wait_for
 from tests.balance.balanced import free_port, running
 from tests.files.of_congress import ENVIRONMENT
-from tests.files.test_tls_bus import RABBITMQ, Bus
+from tests.files.test_tls_bus import Bus
 from tests.render.judges import congress_python
 
 SIZES = ("100", "100000")
@@ -112,10 +112,8 @@ def measured(folder: Path, sizes: list[int], *without: str) -> dict[tuple[str, s
     folder.mkdir()
     bus = Bus(folder)
     found: dict[tuple[str, str, int], float] = {}
-    log = folder / "rabbitmq.log"
     with ExitStack() as started:
-        started.enter_context(running([RABBITMQ / "rabbitmq-server"], log, **bus.environment))
-        wait_for("RabbitMQ has started", 90, lambda: "Server startup complete" in log.read_text())
+        started.enter_context(bus.served())
         nodes = Nodes(folder, bus)
         for name in nodes.ports:
             started.enter_context(nodes.started(name, *without))

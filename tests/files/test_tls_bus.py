@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,21 @@ class Bus(TlsServer):
         )
         return file
 
+    @contextmanager
+    def served(self) -> Iterator[None]:
+        """RabbitMQ runs, and takes the epmd with it that it started."""
+        log = self.folder / "rabbitmq.log"
+        try:
+            with running([RABBITMQ / "rabbitmq-server"], log, **self.environment):
+                wait_for("RabbitMQ has started", 90, lambda: "Server startup complete" in log.read_text())
+                yield
+        finally:
+            epmd = shutil.which("epmd")
+            if epmd:
+                subprocess.run(
+                    [epmd, "-kill"], env={**os.environ, **self.environment}, capture_output=True, check=False
+                )
+
     def pinged(self, configuration: Path) -> str:
         """What congress_ping says. No datasource node serves here, so it cannot get an answer."""
         done = run(congress_python(), FILES / "congress_ping.py", configuration, "2", env=ENVIRONMENT)
@@ -78,17 +94,8 @@ def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
     if not (RABBITMQ / "rabbitmq-server").exists():
         missing("rabbitmq-server is not installed; `make judges` installs it (as root, on Debian)")
     bus = Bus(tmp_path_factory.mktemp("bus"))
-    log = bus.folder / "rabbitmq.log"
-    try:
-        with running([RABBITMQ / "rabbitmq-server"], log, **bus.environment):
-            wait_for("RabbitMQ has started", 90, lambda: "Server startup complete" in log.read_text())
-            yield bus
-    finally:
-        epmd = shutil.which("epmd")
-        if epmd:
-            subprocess.run(
-                [epmd, "-kill"], env={**os.environ, **bus.environment}, capture_output=True, check=False
-            )
+    with bus.served():
+        yield bus
 
 
 def test_a_node_is_connected_by_tls_1_3(bus: Bus) -> None:
