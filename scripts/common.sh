@@ -12,6 +12,9 @@ die() {
   exit 1
 }
 
+# takes_nothing "$@": `scripts/down --help` must not remove anything.
+takes_nothing() { (($# == 0)) || die "${0##*/}: nothing was done: it takes no arguments, but settings, NAME=text to make: $*"; }
+
 # The name is a part of paths: nothing may lead out of .state.
 part='[A-Za-z0-9_][A-Za-z0-9_.-]*'
 [[ $stack =~ ^$part(/$part){0,2}$ ]] ||
