@@ -115,12 +115,13 @@ class Restore:
     @contextmanager
     def _put_back(self, unfinished: str | None) -> Iterator[Callable[[str | None], None]]:
         """Yields what is to be called before the database is touched: if it fails later, what was kept is put back."""
-        touched: list[str | None] = []
+        # By the restore that was cut off.
+        touched: list[str | None] = [unfinished] if unfinished else []
         try:
             yield touched.append
         except Exception as error:
             self.progress.go_on()
-            kept = touched[0] if touched else unfinished
+            kept = touched[-1] if touched else None
             self._require_lock(error, kept)
             self.progress.say(f"{error}; puts back what was there")
             try:

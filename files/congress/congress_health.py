@@ -8,7 +8,8 @@ is as honest with keystone as without.
 
 Slow is not lost. While the loop stands still, because a policy is evaluated or rows are taken in, nothing is
 answered, /health included, and congress_drain, a process of its own, judges that. Here waiting is counted in turns
-of the loop, so that such a pause costs one of them. And when the call is not answered though the loop turns, bus and
+of the loop, so that such a pause costs one of them. A large message that is decoded with pauses (congress_pauses)
+costs none, for the answer may be behind it. And when the call is not answered though the loop turns, bus and
 database are asked one by one: a call that waits for a lock of the database makes an engine slow, and no more.
 
 An engine that starts has its policies before it answers, but not yet the rows that they are about, nor the rules over
@@ -21,6 +22,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import congress_lag
+import congress_pauses
 import eventlet
 import sqlalchemy
 from congress.api import base
@@ -37,6 +39,8 @@ LOG = log.getLogger(__name__)
 PAUSE = 1.0
 # Turns of the loop, each of at least so many seconds, in which a question is to be answered.
 TURNS, TURN = 20, 0.1
+# Turns that count at the latest: large messages are taken in one after another, and the answer may be behind them.
+MOST_TURNS = 300
 # Seconds until a call that nobody answers ends. There is one at a time.
 TIMEOUT = 60
 # Seconds after which an engine serves without the tables that it was not told: a datasource that never answers must not
@@ -115,11 +119,15 @@ class Health:
         """What went wrong; None without an answer, and then the question stays under way."""
         old = self.under_way.pop(what, None)
         question = old or eventlet.spawn(trouble_of, self.questions[what])
-        for _ in range(TURNS):
+        counted = 0
+        for _ in range(MOST_TURNS):
             with eventlet.Timeout(TURN, exception=False):
                 trouble: str = question.wait()
                 # What an old question failed with may be over.
                 return self.ask(what) if old and trouble else trouble
+            counted += not congress_pauses.turns.locked()
+            if counted == TURNS:
+                break
         self.under_way[what] = question
         return None
 

@@ -43,7 +43,8 @@ def decoding(loads: Callable[..., Any], hook: Any = None, *, tuples: bool = Fals
             try:
                 with Pauses() as pauses:
                     return congress_json_decoder.Decoder(text, hook, pauses, tuples=tuples).whole()
-            except ValueError:
+            # Of deeper nesting, too, which upstream's decoder bears.
+            except (ValueError, RecursionError):
                 pass
         return loads(text, **kwargs)
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from json.decoder import scanstring  # type: ignore[attr-defined]
+from json.decoder import WHITESPACE, scanstring  # type: ignore[attr-defined]
 from typing import Any
 
 from congress_pauses import Pauses
@@ -136,6 +136,5 @@ class Decoder:
         return (self.space(at + 1), True) if found == "," else (at + 1, False)
 
     def space(self, at: int) -> int:
-        while self.text[at : at + 1] in {" ", "\t", "\n", "\r"}:
-            at += 1
-        return at
+        end: int = WHITESPACE.match(self.text, at).end()
+        return end

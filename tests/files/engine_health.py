@@ -153,6 +153,15 @@ def main(folder: str, case: str) -> None:
             eventlet.spawn(work, 16)
             began = time.monotonic()
             told = [health.look(), time.monotonic() - began > 4]  # twice what an idle loop gets
+        case "large messages":
+            import congress_pauses  # noqa: PLC0415
+
+            health = health_of(bus, database, Path(folder))
+            bus.silent |= {"persistent_get_policies"}
+            congress_pauses.turns.acquire()  # as who decodes one has it
+            eventlet.spawn_after(5, bus.over.send)  # twice what it would get without
+            told = [health.look(), bus.calls["ping"]]
+            congress_pauses.turns.release()
         case "bus lost":
             bus.silent |= {"persistent_get_policies", "ping"}
             health = health_of(bus, database, Path(folder))

@@ -121,6 +121,28 @@ def collected() -> bool:
     return any(map(gc.is_tracked, got))
 
 
+class Counted(str):
+    """`looks`: how often a part of it was asked for."""
+
+    __slots__ = ()
+    looks = 0
+
+    def __getitem__(self, part: Any) -> str:
+        Counted.looks += 1
+        return super().__getitem__(part)
+
+
+def looks_at_blanks() -> int:
+    assert congress_json.decoding(json.loads)(Counted(f"[{' ' * 1_000_000}1]")) == [1]
+    return Counted.looks
+
+
+def nested() -> bool:
+    """Whether it is decoded as upstream does it, which bears more than a decoder in Python."""
+    text = "[" * 900 + '"' + "x" * congress_json.LARGE + '"' + "]" * 900
+    return told(partial(congress_json.decoding(json.loads), text)) == told(partial(json.loads, text))
+
+
 def value(chance: random.Random, deep: int) -> Any:
     kind = chance.random()
     if deep == 0 or kind < 0.2:
@@ -172,6 +194,7 @@ def main(which: str) -> None:
         congress_json.arm()
     seen: dict[str, Any] = {"pauses": pauses(), "collected": collected()}
     if which == "ours":
+        seen |= {"looks at blanks": looks_at_blanks(), "nested": nested()}
         wrong, bad = map(sum, zip(*map(differences, range(20)), strict=True))
         seen |= {"differ from upstream": wrong, "bad": bad}
     print(json.dumps(seen))

@@ -23,6 +23,10 @@ def test_a_loop_that_stands_still_is_no_reason(tmp_path: Path) -> None:
     assert told(tmp_path, "loop stands still") == ["", True]
 
 
+def test_an_answer_behind_large_messages_is_waited_for(tmp_path: Path) -> None:
+    assert told(tmp_path, "large messages") == ["", 0]
+
+
 def test_a_lost_bus_is_one_until_it_is_back_and_is_not_asked_more_and_more(tmp_path: Path) -> None:
     lost = "no answer from the message bus"
     assert told(tmp_path, "bus lost") == [lost, lost, {"persistent_get_policies": 1, "ping": 1}, ""]

@@ -27,6 +27,12 @@ def test_random_texts_and_values_are_upstreams_and_so_are_their_errors() -> None
     assert seen("ours")["bad"] > 1000
 
 
+def test_a_text_that_is_meant_to_do_harm_is_decoded_as_upstream_does_it() -> None:
+    """A million blanks were looked at one by one, and deep nesting was an error that nobody expected."""
+    assert seen("ours")["looks at blanks"] < 100
+    assert seen("ours")["nested"]
+
+
 def test_rows_of_a_message_are_left_alone_by_the_garbage_collector() -> None:
     assert not seen("ours")["collected"]
     assert seen("upstream")["collected"]

@@ -313,6 +313,16 @@ def test_after_a_restore_that_was_cut_off_the_dump_of_before_it_is_what_was_ther
     assert f"load {KEPT}" in hosts.kinds
 
 
+def test_what_a_restore_was_cut_off_in_never_runs_as_it_is() -> None:
+    """Also where the next one fails before it touches the database, which is half loaded."""
+    hosts = FakeHosts("stop node")
+    hosts.answers["unfinished"] = KEPT
+    with pytest.raises(RestoreError):
+        load_dump(hosts, KEPT)
+    started = [number for number, kind in enumerate(hosts.kinds) if kind.startswith("start")]
+    assert not started or f"load {KEPT}" in hosts.kinds[: started[0]]
+
+
 def test_while_another_one_works_on_the_database_nothing_is_touched() -> None:
     hosts = FakeHosts()
     hosts.lock_says = ["waits: another backup", "another backup works, still after 600 s"]
