@@ -189,7 +189,9 @@ reads_faults := COUNT SEED
 reads_bench := RUNS
 reads_bench-faults := RUNS ONLY
 reads_bench-data := ROWS SERVERS DURATION TABLES FAULTS
+$(foreach target,acceptance acceptance-full interruptions bench bench-faults bench-data bench-changes faults,$(eval reads_$(target) += STACK))
 goals := $(or $(MAKECMDGOALS),help)
-read := $(sort $(foreach goal,$(goals),$(reads_$(goal))))
-unread := $(filter-out $(read) PYTHON,$(filter $(settings),$(typed)))
-$(if $(unread),$(error nothing was done: $(unread) is no setting of `make $(goals)`, which takes $(or $(read),none)))
+# Of each of them: `make down ssh HOST=x` is about all hosts, too.
+unread_by = $(filter-out $(reads_$(1)) PYTHON,$(filter $(settings),$(typed)))
+blamed := $(firstword $(foreach goal,$(goals),$(if $(call unread_by,$(goal)),$(goal))))
+$(if $(blamed),$(error nothing was done: $(call unread_by,$(blamed)) is no setting of `make $(blamed)`, which takes $(or $(sort $(reads_$(blamed))),none)))

@@ -158,8 +158,9 @@ def test_every_setting_that_is_read_is_known(checkout: Checkout) -> None:
         ),
         (
             ["status", "verify", "FILE=x"],
-            "FILE is no setting of `make status verify`, which takes ARGS STACK",
+            "FILE is no setting of `make status`, which takes ARGS STACK",
         ),
+        (["ssh", "down", "HOST=x"], "HOST is no setting of `make down`, which takes GONE STACK"),
         (["lab-purge", "STACK=mine"], "STACK is no setting of `make lab-purge`, which takes none"),
     ],
 )
