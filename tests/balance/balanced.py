@@ -161,7 +161,7 @@ class Balanced(Generic[E]):
 
     def until(self, node_id: str, state: str) -> None:
         """Wait until HAProxy thinks that of an engine: is it up, its weight, its requests."""
-        wait_for(f"{node_id} is {state}", 15, lambda: self.state(node_id).startswith(state), pause=0.05)
+        wait_for(f"{node_id} is {state}", 60, lambda: self.state(node_id).startswith(state), pause=0.05)
 
     def worker(self) -> dict[str, str]:
         """What HAProxy tells of the process that answers at its socket."""
