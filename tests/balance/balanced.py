@@ -13,9 +13,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from random import randrange
 from typing import Any, Generic, TypeVar
 
 from components.foundation.template import ROOT, render
@@ -182,8 +183,10 @@ class Balanced(Generic[E]):
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
+    """Below those that the kernel gives to connections, which could have it before the program that it is for."""
+    while True:
+        with suppress(OSError), socket.create_server(("127.0.0.1", randrange(10_000, 32_768))) as taken:  # noqa: S311
+            return int(taken.getsockname()[1])
 
 
 @contextmanager
