@@ -35,7 +35,7 @@ class Opening:
 class Probe:
     """A command that tells a part of a host's health. It only looks, and runs as root.
 
-    `command`: words between blanks, without a shell. `stdin`: a text, or else `file`, one of tools/remote. Name and
+    `command`: words between blanks, without a shell. `stdin`: a text, or else `file`, one of ops/remote. Name and
     command may have {node_id}, {url} (of an engine), {inside} and {sample} (limits in seconds).
     """
 

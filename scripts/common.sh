@@ -51,16 +51,19 @@ uv_like_pip() {
   fi
 }
 
-# tool NAME [ARGUMENT...]: becomes tools/NAME.py, which looks at the deployed stack. Exit code 2 without a deployment.
+# tool PACKAGE.NAME [ARGUMENT...]: becomes ops/PACKAGE/NAME.py, which looks at the deployed stack. Exit code 2 without a
+# deployment.
 tool() {
+  local name
   cd "$root" || exit
   if [[ $stack == dev ]] && ! dev_stack_exists; then
-    say "${1//_/-}: nothing is deployed on stack dev: make up" >&2
+    name=${1##*.}
+    say "${name//_/-}: nothing is deployed on stack dev: make up" >&2
     exit 2
   fi
   stack_environment
   export STACK=$stack
-  exec .venv/bin/python -m "tools.$1" "${@:2}"
+  exec .venv/bin/python -m "ops.$1" "${@:2}"
 }
 
 # Hands stack dev's own backend, passphrase and cloud to Pulumi and to OpenStack's tools. Of any other stack these

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ops.stack.outputs import command
 from scripts.dev_stack import write_private
-from tools.stack import command
 
 LOG_IN = "openstack --os-cloud CLOUD token issue -f value -c id"
 # Names as the output ssh_config expects them beside it -> the output that holds the text.

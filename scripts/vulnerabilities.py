@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from tools.stack import ROOT
+from ops.stack.outputs import ROOT
 
 # Pins -> whose they are.
 FILES = {"requirements.txt": "the program", "files/congress/constraints.txt": "Congress on its hosts"}

@@ -1,7 +1,7 @@
 """Which project and region of which cloud a stack is in, so that no other login is taken for its own.
 
 With another login every server of the stack is "not found": whoever believes that forgets them, makes a second stack,
-or takes a host that runs for one that is off. Without Pulumi: tools/ compare with it, too.
+or takes a host that runs for one that is off. Without Pulumi: ops/ compare with it, too.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from openstack.connection import Connection
 
+from ops.data import archive
 from tests.acceptance import congress, kept
 from tests.acceptance.deployment import CommandError, Deployment
-from tools import archive
 
 pytestmark = pytest.mark.timeout(600)
 

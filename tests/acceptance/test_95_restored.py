@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from openstack.connection import Connection
 
+from ops.data import archive
 from tests.acceptance import canary, kept
 from tests.acceptance.belongings import belongings
 from tests.acceptance.console import VERBOSE, Console
 from tests.acceptance.deployment import PULUMI, UNASKED, Deployment, run
 from tests.acceptance.searcher import Search
-from tools import archive
 
 
 @pytest.mark.full

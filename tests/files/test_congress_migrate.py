@@ -13,7 +13,7 @@ from tests import mariadb
 from tests.render.judges import congress_python, run
 
 MIGRATE = ROOT / "files/database/congress_migrate.py"
-REENCRYPT = ROOT / "tools/remote/reencrypt.py"
+REENCRYPT = ROOT / "ops/remote/reencrypt.py"
 
 
 @pytest.fixture(scope="module")

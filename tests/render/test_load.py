@@ -18,18 +18,20 @@ import pytest
 from cryptography.fernet import Fernet
 
 from components.foundation.template import ROOT
+from ops.common.progress import Progress
+from ops.data import archive
+from ops.data import database as congress_database
+from ops.data.database import CongressDatabase
+from ops.data.dump import revision_in
+from ops.data.restore import Restore, RestoreError
+from ops.data.services import Services
+from ops.replacement.saved_data import KeptData
+from ops.ssh import commands as hosts
+from ops.ssh.commands import HostError, Hosts
 from tests import mariadb
 from tests.acceptance.waiting import wait_for
+from tests.ops.healthy import STACK
 from tests.render.judges import missing, private, program, run
-from tests.tools.healthy import STACK
-from tools import archive, congress_database, hosts
-from tools.congress_database import CongressDatabase
-from tools.dump import revision_in
-from tools.hosts import HostError, Hosts
-from tools.kept_data import KeptData
-from tools.progress import Progress
-from tools.restore import Restore, RestoreError
-from tools.services import Services
 
 PROGRAMS = ROOT / "files/database"
 TABLES = r"""

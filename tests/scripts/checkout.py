@@ -83,3 +83,8 @@ class Checkout:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"#!/usr/bin/env bash\n{text}\n")
         file.chmod(0o755)
+
+    def module(self, command: str) -> Path:
+        """The module of a command, such as ops/health/status.py."""
+        (file,) = (self.root / "ops").glob(f"*/{command}.py")
+        return file

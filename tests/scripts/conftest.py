@@ -14,7 +14,7 @@ from tests.scripts.checkout import FAKE_PULUMI, OUTPUTS, ROOT, Checkout
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
     root = tmp_path / "checkout"
-    for folder in ("scripts", "tools", "components", "roles"):
+    for folder in ("scripts", "ops", "components", "roles"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Makefile", "requirements.txt", "requirements-dev.txt"):
         shutil.copy(ROOT / name, root / name)
@@ -35,7 +35,7 @@ def checkout(tmp_path: Path) -> Checkout:
     made.script("lab/up", "echo lab up")
     made.script("lab/purge", "echo lab purged")
     # The cloud, asked after a destroy.
-    (root / "tools/left.py").write_text('import os, sys\nsys.exit(os.environ.get("LEFT"))\n')
+    (root / "ops/stack/leftovers.py").write_text('import os, sys\nsys.exit(os.environ.get("LEFT"))\n')
     return made
 
 

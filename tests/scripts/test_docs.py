@@ -16,7 +16,7 @@ from tests.unit import recording
 
 PAPERS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE))
-FOLDERS = "components|docs|files|lab|roles|scripts|settings|templates|tests|toolchain|tools|.ci"
+FOLDERS = "components|docs|files|lab|roles|scripts|settings|templates|tests|toolchain|ops|.ci"
 PATH = re.compile(rf"(?:^|(?<=[\s(]))((?:{FOLDERS})/[\w./-]*|[\w.]+\.(?:md|py|toml|txt|yaml))(?:::(\w+))?")
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
 # Files of Congress, of the user and of the state folder, which have no folder of ours before them.

@@ -72,7 +72,7 @@ def test_a_text_in_the_environment_is_the_same(checkout: Checkout, text: str) ->
 @pytest.mark.parametrize("target", ["status", "verify"])
 def test_arguments_of_tools_are_words(checkout: Checkout, target: str) -> None:
     _deployed(checkout)
-    (checkout.root / f"tools/{target}.py").write_text(SHOW)
+    checkout.module(target).write_text(SHOW)
     done = checkout.run(
         "make", target, "ARGS=--json 'two words' $(touch ran) `touch ran`; touch ran\ntouch ran"
     )
@@ -113,7 +113,7 @@ def test_paths_and_names_reach_the_tool_as_they_were_typed(
     checkout: Checkout, target: str, name: str, expected: list[str], text: str
 ) -> None:
     _deployed(checkout)
-    (checkout.root / f"tools/{target}.py").write_text(SHOW)
+    checkout.module(target).write_text(SHOW)
     done = checkout.run("make", target, f"{name}={text}")
     assert done.returncode == 0, done.stderr
     # A path ends without a line break: bash takes it off what realpath prints.

@@ -144,7 +144,7 @@ def test_whatever_believes_the_cloud_first_looks_whether_it_is_the_stack_s(
     checkout.lab_state.mkdir()
     write_clouds(checkout.lab_state, keystone.server_port)
     refuses = "import sys\nprint('refused', *sys.argv[1:], file=sys.stderr)\nsys.exit(1)\n"
-    (checkout.root / "tools/pending.py").write_text(refuses)
+    (checkout.root / "ops/stack/pending.py").write_text(refuses)
     done = checkout.run("scripts/pulumi", subcommand, "--yes", STACK=stack)
     assert done.returncode == 1
     assert "refused" in done.stderr
@@ -228,14 +228,14 @@ def test_who_asks_for_help_gets_it_and_nothing_else(checkout: Checkout, words: s
 
 @pytest.mark.parametrize("words", ["up --message --help --yes", "destroy --yes -h", "up -- --help"])
 def test_help_that_may_be_a_value_spares_no_look(checkout: Checkout, words: str) -> None:
-    (checkout.root / "tools/pending.py").write_text("import sys\nsys.exit('refused')\n")
+    (checkout.root / "ops/stack/pending.py").write_text("import sys\nsys.exit('refused')\n")
     done = checkout.run("scripts/pulumi", *words.split(), STACK="prod")
     assert done.returncode == 1
     assert checkout.calls() == []
 
 
 def test_which_servers_are_gone_reaches_who_asks(checkout: Checkout) -> None:
-    (checkout.root / "tools/pending.py").write_text("import os\nprint(os.environ['GONE'])\n")
+    (checkout.root / "ops/stack/pending.py").write_text("import os\nprint(os.environ['GONE'])\n")
     done = checkout.run("make", "down", "STACK=prod", "GONE=congress-prod-database $(touch ran)")
     assert done.stdout.splitlines()[1] == "congress-prod-database $(touch ran)", done.stderr
 

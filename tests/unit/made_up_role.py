@@ -37,18 +37,18 @@ roles.ROLES = (*roles.ROLES, CACHE)
 # Only now, what reads the table.
 from components import inventory  # noqa: E402
 from components.foundation import firewall  # noqa: E402
-from tests.tools import healthy  # noqa: E402
+from ops.common.limits import Limits  # noqa: E402
+from ops.health.parsing import read  # noqa: E402
+from ops.health.probes import questions  # noqa: E402
+from ops.remote.runner import Answer  # noqa: E402
+from ops.replacement.departure import Leaving  # noqa: E402
+from ops.ssh.commands import Hosts  # noqa: E402
+from ops.ssh.survey import Report  # noqa: E402
+from ops.stack.leftovers import NAMES  # noqa: E402
+from ops.stack.outputs import Host  # noqa: E402
+from ops.stack.pulumi import Server  # noqa: E402
+from tests.ops import healthy  # noqa: E402
 from tests.unit import recording, test_settings  # noqa: E402
-from tools.hosts import Hosts  # noqa: E402
-from tools.leaving import Leaving  # noqa: E402
-from tools.left import NAMES  # noqa: E402
-from tools.limits import Limits  # noqa: E402
-from tools.pulumi import Server  # noqa: E402
-from tools.questions import questions  # noqa: E402
-from tools.reach import Report  # noqa: E402
-from tools.reading import read  # noqa: E402
-from tools.remote.runner import Answer  # noqa: E402
-from tools.stack import Host  # noqa: E402
 
 HOST = CACHE.host_name(1)
 STACK = replace(healthy.STACK, hosts={**healthy.STACK.hosts, HOST: Host(CACHE.name, f"congress-dev-{HOST}")})

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from components import inventory
+from ops.stack.leftovers import NAMES
 from roles import DATABASE, POLICY_ENGINE, ROLES
 from tests.unit.recording import ROOT, settings_with
 from tests.unit.test_settings import parse
-from tools.left import NAMES
 
 # Where a text is a role's name by chance, as something else's.
 SOMETHING_ELSE = {
@@ -25,7 +25,7 @@ SOMETHING_ELSE = {
     ("components/inventory.py", "bastion"): "an output of the stack",
     ("settings/model.py", "database"): "a setting, in an example",
     ("settings/nodes.py", "datasource-node"): "the node's id",
-    ("tools/reading.py", "database"): "a probe",
+    ("ops/health/parsing.py", "database"): "a probe",
 }
 # Who may import whom. Imports inside of a room are its own affair.
 ROOMS = {
@@ -34,7 +34,7 @@ ROOMS = {
     "components/preflight": {"roles", "settings"},
     "components/foundation": {"roles", "settings", "components/preflight"},
     "components": {"roles", "settings", "components/preflight", "components/foundation"},
-    "tools": {"roles", "components/preflight", "scripts"},
+    "ops": {"roles", "components/preflight", "scripts"},
 }
 
 
@@ -158,4 +158,4 @@ def test_what_is_left_is_recognised_by_every_host_s_and_every_role_s_name() -> N
 
 def test_every_role_s_probes_exist() -> None:
     files = {probe.file for role in ROLES for probe in role.probes if probe.file}
-    assert {file for file in files if not Path(ROOT / "tools/remote" / file).is_file()} == set()
+    assert {file for file in files if not Path(ROOT / "ops/remote" / file).is_file()} == set()

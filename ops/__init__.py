@@ -1,0 +1,1 @@
+"""What an operator runs on a deployed stack: its health, what differs, backups, replacements."""

@@ -1,0 +1,1 @@
+"""What every command needs: time limits, progress with signals, waiting for a condition."""

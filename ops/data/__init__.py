@@ -1,0 +1,1 @@
+"""Backups of Congress's database and how one is restored."""

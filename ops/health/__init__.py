@@ -1,0 +1,1 @@
+"""How a stack is: probes, the facts that their answers tell, the findings, and the table of `make status`."""

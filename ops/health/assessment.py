@@ -1,0 +1,255 @@
+"""From Facts to findings: what is wrong, in one line each, with the way out. Asks nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http import HTTPStatus
+
+from ops.health import disks
+from ops.health.assessment_pair import pair
+from ops.health.facts import DatasourceView, EngineState, EngineView, Facts, HostState, Unseen
+from ops.health.finding import Finding, note, unseen, wrong
+from roles import BASTION, DATABASE, DATASOURCE_NODE
+
+# From this share of the connections on, the next engine or a burst of requests may get none.
+FULL = 0.8
+# Days before a certificate's end. The stack's own were renewed by any `up` of the year before.
+ENDS_SOON = 21
+# Seconds that the synchronization of an engine may take beside its period.
+SLACK = 2
+# From this share of a core on, an engine works and does not wait. It runs in one thread, so 1 is all that it can use;
+# less where others on its host or compute host take their part.
+BUSY = 0.5
+# Tables that are named in a finding.
+NAMED = 5
+# Of one datasource: neutronv2 of a simulated cloud of 10,000 servers (docs/figures.md, On the lab).
+MANY_ROWS = 200_000
+
+
+def judge(facts: Facts) -> list[Finding]:
+    """All findings, in the order of the table's rows."""
+    return [
+        *servers(facts),
+        *disks.findings(facts),
+        *pair(facts),
+        *engines(facts),
+        *load_balancer(facts),
+        *database(facts),
+        *bus(facts),
+        *certificates(facts),
+    ]
+
+
+def mute(role: str, what: Unseen, subject: str, way_out: str) -> Iterator[Finding]:
+    """A finding for what does not answer on a host that does, unless the host's own finding says it already."""
+    if not what.told:
+        yield wrong(role, f"{subject}: {what.why}", way_out)
+
+
+def servers(facts: Facts) -> Iterator[Finding]:
+    if facts.cloud is not None:
+        yield unseen(
+            "servers",
+            f"the cloud could not be asked: {facts.cloud}",
+            "run it again; if it stays, check OS_CLOUD, clouds.yaml and the cloud's API",
+        )
+    lost_bastion = any(host.role == BASTION.name and host.ssh for host in facts.hosts.values())
+    for name, host in facts.hosts.items():
+        yield from _server(name, host, behind=lost_bastion and host.role != BASTION.name)
+
+
+def _server(name: str, host: HostState, *, behind: bool) -> Iterator[Finding]:
+    match host.status:
+        case "missing":
+            yield wrong(
+                "servers", f"{name}: the cloud has no server {host.server}", f"make replace HOST={name}"
+            )
+        case "PAUSED" | "SUSPENDED" if host.role == DATASOURCE_NODE.name:
+            way_out = (
+                f"openstack server reboot --hard {host.server} (make repair does it); if it went on instead, its "
+                "datasource node would run beside the other host's"
+            )
+            yield wrong("servers", f"{name} is {host.status}", way_out)
+        case "SHUTOFF" | "PAUSED" | "SUSPENDED":
+            verb = {"SHUTOFF": "start", "PAUSED": "unpause", "SUSPENDED": "resume"}[host.status]
+            yield wrong("servers", f"{name} is {host.status}", f"openstack server {verb} {host.server}")
+        case "ERROR":
+            way_out = f"openstack server reboot --hard {host.server}, else make replace HOST={name}"
+            fault = f": {host.fault}" if host.fault else ""
+            yield wrong("servers", f"{name} is in state ERROR{fault}", way_out)
+        case "ACTIVE" if host.role == DATASOURCE_NODE.name and host.shut_out:
+            what = f"{name} is shut out since it was confirmed dead: its port has no security group"
+            yield wrong(
+                "servers", what, "make repair: pauses or stops it, reboots it hard, then lets it in again"
+            )
+        case "ACTIVE" | None if host.ssh is not None and not behind:
+            yield _silent(name, host)
+        case "ACTIVE" | None:
+            pass
+        case other:
+            yield wrong("servers", f"{name} is {other}", f"wait, then: openstack server show {host.server}")
+
+
+def _silent(name: str, host: HostState) -> Finding:
+    if host.connected:
+        return wrong("servers", f"{name}: {host.ssh}", f"overloaded? make ssh HOST={name} ARGS='top -b -n 1'")
+    way_out = f"openstack console log show {host.server}; openstack server reboot --hard {host.server}"
+    return wrong("servers", f"{name} cannot be reached by SSH: {host.ssh}", way_out)
+
+
+def engines(facts: Facts) -> Iterator[Finding]:
+    for node_id, engine in facts.engines.items():
+        yield from _engine(node_id, engine)
+    views = {
+        node_id: engine.view
+        for node_id, engine in facts.engines.items()
+        if isinstance(engine.view, EngineView) and engine.view.policies is not None
+    }
+    changed = facts.database.changed if not isinstance(facts.database, Unseen) else None
+    for node_id, view in views.items():
+        yield from _partly(node_id, view)
+        for lacks in _out_of_sync(view, views):
+            what = f"{node_id} is not in sync: {lacks}"
+            restart = (
+                f"on {facts.engines[node_id].host}: sudo systemctl restart congress-policy-engine@{node_id}"
+            )
+            if changed is not None and changed <= view.sync_period + SLACK:
+                yield note("engines", f"{what}, {changed} s after a change", "none needed: at the next sync")
+            else:
+                yield wrong("engines", what, restart)
+    yield from _datasources(views)
+
+
+def _engine(node_id: str, engine: EngineState) -> Iterator[Finding]:
+    unit = f"congress-policy-engine@{node_id}"
+    log = f"on {engine.host}: sudo journalctl -u {unit} -n 50"
+    if isinstance(engine.unit, tuple) and engine.unit[0] != "active":
+        state = " ".join(engine.unit)
+        yield wrong("engines", f"{node_id} does not run ({state})", f"{log}; sudo systemctl start {unit}")
+    elif isinstance(engine.view, Unseen) and not engine.view.told and (engine.cpu or 0) >= BUSY:
+        what = f"{node_id} is busy: no answer to GET /health in time, and its process uses {engine.cpu:.0%} of a core"
+        way_out = (
+            "it takes rows in or evaluates a policy; if it stays, a table is too large: disable its datasource, as in "
+            "docs/recover.md, An engine that is busy"
+        )
+        yield wrong("engines", what, way_out)
+    elif isinstance(engine.view, Unseen):
+        way_out = f"it is busy, or hangs and is killed after two minutes: {log}"
+        yield from mute("engines", engine.view, f"{node_id} does not answer GET /health", way_out)
+    elif engine.view.code != HTTPStatus.OK:
+        way_out = f"look at database and bus first, then {log}"
+        yield wrong("engines", f"{node_id} answers {engine.view.code} to GET /health", way_out)
+    elif engine.view.listed not in {HTTPStatus.OK, HTTPStatus.UNAUTHORIZED}:
+        yield wrong("engines", f"{node_id} answers {engine.view.listed} to GET /v1/policies", log)
+    elif engine.view.loading:
+        what = f"{node_id} is {engine.view.loading} since its start and gets hardly a request until they are there"
+        yield note("engines", what, "none needed: it lasts for a minute at most")
+    elif engine.view.lag and (behind := engine.view.lag.behind):
+        count = f"{len(behind)} table{'' if len(behind) == 1 else 's'}"
+        way_out = f"none needed: it asks for them by itself; if it stays: {log}, and the datasource's status"
+        yield note("engines", f"{node_id} is {count} behind: {', '.join(behind[:NAMED])}", way_out)
+
+
+def _out_of_sync(view: EngineView, views: dict[str, EngineView]) -> Iterator[str]:
+    """What one engine's memory lacks of the database, or has beside all the others."""
+    for name, policy in (view.policies or {}).items():
+        if not policy.known:
+            yield f"it does not know policy {name}"
+        elif policy.missing:
+            yield f"it lacks {len(policy.missing)} rules of policy {name}, first: {policy.missing[0]}"
+        elif policy.complete:
+            union = {t for v in views.values() if (p := (v.policies or {}).get(name)) for t in p.tables}
+            if absent := sorted(union - set(policy.tables)):
+                yield f"policy {name} has no table {absent[0]} there, but at another engine"
+    for name, datasource in (view.datasources or {}).items():
+        if not datasource.known:
+            yield f"it does not know datasource {name}"
+
+
+def _partly(node_id: str, view: EngineView) -> Iterator[Finding]:
+    """What an engine did not answer, though it answers."""
+    if late := [name for name, policy in (view.policies or {}).items() if not policy.complete]:
+        what = f"{node_id} told only a part of policy {late[0]} in time: in sync or not is not known"
+        yield note("engines", what, "run it again when the engine has less to do")
+    if view.datasources is None:
+        way_out = "compare /etc/congress/keys/aes_key on all Congress hosts: sudo sha256sum; then: make up"
+        yield wrong("engines", f"{node_id} cannot list its datasources", way_out)
+
+
+def _datasources(views: dict[str, EngineView]) -> Iterator[Finding]:
+    """Each datasource once: what is wrong with it is the same at every engine, or the engine is named."""
+    seen: dict[str, dict[str, DatasourceView]] = {}
+    for node_id, view in views.items():
+        for name, datasource in (view.datasources or {}).items():
+            seen.setdefault(name, {})[node_id] = datasource
+    for name, at in seen.items():
+        if errors := [datasource.last_error for datasource in at.values() if datasource.last_error]:
+            way_out = (
+                "mend its cloud, it is tried again by itself; or its configuration: delete and create it"
+            )
+            yield wrong("engines", f"datasource {name} does not update: {errors[0][:160]}", way_out)
+        if (most := max(datasource.rows or 0 for datasource in at.values())) > MANY_ROWS:
+            what = f"datasource {name} has {most:,} rows; up to {MANY_ROWS:,} were measured"
+            yield note(
+                "engines", what, "look at the memory of its nodes: docs/recover.md, An engine that is busy"
+            )
+        if dead := [node_id for node_id, datasource in at.items() if datasource.code != HTTPStatus.OK]:
+            what = f"no status of datasource {name} through {', '.join(dead)}"
+            yield wrong("engines", what, "see datasource node and bus; a moved node needs a few seconds")
+
+
+def load_balancer(facts: Facts) -> Iterator[Finding]:
+    if isinstance(facts.endpoint, Unseen):
+        way_out = "see the rows above; allowed from here? (setting access.apiCidrs)"
+        yield from mute("load balancer", facts.endpoint, "the endpoint does not answer", way_out)
+    if isinstance(facts.balancer, Unseen):
+        way_out = "on load-balancer: sudo systemctl status haproxy; sudo systemctl restart haproxy"
+        yield from mute("load balancer", facts.balancer, "HAProxy's statistics", way_out)
+        return
+    for node_id in facts.engines:
+        backend = facts.balancer.get(node_id)
+        if backend is None:
+            yield wrong("load balancer", f"HAProxy has no server {node_id}", "make up")
+        elif backend.status in {"MAINT", "DRAIN"}:
+            enable = f"set server policy_engines/{node_id} state ready"
+            way_out = f"on load-balancer: echo '{enable}' | sudo socat - /run/haproxy/admin.sock"
+            yield wrong("load balancer", f"{node_id} was taken out by hand ({backend.status})", way_out)
+        elif not backend.status.startswith("UP"):
+            what = f"{node_id} is {backend.status} ({backend.check})"
+            yield wrong("load balancer", what, "see engines above; it returns by itself")
+
+
+def database(facts: Facts) -> Iterator[Finding]:
+    if isinstance(facts.database, Unseen):
+        way_out = "on database: sudo journalctl -u mariadb -n 50; sudo systemctl restart mariadb"
+        yield from mute(DATABASE.row, facts.database, "MariaDB does not answer", way_out)
+        return
+    used, most = facts.database.connections, facts.database.max_connections
+    if used >= FULL * most:
+        way_out = "on database: sudo mariadb -e 'SHOW PROCESSLIST' tells who; restart that engine"
+        yield wrong(DATABASE.row, f"{used} of {most} connections are used", way_out)
+    if facts.database.waiting:
+        what = f"{facts.database.waiting} statements wait for locks, up to {facts.database.waiting_seconds} s"
+        way_out = "on database: sudo mariadb -e 'SHOW FULL PROCESSLIST'; KILL the one that holds the tables"
+        yield wrong(DATABASE.row, what, way_out)
+
+
+def bus(facts: Facts) -> Iterator[Finding]:
+    if isinstance(facts.bus, Unseen):
+        way_out = (
+            "on messaging: sudo journalctl -u rabbitmq-server -n 50; sudo systemctl restart rabbitmq-server"
+        )
+        yield from mute("bus", facts.bus, "RabbitMQ does not answer", way_out)
+    elif facts.bus.alarms:
+        way_out = "on messaging: free -m; df -h /var/lib/rabbitmq; free what lacks, it goes on by itself"
+        yield wrong("bus", f"RabbitMQ takes no messages, alarms: {facts.bus.alarms}", way_out)
+
+
+def certificates(facts: Facts) -> Iterator[Finding]:
+    way_out = "make up renews the stack's own, without an interruption; a given one: tls.certificate"
+    for row, left in facts.certificates.items():
+        if isinstance(left, Unseen):
+            yield from mute(row, left, "its certificate", "make verify tells whether its file is there")
+        elif left < ENDS_SOON:
+            what = f"its certificate ends in {left} days" if left >= 0 else "its certificate has ended"
+            yield wrong(row, what, way_out)

@@ -1,0 +1,194 @@
+"""Findings about the pair: cluster, fencing, and the one datasource node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ops.health.facts import Cluster, Facts, FenceEvent, Node, Process, Unseen
+from ops.health.finding import Finding, note, wrong
+
+NODE = "ds-node"
+# Nova's tasks of a fencing.
+ORDERS = ("pausing", "powering-off", "reboot")
+
+
+def pair(facts: Facts) -> Iterator[Finding]:
+    views = {host: seen for host, seen in facts.clusters.items() if isinstance(seen, Cluster)}
+    yield from _once(finding for host in facts.clusters for finding in _cluster(facts, host))
+    yield from _once(finding for view in views.values() for finding in _fencing(view))
+    yield from _once(finding for view in views.values() for finding in _resource(view))
+    yield from _node(facts)
+
+
+def _once(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Both hosts of the pair mostly see the same; the way out may name the one or the other."""
+    told = set()
+    for finding in findings:
+        if finding.what not in told:
+            told.add(finding.what)
+            yield finding
+
+
+def _cluster(facts: Facts, host: str) -> Iterator[Finding]:
+    view = facts.clusters[host]
+    if isinstance(view, Unseen):
+        if not view.told:
+            way_out = (
+                f"on {host}: sudo systemctl start corosync pacemaker; sudo journalctl -u pacemaker -n 50"
+            )
+            yield wrong("cluster", f"Pacemaker on {host} does not answer: {view.why}", way_out)
+        return
+    if not view.quorum:
+        yield wrong("cluster", "the pair has no quorum", "bring the other host back: see servers")
+    if view.maintenance:
+        way_out = f"on {host}: sudo crm configure property maintenance-mode=false"
+        yield wrong(
+            "cluster", "maintenance mode: a fault of the datasource node would not be healed", way_out
+        )
+    for node in view.nodes:
+        yield from _member(node, host, facts)
+    for name in view.moved:
+        way_out = f"on {host}: sudo crm resource clear {NODE}"
+        if name.startswith("cli-ban-"):
+            yield wrong("cluster", f"a move left {name}: {NODE} cannot run on that host", way_out)
+        else:
+            yield note("cluster", f"a move left {name}: {NODE} would fail back to that host", way_out)
+
+
+def _member(node: Node, host: str, facts: Facts) -> Iterator[Finding]:
+    if node.unclean and (dead := not_done(node.name, facts)):
+        name, task = dead
+        what = (
+            f"{node.name} is lost, and nova took the order to stop it ({task}) and does not carry it out: its compute "
+            "host is down, or cut off from nova"
+        )
+        way_out = (
+            f"when the cloud's operator says that this compute host is down: make confirm-dead HOST={name}"
+        )
+        yield wrong("cluster", what, way_out)
+    elif node.unclean:
+        way_out = (
+            "see fencing; without it, make sure that the server is off, then: sudo stonith_admin --confirm"
+        )
+        yield wrong("cluster", f"{node.name} is lost and not fenced yet", f"{way_out} {node.name}")
+    elif node.pending:
+        way_out = (
+            "wait half a minute; if it stays, its Pacemaker does not run, and neither does the datasource node here: "
+            f"on {node.name}: sudo systemctl start pacemaker; or on {host}, which then serves: "
+            f"sudo stonith_admin --reboot {node.name}"
+        )
+        yield wrong("cluster", f"{node.name} is joining", way_out)
+    elif not node.online:
+        way_out = f"see servers; on {node.name}: sudo systemctl start corosync pacemaker"
+        yield wrong("cluster", f"{node.name} is offline: no standby", way_out)
+    elif node.standby or node.maintenance:
+        word, command = ("standby", "online") if node.standby else ("maintenance", "ready")
+        way_out = f"on {host}: sudo crm node {command} {node.name}"
+        yield wrong("cluster", f"{node.name} is in {word}: no standby for the datasource node", way_out)
+
+
+def not_done(server: str, facts: Facts) -> tuple[str, str] | None:
+    """Name of a host whose fencing nova has accepted and does not do, and nova's task."""
+    for name, host in facts.hosts.items():
+        if host.server == server and host.ssh is not None and host.task.startswith(ORDERS):
+            return name, host.task
+    return None
+
+
+def _fencing(view: Cluster) -> Iterator[Finding]:
+    if not view.fencing:
+        if view.stonith_enabled:
+            way_out = "make up; without a device a lost host blocks the datasource node"
+            yield wrong("fencing", "enabled, but there is no device", way_out)
+        else:
+            what = "none: a cut between the two hosts lets both run a datasource node"
+            yield note("fencing", what, "set datasourceNode.fencing: openstack, then: make up")
+        return
+    if not view.stonith_enabled:
+        yield wrong("fencing", "there are devices, but stonith-enabled is false", "make up")
+    for device in view.fencing:
+        told = next((f for f in view.failures if f.resource == device.id), None)
+        if device.started or (told is None and _starts_nothing(view)):
+            continue
+        last = f", last failure: {told.task} on {told.node}: {told.reason}" if told else ""
+        way_out = f"check the credential and the cloud's API, then: sudo crm resource cleanup {device.id}"
+        yield wrong("fencing", f"device {device.id} is {device.state}{last}", way_out)
+    online = {node.name for node in view.nodes if node.online and not node.unclean}
+    for event in _last_failed(view.fence_events):
+        what = f"{event.action} of {event.target} failed"
+        forget = f"sudo stonith_admin --history {event.target} --cleanup"
+        if event.target in online:
+            yield note(
+                "fencing",
+                f"an earlier {what}, but the host is in the cluster again",
+                f"to forget it: {forget}",
+            )
+        else:
+            why = event.reason or "no reason given"
+            yield wrong("fencing", f"{what}: {why}", f"sudo stonith_admin --history '*' -V; then: {forget}")
+
+
+def _starts_nothing(view: Cluster) -> bool:
+    """Whether Pacemaker waits for a host or for quorum, which the cluster's findings tell."""
+    return not view.quorum or any(node.pending for node in view.nodes)
+
+
+def _last_failed(events: Iterable[FenceEvent]) -> Iterator[FenceEvent]:
+    """Failures that no later success followed; `events` come newest first."""
+    decided = set()
+    for event in events:
+        if event.target not in decided and event.status in {"success", "failed"}:
+            decided.add(event.target)
+            if event.status == "failed":
+                yield event
+
+
+def _resource(view: Cluster) -> Iterator[Finding]:
+    node = next((resource for resource in view.resources if resource.id == NODE), None)
+    if node is None:
+        yield wrong("datasource node", f"Pacemaker has no resource {NODE}", "make up")
+        return
+    clean = f"sudo crm resource cleanup {NODE}"
+    if not node.managed and not view.maintenance:
+        yield wrong("datasource node", f"{NODE} is not managed", f"sudo crm resource manage {NODE}")
+    if node.blocked:
+        yield wrong("datasource node", f"{NODE} is blocked: a stop failed and nobody was fenced", clean)
+    elif not node.started:
+        way_out = f"sudo crm resource start {NODE}; {clean}; sudo journalctl -t congress-server -n 50"
+        if _starts_nothing(view):
+            way_out = "it starts when the cluster is whole: see cluster"
+        yield wrong("datasource node", f"Pacemaker does not run {NODE}: {node.state}", way_out)
+    for failure in view.failures:
+        if failure.resource == NODE:
+            what = f"{failure.task} failed on {failure.node}: {failure.reason}"
+            if node.started:
+                yield note("datasource node", f"{what}; it was recovered", "forgotten after two minutes")
+            else:
+                yield wrong("datasource node", what, clean)
+
+
+def _node(facts: Facts) -> Iterator[Finding]:
+    seen = {host: found for host, found in facts.processes.items() if not isinstance(found, Unseen)}
+    every: list[tuple[str, Process]] = [(host, process) for host, found in seen.items() for process in found]
+    running = ", ".join(f"{host} (pid {process.pid})" for host, process in every)
+    if len(every) > 1:
+        way_out = "on the host that Pacemaker does not name: sudo kill PID; then see cluster and fencing"
+        yield wrong("datasource node", f"{len(every)} datasource nodes run: {running}", way_out)
+    elif not every and len(seen) == len(facts.processes):
+        yield wrong("datasource node", "no datasource node runs", "see Pacemaker's view: sudo crm_mon -1")
+    for host, process in every:
+        if process.state.startswith(("T", "Z", "D")):
+            what = f"process {process.pid} on {host} is in state {process.state[0]} and cannot work"
+            way_out = (
+                f"on {host}: sudo kill -CONT {process.pid}, or sudo kill -KILL {process.pid}: it is restarted"
+            )
+            yield wrong("datasource node", what, way_out)
+    if not isinstance(facts.bus, Unseen) and facts.bus.consumers != 1:
+        what = f"{facts.bus.consumers} datasource nodes on the bus instead of one"
+        yield wrong("datasource node", what, "the bus drops a lost one within 20 s; then see processes above")
+    pings = facts.pings.values()
+    if pings and all(isinstance(ping, Unseen) for ping in pings):
+        reasons = [ping.why for ping in pings if isinstance(ping, Unseen) and not ping.told]
+        if reasons:
+            way_out = "its watchdog ends it by itself; at once: sudo crm resource restart ds-node"
+            yield wrong("datasource node", f"it does not answer a ping over the bus: {reasons[0]}", way_out)

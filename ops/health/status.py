@@ -1,0 +1,119 @@
+"""Shows the health of a stack's roles, and what to do about what is wrong. Changes nothing.
+
+Exit code 0: all is well; 1: something is wrong; 2: there is nothing to look at; 3: nothing is wrong, but not everything
+could be seen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
+from typing import Annotated, Any
+
+import typer
+
+from components.preflight.scope import Scope
+from ops.cloud import servers as cloud
+from ops.common.limits import Limits
+from ops.common.progress import StoppedError, private_folder
+from ops.health.assessment import judge
+from ops.health.facts import Facts, Unseen
+from ops.health.parsing import read
+from ops.health.probes import questions
+from ops.health.table import as_json, lags, rows, show
+from ops.ssh.survey import look
+from ops.stack.outputs import Stack, StackError, parse, prefix_of, read_outputs
+
+
+def endpoint(stack: Stack, limits: Limits) -> int | Unseen:
+    """Milliseconds until GET /health was answered, or why it was not."""
+    url = stack.endpoint
+    began = time.monotonic()
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=stack.tls())
+    )
+    try:
+        opener.open(f"{url}/health", timeout=limits.endpoint).close()
+    except urllib.error.HTTPError as error:
+        error.close()
+        return Unseen(f"{url} answers {error.code} to GET /health")
+    except OSError as error:
+        return Unseen(f"{url}: {getattr(error, 'reason', error)}")
+    return round((time.monotonic() - began) * 1000)
+
+
+class CloudInquiry(Thread):
+    """Asks the cloud meanwhile. A daemon: a cloud that hangs keeps nobody."""
+
+    def __init__(self, prefix: str, limits: Limits) -> None:
+        super().__init__(daemon=True)
+        self.prefix, self.limits = prefix, limits
+        self.end = time.monotonic() + limits.cloud
+        self.answer: cloud.View | str = f"no answer within {limits.cloud:g} s"
+
+    def run(self) -> None:
+        self.answer = cloud.view(self.prefix, self.limits)
+
+    def wait(self, stack: Scope | None) -> Mapping[str, cloud.Server] | str:
+        """The answer, or a sentence why there is none: its time is over, or it is another project's."""
+        self.join(max(self.end - time.monotonic(), 0))
+        return self.answer if isinstance(self.answer, str) else self.answer.of(stack)
+
+
+def look_at(
+    stack: Stack, outputs: Mapping[str, Any], limits: Limits, inquiry: CloudInquiry | None = None
+) -> Facts:
+    """Everything that can be seen of a stack; `inquiry`: one that was begun before."""
+    if inquiry is None:
+        inquiry = CloudInquiry(f"{prefix_of(stack.name)}-", limits)
+        inquiry.start()
+    with private_folder() as folder, ThreadPoolExecutor(1) as pool:
+        answered = pool.submit(endpoint, stack, limits)
+        asked = {host: questions(host, stack, limits) for host in stack.hosts}
+        reports = look(asked, outputs, folder, limits)
+        facts_of_endpoint = answered.result()
+    return read(stack, reports, inquiry.wait(stack.scope), facts_of_endpoint)
+
+
+def main(
+    *, json_: Annotated[bool, typer.Option("--json", help="one JSON object instead of a table")] = False
+) -> None:
+    """Show the health of every role of stack $STACK (default: dev); exit code 1 when something is wrong, 3 when not
+    everything could be seen.
+    """
+    began, limits = time.monotonic(), Limits.here()
+    name = os.environ.get("STACK", "dev")
+    inquiry = CloudInquiry(f"{prefix_of(name)}-", limits)
+    inquiry.start()
+    try:
+        outputs = read_outputs()
+        stack = parse(name, outputs)
+    except StackError as error:
+        typer.echo(f"status: {error}", err=True)
+        raise typer.Exit(2) from None
+    try:
+        facts = look_at(stack, outputs, limits, inquiry)
+    except StoppedError as error:
+        typer.echo(f"status: {error}", err=True)
+        raise typer.Exit(1) from None
+    findings = judge(facts)
+    told = (name, rows(facts, findings), findings, time.monotonic() - began)
+    if json_:
+        typer.echo(json.dumps({**as_json(*told), "lag": lags(facts)}, indent=1))
+    else:
+        show(*told)
+    summary = as_json(*told)
+    if not summary["ok"]:
+        raise typer.Exit(1)
+    if not summary["complete"]:
+        raise typer.Exit(3)
+
+
+if __name__ == "__main__":
+    typer.run(main)

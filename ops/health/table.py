@@ -1,0 +1,190 @@
+"""What the terminal and --json show: a row per role, then the findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ops.health.facts import Cluster, DatasourceView, EngineView, Facts, Lag, Unseen
+from ops.health.finding import Finding, Severity
+from roles import DATABASE, DATASOURCE_NODE, LOAD_BALANCER, MESSAGING, POLICY_ENGINE
+
+# Columns of the table in a file or a pipe.
+FILE_WIDTH = 160
+# Datasources that are named with their rows.
+LARGEST = 3
+# Role -> state and what was seen of it.
+Rows = Mapping[str, tuple[str, str]]
+RANK = list(Severity)
+STYLES = {"ok": "green", "note": "yellow", "wrong": "bold red", "unseen": "magenta"}
+
+
+def rows(facts: Facts, findings: Iterable[Finding]) -> dict[str, tuple[str, str]]:
+    """Role -> (state, summary). State: ok, note, wrong, or unseen when its hosts could not be asked."""
+    return judged(_summaries(facts), findings)
+
+
+def judged(summaries: Mapping[str, str], findings: Iterable[Finding]) -> dict[str, tuple[str, str]]:
+    """The same for any roles and what was seen of them, "" when nothing."""
+    worst: dict[str, str] = {}
+    for finding in sorted(findings, key=lambda finding: RANK.index(finding.severity)):
+        worst.setdefault(finding.role, finding.severity)
+    return {
+        role: (worst.get(role, "ok" if summary else "unseen"), summary or "its host could not be asked")
+        for role, summary in summaries.items()
+    }
+
+
+def _summaries(facts: Facts) -> dict[str, str]:
+    """What was seen of each role; "" when nothing."""
+    view = next((seen for seen in facts.clusters.values() if isinstance(seen, Cluster)), None)
+    reached = sum(host.ssh is None for host in facts.hosts.values())
+    active = sum(host.status == "ACTIVE" for host in facts.hosts.values())
+    in_cloud = "cloud not asked" if facts.cloud else f"{active} of {len(facts.hosts)} active in the cloud"
+    return {
+        "servers": f"{in_cloud}, {reached} reached",
+        "cluster": _cluster(view) if view else "",
+        "fencing": _fencing(view) if view else "",
+        DATASOURCE_NODE.row: _node(facts, view),
+        POLICY_ENGINE.row: _engines(facts),
+        LOAD_BALANCER.row: _balancer(facts),
+        DATABASE.row: ""
+        if isinstance(facts.database, Unseen)
+        else f"answers, {facts.database.connections} of {facts.database.max_connections} connections used",
+        MESSAGING.row: "" if isinstance(facts.bus, Unseen) else f"{facts.bus.connections} connections",
+    }
+
+
+def _cluster(view: Cluster) -> str:
+    online = sum(node.online for node in view.nodes)
+    return f"{online} of {len(view.nodes)} online, {'quorum' if view.quorum else 'NO quorum'}"
+
+
+def _fencing(view: Cluster) -> str:
+    devices = [f"{device.id} on {', '.join(device.nodes) or 'no host'}" for device in view.fencing]
+    return f"{'enabled' if view.stonith_enabled else 'disabled'}, {'; '.join(devices) or 'no device'}"
+
+
+def _node(facts: Facts, view: Cluster | None) -> str:
+    said = []
+    node = next((resource for resource in view.resources if resource.id == "ds-node"), None) if view else None
+    if node:
+        said.append(f"{node.role} on {', '.join(node.nodes) or 'no host'}")
+    if not isinstance(facts.bus, Unseen):
+        said.append(f"{facts.bus.consumers} on the bus")
+    if times := [ping for ping in facts.pings.values() if not isinstance(ping, Unseen)]:
+        said.append(f"ping {min(times)} ms")
+    return ", ".join(said)
+
+
+def _engines(facts: Facts) -> str:
+    views = {
+        node_id: engine.view
+        for node_id, engine in facts.engines.items()
+        if isinstance(engine.view, EngineView) and engine.view.code
+    }
+    if not views:
+        return ""
+    times = ", ".join(f"{view.ms} ms" for view in views.values())
+    first = next((view for view in views.values() if view.policies is not None), None)
+    said = [f"{len(views)} of {len(facts.engines)} answer ({times})"]
+    if any(view.listed == HTTPStatus.UNAUTHORIZED for view in views.values()):
+        said.append("what they know takes a token to look at")
+    if first and first.policies is not None:
+        rules = sum(policy.rules for policy in first.policies.values())
+        said.append(
+            f"{len(first.policies)} policies, {rules} rules, {len(first.datasources or {})} datasources"
+            + _largest(first.datasources or {})
+        )
+    if lags := [(node_id, view.lag) for node_id, view in views.items() if view.lag]:
+        said.append("behind: " + ", ".join(f"{node_id} {_behind(lag)}" for node_id, lag in lags))
+    return ", ".join(said)
+
+
+def _behind(lag: Lag) -> str:
+    silent = f" ({', '.join(lag.silent)} not known)" if lag.silent else ""
+    return f"{len(lag.behind)} of {lag.subscribed} tables{silent}"
+
+
+def lags(facts: Facts) -> dict[str, dict[str, Any] | None]:
+    """Node id -> the tables that an engine is behind in; None when it did not tell."""
+    views = {node_id: engine.view for node_id, engine in facts.engines.items()}
+    return {
+        node_id: asdict(view.lag) if isinstance(view, EngineView) and view.lag else None
+        for node_id, view in views.items()
+    }
+
+
+def _largest(datasources: Mapping[str, DatasourceView]) -> str:
+    """Those with most rows, and how old these are."""
+    known = [(view.rows, name, view.age) for name, view in datasources.items() if view.rows is not None]
+    told = [
+        f"{name} {rows:,} rows" + (f" {age} s old" if age is not None else "")
+        for rows, name, age in sorted(known, key=lambda one: -one[0])[:LARGEST]
+    ]
+    return f": {', '.join(told)}" if told else ""
+
+
+def _balancer(facts: Facts) -> str:
+    said = []
+    if not isinstance(facts.balancer, Unseen):
+        up = sum(backend.status.startswith("UP") for backend in facts.balancer.values())
+        said.append(f"{up} of {len(facts.balancer)} engines up")
+    if not isinstance(facts.endpoint, Unseen):
+        said.append(f"endpoint answers in {facts.endpoint} ms")
+    return ", ".join(said)
+
+
+def show(stack: str, rows: Rows, findings: list[Finding], seconds: float) -> None:
+    """Print table and findings."""
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = FILE_WIDTH
+    table = Table(title=f"Stack {stack}", title_justify="left", box=None, pad_edge=False)
+    for column in ("role", "state", "seen"):
+        table.add_column(column, no_wrap=column != "seen")
+    for role, (state, summary) in rows.items():
+        table.add_row(role, Text(state, STYLES[state]), summary)
+    console.print(table)
+    for finding in findings:
+        console.print(Text(finding.severity, STYLES[finding.severity]), end="")
+        console.print(f" {finding.role}: {finding.what} -> {finding.way_out}", markup=False)
+    count = sum(finding.severity == Severity.WRONG for finding in findings)
+    if count:
+        verdict = f"{count} wrong"
+    elif complete(rows, findings):
+        verdict = "All is well"
+    else:
+        verdict = "Nothing is wrong, but not everything could be seen"
+    console.print(f"{verdict} (looked for {seconds:.1f} s).")
+
+
+def complete(rows: Rows, findings: Iterable[Finding]) -> bool:
+    """Whether nothing had to be left out for want of an answer."""
+    states = {state for state, _ in rows.values()} | {finding.severity for finding in findings}
+    return Severity.UNSEEN not in states
+
+
+def as_json(stack: str, rows: Rows, findings: list[Finding], seconds: float) -> dict[str, Any]:
+    """What --json prints, for machines.
+
+    stack; ok: nothing is wrong; complete: everything could be seen; seconds: how long it looked;
+    roles: role -> {state, seen}, the table; findings: list of {severity: wrong | unseen | note, role, what, way_out}.
+    """
+    return {
+        "stack": stack,
+        "ok": all(finding.severity != Severity.WRONG for finding in findings),
+        "complete": complete(rows, findings),
+        "seconds": round(seconds, 1),
+        "roles": {role: {"state": state, "seen": seen} for role, (state, seen) in rows.items()},
+        "findings": [
+            {"severity": f.severity.value, "role": f.role, "what": f.what, "way_out": f.way_out}
+            for f in findings
+        ],
+    }

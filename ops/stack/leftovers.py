@@ -1,0 +1,70 @@
+"""What in the cloud bears a stack's name: nothing may, after a `destroy`. Changes nothing.
+
+Exit code 1, and one line for each, when there is something.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+
+import openstack
+import typer
+from keystoneauth1.exceptions import ClientException
+from openstack.connection import Connection
+from openstack.exceptions import SDKException
+
+from ops.stack.outputs import prefix_of
+from roles import ROLES
+
+# Names behind `congress-STACK-`, as the program gives them to hosts and roles.
+NAMES = "|".join(f"{role.name}|{role.host_pattern}" for role in ROLES)
+
+
+def left(cloud: Connection, prefix: str) -> Iterator[tuple[str, str, str]]:
+    """Kind, name and id of each thing of the project that is named `prefix` or as a part of that stack."""
+    project, part = cloud.current_project_id, re.compile(rf"{re.escape(prefix)}-({NAMES})")
+    identity, network = cloud.identity, cloud.network
+    parts = {
+        "server": cloud.compute.servers(details=False),
+        "server group": cloud.compute.server_groups(),
+        "port": network.ports(project_id=project),
+        "security group": network.security_groups(project_id=project),
+    }
+    wholes = {
+        "network": network.networks(project_id=project),
+        "subnet": network.subnets(project_id=project),
+        "router": network.routers(project_id=project),
+    }
+    described = {
+        "floating IP": network.ips(project_id=project),
+        "application credential": identity.application_credentials(cloud.current_user_id),  # type: ignore[union-attr,arg-type]
+    }
+    for kind, things in parts.items():
+        yield from ((kind, thing.name, thing.id) for thing in things if part.fullmatch(thing.name or ""))
+    for kind, things in wholes.items():
+        yield from ((kind, thing.name, thing.id) for thing in things if thing.name == prefix)
+    for kind, things in described.items():
+        yield from ((kind, thing.name, thing.id) for thing in things if part.search(thing.description or ""))
+
+
+def main() -> None:
+    """List what in the cloud is named as a part of stack $STACK (default: dev)."""
+    prefix = prefix_of(os.environ.get("STACK", "dev"))
+    try:
+        found = list(left(openstack.connect(api_timeout=30), prefix))
+    except (SDKException, ClientException) as error:
+        typer.echo(f"left: the cloud was not asked what is left of {prefix}: {error}", err=True)
+        raise typer.Exit(1) from None
+    for kind, name, id_ in found:
+        typer.echo(
+            f"left: {kind} {name} ({id_}) is still in the cloud, and not in the stack's state", err=True
+        )
+    if found:
+        typer.echo("left: look whose they are; delete them with the cloud's own commands", err=True)
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,51 @@
+"""Hosts whose commands run here; `make replace` without Pulumi and cloud."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ops.cloud import servers as cloud
+from ops.replacement import procedure as replacement
+from ops.replacement.departure import Leaving
+from ops.replacement.interrupted_run import Unfinished
+from ops.ssh.commands import Hosts
+from tests.ops.drifted import state
+from tests.ops.healthy import STACK
+from tests.ops.replacing import HOST, Stand
+from tests.ops.ssh.test_survey import OUTPUTS
+
+FAKE_SSH = """#!/usr/bin/env bash
+[ "$3" != lost ] || { echo 'ssh: connect to host 10.0.0.2 port 22: No route to host' >&2; exit 255; }
+eval "$4"
+"""
+
+
+@pytest.fixture
+def hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hosts:
+    for name, text in (("ssh", FAKE_SSH), ("sudo", '#!/usr/bin/env bash\nshift; exec "$@"\n')):
+        file = tmp_path / "bin" / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+        file.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    return Hosts(tmp_path)
+
+
+@pytest.fixture
+def stand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stand:
+    known = Stand(Unfinished("dev", HOST, tmp_path))
+    monkeypatch.setenv("STACK", "dev")
+    monkeypatch.setattr(replacement, "read_outputs", lambda: OUTPUTS)
+    monkeypatch.setattr(replacement, "parse", lambda *_: STACK)
+    monkeypatch.setattr(replacement, "look_at", lambda *_: known.seen)
+    monkeypatch.setattr(replacement, "server", lambda _: known.server)
+    monkeypatch.setattr(replacement, "pulumi", known.do)
+    monkeypatch.setattr(replacement, "read_state", state)
+    monkeypatch.setattr(cloud, "refuse_another", known.see)
+    monkeypatch.setattr(Leaving, "leave", lambda leaving: known.do("leave", leaving.host))
+    monkeypatch.setattr(replacement, "settle", lambda _, host, __: known.do("settle", host))
+    monkeypatch.setattr(replacement, "Unfinished", lambda stack, host: Unfinished(stack, host, tmp_path))
+    monkeypatch.setattr(replacement, "WELL_AGAIN", 0)
+    return known

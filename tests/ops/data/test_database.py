@@ -1,0 +1,81 @@
+"""Dumps in the folder on the database's host, with that folder here."""
+
+from __future__ import annotations
+
+import gzip
+import tempfile
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from ops.data import database as congress_database
+from ops.data.database import CongressDatabase
+from ops.data.dump import DatabaseError
+from ops.ssh.commands import Hosts
+
+KEPT = "before-migration-20261125T162228Z.sql.gz"
+SQL = b"INSERT INTO `alembic_version` VALUES\n('c0125080d572');\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    made = tmp_path / "backups"
+    made.mkdir()
+    (made / KEPT).write_bytes(gzip.compress(SQL))
+    monkeypatch.setattr(congress_database, "FOLDER", str(made))
+    # Here is no MariaDB; tests/render/test_load.py has the lock itself.
+    monkeypatch.setattr(congress_database, "LOCK", """bash -c 'shift; exec "$@"' lock""")
+    return made
+
+
+@pytest.fixture
+def database(hosts: Hosts, folder: Path) -> CongressDatabase:  # noqa: ARG001  the folder has to be there
+    return CongressDatabase(hosts, "database", "datasource-1")
+
+
+def send(database: CongressDatabase, sql: bytes, digest: str | None = None) -> str:
+    with tempfile.TemporaryFile() as dump:
+        dump.write(sql)
+        return database.receive(dump, digest or sha256(sql).hexdigest())
+
+
+def test_what_is_sent_is_private_and_goes_again(database: CongressDatabase, folder: Path) -> None:
+    file = folder / send(database, b"sent")
+    assert gzip.decompress(file.read_bytes()) == b"sent"
+    assert file.stat().st_mode & 0o7777 == 0o600
+    database.discard()
+    assert [kept.name for kept in folder.iterdir()] == [KEPT]
+
+
+def test_what_arrives_otherwise_is_refused(database: CongressDatabase) -> None:
+    with pytest.raises(DatabaseError, match="did not arrive as it was sent"):
+        send(database, b"sent", sha256(b"other").hexdigest())
+
+
+def test_a_dump_that_a_restore_was_cut_off_with_stays_as_it_is(
+    database: CongressDatabase, folder: Path
+) -> None:
+    """Seen: the next restore wrote through the link that had been left."""
+    database.hold(KEPT)
+    send(database, b"sent")
+    assert gzip.decompress((folder / KEPT).read_bytes()) == SQL
+
+
+def test_a_dump_outlives_its_name(database: CongressDatabase, folder: Path) -> None:
+    held = database.hold(KEPT)
+    (folder / KEPT).unlink()
+    assert gzip.decompress((folder / held).read_bytes()) == SQL
+    assert database.kept() == []
+
+
+def test_the_revision_of_a_dump_and_that_it_is_whole(database: CongressDatabase, folder: Path) -> None:
+    assert database.kept() == [KEPT]
+    assert database.revision_of(KEPT) == "c0125080d572"
+    whole = (folder / KEPT).read_bytes()
+    (folder / KEPT).write_bytes(whole[:-3])
+    with pytest.raises(DatabaseError, match="the dump is damaged: database: "):
+        database.revision_of(KEPT)
+    (folder / KEPT).write_bytes(gzip.compress(b"SELECT 1;\n"))
+    with pytest.raises(DatabaseError, match="none of Congress's database"):
+        database.revision_of(KEPT)

@@ -1,0 +1,166 @@
+"""What the cloud tells, compared with the state: one change each, and every other thing unsaid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+from unittest.mock import create_autospec
+
+import pytest
+from openstack.compute.v2.server import Server
+from openstack.connection import Connection
+from openstack.exceptions import SDKException
+
+from ops.cloud import hard_reboot as certain_reboot
+from ops.drift.cloud import GROUP, RULE, compare, hosts_off, summaries
+from ops.stack.checkpoint import SERVER
+from tests.ops.drifted import CHANGES, rule, state, view, with_, without
+from tests.ops.rebooting import HARD, REQUEST, Nova, with_nova
+
+
+def found(changed: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:
+    return [(drift.role, drift.what, drift.mend) for drift in compare(changed, state())]
+
+
+def test_a_cloud_as_the_state_has_it_differs_in_nothing() -> None:
+    assert found(view()) == []
+    assert hosts_off(view(), state()) == set()
+    assert summaries(view(), state()) == {
+        "servers": "2 of 2 servers",
+        "ports": "2 of 2 ports",
+        "security groups": "1 of 1 groups, 2 of 2 rules",
+        "floating IPs": "1 of 1 floating IPs",
+    }
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_was_changed_in_the_cloud_is_named_once(name: str) -> None:
+    changed, *told = CHANGES[name]
+    assert found(changed) == [tuple(told)]
+
+
+def test_the_rules_of_a_group_that_is_gone_are_not_told_of_one_by_one() -> None:
+    assert found(without(GROUP, "group")) == [("security groups", "group database is gone", "makes it anew")]
+
+
+def test_a_group_of_an_older_program_keeps_its_ways_out_until_it_has_others() -> None:
+    neutrons = with_(RULE, rule("out4", direction="egress"))
+    older = replace(state(), resources=tuple(r for r in state().resources if r.id != "out"))
+    assert [drift.what for drift in compare(neutrons, older)] == [
+        "group database has a rule that is not the stack's: egress IPv4 tcp all ports to 0.0.0.0/0"
+    ]
+    assert [drift.what for drift in compare(neutrons, state())] == [
+        "group database has a rule that is not the stack's: egress IPv4 any all ports to anywhere"
+    ]
+
+
+def test_hosts_whose_servers_do_not_run() -> None:
+    off = with_(SERVER, Server(id="server-bastion", name="congress-dev-bastion", status="SHUTOFF"))
+    del off[SERVER]["server-database"]
+    assert hosts_off(off, state()) == {"bastion", "database"}
+
+
+@pytest.mark.parametrize("status", ["PAUSED", "SUSPENDED"])
+def test_a_host_of_the_pair_that_stands_still_is_never_let_go_on(status: str) -> None:
+    """It was fenced: its datasource node would run beside the other host's."""
+    (step,) = (r for r in state().resources if r.name == "bastion-ready")
+    pair = replace(
+        state(), resources=(*state().resources, replace(step, urn=step.urn.replace("-ready", "-cluster")))
+    )
+    frozen = with_(SERVER, Server(id="server-bastion", name="congress-dev-bastion", status=status))
+    (drift,) = compare(frozen, pair)
+    assert (drift.what, drift.mend) == (f"bastion is {status}", "reboots it hard")
+    cloud = create_autospec(Connection, instance=True)
+    assert drift.call is not None
+    drift.call(cloud)
+    cloud.compute.reboot_server.assert_called_once_with("server-bastion", "HARD")
+    assert not cloud.compute.unpause_server.called
+    assert not cloud.compute.resume_server.called
+
+
+def readmission() -> Callable[[Connection], object]:
+    """What is called for one of the pair whose port has no groups."""
+    (step,) = (r for r in state().resources if r.name == "database-ready")
+    pair = replace(
+        state(), resources=(*state().resources, replace(step, urn=step.urn.replace("-ready", "-cluster")))
+    )
+    (drift,) = compare(CHANGES["port without groups"][0], pair)
+    assert drift.mend == "pauses or stops database and reboots it hard, then sets them back"
+    assert drift.call is not None
+    return drift.call
+
+
+@pytest.mark.parametrize(
+    ("nova", "orders"),
+    [
+        (Nova("ACTIVE"), ["pause", "reboot"]),
+        (Nova("PAUSED"), ["reboot"]),
+        (Nova("SHUTOFF"), ["reboot"]),
+        (Nova(pauses=False), ["pause", "os-stop", "reboot"]),
+    ],
+)
+def test_a_host_that_was_confirmed_dead_is_let_in_after_a_reboot(nova: Nova, orders: list[str]) -> None:
+    """The old guest is paused, or stopped where the hypervisor cannot pause."""
+    cloud, _ = with_nova(nova)
+    readmission()(cloud)
+    assert not nova.old_guest
+    assert nova.orders == orders
+    cloud.network.update_port.assert_called_once_with("port-database", security_groups=["group"])
+
+
+@pytest.mark.parametrize(
+    ("nova", "why"),
+    [
+        (Nova(destroys=False), r"did not carry out the hard reboot \(Error\): openstack server event show"),
+        (Nova(answers=False), "no end within 0 s"),
+        (Nova(pauses=False, destroys=False), r"neither paused it nor stopped it \(Error\)"),
+    ],
+)
+def test_a_host_whose_old_guest_may_run_stays_outside(
+    monkeypatch: pytest.MonkeyPatch, nova: Nova, why: str
+) -> None:
+    """Its datasource node may run still, and must not reach the bus."""
+    monkeypatch.setattr(certain_reboot, "ENDS", 0)
+    cloud, _ = with_nova(nova)
+    with pytest.raises(SDKException, match=why):
+        readmission()(cloud)
+    assert not cloud.network.update_port.called
+
+
+def test_nova_calls_a_reboot_a_success_whose_old_guest_runs_on() -> None:
+    """Why it is paused before."""
+    nova = Nova(destroys=False)
+    request = nova.post("/servers/server-database/action", json=HARD, microversion="2.51").headers[REQUEST]
+    told = nova.get(f"/servers/server-database/os-instance-actions/{request}", microversion="2.51").json()
+    assert (nova.status, told["instanceAction"]["events"][0]["result"]) == ("ACTIVE", "Success")
+    assert nova.old_guest
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("rule added", lambda cloud: cloud.network.delete_security_group_rule.assert_called_once_with("new")),
+        (
+            "port's groups",
+            lambda cloud: cloud.network.update_port.assert_called_once_with(
+                "port-database", security_groups=["group"]
+            ),
+        ),
+        ("server off", lambda cloud: cloud.compute.start_server.assert_called_once_with("server-bastion")),
+    ],
+)
+def test_what_an_up_does_not_put_right_is_asked_of_the_cloud(name: str, asked: Callable[[Any], None]) -> None:
+    cloud = create_autospec(Connection, instance=True)
+    (drift,) = compare(CHANGES[name][0], state())
+    assert drift.call is not None
+    drift.call(cloud)
+    asked(cloud)
+
+
+def test_a_protected_server_is_made_anew_by_its_name_alone() -> None:
+    known = state()
+    resources = tuple(replace(one, protected=one.id == "server-database") for one in known.resources)
+    (drift,) = compare(without(SERVER, "server-database"), replace(known, resources=resources))
+    assert drift.by_hand
+    assert drift.mend.startswith("make up GONE=congress-dev-database, which makes it anew, empty;")

@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ops.cloud.servers import Server
+from ops.health.facts import (
+    Backend,
+    Bus,
+    Cluster,
+    Database,
+    EngineState,
+    EngineView,
+    Failure,
+    FenceEvent,
+    Unseen,
+)
+from ops.health.parsing import days_left, read, understood
+from ops.health.parsing_cluster import cluster
+from ops.remote.runner import Answer
+from ops.ssh.survey import Report, reason
+from ops.stack.outputs import StackError, parse
+from tests.ops.healthy import SERVERS, STACK, facts, reports, sample
+
+
+def answered(code: int | None = 0, out: str = "", err: str = "") -> Answer:
+    return {"code": code, "out": out, "err": err, "seconds": 3.5}
+
+
+def other(host: str, **answers: Answer) -> Report:
+    """The host's report of the sample, with other answers."""
+    return Report(answers={**reports()[host].answers, **answers})
+
+
+def test_a_healthy_deployment_is_read_from_what_its_hosts_answer() -> None:
+    seen = facts()
+    view = seen.clusters["datasource-2"]
+    assert isinstance(view, Cluster)
+    assert (view.quorum, view.maintenance, view.stonith_enabled, view.fencing) == (True, False, False, ())
+    assert [(node.name, node.online, node.standby) for node in view.nodes] == [
+        ("congress-dev-datasource-1", True, False),
+        ("congress-dev-datasource-2", True, False),
+    ]
+    (node,) = view.resources
+    assert (node.id, node.started, node.nodes) == ("ds-node", True, ("congress-dev-datasource-1",))
+    (process,) = [p for found in seen.processes.values() if not isinstance(found, Unseen) for p in found]
+    assert process.state == "S"
+    assert all(isinstance(ping, int) and ping > 0 for ping in seen.pings.values())
+    assert isinstance(seen.database, Database)
+    assert seen.database.max_connections == 500
+    assert seen.database.changed is not None
+    assert isinstance(seen.bus, Bus)
+    assert (seen.bus.alarms, seen.bus.consumers) == ("", 1)
+    assert isinstance(seen.balancer, dict)
+    assert seen.balancer.keys() == {"policy-engine-1", "policy-engine-2"}
+    assert {backend.status for backend in seen.balancer.values()} == {"UP"}
+
+
+def test_an_engine_s_memory_is_read() -> None:
+    engine = facts().engines["policy-engine-2"]
+    assert engine.unit == ("active", "running")
+    assert isinstance(engine.view, EngineView)
+    assert engine.view.sync_period == 5
+    assert engine.view.policies
+    policy = engine.view.policies["acceptance"]
+    assert policy.known
+    assert (policy.complete, policy.missing) == (True, ())
+    assert policy.tables == ("p", "q")
+
+
+def test_how_much_an_engine_works_is_read() -> None:
+    assert facts().engines["policy-engine-2"].cpu is None
+    unit = answered(out="ActiveState=active\nSubState=running\nNRestarts=0\nMainPID=7\nCPUShare=0.97\n")
+    seen = facts({"policy-engine-host-2": other("policy-engine-host-2", **{"unit policy-engine-2": unit})})
+    assert seen.engines["policy-engine-2"].cpu == 0.97
+
+
+def test_failures_fencing_standby_and_a_move_are_read_from_crm_mon() -> None:
+    view = cluster(sample("crm_mon-faults.xml"), sample("constraints-faults.xml"))
+    assert view.stonith_enabled
+    assert [(node.online, node.standby) for node in view.nodes] == [(True, False), (True, True)]
+    assert [(device.id, device.started) for device in view.fencing] == [
+        ("fence-datasource-1", True),
+        ("fence-datasource-2", False),
+    ]
+    node = "congress-dev-datasource-1"
+    assert view.failures == (
+        Failure("ds-node", node, "monitor", "not running: process is gone"),
+        Failure("fence-datasource-2", node, "start", "error: Unable to connect/login to fencing device"),
+    )
+    assert view.moved == ("cli-ban-ds-node-on-congress-dev-datasource-2",)
+
+
+def test_fence_history_is_read() -> None:
+    # As in pacemaker's schema api/fence-event-2.15.rng.
+    history = (
+        '<fence_history status="0"><fence_event status="failed" action="reboot" target="b" client="c" '
+        'origin="a" completed="2026-11-23 16:47:37Z" exit-reason="no login"/></fence_history></pacemaker-result>'
+    )
+    text = sample("crm_mon-faults.xml").replace("</pacemaker-result>", history)
+    assert cluster(text, "").fence_events == (FenceEvent("reboot", "b", "failed", "no login"),)
+
+
+@pytest.mark.parametrize("text", ["", "crm_mon: Error: cluster is not available", "<pacemaker-result/>"])
+def test_a_cluster_that_tells_nothing_is_not_taken_for_a_good_one(text: str) -> None:
+    with pytest.raises(ValueError, match="crm_mon"):
+        cluster(text, "")
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (answered(code=None), "no answer within 4 s"),
+        (answered(code=127, err="crm_mon: No such file or directory"), "crm_mon: No such file or directory"),
+        (
+            answered(code=102, err="noise\nCould not connect: Transport endpoint\n"),
+            "Could not connect: Transport endpoint",
+        ),
+        (answered(code=1), "exit code 1"),
+        (
+            answered(out="no number"),
+            "answer not understood: invalid literal for int() with base 10: 'no number'",
+        ),
+    ],
+)
+def test_a_question_without_an_answer_keeps_its_reason(answer: Answer, why: str) -> None:
+    assert understood(Report(answers={"ping": answer}), "ping", int) == Unseen(why)
+
+
+def test_a_host_that_is_not_reached_is_told_once() -> None:
+    seen = facts({"messaging": Report("Connection refused", connected=False)})
+    assert seen.bus == Unseen("Connection refused", told=True)
+    assert seen.hosts["messaging"].ssh == "Connection refused"
+
+
+def test_servers_of_the_cloud() -> None:
+    servers = {**SERVERS, "congress-dev-database": Server("ERROR", "No valid host")}
+    servers.pop("congress-dev-messaging")
+    seen = read(STACK, reports(), servers, 20)
+    assert (seen.hosts["database"].status, seen.hosts["database"].fault) == ("ERROR", "No valid host")
+    assert seen.hosts["messaging"].status == "missing"
+    without = read(STACK, reports(), "no login", 20)
+    assert (without.cloud, without.hosts["database"].status) == ("no login", None)
+
+
+def test_what_no_host_says_of_an_engine_is_not_made_up() -> None:
+    lost = Report("no connection within 5 s", connected=False)
+    engine = facts({"policy-engine-host-1": lost}).engines["policy-engine-1"]
+    unseen = Unseen("no connection within 5 s", told=True)
+    assert engine == EngineState("policy-engine-host-1", unseen, 0, unseen)
+
+
+def test_alarms_and_another_node_s_process_are_told_apart() -> None:
+    alarm = "alarms=[{{resource_limit,disk,rabbit@m},[]}]\nconnections=3\nconsumers=2\n"
+    ps = (
+        "  7 S /opt/congress/bin/python congress-server --datasources --node-id=another\n"
+        "  8 Tl /opt/congress/bin/python congress-server --datasources --node-id=datasource-node\n"
+        "  9 S /opt/congress/bin/python congress-server --api --policy-engine --node-id=datasource-node\n"
+    )
+    answers = {**reports()["datasource-1"].answers, "processes": answered(out=ps)}
+    seen = facts(
+        {
+            "messaging": other("messaging", bus=answered(out=alarm)),
+            "datasource-1": Report(answers=answers),
+        }
+    )
+    assert seen.bus == Bus("[{{resource_limit,disk,rabbit@m},[]}]", 3, 2)
+    found = seen.processes["datasource-1"]
+    assert not isinstance(found, Unseen)
+    assert [(process.pid, process.state) for process in found] == [(8, "Tl")]
+
+
+def test_a_backend_that_is_down_keeps_the_reason_of_its_check() -> None:
+    csv = reports()["load-balancer"].answers["haproxy"]["out"]
+    line = next(line for line in csv.splitlines() if line.startswith("policy_engines,policy-engine-2"))
+    down = (
+        line.replace(",UP,", ",DOWN,")
+        .replace("L7OK,200", "L4CON,")
+        .replace(",Layer7 check passed", ",Connection refused")
+    )
+    seen = facts({"load-balancer": other("load-balancer", haproxy=answered(out=csv.replace(line, down)))})
+    assert isinstance(seen.balancer, dict)
+    assert seen.balancer["policy-engine-2"] == Backend("DOWN", "L4CON")
+
+
+def test_a_backend_that_its_agent_took_out_keeps_the_agent_s_word() -> None:
+    csv = reports()["load-balancer"].answers["haproxy"]["out"]
+    names = csv.removeprefix("# ").split("\n", 1)[0].split(",")
+    line = next(line for line in csv.splitlines() if line.startswith("policy_engines,policy-engine-2"))
+    values = dict(zip(names, line.split(","), strict=True))
+    down = {**values, "status": "DOWN (agent)", "last_agt": "Layer7 wrong status : via agent : down"}
+    text = csv.replace(line, ",".join(down.values()))
+    seen = facts({"load-balancer": other("load-balancer", haproxy=answered(out=text))})
+    assert isinstance(seen.balancer, dict)
+    assert seen.balancer["policy-engine-2"] == Backend("DOWN (agent)", down["last_agt"])
+
+
+@pytest.mark.parametrize(
+    ("stderr", "why"),
+    [
+        (
+            "ssh: connect to host 10.0.0.1 port 22: Connection refused\nkex_exchange: closed\n",
+            "ssh: connect to host 10.0.0.1 port 22: Connection refused",
+        ),
+        ("@@@@@@@@\n@ WARNING: CHANGED @\nHost key verification failed.\n", "Host key verification failed."),
+        ("", ""),
+    ],
+)
+def test_the_line_of_ssh_that_says_why(stderr: str, why: str) -> None:
+    assert reason(stderr) == why
+
+
+def test_outputs_become_a_stack_and_unfinished_ones_are_refused() -> None:
+    outputs = {
+        "endpoint": "https://192.0.2.10:1789/",
+        "hosts": {"database": {"address": "10.0.0.2", "roles": ["database"]}},
+        "policy_engines": [{"node_id": "e-1", "host": "h-1", "address": "10.0.0.5", "port": 1790}],
+        "datasource_node": {"node_id": "datasource-node", "hosts": []},
+        "ssh_config": "",
+        "ssh_known_hosts": "",
+        "ssh_private_key": "",
+    }
+    stack = parse("me/congress-ha/prod", outputs)
+    assert stack.hosts["database"].server == "congress-prod-database"
+    assert stack.engines[0].url == "http://10.0.0.5:1790"
+    with pytest.raises(StackError, match="stack prod has no output datasource_node"):
+        parse("prod", {})
+
+
+def test_days_are_counted_to_the_end_of_a_certificate() -> None:
+    ends = datetime.now(UTC) + timedelta(days=30, hours=1)
+    assert days_left(f"notAfter={ends:%Y-%m-%d %H:%M:%S}Z\n") == 30
+    assert days_left("notAfter=2026-01-01 00:00:00Z\n") < 0

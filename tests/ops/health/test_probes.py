@@ -1,0 +1,44 @@
+"""What a host of the pair is asked, by the commands themselves, with stand-ins for systemd and Pacemaker."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ops.common.limits import Limits
+from ops.health.parsing import why
+from ops.health.probes import questions
+from ops.remote.runner import ask
+from tests.ops.healthy import STACK
+
+
+@pytest.mark.parametrize("question", ["cluster", "constraints"])
+@pytest.mark.parametrize(
+    ("active", "told"),
+    [
+        (["corosync", "pacemaker"], None),
+        (["corosync"], "pacemaker.service is inactive"),
+        ([], "corosync.service is inactive"),
+    ],
+)
+def test_a_stopped_unit_is_named_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, question: str, active: list[str], told: str | None
+) -> None:
+    """Where Pacemaker does not run, its commands wait: they must not be asked."""
+    runs = "|".join(active) or "none"
+    scripts = {
+        "systemctl": f"case $2 in {runs}) echo active;; *) echo inactive; exit 3;; esac",
+        "crm_mon": "echo '<seen/>'" if told is None else "sleep 100",
+        "cibadmin": "echo '<seen/>'" if told is None else "sleep 100",
+    }
+    for name, text in scripts.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    answer = ask(questions("datasource-1", STACK, Limits())[question], 30)
+    if told is None:
+        assert (answer["code"], answer["out"]) == (0, "<seen/>\n")
+    else:
+        assert (answer["code"], why(answer)) == (1, told)

@@ -1,0 +1,180 @@
+"""The texts that run on the hosts, run here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.health.facts import Lag
+from ops.health.parsing import view
+from ops.remote import REMOTE
+from ops.remote.runner import Question, ask, report
+
+POLICIES = {"results": [{"name": "old"}, {"name": "new"}]}
+RULES = {"results": [{"id": "1", "rule": "p(x) :- q(x)"}, {"id": "2", "rule": "p(1)"}]}
+HEALTHY = {
+    "/health": {},
+    "/health/lag": {"subscribed": 2, "behind": ["nova:servers"], "silent": []},
+    "policies": POLICIES,
+    "policies/old/status": {},
+    "policies/old/rules": RULES,
+    "policies/old/rules/1/status": {},
+    "policies/old/tables": {"results": [{"id": "q"}, {"id": "p"}]},
+    "data-sources": {"results": [{"id": "d1", "name": "nova"}]},
+    "policies/nova/status": {},
+    "data-sources/d1/status": {"last_error": "None"},
+}
+
+
+@contextmanager
+def engine(answers: dict[str, Any], hanging: str = "") -> Iterator[str]:
+    """An engine's API that knows `answers`: path -> body, or a number as the status; the rest is 404."""
+    over = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path = self.path.removeprefix("/v1/")  # /health stays as it is
+            if path == hanging:
+                over.wait(10)
+            answer = answers.get(path, 404)
+            self.send_response(answer if isinstance(answer, int) else 200)
+            self.end_headers()
+            self.wfile.write(b"" if isinstance(answer, int) else json.dumps(answer).encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        over.set()
+        server.shutdown()
+
+
+def looked(url: str, folder: Path, limit: str = "3") -> subprocess.CompletedProcess[str]:
+    config = folder / "congress.conf"
+    config.write_text("[DEFAULT]\ndatasource_sync_period = 7\nother = %(x)s\n")
+    command = [sys.executable, "-", url, limit, str(config)]
+    script = (REMOTE / "engine.py").read_text()
+    return subprocess.run(command, input=script, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_what_an_engine_lacks_in_memory_is_told(tmp_path: Path) -> None:
+    with engine(HEALTHY) as url:
+        seen = json.loads(looked(url, tmp_path).stdout)
+    assert (seen["code"], seen["sync_period"], seen["loading"]) == (200, 7, "")
+    assert seen["lag"] == HEALTHY["/health/lag"]
+    assert view(json.dumps(seen)).lag == Lag(2, ("nova:servers",))
+    old, new = seen["policies"]
+    assert old == {
+        "name": "old",
+        "known": True,
+        "missing": [],
+        "tables": ["p", "q"],
+        "rules": 2,
+        "complete": True,
+    }
+    assert (new["known"], new["complete"]) == (False, True)
+    nothing = {"rows": None, "age": None}
+    assert seen["datasources"] == [{"name": "nova", "known": True, "code": 200, "last_error": "", **nothing}]
+
+
+def test_a_rule_that_is_not_in_memory_yet_is_told_and_a_fact_is_not(tmp_path: Path) -> None:
+    with engine({path: body for path, body in HEALTHY.items() if "rules/1" not in path}) as url:
+        seen = json.loads(looked(url, tmp_path).stdout)
+    assert seen["policies"][0]["missing"] == ["p(x) :- q(x)"]
+
+
+@pytest.mark.parametrize(
+    "hanging", ["policies/old/tables", "policies/old/rules/1/status", "policies/old/status"]
+)
+def test_what_was_not_answered_in_time_is_not_taken_for_an_answer(tmp_path: Path, hanging: str) -> None:
+    with engine(HEALTHY, hanging) as url:
+        seen = json.loads(looked(url, tmp_path, "0.6").stdout)
+    old = seen["policies"][0]
+    assert (old["known"], old["missing"], old["complete"]) == (True, [], False)
+
+
+def test_datasources_that_cannot_be_listed_are_not_none(tmp_path: Path) -> None:
+    with engine({**HEALTHY, "data-sources": 500}) as url:
+        assert json.loads(looked(url, tmp_path).stdout)["datasources"] is None
+
+
+def test_a_datasource_s_error_is_told(tmp_path: Path) -> None:
+    with engine({**HEALTHY, "data-sources/d1/status": {"last_error": "HTTP 403"}}) as url:
+        assert json.loads(looked(url, tmp_path).stdout)["datasources"][0]["last_error"] == "HTTP 403"
+
+
+def test_a_datasource_s_rows_and_their_age_are_told(tmp_path: Path) -> None:
+    updated = datetime.now() - timedelta(seconds=100)  # noqa: DTZ005  as Congress tells it
+    status = {"last_error": "None", "number_of_rows": "48000", "last_updated": str(updated)}
+    with engine({**HEALTHY, "data-sources/d1/status": status}) as url:
+        (seen,) = json.loads(looked(url, tmp_path).stdout)["datasources"]
+    assert seen["rows"] == 48000
+    assert 100 <= seen["age"] < 130
+
+
+def test_an_engine_that_wants_a_token_is_alive_and_keeps_what_it_knows(tmp_path: Path) -> None:
+    with engine({"/health": {}, "policies": 401}) as url:
+        seen = json.loads(looked(url, tmp_path).stdout)
+    assert (seen["code"], seen["listed"]) == (200, 401)
+    assert "policies" not in seen
+
+
+def test_an_engine_that_cannot_serve_is_asked_no_more(tmp_path: Path) -> None:
+    with engine({**HEALTHY, "/health": 503}) as url:
+        seen = json.loads(looked(url, tmp_path).stdout)
+    assert seen["code"] == 503
+    assert "listed" not in seen
+
+
+@pytest.mark.parametrize("hanging", ["/health", "policies"])
+def test_an_engine_that_hangs_is_said_in_one_line(tmp_path: Path, hanging: str) -> None:
+    with engine(HEALTHY, hanging) as url:
+        done = looked(url, tmp_path, "0.3")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "timed out\n")
+
+
+def test_a_question_that_hangs_ends_in_time_with_its_children() -> None:
+    mark = f"33.{time.monotonic_ns()}"
+    began = time.monotonic()
+    answer = ask({"argv": ["bash", "-c", f"sleep {mark} & wait"], "stdin": ""}, 0.3)
+    assert answer["code"] is None
+    assert time.monotonic() - began < 5
+    alive = subprocess.run(["pgrep", "-f", f"^sleep {mark}"], capture_output=True, text=True, check=False)
+    assert alive.stdout == ""
+
+
+def test_all_questions_are_asked_and_a_missing_program_is_an_answer(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    questions: dict[str, Question] = {
+        "echo": {"argv": ["cat"], "stdin": "text"},
+        "no program": {"argv": ["no-such-program", "x"], "stdin": ""},
+    }
+    report(questions, 5)
+    first, answers = capsys.readouterr().out.splitlines()
+    assert first == "up"
+    told = json.loads(answers)
+    assert (told["echo"]["code"], told["echo"]["out"]) == (0, "text")
+    assert (told["no program"]["code"], told["no program"]["err"]) == (
+        127,
+        "no-such-program: No such file or directory",
+    )
+
+
+def test_a_host_without_questions_reports_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    report({}, 5)
+    assert capsys.readouterr().out == "up\n{}\n"

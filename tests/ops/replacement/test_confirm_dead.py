@@ -1,0 +1,210 @@
+"""When a host of the pair may be called dead, and that nothing is confirmed before bus and database refuse it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer import Typer
+from typer.testing import CliRunner, Result
+
+from ops.cloud import isolation as admission
+from ops.cloud import servers as cloud
+from ops.common.progress import StoppedError
+from ops.health.facts import Facts
+from ops.replacement import confirm_dead
+from ops.replacement import departure as leaving
+from ops.ssh.commands import HostError
+from ops.stack.state import State
+from tests.ops import changes
+from tests.ops.changes import ONE, OTHER
+from tests.ops.healthy import STACK
+from tests.ops.replacement.test_preconditions import lost
+
+ADDRESS = "10.20.0.12"
+app = Typer()
+app.command()(confirm_dead.main)
+
+
+def dead() -> Facts:
+    return lost(changes.node(changes.healthy(), online=False, unclean=True), "datasource-2")
+
+
+class Stand:
+    """Stands in for cloud and hosts; `connected`: the host that still hears of the dead one."""
+
+    def __init__(self) -> None:
+        self.seen, self.connected, self.done = dead(), "", list[str]()
+        self.elsewhere, self.refused = "", False
+        self.after = changes.one_view(changes.ds_node(changes.healthy(), nodes=(ONE,)))
+
+    def refuse_another(self, _: Any) -> None:
+        if self.elsewhere:
+            raise cloud.CloudError(self.elsewhere)
+
+    def run(self, host: str, command: str, *, timeout: float = 60) -> str:
+        assert timeout > 0
+        told = "refuses" if f"dst {ADDRESS}" in command else command
+        self.done.append(f"{host}: {told}")
+        if host == self.connected:
+            raise HostError(f"{host}: {ADDRESS} is still connected")
+        return ""
+
+
+@pytest.fixture
+def stand(monkeypatch: pytest.MonkeyPatch) -> Stand:
+    stand = Stand()
+
+    @contextmanager
+    def connected(*_: Any) -> Iterator[Stand]:
+        yield stand
+
+    replaced: dict[str, Callable[..., Any]] = {
+        "read_outputs": lambda: {"hosts": {"datasource-2": {"address": ADDRESS}}},
+        "parse": lambda *_: STACK,
+        "look_at": lambda *_: stand.seen,
+        "connected": connected,
+        "view_of": lambda *_: stand.after,
+    }
+    for name, stands_in in replaced.items():
+        monkeypatch.setattr(confirm_dead, name, stands_in)
+    monkeypatch.setattr(confirm_dead, "read_state", lambda: State(()))
+    monkeypatch.setattr(cloud, "refuse_another", stand.refuse_another)
+    monkeypatch.setattr(admission, "refuse", lambda host: stand.done.append(f"cut off {host}"))
+    monkeypatch.setattr(admission, "refused", lambda _: stand.refused)
+    monkeypatch.setattr(leaving, "PAUSE", 0)
+    return stand
+
+
+def confirm(host: str = "datasource-2") -> Result:
+    return CliRunner().invoke(app, [host])
+
+
+def test_it_is_cut_off_then_confirmed(stand: Stand) -> None:
+    done = confirm()
+    assert done.exit_code == 0, done.output
+    assert stand.done == [
+        "cut off datasource-2",
+        "database: refuses",
+        "messaging: refuses",
+        f"datasource-1: stonith_admin --confirm {OTHER}",
+    ]
+    assert "make repair" in done.output
+
+
+@pytest.mark.parametrize("guard", ["database", "messaging"])
+def test_one_that_is_heard_of_is_not_confirmed(stand: Stand, guard: str) -> None:
+    stand.connected = guard
+    done = confirm()
+    assert done.exit_code == 1
+    assert f"{ADDRESS} is still connected; make confirm-dead HOST=datasource-2 goes on" in done.output
+    assert not [line for line in stand.done if "stonith_admin" in line]
+
+
+@pytest.mark.parametrize(
+    ("host", "seen", "why"),
+    [
+        ("", dead(), "with one of datasource-1, datasource-2"),
+        ("database", dead(), "with one of datasource-1, datasource-2"),
+        ("datasource-2", changes.healthy(), "datasource-2 answers SSH, so it is not dead"),
+        ("datasource-2", lost(changes.healthy(), "datasource-2"), "datasource-1 does not wait for the end"),
+        ("datasource-2", lost(dead(), "datasource-1"), "datasource-1 does not answer"),
+    ],
+)
+def test_it_is_refused_and_nothing_is_done(stand: Stand, host: str, seen: Facts, why: str) -> None:
+    stand.seen = seen
+    done = confirm(host)
+    assert done.exit_code == 2
+    assert why in done.output
+    assert "nothing was changed" in done.output
+    assert stand.done == []
+
+
+def confirmed() -> Facts:
+    return lost(changes.node(changes.healthy(), online=False, unclean=False), "datasource-2")
+
+
+def test_after_the_confirmation_it_goes_on_with_waiting(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    works = stand.after
+    stand.after = changes.one_view(changes.ds_node(changes.healthy(), nodes=(), role="Stopped"))
+    monkeypatch.setattr(confirm_dead, "MOVES", 0)
+    done = confirm()
+    assert done.exit_code == 1
+    assert "not within 0 s: the datasource node runs on datasource-1; make confirm-dead" in done.output
+    assert "when datasource-2 is back: make repair" in done.output
+
+    stand.after, stand.seen, stand.refused, stand.done = works, confirmed(), True, []
+    done = confirm()
+    assert (done.exit_code, stand.done) == (0, [])
+    assert "was confirmed dead by an earlier run" in done.output
+
+
+def test_a_host_that_left_in_good_order_is_not_confirmed(stand: Stand) -> None:
+    stand.seen = confirmed()
+    done = confirm()
+    assert (done.exit_code, stand.done) == (2, [])
+    assert "does not wait for the end of datasource-2" in done.output
+
+
+def test_ended_by_a_signal_it_says_how_it_goes_on(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(*_: Any, **__: Any) -> None:
+        raise StoppedError("ended by SIGTERM")
+
+    monkeypatch.setattr(stand, "run", ended)
+    done = confirm()
+    assert done.exit_code == 1
+    assert "confirm-dead: ended by SIGTERM; make confirm-dead HOST=datasource-2 goes on" in done.output
+
+
+def test_another_project_s_login_changes_nothing(stand: Stand) -> None:
+    stand.elsewhere = "this login is of another project"
+    done = confirm()
+    assert (done.exit_code, stand.done) == (1, [])
+    assert stand.elsewhere in done.output
+
+
+def look(folder: Path, ss: str) -> tuple[int, str]:
+    """The script itself, with a stand-in for ss: exit code and what it says."""
+    (folder / "ss").write_text(f"#!/bin/sh\n{ss}\n")
+    (folder / "ss").chmod(0o755)
+    script = "set -euo pipefail\n" + confirm_dead.REFUSES.format(address=ADDRESS, quiet=2, limit=4)
+    path = f"{folder}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", script], env={"PATH": path}, capture_output=True, text=True, timeout=30, check=False
+    )
+    return done.returncode, done.stderr
+
+
+# What `ss -K` does to a connection, and whether there is one when somebody looks. `killed` is as old as the last -K.
+CONNECTIONS = {
+    "none": ("true", "true", 0),
+    "ends": ("touch killed", "[ -e killed ] || echo ESTAB", 0),
+    "stays": ("true", "echo ESTAB", 1),
+    "comes again": (
+        "touch killed",
+        "[ -n \"$(find killed -newermt '-0.4 seconds' 2> /dev/null)\" ] || echo ESTAB",
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONNECTIONS)
+def test_a_guard_looks_until_nothing_connects_any_more(tmp_path: Path, name: str) -> None:
+    """A host that lives and connects again 0.4 s after its connections were ended is not dead."""
+    kill, seen, code = CONNECTIONS[name]
+    ss = (
+        f'cd {tmp_path}; case "$*" in "-K -Htn dst {ADDRESS}") {kill};;\n'
+        f'"-Htn state established state syn-recv dst {ADDRESS}") {seen};; *) exit 9;; esac'
+    )
+    assert look(tmp_path, ss) == (code, f"{ADDRESS} is still connected\n" if code else "")
+
+
+def test_a_guard_that_cannot_look_proves_nothing(tmp_path: Path) -> None:
+    assert look(tmp_path, "echo 'no netlink' >&2; exit 1") == (1, "no netlink\n")

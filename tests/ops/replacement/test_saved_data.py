@@ -1,0 +1,140 @@
+"""What happens to the data of a database host around its replacement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.common.progress import Progress
+from ops.data import archive
+from ops.data.dump import DatabaseError
+from ops.data.services import Services
+from ops.replacement import saved_data as kept_data
+from ops.replacement.saved_data import Content, KeptData
+from ops.ssh.commands import HostError
+from tests.ops.healthy import STACK
+
+ROWS = {"policies": "1\ta\n2\tb", "policy_rules": "7\tp(1)", "datasources": ""}
+
+
+class FakeHosts:
+    def __init__(self) -> None:
+        self.rows, self.tables = dict(ROWS), "0"
+
+    def run(self, host: str, command: str) -> str:
+        assert host == "database"
+        if "information_schema" in command:
+            return self.tables
+        return next(text for table, text in self.rows.items() if f" {table} " in command)
+
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """What was done with services, backup and restore, in order."""
+    known: list[str] = []
+    monkeypatch.setattr(kept_data, "FOLDER", tmp_path / "backups")
+    monkeypatch.setattr(Services, "stop", lambda _: known.append("stop"))
+    monkeypatch.setattr(Services, "start", lambda _: known.append("start"))
+    monkeypatch.setattr(kept_data, "looked_at", lambda *_: known.append("look"))
+    monkeypatch.setattr(
+        kept_data, "backup", lambda _, __, file, ___: known.append(f"backup {file.parent.name}")
+    )
+    monkeypatch.setattr(kept_data, "restore", lambda *_: known.append("restore"))
+
+    @contextmanager
+    def read(_: Path) -> Iterator[None]:
+        yield
+
+    monkeypatch.setattr(archive, "read", read)
+    return known
+
+
+def data(hosts: Any) -> KeptData:
+    return KeptData(STACK, {}, hosts, "database", Progress("replace"))
+
+
+def test_nobody_writes_while_the_backup_is_made(done: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    file, content = data(FakeHosts()).keep()
+    assert done == ["look", "stop", "backup backups"]
+    assert content.rows == {"policies": 2, "rules": 1, "datasources": 0}
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+    assert f"2 policies, 1 rules, 0 datasources are in {file}; it stays there" in capsys.readouterr().out
+
+
+def test_a_backup_that_fails_starts_again_what_was_stopped(
+    done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise archive.ArchiveError("no space")
+
+    monkeypatch.setattr(kept_data, "backup", full)
+    with pytest.raises(archive.ArchiveError):
+        data(FakeHosts()).keep()
+    assert done == ["look", "stop", "start"]
+
+
+def test_nobody_stops_when_no_backup_can_be_made(done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def no(*_: object) -> None:
+        raise HostError("database: /run is full")
+
+    monkeypatch.setattr(kept_data, "looked_at", no)
+    with pytest.raises(HostError, match="is full"):
+        data(FakeHosts()).keep()
+    assert done == []
+
+
+def test_what_was_loaded_is_what_was_kept(done: list[str]) -> None:
+    hosts = FakeHosts()
+    _, content = data(hosts).keep()
+    data(hosts).load(Path("file"), content.digest)
+    assert done[-1] == "restore"
+    hosts.rows["policy_rules"] = "7\tp(2)"
+    data(hosts).load(Path("file"), "")
+    with pytest.raises(
+        DatabaseError, match="does not hold what file was made of; it has 2 policies, 1 rules"
+    ):
+        data(hosts).load(Path("file"), content.digest)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected", "lost"),
+    [
+        (ROWS, "", True),
+        (ROWS, "digest", True),
+        (ROWS | {"policy_rules": "", "datasources": ""}, "digest", False),
+        (ROWS | {"policy_rules": "", "datasources": "1\tnova"}, "digest", True),
+        (ROWS | {"policies": "1\ta\n2\tb\n3\tc", "policy_rules": ""}, "digest", True),
+    ],
+)
+def test_what_the_new_database_has_by_now_is_not_lost(
+    done: list[str],
+    rows: dict[str, str],
+    expected: str,
+    lost: bool,  # noqa: FBT001
+) -> None:
+    hosts = FakeHosts()
+    hosts.rows = dict(rows)
+    # Not yet: no table is there.
+    assert data(hosts).in_the_way(Path("file"), expected) == ""
+    hosts.tables = "3"
+    assert bool(data(hosts).in_the_way(Path("file"), expected)) == lost
+    if lost:
+        with pytest.raises(
+            DatabaseError, match=r"the new database has data already, .*: make restore FILE=file"
+        ):
+            data(hosts).load(Path("file"), expected)
+        assert done == []
+
+
+def test_what_was_loaded_already_may_be_loaded_again() -> None:
+    hosts = FakeHosts()
+    hosts.tables = "3"
+    assert data(hosts).in_the_way(Path("file"), data(hosts).content().digest) == ""
+
+
+def test_content_is_told_by_kind() -> None:
+    assert str(Content({"policies": 2, "rules": 5}, "")) == "2 policies, 5 rules"

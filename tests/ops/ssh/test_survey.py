@@ -1,0 +1,91 @@
+"""Reaching hosts, with a stand-in for ssh that runs the text here."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from ops.common.limits import MOST, Limits
+from ops.remote.runner import Question
+from ops.ssh import survey as reach
+from ops.ssh.survey import Report, look
+from tests.ops.healthy import STACK
+
+OUTPUTS = {"ssh_config": "Host *\n", "ssh_known_hosts": "known\n", "ssh_private_key": "PRIVATE\n"}
+CAT: Question = {"argv": ["cat"], "stdin": "asked"}
+ASKED: dict[str, dict[str, Question]] = {
+    name: {} if name == reach.BASTION else {"question": CAT} for name in STACK.hosts
+}
+QUICK = Limits(0.4)
+FAKE_SSH = """#!/usr/bin/env bash
+set -eu
+stat -c %a id_ed25519 ssh_config >> $RECORD
+head -n 3 ssh_config >> $RECORD
+case "$*" in
+*-M*) eval "$BASTION" ;;
+*database*) echo 'ssh: connect to host 10.0.0.2 port 22: No route to host' >&2; exit 255 ;;
+*datasource-1*) sleep 60 ;;
+*datasource-2*) echo up; sleep 60 ;;
+*messaging*) echo 'sudo: a password is required' >&2; exit 1 ;;
+*) exec python3 - ;;
+esac
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """SSH's folder; the stand-in is found first, the bastion lets in."""
+    ssh = tmp_path / "bin/ssh"
+    ssh.parent.mkdir()
+    ssh.write_text(FAKE_SSH)
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", str(ssh.parent), prepend=":")
+    monkeypatch.setenv("RECORD", str(tmp_path / "record"))
+    monkeypatch.setenv("BASTION", "echo up; exec cat")
+    made = tmp_path / "ssh"
+    made.mkdir()
+    return made
+
+
+def test_every_host_answers_or_keeps_its_reason_in_time(folder: Path) -> None:
+    began = time.monotonic()
+    reports = look(ASKED, OUTPUTS, folder, QUICK)
+    assert time.monotonic() - began < QUICK.host + 3
+    assert reports["bastion"] == Report()
+    assert reports["load-balancer"].answers["question"]["out"] == "asked"
+    assert reports["load-balancer"].problem is None
+    told = {name: (reports[name].problem, reports[name].connected) for name in STACK.hosts}
+    assert told["database"] == ("ssh: connect to host 10.0.0.2 port 22: No route to host", False)
+    assert told["datasource-1"] == ("no connection within 2 s", False)
+    assert told["datasource-2"] == ("no answers within 2 s", True)
+    assert told["messaging"] == ("sudo: a password is required", False)
+
+
+def test_ssh_s_files_are_private_and_its_options_stand_first(folder: Path, tmp_path: Path) -> None:
+    look(ASKED, OUTPUTS, folder, Limits())
+    record = (tmp_path / "record").read_text().splitlines()
+    assert record[:5] == ["600", "600", "BatchMode yes", "ConnectTimeout 3", "ControlPath control-%C"]
+
+
+@pytest.mark.parametrize(
+    ("bastion", "problem"),
+    [("sleep 60", "no answer within 2 s"), ("echo Permission denied >&2; exit 255", "Permission denied")],
+)
+def test_without_the_bastion_nobody_else_is_asked(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bastion: str, problem: str
+) -> None:
+    monkeypatch.setenv("BASTION", bastion)
+    reports = look(ASKED, OUTPUTS, folder, QUICK)
+    assert reports["bastion"] == Report(problem, connected=False)
+    assert reports["database"] == Report("the bastion was not reached", connected=False)
+    assert len((tmp_path / "record").read_text().splitlines()) == 5
+
+
+def test_limits_grow_with_the_load_of_this_machine_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    for load, factor in ((0.1, 1.0), (6.0, 3.0), (100.0, MOST)):
+        monkeypatch.setattr("os.getloadavg", lambda load=load: (load, 0, 0))
+        assert Limits.here().factor == factor
+    assert Limits().host + Limits().connect < 10

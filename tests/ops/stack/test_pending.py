@@ -1,0 +1,402 @@
+"""What an interrupted run left is put right: first in the cloud, then in the state, and only when nobody is at it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer import Typer
+from typer.testing import CliRunner
+
+from components.preflight.scope import Scope
+from ops.stack.checkpoint import Checkpoint, Pending, parse
+from ops.stack.pending import Pulumi, PulumiError, RefusedError, main, mend, urns
+from ops.stack.state import parse_state
+from tests.ops.fake_cloud import FakeCloud, server, thing
+
+SAMPLE = Path(__file__).parents[1] / "samples/interrupted.json"
+LONG_AGO = datetime(2026, 11, 25, tzinfo=UTC)
+QUIET = Checkpoint(
+    LONG_AGO, frozenset({"bastion", "net"}), frozenset(), {"bastion": "congress-dev-bastion"}, ()
+)
+PORT = Pending(
+    "creating",
+    "urn:pulumi:dev::congress-ha::Host$openstack:networking/port:Port::database-port",
+    "openstack:networking/port:Port",
+    {"name": "congress-dev-database", "networkId": "net"},
+)
+SKIP, CLEAR = "refresh --skip-pending-creates", "refresh --clear-pending-creates"
+
+
+@dataclass(frozen=True)
+class FakePulumi(Pulumi):
+    """Keeps what was done in order, together with what the cloud was told to delete."""
+
+    checkpoint: Checkpoint = QUIET
+    done: list[Any] = field(default_factory=list)
+    refusal: str = ""
+
+    def export(self) -> Checkpoint:
+        return self.checkpoint
+
+    def refresh(self, *options: str) -> None:
+        if self.refusal:
+            raise PulumiError(self.refusal)
+        self.done.append(f"refresh {' '.join(options)}")
+
+
+@dataclass
+class World:
+    pulumi: FakePulumi
+    cloud: FakeCloud
+    asked: int = 0
+    said: list[str] = field(default_factory=list)
+    logins: list[str | None] = field(default_factory=list)
+    named: frozenset[str] = frozenset()
+
+    def mend(self) -> list[Any]:
+        """What was done, in its order."""
+        self.cloud.deleted.clear()
+        mend(self.pulumi, self._connect, self.said.append, self.named)
+        return self.pulumi.done
+
+    def _connect(self, login: str | None) -> Any:
+        self.asked += 1
+        self.logins.append(login)
+        return self.cloud
+
+
+def world(checkpoint: Checkpoint, **things: list[Any]) -> World:
+    made = World(FakePulumi(checkpoint=checkpoint), FakeCloud(**({"servers": [server("bastion")]} | things)))
+    # One record of both.
+    for service in (made.cloud.compute, made.cloud.network, made.cloud.identity):
+        service.deleted = made.pulumi.done
+    return made
+
+
+def orphan_port() -> Any:
+    return thing("orphan", name="congress-dev-database", network_id="net", device_id="")
+
+
+def test_an_empty_state_asks_no_cloud() -> None:
+    at = world(Checkpoint(LONG_AGO, frozenset(), frozenset(), {}, ()))
+    assert (at.mend(), at.asked, at.said) == ([], 0, [])
+
+
+def test_a_state_that_is_true_is_left_alone() -> None:
+    at = world(QUIET)
+    assert (at.mend(), at.said) == ([], [])
+
+
+def test_what_a_cut_off_creation_made_is_deleted_between_the_lock_and_the_state() -> None:
+    at = world(replace(QUIET, pending=(PORT,)), ports=[orphan_port()])
+    assert at.mend() == [SKIP, ("ports", "orphan"), CLEAR]
+    assert at.said == [
+        "database-port was cut off while creating: deleting port congress-dev-database (orphan)"
+    ]
+
+
+def test_a_creation_that_never_happened_is_cleared() -> None:
+    at = world(replace(QUIET, pending=(PORT,)))
+    assert at.mend() == [SKIP, CLEAR]
+    assert at.said == ["database-port was cut off while creating"]
+
+
+def test_of_what_only_groups_others_nothing_is_said() -> None:
+    group = replace(
+        PORT,
+        type="congress-ha:index:Host",
+        urn="urn:pulumi:dev::congress-ha::congress-ha:index:Host::database",
+    )
+    at = world(replace(QUIET, pending=(group,)))
+    assert (at.mend(), at.said) == ([SKIP, CLEAR], [])
+
+
+@pytest.mark.parametrize("operation", ["deleting", "updating"])
+def test_other_operations_are_settled_by_one_refresh(operation: str) -> None:
+    at = world(replace(QUIET, pending=(replace(PORT, operation=operation),)), ports=[orphan_port()])
+    assert at.mend() == [SKIP]
+
+
+def test_nothing_is_deleted_while_another_run_holds_the_lock() -> None:
+    at = world(replace(QUIET, pending=(PORT,)), ports=[orphan_port()])
+    at.pulumi = replace(at.pulumi, refusal="the stack is currently locked")
+    with pytest.raises(PulumiError, match="locked"):
+        at.mend()
+    assert at.pulumi.done == []
+
+
+def test_it_may_itself_be_cut_off_before_the_state_is_cleared() -> None:
+    at = world(replace(QUIET, pending=(PORT,)), ports=[orphan_port()])
+    at.mend()
+    at.pulumi.done.clear()
+    assert at.mend() == [SKIP, CLEAR]
+
+
+def test_a_server_that_is_gone_is_forgotten() -> None:
+    at = world(QUIET, servers=[])
+    assert at.mend() == [SKIP]
+    assert at.said == ["server congress-dev-bastion is gone from the cloud: the state forgets it"]
+
+
+def test_a_server_that_is_being_deleted_is_waited_for() -> None:
+    at = world(QUIET, servers=[server("bastion", task_state="deleting")])
+    assert at.mend() == [("gone", "bastion"), SKIP]
+
+
+def test_a_server_that_the_cloud_could_not_make_is_deleted() -> None:
+    at = world(QUIET, servers=[server("bastion", status="ERROR", launched_at=None)])
+    assert at.mend() == [SKIP, ("servers", "bastion"), ("gone", "bastion"), CLEAR]
+
+
+def test_a_server_that_once_ran_is_kept_in_whatever_state() -> None:
+    at = world(QUIET, servers=[server("bastion", status="ERROR")])
+    assert at.mend() == []
+
+
+def test_the_cloud_gets_time_for_the_last_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("ops.stack.pending.time.sleep", slept.append)
+    world(replace(QUIET, pending=(PORT,), written=datetime.now(UTC) - timedelta(seconds=4))).mend()
+    world(replace(QUIET, pending=(PORT,))).mend()
+    assert slept[0] == pytest.approx(6, abs=1)
+    assert slept[1] == 0
+
+
+def test_the_state_of_an_engine_that_was_killed() -> None:
+    """As one left it on the lab, shortened. The cloud here has made three of the five things that were under way."""
+    checkpoint = parse(json.loads(SAMPLE.read_text()))
+    network, group, bastions, balancers = (
+        "d536d538-6461-4ae6-91c5-a9011473dc0e",
+        "e4177c13-48b0-4aa4-b516-7e96e933f571",
+        "6c4485a5-10a3-48f4-ab18-86128242259c",
+        "4c3737a5-77cb-45eb-af4c-fdd0d56a4b3a",
+    )
+    assert {network, group, bastions} <= checkpoint.known
+    rule = {"security_group_id": group, "direction": "ingress", "ether_type": "IPv4", "protocol": "tcp"}
+    from_bastions = {"port_range_min": 22, "port_range_max": 22, "remote_group_id": bastions}
+    from_balancers = {"port_range_min": 1789, "port_range_max": 1789, "remote_group_id": balancers}
+    name = "congress-cut-policy-engine-host-2"
+    at = world(
+        checkpoint,
+        routers=[thing("router", name="congress-cut")],
+        ports=[thing("port", name=name, network_id=network, device_id="")],
+        security_group_rules=[
+            thing("rule", **rule, **from_balancers, remote_ip_prefix=None),
+            thing("another", **rule, **{**from_bastions, "port_range_max": 23}, remote_ip_prefix=None),
+        ],
+    )
+    assert at.mend() == [
+        SKIP,
+        ("routers", "router"),
+        ("security_group_rules", "rule"),
+        ("ports", "port"),
+        CLEAR,
+    ]
+    assert at.said[3:] == [
+        "database-port was cut off while creating",
+        f"policy-engine-host-2-port was cut off while creating: deleting port {name} (port)",
+    ]
+
+
+def test_servers_of_which_pulumi_says_itself_that_they_go_are_not_missed() -> None:
+    made = {
+        "urn": "urn::a",
+        "type": "openstack:compute/instance:Instance",
+        "inputs": {"name": "congress-dev-a"},
+    }
+    resources = [
+        {**made, "id": "there"},
+        {**made, "id": "replaced", "pendingReplacement": True},
+        {**made, "id": "old", "delete": True},
+    ]
+    checkpoint = parse({"deployment": {"resources": resources}})
+    assert checkpoint.servers == {"there": "congress-dev-a"}
+    assert checkpoint.known == {"there", "replaced", "old"}
+
+
+def test_what_the_next_run_names_itself_is_left_to_it() -> None:
+    """A server that it replaces may be gone from the cloud already, and must stay in the state."""
+    spared = urns(
+        ["up", "--replace", "urn:pulumi:dev::a", "--target=urn:pulumi:dev::b", "-t", "urn:pulumi:dev::c"]
+    )
+    assert spared == {"urn:pulumi:dev::a", "urn:pulumi:dev::b", "urn:pulumi:dev::c"}
+    made = {"type": "openstack:compute/instance:Instance", "inputs": {"name": "congress-dev-a"}}
+    resources = [{**made, "urn": f"urn:pulumi:dev::{name}", "id": name} for name in ("a", "bastion")]
+    checkpoint = parse({"deployment": {"resources": resources}}, spared)
+    assert checkpoint.servers.keys() == {"bastion"}
+    at = world(replace(checkpoint, pending=(PORT,)))
+    left = "--exclude urn:pulumi:dev::a"
+    assert at.mend() == [f"{SKIP} {left}", f"{CLEAR} {left}"]
+
+
+@pytest.mark.parametrize(
+    "exported", [{}, {"deployment": None}, {"version": 3, "deployment": {"manifest": {}}}]
+)
+def test_a_stack_on_which_nothing_was_ever_made(exported: dict[str, Any]) -> None:
+    assert parse(exported).known == frozenset()
+
+
+def test_what_pulumi_says_of_the_lock_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = tmp_path / "pulumi"
+    fake.write_text(
+        "#!/bin/sh\necho Refreshing\necho 'error: the stack is currently locked by 1 lock(s)' >&2\nexit 255\n"
+    )
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(PulumiError) as refused:
+        Pulumi(["--config-file", "Pulumi.mine.yaml"]).refresh(SKIP)
+    assert str(refused.value) == "pulumi refresh: error: the stack is currently locked by 1 lock(s)"
+
+
+def test_what_an_administrator_began_is_looked_for_as_the_administrator() -> None:
+    provider = "urn:pulumi:dev::congress-ha::congress-ha:index:Keystone$pulumi:providers:openstack::{}"
+    type_ = "openstack:identity/user:User"
+    providers = [
+        {
+            "urn": provider.format(name),
+            "id": "id",
+            "type": "pulumi:providers:openstack",
+            "inputs": {"cloud": cloud},
+        }
+        for name, cloud in (("keystone-administrator", "mycloud-admin"), ("default_5_5_1", "mycloud"))
+    ]
+    user = {
+        "urn": f"urn:pulumi:dev::congress-ha::{type_}::keystone-user",
+        "type": type_,
+        "inputs": {"name": "congress", "domainId": "default", "description": "ours"},
+        "provider": f"{provider.format('keystone-administrator')}::id",
+    }
+    port = {
+        "urn": PORT.urn,
+        "type": PORT.type,
+        "inputs": PORT.inputs,
+        "provider": f"{provider.format('default_5_5_1')}::id",
+    }
+    operations = [{"type": "creating", "resource": resource} for resource in (user, port)]
+    checkpoint = parse({"deployment": {"resources": providers, "pending_operations": operations}})
+    made = thing("it", name="congress", domain_id="default", description="ours")
+    at = world(checkpoint, users=[made])
+    assert ("users", "it") in at.mend()
+    assert at.logins == [None, "mycloud-admin"]
+
+
+PAIR = replace(QUIET, servers={"bastion": "congress-dev-bastion", "database": "congress-dev-database"})
+KEPT = replace(PAIR, protected=frozenset({"database"}))
+OURS = Scope("project", "RegionOne")
+
+
+@pytest.mark.parametrize("stack", [Scope("another", "RegionOne"), Scope("project", "RegionTwo")])
+@pytest.mark.parametrize(
+    "checkpoint", [QUIET, KEPT, replace(QUIET, servers={}), replace(QUIET, pending=(PORT,))]
+)
+def test_another_project_or_region_is_refused(stack: Scope, checkpoint: Checkpoint) -> None:
+    """Also where the state has no server any more: what is recorded is what a second stack must not be made beside."""
+    at = world(replace(checkpoint, scope=stack), servers=[], ports=[orphan_port()])
+    with pytest.raises(RefusedError, match=f"the stack is in {stack}"):
+        at.mend()
+    assert at.pulumi.done == []
+
+
+def test_the_stack_s_own_login_is_taken() -> None:
+    at = world(replace(KEPT, scope=OURS), servers=[server("bastion"), server("database")])
+    assert (at.mend(), at.said) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "there", "who", "named"),
+    [
+        (PAIR, [], "all servers of the stack are gone", "congress-dev-database"),
+        (KEPT, [], "all servers of the stack are gone", "congress-dev-database"),
+        (
+            KEPT,
+            ["bastion"],
+            "congress-dev-database, protected, is gone from project project in region RegionOne",
+            "congress-dev-database",
+        ),
+        (
+            replace(QUIET, servers={"a": "congress-dev-a", "b": "congress-dev-b"}),
+            [],
+            "all servers of the stack are gone",
+            "congress-dev-a congress-dev-b",
+        ),
+    ],
+)
+def test_what_is_dear_is_forgotten_only_by_name(
+    checkpoint: Checkpoint, there: list[str], who: str, named: str
+) -> None:
+    at = world(replace(checkpoint, scope=OURS), servers=[server(name) for name in there])
+    for wrong_name in ("", "congress-dev-bastion", "database"):
+        at.named = frozenset(wrong_name.split())
+        with pytest.raises(RefusedError) as told:
+            at.mend()
+        assert who in str(told.value)
+        assert f"GONE='{named}'" in str(told.value)
+        assert at.pulumi.done == []
+    at.named = frozenset(named.split())
+    assert at.mend() == [SKIP]
+
+
+def test_one_lost_server_that_nobody_protects_needs_no_word() -> None:
+    assert world(replace(PAIR, scope=OURS), servers=[server("bastion")]).mend() == [SKIP]
+
+
+def test_what_pulumi_itself_was_deleting_is_not_missed() -> None:
+    """A `destroy` that was cut off goes on."""
+    made = {"type": "openstack:compute/instance:Instance", "inputs": {}}
+    resources = [
+        {
+            **made,
+            "urn": f"urn::{name}",
+            "id": name,
+            "inputs": {"name": f"congress-dev-{name}"},
+            "protect": name == "b",
+        }
+        for name in ("a", "b", "c")
+    ]
+    operations = [{"type": "deleting", "resource": one} for one in resources[:2]]
+    checkpoint = parse({"deployment": {"resources": resources, "pending_operations": operations}})
+    assert (set(checkpoint.leaving), set(checkpoint.protected)) == ({"a", "b"}, {"b"})
+    assert world(checkpoint, servers=[]).mend() == [SKIP]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "expected"),
+    [
+        ({"cloud": {"project_id": "kept", "region": "R"}}, Scope("kept", "R")),
+        ({}, Scope("of-the-port", "RegionOne")),
+    ],
+)
+def test_where_a_stack_is(outputs: dict[str, Any], expected: Scope) -> None:
+    """An output, or of a stack of before it, what the cloud said of its resources."""
+    port = {
+        "urn": PORT.urn,
+        "type": PORT.type,
+        "id": "port",
+        "outputs": {"tenantId": "of-the-port", "region": "RegionOne"},
+    }
+    stack = {"urn": "urn::stack", "type": "pulumi:pulumi:Stack", "outputs": outputs}
+    exported = {"deployment": {"resources": [stack, port]}}
+    assert parse(exported).scope == parse_state(exported).scope == expected
+    assert parse({"deployment": {"resources": [stack]}}).scope == (expected if outputs else None)
+
+
+@pytest.mark.parametrize("options", [[], ["--only-look"]])
+def test_the_command_says_it_in_two_lines(monkeypatch: pytest.MonkeyPatch, options: list[str]) -> None:
+    at = world(replace(KEPT, scope=OURS), servers=[])
+    monkeypatch.setattr("ops.stack.pending.Pulumi", lambda *_: at.pulumi)
+    monkeypatch.setattr("ops.stack.pending.connect", lambda _: at.cloud)
+    app = Typer()
+    app.command()(main)
+    told = CliRunner().invoke(app, options)
+    assert told.exit_code == 1
+    first, second = told.output.splitlines()
+    assert first.startswith("pending: all servers of the stack are gone from project project")
+    assert second == "pending: nothing was changed"
+    told = CliRunner().invoke(app, options, env={"GONE": "congress-dev-database"})
+    assert told.exit_code == 0, told.output
+    assert at.pulumi.done == ([] if options else [SKIP])
