@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
@@ -17,6 +17,7 @@ from components.policy_engines import PolicyEngines
 from components.preflight import scope
 from components.preflight.cloud import CloudError
 from components.preflight.scope import Scope
+from components.preflight.state import parse_state
 from roles import ROLES, Role
 from settings import Settings
 
@@ -41,11 +42,11 @@ def recorded_scope() -> Scope | None:
     if scope.OUTPUT in outputs:
         return scope.recorded(outputs)
     # The state is older than that output, or its first `up` did not get that far.
-    return scope.recorded({}, _resources(name))
+    return parse_state(_exported(name)).scope
 
 
-def _resources(stack: str) -> Sequence[Mapping[str, Any]]:
-    """Of the state, by the CLI that runs this program: the engine's own way panics where a stack has no state yet."""
+def _exported(stack: str) -> Mapping[str, Any]:
+    """The state, by the CLI that runs this program: the engine's own way panics where a stack has no state yet."""
     argv = ["pulumi", "stack", "export", "--stack", stack, "--non-interactive"]
     try:
         asked = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
@@ -58,9 +59,8 @@ def _resources(stack: str) -> Sequence[Mapping[str, Any]]:
         raise CloudError(
             [f"the state of stack {stack} cannot be read (pulumi stack export): {said}"]
         ) from None
-    deployment = json.loads(asked.stdout).get("deployment") or {}
-    resources: Sequence[Mapping[str, Any]] = deployment.get("resources", [])
-    return resources
+    exported: Mapping[str, Any] = json.loads(asked.stdout)
+    return exported
 
 
 def export(

@@ -10,10 +10,10 @@ import openstack
 from keystoneauth1.exceptions import ClientException
 from openstack.exceptions import SDKException
 
+from components.preflight.state import PORT, Resource
 from ops.cloud.servers import REQUEST, CloudError
-from ops.drift.cloud import PORT
 from ops.stack.outputs import StackError
-from ops.stack.state import Resource, read_state
+from ops.stack.pulumi import read_state
 
 
 def refuse(host: str) -> None:

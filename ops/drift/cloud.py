@@ -9,30 +9,36 @@ from typing import Any
 
 from openstack.connection import Connection
 
+from components.preflight.state import (
+    ADDRESS,
+    GROUP,
+    NETWORK,
+    PORT,
+    ROUTER,
+    ROUTER_INTERFACE,
+    RULE,
+    SERVER,
+    SERVER_GROUP,
+    SUBNET,
+    Resource,
+    State,
+)
 from ops.cloud import hard_reboot as certain_reboot
 from ops.cloud.hard_reboot import FROZEN
 from ops.drift.hosts import Drift
-from ops.stack.checkpoint import SERVER
-from ops.stack.state import Resource, State
 from roles import DATABASE
-
-PORT = "openstack:networking/port:Port"
-ROUTER_INTERFACE = "openstack:networking/routerInterface:RouterInterface"
-GROUP = "openstack:networking/secGroup:SecGroup"
-RULE = "openstack:networking/secGroupRule:SecGroupRule"
-ADDRESS = "openstack:networking/floatingIp:FloatingIp"
 
 # Type -> the table's row, what it is called, and how the cloud lists it.
 KINDS: Mapping[str, tuple[str, str, Callable[[Connection], Iterable[Any]]]] = {
     SERVER: ("servers", "server", lambda cloud: cloud.compute.servers()),
-    "openstack:compute/serverGroup:ServerGroup": (
+    SERVER_GROUP: (
         "servers",
         "server group",
         lambda cloud: cloud.compute.server_groups(),
     ),
-    "openstack:networking/network:Network": ("network", "network", lambda cloud: cloud.network.networks()),
-    "openstack:networking/subnet:Subnet": ("network", "subnet", lambda cloud: cloud.network.subnets()),
-    "openstack:networking/router:Router": ("network", "router", lambda cloud: cloud.network.routers()),
+    NETWORK: ("network", "network", lambda cloud: cloud.network.networks()),
+    SUBNET: ("network", "subnet", lambda cloud: cloud.network.subnets()),
+    ROUTER: ("network", "router", lambda cloud: cloud.network.routers()),
     PORT: ("ports", "port", lambda cloud: cloud.network.ports()),
     GROUP: ("security groups", "group", lambda cloud: cloud.network.security_groups()),
     RULE: ("security groups", "rule", lambda cloud: cloud.network.security_group_rules()),

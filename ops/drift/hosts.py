@@ -9,11 +9,11 @@ from typing import Any
 
 from openstack.connection import Connection
 
+from components.preflight.state import State
 from ops.health.finding import Finding, wrong
 from ops.remote import REMOTE
 from ops.remote.runner import Question
 from ops.ssh.survey import BASTION, Report
-from ops.stack.state import State
 
 FOLDER = "/var/lib/congress-ha"
 

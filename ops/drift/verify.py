@@ -18,6 +18,7 @@ from keystoneauth1.exceptions import ClientException
 from openstack.exceptions import SDKException
 
 from components.preflight import scope
+from components.preflight.state import State
 from ops.common.limits import Limits
 from ops.common.progress import StoppedError, private_folder
 from ops.drift.cloud import View, ask, compare, hosts_off, summaries
@@ -26,7 +27,7 @@ from ops.health.finding import Finding
 from ops.health.table import Rows, as_json, judged, show
 from ops.ssh.survey import look
 from ops.stack.outputs import StackError, parse, read_outputs
-from ops.stack.state import State, read_state
+from ops.stack.pulumi import read_state
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,7 @@ from ops.replacement.saved_data import KeptData
 from ops.ssh.commands import HostError, Hosts
 from ops.ssh.survey import write_ssh_files
 from ops.stack.outputs import Stack, parse, read_outputs
-from ops.stack.pulumi import Server, pulumi, server
-from ops.stack.state import read_state
+from ops.stack.pulumi import Server, pulumi, read_state, server
 from roles import DATABASE, by_name
 
 # Seconds until all that reconnects by itself has done so, failures are forgotten, and datasources polled again.

@@ -12,7 +12,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ops.stack.checkpoint import SERVER, Pending
+from components.preflight.state import (
+    ADDRESS,
+    GROUP,
+    NETWORK,
+    PORT,
+    ROUTER,
+    ROUTER_INTERFACE,
+    RULE,
+    SERVER,
+    SERVER_GROUP,
+    SUBNET,
+    Pending,
+)
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -74,7 +86,7 @@ def servers(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
                 yield Orphan("server", server.name, server.id, partial(remove_server, cloud, server))
 
 
-@finder("openstack:compute/serverGroup:ServerGroup")
+@finder(SERVER_GROUP)
 def server_groups(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
     for group in cloud.compute.server_groups():
         if group.name == inputs["name"] and not group.member_ids:
@@ -83,7 +95,7 @@ def server_groups(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orph
             )
 
 
-@finder("openstack:networking/network:Network")
+@finder(NETWORK)
 def networks(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
     for network in cloud.network.networks(name=inputs["name"], project_id=cloud.current_project_id):
         if not network.subnet_ids and not any(cloud.network.ports(network_id=network.id)):
@@ -92,13 +104,13 @@ def networks(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
             )
 
 
-@finder("openstack:networking/subnet:Subnet")
+@finder(SUBNET)
 def subnets(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
     for subnet in cloud.network.subnets(name=inputs["name"], network_id=inputs["networkId"]):
         yield Orphan("subnet", subnet.name, subnet.id, partial(cloud.network.delete_subnet, subnet.id))
 
 
-@finder("openstack:networking/port:Port")
+@finder(PORT)
 def ports(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
     for port in cloud.network.ports(name=inputs["name"], network_id=inputs["networkId"]):
         if not port.device_id:
@@ -109,14 +121,14 @@ def interfaces(cloud: Connection, router: str) -> list[Any]:
     return [port for port in cloud.network.ports(device_id=router) if port.device_owner in INTERFACE]
 
 
-@finder("openstack:networking/router:Router")
+@finder(ROUTER)
 def routers(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
     for router in cloud.network.routers(name=inputs["name"], project_id=cloud.current_project_id):
         if not interfaces(cloud, router.id):
             yield Orphan("router", router.name, router.id, partial(cloud.network.delete_router, router.id))
 
 
-@finder("openstack:networking/routerInterface:RouterInterface")
+@finder(ROUTER_INTERFACE)
 def router_interfaces(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
     router, subnet = inputs["routerId"], inputs["subnetId"]
     for port in interfaces(cloud, router):
@@ -129,7 +141,7 @@ def router_interfaces(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[
             )
 
 
-@finder("openstack:networking/floatingIp:FloatingIp")
+@finder(ADDRESS)
 def floating_ips(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
     for address in cloud.network.ips(port_id=inputs["portId"]):
         if address.description == inputs["description"]:
@@ -137,7 +149,7 @@ def floating_ips(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orpha
             yield Orphan("floating IP", name, address.id, partial(cloud.network.delete_ip, address.id))
 
 
-@finder("openstack:networking/secGroup:SecGroup")
+@finder(GROUP)
 def security_groups(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
     """A new group has rules for going out alone."""
     for group in cloud.network.security_groups(name=inputs["name"], project_id=cloud.current_project_id):
@@ -147,7 +159,7 @@ def security_groups(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Or
             )
 
 
-@finder("openstack:networking/secGroupRule:SecGroupRule")
+@finder(RULE)
 def security_group_rules(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
     same = {
         "direction": "direction",

@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from components.preflight import scope
-from ops.stack.checkpoint import Checkpoint, parse
+from components.preflight.state import parse_state
+from ops.stack.checkpoint import Checkpoint
 from ops.stack.orphans import GONE, orphans, remove_server
 from roles import DATABASE
 
@@ -60,7 +61,7 @@ class Pulumi:
     spared: frozenset[str] = frozenset()
 
     def export(self) -> Checkpoint:
-        return parse(json.loads(self._run("stack", "export")), self.spared)
+        return Checkpoint.of(parse_state(json.loads(self._run("stack", "export"))), self.spared)
 
     def refresh(self, *options: str) -> None:
         """Compare the state with the cloud, which clears operations on what is in the state."""

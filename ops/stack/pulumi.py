@@ -1,16 +1,13 @@
-"""Runs Pulumi for the stack, and finds a host's server in its state."""
+"""Runs Pulumi for the stack, reads its state, and finds a host's server there."""
 
 from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from ops.stack.checkpoint import SERVER
+from components.preflight.state import SERVER, STEP, Resource, State, parse_state
 from ops.stack.outputs import ROOT, StackError, ask_pulumi
-from ops.stack.state import STEP
 
 PULUMI = ROOT / "scripts/pulumi"
 
@@ -30,27 +27,32 @@ class Server:
 
 def server(host: str) -> Server:
     """A host's server as the state has it now. Raises StackError."""
-    return find(host, ask_pulumi("stack", "export"))
+    return find(host, read_state())
 
 
-def find(host: str, exported: Mapping[str, Any]) -> Server:
+def read_state() -> State:
+    """The state of stack $STACK. Raises StackError."""
+    return parse_state(ask_pulumi("stack", "export"))
+
+
+def find(host: str, state: State) -> Server:
     """Raises StackError when the state has no server of that name."""
-    resources = exported["deployment"].get("resources", [])
-    for resource in resources:
-        urn = resource["urn"]
-        if resource["type"] == SERVER and urn.endswith(f"::{host}"):
+    for resource in state.everything:
+        if resource.type == SERVER and resource.name == host:
             steps = tuple(
-                other["urn"] for other in resources if other["type"] == STEP and _makes(other, host, urn)
+                other.urn
+                for other in state.everything
+                if other.type == STEP and _makes(other, host, resource.urn)
             )
-            return Server(urn, resource.get("id", ""), resource.get("pendingReplacement", False), steps)
+            return Server(resource.urn, resource.id, resource.replaced, steps)
     raise StackError(f"the stack's state has no server of {host}: make up")
 
 
-def _makes(step: Mapping[str, Any], host: str, server: str) -> bool:
+def _makes(step: Resource, host: str, server: str) -> bool:
     """Whether a step makes a host of its server. The bastion waits for the others: that is theirs."""
-    if step["urn"].endswith("-reachable"):
-        return bool(step["urn"].endswith(f"::{host}-reachable"))
-    return bool(step.get("deletedWith") == server)
+    if step.name.endswith("-reachable"):
+        return step.name == f"{host}-reachable"
+    return step.deleted_with == server
 
 
 def pulumi(*arguments: str) -> bool:

@@ -10,12 +10,20 @@ from openstack.network.v2.port import Port
 from openstack.network.v2.security_group import SecurityGroup
 from openstack.network.v2.security_group_rule import SecurityGroupRule
 
-from ops.drift.cloud import ADDRESS, GROUP, KINDS, PORT, RULE
-from ops.stack.checkpoint import SERVER
-from ops.stack.state import STEP, State, parse_state
+from components.preflight.state import (
+    ADDRESS,
+    GROUP,
+    PORT,
+    ROUTER_INTERFACE,
+    RULE,
+    SERVER,
+    STEP,
+    State,
+    parse_state,
+)
+from ops.drift.cloud import KINDS
 
 ANSWER = {"files": 3, "services": 1, "packages": 2, "findings": []}
-INTERFACE = "openstack:networking/routerInterface:RouterInterface"
 
 
 def exported(type_: str, name: str, id_: str, **more: Any) -> dict[str, Any]:
@@ -61,7 +69,7 @@ def state() -> State:
                         inputs={"securityGroupId": "group", "direction": "egress"},
                     ),
                     exported(ADDRESS, "bastion-address", "address", inputs={"portId": "port-bastion"}),
-                    exported(INTERFACE, "network-router-interface", "interface"),
+                    exported(ROUTER_INTERFACE, "network-router-interface", "interface"),
                     exported(PORT, "old-port", "port-old", inputs={"securityGroupIds": []}, delete=True),
                 ]
             }

@@ -9,11 +9,11 @@ from typer import Typer
 from typer.testing import CliRunner, Result
 
 from components.preflight.scope import Scope
+from components.preflight.state import SERVER
 from ops.cloud.servers import CloudError
 from ops.health.facts import Facts
 from ops.replacement import replace
 from ops.replacement.interrupted_run import Unfinished
-from ops.stack.checkpoint import SERVER
 from ops.stack.pulumi import Server
 from tests.ops import changes
 

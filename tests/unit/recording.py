@@ -195,7 +195,7 @@ def run(settings: Mapping[str, Any] | None = None, existing: cloud.Cloud = CLOUD
     values = SETTINGS if settings is None else settings
     with (
         patch.object(cloud, "look_up", lambda *_: existing),
-        patch.object(inventory, "_resources", lambda _: []),
+        patch.object(inventory, "_exported", lambda _: {}),
     ):
         asyncio.run(_program(monitor, values))
     return monitor.recording

@@ -27,6 +27,8 @@ SOMETHING_ELSE = {
     ("settings/nodes.py", "datasource-node"): "the node's id",
     ("ops/health/parsing.py", "database"): "a probe",
 }
+# What the operator's commands stand on.
+BELOW = {"ops/common", "ops/remote", "ops/stack", "ops/cloud", "ops/ssh"}
 # Who may import whom. Imports inside of a room are its own affair.
 ROOMS = {
     "roles": set[str](),
@@ -34,7 +36,15 @@ ROOMS = {
     "components/preflight": {"roles", "settings"},
     "components/foundation": {"roles", "settings", "components/preflight"},
     "components": {"roles", "settings", "components/preflight", "components/foundation"},
-    "ops": {"roles", "components/preflight", "scripts"},
+    "ops/common": set(),
+    "ops/remote": set(),
+    "ops/stack": {"roles", "components/preflight", "ops/common"},
+    "ops/cloud": {"components/preflight", "ops/common", "ops/stack"},
+    "ops/ssh": {"roles", "ops/common", "ops/remote", "ops/stack"},
+    "ops/health": {"roles", "components/preflight", *BELOW},
+    "ops/drift": {"roles", "components/preflight", *BELOW, "ops/health"},
+    "ops/data": {"roles", *BELOW},
+    "ops/replacement": {"roles", "components/preflight", "scripts", *BELOW, "ops/health", "ops/data"},
 }
 
 

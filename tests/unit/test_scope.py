@@ -105,7 +105,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, outputs: dict[str, Any]) -> None:
 
 def test_the_program_asks_the_engine_for_its_own_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, {"cloud": {"project_id": "p", "region": "R"}})
-    monkeypatch.setattr(inventory, "_resources", lambda _: pytest.fail("nobody has to look"))
+    monkeypatch.setattr(inventory, "_exported", lambda _: pytest.fail("nobody has to look"))
     assert inventory.recorded_scope() == Scope("p", "R")
 
 
@@ -128,7 +128,7 @@ def test_the_state_of_a_first_up_that_was_cut_off_tells_where_the_stack_is(
 ) -> None:
     """Without outputs, plain `pulumi up` compared with nothing."""
     answers(monkeypatch, outputs)
-    port = {"type": PORT, "outputs": {"tenantId": "p", "region": "R"}}
+    port = {"urn": "urn::port", "type": PORT, "outputs": {"tenantId": "p", "region": "R"}}
     cli.write_text(json.dumps({"version": 3, "deployment": {"resources": [port]}}))
     assert inventory.recorded_scope() == Scope("p", "R")
 

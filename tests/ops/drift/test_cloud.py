@@ -12,9 +12,9 @@ from openstack.compute.v2.server import Server
 from openstack.connection import Connection
 from openstack.exceptions import SDKException
 
+from components.preflight.state import GROUP, RULE, SERVER
 from ops.cloud import hard_reboot as certain_reboot
-from ops.drift.cloud import GROUP, RULE, compare, hosts_off, summaries
-from ops.stack.checkpoint import SERVER
+from ops.drift.cloud import compare, hosts_off, summaries
 from tests.ops.drifted import CHANGES, rule, state, view, with_, without
 from tests.ops.rebooting import HARD, REQUEST, Nova, with_nova
 

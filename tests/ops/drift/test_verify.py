@@ -19,13 +19,13 @@ from typer import Typer
 from typer.testing import CliRunner, Result
 
 from components.preflight.scope import Scope
+from components.preflight.state import State
 from ops.common.limits import Limits
 from ops.drift import repair, verify
 from ops.drift.hosts import Drift
 from ops.drift.verify import Look
 from ops.ssh.survey import Report
 from ops.stack.outputs import ROOT, Host, Stack, StackError
-from ops.stack.state import State
 from tests.ops.drifted import ANSWER, CHANGES, state, view
 from tests.ops.fake_cloud import FakeCloud
 

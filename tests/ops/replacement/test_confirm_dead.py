@@ -13,6 +13,7 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner, Result
 
+from components.preflight.state import State
 from ops.cloud import isolation as admission
 from ops.cloud import servers as cloud
 from ops.common.progress import StoppedError
@@ -20,7 +21,6 @@ from ops.health.facts import Facts
 from ops.replacement import confirm_dead
 from ops.replacement import departure as leaving
 from ops.ssh.commands import HostError
-from ops.stack.state import State
 from tests.ops import changes
 from tests.ops.changes import ONE, OTHER
 from tests.ops.healthy import STACK

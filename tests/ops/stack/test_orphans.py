@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ops.stack.checkpoint import Pending
+from components.preflight.state import Pending
 from ops.stack.leftovers import left
 from ops.stack.orphans import FINDERS, orphans
 from tests.ops.fake_cloud import FakeCloud, server, thing

@@ -13,9 +13,9 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from components.preflight.scope import Scope
-from ops.stack.checkpoint import Checkpoint, Pending, parse
+from components.preflight.state import Pending, parse_state
+from ops.stack.checkpoint import Checkpoint
 from ops.stack.pending import Pulumi, PulumiError, RefusedError, main, mend, urns
-from ops.stack.state import parse_state
 from tests.ops.fake_cloud import FakeCloud, server, thing
 
 SAMPLE = Path(__file__).parents[1] / "samples/interrupted.json"
@@ -30,6 +30,10 @@ PORT = Pending(
     {"name": "congress-dev-database", "networkId": "net"},
 )
 SKIP, CLEAR = "refresh --skip-pending-creates", "refresh --clear-pending-creates"
+
+
+def checkpoint_of(exported: dict[str, Any], spared: frozenset[str] = frozenset()) -> Checkpoint:
+    return Checkpoint.of(parse_state(exported), spared)
 
 
 @dataclass(frozen=True)
@@ -169,7 +173,7 @@ def test_the_cloud_gets_time_for_the_last_request(monkeypatch: pytest.MonkeyPatc
 
 def test_the_state_of_an_engine_that_was_killed() -> None:
     """As one left it on the lab, shortened. The cloud here has made three of the five things that were under way."""
-    checkpoint = parse(json.loads(SAMPLE.read_text()))
+    checkpoint = checkpoint_of(json.loads(SAMPLE.read_text()))
     network, group, bastions, balancers = (
         "d536d538-6461-4ae6-91c5-a9011473dc0e",
         "e4177c13-48b0-4aa4-b516-7e96e933f571",
@@ -214,7 +218,7 @@ def test_servers_of_which_pulumi_says_itself_that_they_go_are_not_missed() -> No
         {**made, "id": "replaced", "pendingReplacement": True},
         {**made, "id": "old", "delete": True},
     ]
-    checkpoint = parse({"deployment": {"resources": resources}})
+    checkpoint = checkpoint_of({"deployment": {"resources": resources}})
     assert checkpoint.servers == {"there": "congress-dev-a"}
     assert checkpoint.known == {"there", "replaced", "old"}
 
@@ -227,7 +231,7 @@ def test_what_the_next_run_names_itself_is_left_to_it() -> None:
     assert spared == {"urn:pulumi:dev::a", "urn:pulumi:dev::b", "urn:pulumi:dev::c"}
     made = {"type": "openstack:compute/instance:Instance", "inputs": {"name": "congress-dev-a"}}
     resources = [{**made, "urn": f"urn:pulumi:dev::{name}", "id": name} for name in ("a", "bastion")]
-    checkpoint = parse({"deployment": {"resources": resources}}, spared)
+    checkpoint = checkpoint_of({"deployment": {"resources": resources}}, spared)
     assert checkpoint.servers.keys() == {"bastion"}
     at = world(replace(checkpoint, pending=(PORT,)))
     left = "--exclude urn:pulumi:dev::a"
@@ -238,7 +242,7 @@ def test_what_the_next_run_names_itself_is_left_to_it() -> None:
     "exported", [{}, {"deployment": None}, {"version": 3, "deployment": {"manifest": {}}}]
 )
 def test_a_stack_on_which_nothing_was_ever_made(exported: dict[str, Any]) -> None:
-    assert parse(exported).known == frozenset()
+    assert checkpoint_of(exported).known == frozenset()
 
 
 def test_what_pulumi_says_of_the_lock_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,7 +282,7 @@ def test_what_an_administrator_began_is_looked_for_as_the_administrator() -> Non
         "provider": f"{provider.format('default_5_5_1')}::id",
     }
     operations = [{"type": "creating", "resource": resource} for resource in (user, port)]
-    checkpoint = parse({"deployment": {"resources": providers, "pending_operations": operations}})
+    checkpoint = checkpoint_of({"deployment": {"resources": providers, "pending_operations": operations}})
     made = thing("it", name="congress", domain_id="default", description="ours")
     at = world(checkpoint, users=[made])
     assert ("users", "it") in at.mend()
@@ -359,7 +363,7 @@ def test_what_pulumi_itself_was_deleting_is_not_missed() -> None:
         for name in ("a", "b", "c")
     ]
     operations = [{"type": "deleting", "resource": one} for one in resources[:2]]
-    checkpoint = parse({"deployment": {"resources": resources, "pending_operations": operations}})
+    checkpoint = checkpoint_of({"deployment": {"resources": resources, "pending_operations": operations}})
     assert (set(checkpoint.leaving), set(checkpoint.protected)) == ({"a", "b"}, {"b"})
     assert world(checkpoint, servers=[]).mend() == [SKIP]
 
@@ -381,8 +385,8 @@ def test_where_a_stack_is(outputs: dict[str, Any], expected: Scope) -> None:
     }
     stack = {"urn": "urn::stack", "type": "pulumi:pulumi:Stack", "outputs": outputs}
     exported = {"deployment": {"resources": [stack, port]}}
-    assert parse(exported).scope == parse_state(exported).scope == expected
-    assert parse({"deployment": {"resources": [stack]}}).scope == (expected if outputs else None)
+    assert parse_state(exported).scope == expected
+    assert parse_state({"deployment": {"resources": [stack]}}).scope == (expected if outputs else None)
 
 
 @pytest.mark.parametrize("options", [[], ["--only-look"]])

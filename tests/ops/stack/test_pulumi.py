@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
+from components.preflight.state import SERVER, STEP, parse_state
 from ops.stack import pulumi as cli
-from ops.stack.checkpoint import SERVER
 from ops.stack.outputs import StackError
 from ops.stack.pulumi import Server
-from ops.stack.state import STEP
 from tests.ops.replacing import HOST, URN
 
 
@@ -22,24 +21,26 @@ def test_a_server_is_found_by_its_name_in_the_state() -> None:
     def resource(name: str, type_: str = SERVER, **more: Any) -> dict[str, Any]:
         return {"urn": URN.replace(HOST, name), "type": type_, "id": f"id-{name}", **more}
 
-    exported = {
-        "deployment": {
-            "resources": [
-                resource("a-host"),
-                resource("host", type_="openstack:networking/port:Port"),
-                resource("host", pendingReplacement=True),
-                resource("a-step", STEP, deletedWith=URN.replace(HOST, "host")),
-                resource("a-step-elsewhere", STEP, deletedWith=URN),
-                resource("host-reachable", STEP, deletedWith=URN),
-                resource("other-reachable", STEP, deletedWith=URN.replace(HOST, "host")),
-            ]
+    state = parse_state(
+        {
+            "deployment": {
+                "resources": [
+                    resource("a-host"),
+                    resource("host", type_="openstack:networking/port:Port"),
+                    resource("host", pendingReplacement=True),
+                    resource("a-step", STEP, deletedWith=URN.replace(HOST, "host")),
+                    resource("a-step-elsewhere", STEP, deletedWith=URN),
+                    resource("host-reachable", STEP, deletedWith=URN),
+                    resource("other-reachable", STEP, deletedWith=URN.replace(HOST, "host")),
+                ]
+            }
         }
-    }
-    assert cli.find("a-host", exported).gone is False
+    )
+    assert cli.find("a-host", state).gone is False
     steps = (URN.replace(HOST, "a-step"), URN.replace(HOST, "host-reachable"))
-    assert cli.find("host", exported) == Server(URN.replace(HOST, "host"), "id-host", gone=True, steps=steps)
+    assert cli.find("host", state) == Server(URN.replace(HOST, "host"), "id-host", gone=True, steps=steps)
     with pytest.raises(StackError, match="no server of database"):
-        cli.find("database", exported)
+        cli.find("database", state)
 
 
 def test_ctrl_c_waits_until_pulumi_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,162 @@
+"""A stack's state, as `pulumi stack export` prints it (pkg/resource/stack of Pulumi: DeploymentV3). Its only reader.
+
+Without Pulumi: the program compares with it where the stack is, the operator's commands what the stack is made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from components.preflight.scope import Scope, recorded
+
+STACK = "pulumi:pulumi:Stack"
+PROVIDER = "pulumi:providers:openstack"
+STEP = "command:remote:Command"
+SERVER = "openstack:compute/instance:Instance"
+SERVER_GROUP = "openstack:compute/serverGroup:ServerGroup"
+NETWORK = "openstack:networking/network:Network"
+SUBNET = "openstack:networking/subnet:Subnet"
+ROUTER = "openstack:networking/router:Router"
+ROUTER_INTERFACE = "openstack:networking/routerInterface:RouterInterface"
+PORT = "openstack:networking/port:Port"
+GROUP = "openstack:networking/secGroup:SecGroup"
+RULE = "openstack:networking/secGroupRule:SecGroupRule"
+ADDRESS = "openstack:networking/floatingIp:FloatingIp"
+
+NEVER = datetime(1, 1, 1, tzinfo=UTC)
+
+
+def name_of(urn: str) -> str:
+    """The last part of a URN: the name of a resource in the program."""
+    return urn.rsplit("::", 1)[-1]
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource of the cloud, a step, a provider, or a component, whose `id` is "".
+
+    `inputs`: as the program wants it, secrets encrypted. `deleted_with`: URN of the resource with which it ends, ""
+    without. `protected`: Pulumi would not delete it. `retired`: it waits for its deletion, for a newer one is made.
+    `replaced`: it was deleted by a replacement that did not come to the newer one.
+    """
+
+    urn: str
+    type: str
+    id: str
+    inputs: Mapping[str, Any]
+    deleted_with: str = ""
+    protected: bool = False
+    retired: bool = False
+    replaced: bool = False
+
+    @property
+    def name(self) -> str:
+        return name_of(self.urn)
+
+    @property
+    def host(self) -> str:
+        """The host with which it ends, "" without; a step runs there."""
+        return name_of(self.deleted_with)
+
+
+@dataclass(frozen=True)
+class Pending:
+    """An operation that was begun and of whose end the state knows nothing.
+
+    `operation`: creating, updating, deleting, ...; `type`: Pulumi's token; `inputs` as the provider got them;
+    `login`: the cloud of clouds.yaml as whose user it was begun, None for the deployer.
+    """
+
+    operation: str
+    urn: str
+    type: str
+    inputs: Mapping[str, Any]
+    login: str | None = None
+
+    @property
+    def name(self) -> str:
+        return name_of(self.urn)
+
+    @property
+    def creates(self) -> bool:
+        return self.operation == "creating"
+
+    @property
+    def in_cloud(self) -> bool:
+        return self.type.startswith("openstack:")
+
+    @property
+    def component(self) -> bool:
+        """It groups others, and is nothing itself."""
+        return self.type.startswith("congress-ha:")
+
+
+@dataclass(frozen=True)
+class State:
+    """`resources`: what the stack is made of; `others`: components, and what is retired. `scope`: where the stack is.
+
+    `pending`: what an interrupted run left undecided; `written`: when the state was stored last.
+    """
+
+    resources: tuple[Resource, ...]
+    scope: Scope | None = None
+    others: tuple[Resource, ...] = ()
+    pending: tuple[Pending, ...] = ()
+    written: datetime = NEVER
+
+    @property
+    def everything(self) -> tuple[Resource, ...]:
+        return (*self.resources, *self.others)
+
+    def of(self, type_: str) -> dict[str, Resource]:
+        """Id -> resource."""
+        return {resource.id: resource for resource in self.resources if resource.type == type_}
+
+    def steps(self, host: str) -> dict[str, str]:
+        """Name of each step of a host -> its URN."""
+        return {r.name: r.urn for r in self.resources if r.type == STEP and r.host == host}
+
+
+def parse_state(exported: Mapping[str, Any]) -> State:
+    """From the object that `pulumi stack export` prints."""
+    deployment = exported.get("deployment") or {}
+    listed = deployment.get("resources") or []
+    resources = [_resource(one) for one in listed]
+    # Those of the program's own: the deployer's has the name that the engine gave it, such as default_5_5_1.
+    logins = {
+        f"{one.urn}::{one.id}": one.inputs.get("cloud")
+        for one in resources
+        if one.type == PROVIDER and not one.name.startswith("default")
+    }
+    stored = (deployment.get("manifest") or {}).get("time")
+    outputs = next((one.get("outputs") for one in listed if one["type"] == STACK), None)
+    return State(
+        resources=tuple(one for one in resources if one.id and not one.retired),
+        others=tuple(one for one in resources if not one.id or one.retired),
+        # Where an older program, or a first `up`, left no outputs, the resources tell.
+        scope=recorded(outputs or {}, listed),
+        pending=tuple(_pending(one, logins) for one in deployment.get("pending_operations") or []),
+        written=datetime.fromisoformat(stored) if stored else NEVER,
+    )
+
+
+def _resource(listed: Mapping[str, Any]) -> Resource:
+    return Resource(
+        urn=listed["urn"],
+        type=listed["type"],
+        id=listed.get("id", ""),
+        inputs=listed.get("inputs") or {},
+        deleted_with=listed.get("deletedWith") or "",
+        protected=listed.get("protect", False),
+        retired=listed.get("delete", False),
+        replaced=listed.get("pendingReplacement", False),
+    )
+
+
+def _pending(operation: Mapping[str, Any], logins: Mapping[str, str | None]) -> Pending:
+    resource = operation["resource"]
+    login = logins.get(resource.get("provider", ""))
+    return Pending(operation["type"], resource["urn"], resource["type"], resource.get("inputs") or {}, login)
