@@ -19,7 +19,8 @@ from ops.data import archive
 from ops.data.database import CongressDatabase, Software, first_reached
 from ops.data.dump import DatabaseError, revision_in
 from ops.ssh.commands import HostError, Hosts, connected
-from ops.stack.outputs import Stack, StackError, parse, read_outputs
+from ops.stack.outputs import Stack, StackError, parse
+from ops.stack.pulumi import read_outputs
 from roles import DATABASE, DATASOURCE_NODE
 
 # A disk with less room is full, in bytes.

@@ -7,7 +7,6 @@ Exit code 0: nothing differs any more; 1: something does; 2: there is nothing to
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
@@ -21,7 +20,8 @@ from ops.common.waiting import last_look
 from ops.drift.hosts import Drift
 from ops.drift.verify import Look, look_around
 from ops.health.table import show
-from ops.stack.outputs import ROOT, StackError
+from ops.stack.outputs import StackError
+from ops.stack.pulumi import work
 
 ROUNDS = 3
 # For a server that was started: until its host lets us in, or its silence is a finding.
@@ -52,11 +52,8 @@ def up(options: list[str]) -> None:
     """`pulumi up`; its own lines say what it does, and why it fails."""
     command = ["up", "--yes", "--skip-preview", "--non-interactive", *options]
     typer.echo(f"repair: pulumi {' '.join(command)}")
-    done = subprocess.run(
-        [ROOT / "scripts/pulumi", *command], cwd=ROOT, stdin=subprocess.DEVNULL, check=False
-    )
-    if done.returncode:
-        typer.echo(f"repair: pulumi up ended with {done.returncode}", err=True)
+    if code := work(*command):
+        typer.echo(f"repair: pulumi up ended with {code}", err=True)
 
 
 def settled(name: str, silent: AbstractSet[str]) -> Look:

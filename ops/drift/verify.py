@@ -26,8 +26,8 @@ from ops.drift.hosts import Drift, of_hosts, question, read_host
 from ops.health.finding import Finding
 from ops.health.table import Rows, as_json, judged, show
 from ops.ssh.survey import look
-from ops.stack.outputs import StackError, parse, read_outputs
-from ops.stack.pulumi import read_state
+from ops.stack.outputs import StackError, parse
+from ops.stack.pulumi import read_outputs, read_state
 
 
 @dataclass(frozen=True)

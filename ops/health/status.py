@@ -28,7 +28,8 @@ from ops.health.parsing import read
 from ops.health.probes import questions
 from ops.health.table import as_json, lags, rows, show
 from ops.ssh.survey import look
-from ops.stack.outputs import Stack, StackError, parse, prefix_of, read_outputs
+from ops.stack.outputs import Stack, StackError, parse, prefix_of
+from ops.stack.pulumi import read_outputs
 
 
 def endpoint(stack: Stack, limits: Limits) -> int | Unseen:

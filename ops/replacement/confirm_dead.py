@@ -23,8 +23,8 @@ from ops.health.status import look_at
 from ops.replacement.departure import MOVES, ds_node, view_of, wait_for
 from ops.replacement.preconditions import member, other_of_the_pair
 from ops.ssh.commands import HostError, Hosts, connected
-from ops.stack.outputs import Stack, StackError, parse, read_outputs
-from ops.stack.pulumi import read_state
+from ops.stack.outputs import Stack, StackError, parse
+from ops.stack.pulumi import read_outputs, read_state
 from roles import DATABASE, DATASOURCE_NODE, MESSAGING
 
 PAIR = DATASOURCE_NODE.name

@@ -16,8 +16,8 @@ from ops.health.facts import Cluster, Facts, Resource
 from ops.health.parsing_cluster import cluster
 from ops.replacement.preconditions import in_the_cluster, member, other_of_the_pair
 from ops.ssh.commands import HostError, Hosts
+from ops.stack.host_server import Server
 from ops.stack.outputs import Stack
-from ops.stack.pulumi import Server
 from roles import DATASOURCE_NODE, Role, by_name
 
 # Seconds. An engine first finishes the requests that it has, which may take as long as HAProxy lets them.

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ops.stack.host_server import Server
 from ops.stack.outputs import ROOT
-from ops.stack.pulumi import Server
 from scripts.dev_stack import write_private
 
 

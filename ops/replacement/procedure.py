@@ -26,8 +26,9 @@ from ops.replacement.preconditions import nobody_writes, refusal
 from ops.replacement.saved_data import KeptData
 from ops.ssh.commands import HostError, Hosts
 from ops.ssh.survey import write_ssh_files
-from ops.stack.outputs import Stack, parse, read_outputs
-from ops.stack.pulumi import Server, pulumi, read_state, server
+from ops.stack.host_server import Server, server
+from ops.stack.outputs import Stack, parse
+from ops.stack.pulumi import read_outputs, read_state, work
 from roles import DATABASE, by_name
 
 # Seconds until all that reconnects by itself has done so, failures are forgotten, and datasources polled again.
@@ -129,7 +130,7 @@ class Replacement:
         if reason := refusal(self.stack, facts, self.host, saved=saved, kept=kept):
             raise RefusedError(f"{reason}; nothing was changed")
         with stage("preview", "what Pulumi will do"):
-            if not pulumi("preview", "--replace", leaving.server.urn, *self._only(leaving.server)):
+            if not _pulumi("preview", "--replace", leaving.server.urn, *self._only(leaving.server)):
                 raise RefusedError("Pulumi refuses, as it says above; nothing was changed")
         now = Begun(leaving.server.id)
         if self.role is DATABASE:
@@ -179,7 +180,7 @@ class Replacement:
                 f"the cloud has no server of {', '.join(lost)}: make replace HOST={lost[0]} is next"
             )
         with stage("up", f"what depends on the server of {self.host}"):
-            if not pulumi("up", "--yes", "--skip-preview"):
+            if not _pulumi("up", "--yes", "--skip-preview"):
                 raise UnfinishedError("pulumi up failed, as it says above")
 
     def _data(self, hosts: Hosts) -> KeptData:
@@ -187,7 +188,7 @@ class Replacement:
 
     def _up(self, now: Server, *options: str) -> None:
         with stage("up", "the new server, and all steps on it"):
-            if not pulumi("up", "--yes", "--skip-preview", *options, *self._only(now)):
+            if not _pulumi("up", "--yes", "--skip-preview", *options, *self._only(now)):
                 raise UnfinishedError("pulumi up failed, as it says above")
 
     def _only(self, now: Server) -> list[str]:
@@ -216,3 +217,8 @@ def stage(name: str, what: str) -> Iterator[None]:
         typer.echo(f"== {name}: stopped after {time.monotonic() - began:.0f} s")
         raise
     typer.echo(f"== {name}: done in {time.monotonic() - began:.0f} s")
+
+
+def _pulumi(*arguments: str) -> bool:
+    """Whether it succeeded."""
+    return work(*arguments, "--non-interactive", "--suppress-outputs") == 0

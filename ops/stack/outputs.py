@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import ssl
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,28 +66,6 @@ def prefix_of(name: str) -> str:
 def command(target: str, name: str) -> str:
     """The make command for the stack of that name, as one has to type it."""
     return f"make {target}" if name == "dev" else f"make {target} STACK={name}"
-
-
-def read_outputs() -> dict[str, Any]:
-    """The outputs of stack $STACK with the secret ones, from Pulumi's state. Raises StackError."""
-    return ask_pulumi("stack", "output", "--json", "--show-secrets")
-
-
-def ask_pulumi(*arguments: str, timeout: float = 60) -> dict[str, Any]:
-    """The JSON object that the Pulumi CLI prints about stack $STACK. Raises StackError."""
-    asked = subprocess.run(
-        [ROOT / "scripts/pulumi", *arguments],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
-    if asked.returncode:
-        raise StackError(asked.stderr.strip())
-    told: dict[str, Any] = json.loads(asked.stdout)
-    return told
 
 
 def parse(name: str, outputs: Mapping[str, Any]) -> Stack:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
@@ -29,13 +28,13 @@ from components.preflight import scope
 from components.preflight.state import parse_state
 from ops.stack.checkpoint import Checkpoint
 from ops.stack.orphans import GONE, orphans, remove_server
+from ops.stack.pulumi import ask, ends_first
 from roles import DATABASE
 
 if TYPE_CHECKING:
     from openstack.compute.v2.server import Server
     from openstack.connection import Connection
 
-ROOT = Path(__file__).resolve().parents[2]
 # After the state was stored last, which is after the last request was begun, the cloud may still be at it.
 SETTLED = timedelta(seconds=10)
 
@@ -68,14 +67,8 @@ class Pulumi:
         self._run("refresh", "--yes", "--skip-preview", *self.options, *options)
 
     def _run(self, *arguments: str) -> str:
-        done = subprocess.run(
-            ["pulumi", *arguments, "--non-interactive"],
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        with ends_first():
+            done = ask("pulumi", *arguments, "--non-interactive")
         if done.returncode:
             printed = done.stdout + done.stderr
             said = printed[max(printed.find("error:"), 0) :].strip()

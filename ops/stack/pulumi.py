@@ -1,75 +1,80 @@
-"""Runs Pulumi for the stack, reads its state, and finds a host's server there."""
+"""The only way from here to Pulumi: its CLI, asked for a text or at work on this terminal.
+
+Not by Pulumi's Automation API: docs/decisions/0050-one-way-to-pulumi.md.
+"""
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
-from components.preflight.state import SERVER, STEP, Resource, State, parse_state
-from ops.stack.outputs import ROOT, StackError, ask_pulumi
+from components.preflight.state import State, parse_state
+from ops.stack.outputs import ROOT, StackError
 
+# In the environment of stack $STACK. Inside it, where that is set already, the CLI is "pulumi" itself.
 PULUMI = ROOT / "scripts/pulumi"
+ANSWERS = 60  # seconds
 
 
-@dataclass(frozen=True)
-class Server:
-    """`id`: the cloud's. `gone`: it was deleted by a replacement that did not come to its new server.
-
-    `steps`: URNs of the remote steps that make a host of it, the one on the bastion that waits for it included.
-    """
-
-    urn: str
-    id: str
-    gone: bool
-    steps: tuple[str, ...] = ()
-
-
-def server(host: str) -> Server:
-    """A host's server as the state has it now. Raises StackError."""
-    return find(host, read_state())
+def read_outputs() -> dict[str, Any]:
+    """The outputs of stack $STACK with the secret ones, from Pulumi's state. Raises StackError."""
+    return _object("stack", "output", "--json", "--show-secrets")
 
 
 def read_state() -> State:
     """The state of stack $STACK. Raises StackError."""
-    return parse_state(ask_pulumi("stack", "export"))
+    return parse_state(_object("stack", "export"))
 
 
-def find(host: str, state: State) -> Server:
-    """Raises StackError when the state has no server of that name."""
-    for resource in state.everything:
-        if resource.type == SERVER and resource.name == host:
-            steps = tuple(
-                other.urn
-                for other in state.everything
-                if other.type == STEP and _makes(other, host, resource.urn)
-            )
-            return Server(resource.urn, resource.id, resource.replaced, steps)
-    raise StackError(f"the stack's state has no server of {host}: make up")
+def _object(*arguments: str) -> dict[str, Any]:
+    """The JSON object that it prints. Raises StackError."""
+    try:
+        done = ask(PULUMI, *arguments, seconds=ANSWERS)
+    except subprocess.TimeoutExpired:
+        raise StackError(f"pulumi {' '.join(arguments[:2])}: no answer within {ANSWERS} s") from None
+    if done.returncode:
+        raise StackError(done.stderr.strip())
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
 
 
-def _makes(step: Resource, host: str, server: str) -> bool:
-    """Whether a step makes a host of its server. The bastion waits for the others: that is theirs."""
-    if step.name.endswith("-reachable"):
-        return step.name == f"{host}-reachable"
-    return step.deleted_with == server
+def ask(cli: Path | str, *arguments: str, seconds: float | None = None) -> subprocess.CompletedProcess[str]:
+    """Run it to its end; what it said is in the result. Raises TimeoutExpired."""
+    return subprocess.run(
+        [cli, *arguments],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
 
 
-def pulumi(*arguments: str) -> bool:
-    """Run the CLI on this terminal; whether it succeeded.
+def work(*arguments: str) -> int:
+    """Run it on stack $STACK and on this terminal; its exit code. Raises KeyboardInterrupt when it has ended."""
+    with ends_first():
+        return subprocess.run(
+            [PULUMI, *arguments], cwd=ROOT, stdin=subprocess.DEVNULL, check=False
+        ).returncode
 
-    Ctrl-C reaches Pulumi, which ends what it has begun; only then is KeyboardInterrupt raised here.
+
+@contextmanager
+def ends_first() -> Iterator[None]:
+    """Ctrl-C reaches Pulumi, which ends what it has begun; only then is KeyboardInterrupt raised here.
+
+    Python would kill it after a quarter of a second, which leaves its lock and an undecided state.
     """
     interrupts: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
     try:
-        code = subprocess.Popen(
-            [PULUMI, *arguments, "--non-interactive", "--suppress-outputs"],
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-        ).wait()
+        yield
     finally:
         signal.signal(signal.SIGINT, before)
     if interrupts:
         raise KeyboardInterrupt
-    return code == 0

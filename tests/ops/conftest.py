@@ -41,7 +41,7 @@ def stand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stand:
     monkeypatch.setattr(replacement, "parse", lambda *_: STACK)
     monkeypatch.setattr(replacement, "look_at", lambda *_: known.seen)
     monkeypatch.setattr(replacement, "server", lambda _: known.server)
-    monkeypatch.setattr(replacement, "pulumi", known.do)
+    monkeypatch.setattr(replacement, "_pulumi", known.do)
     monkeypatch.setattr(replacement, "read_state", state)
     monkeypatch.setattr(cloud, "refuse_another", known.see)
     monkeypatch.setattr(Leaving, "leave", lambda leaving: known.do("leave", leaving.host))

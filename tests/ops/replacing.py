@@ -14,7 +14,7 @@ from ops.cloud.servers import CloudError
 from ops.health.facts import Facts
 from ops.replacement import replace
 from ops.replacement.interrupted_run import Unfinished
-from ops.stack.pulumi import Server
+from ops.stack.host_server import Server
 from tests.ops import changes
 
 HOST = "policy-engine-host-2"

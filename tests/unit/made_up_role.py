@@ -44,9 +44,9 @@ from ops.remote.runner import Answer  # noqa: E402
 from ops.replacement.departure import Leaving  # noqa: E402
 from ops.ssh.commands import Hosts  # noqa: E402
 from ops.ssh.survey import Report  # noqa: E402
+from ops.stack.host_server import Server  # noqa: E402
 from ops.stack.leftovers import NAMES  # noqa: E402
 from ops.stack.outputs import Host  # noqa: E402
-from ops.stack.pulumi import Server  # noqa: E402
 from tests.ops import healthy  # noqa: E402
 from tests.unit import recording, test_settings  # noqa: E402
 

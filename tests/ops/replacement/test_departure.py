@@ -12,7 +12,7 @@ from ops.health.facts import Cluster, Facts
 from ops.replacement import departure as leaving
 from ops.replacement.departure import Leaving, settle
 from ops.ssh.commands import HostError
-from ops.stack.pulumi import Server
+from ops.stack.host_server import Server
 from tests.ops import changes
 from tests.ops.changes import ONE, OTHER
 from tests.ops.healthy import STACK

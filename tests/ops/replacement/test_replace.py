@@ -10,8 +10,8 @@ import pytest
 from ops.replacement import procedure as replacement
 from ops.replacement.interrupted_run import Begun, Unfinished
 from ops.ssh.commands import HostError
+from ops.stack.host_server import Server
 from ops.stack.outputs import StackError
-from ops.stack.pulumi import Server
 from tests.ops import changes
 from tests.ops.healthy import STACK
 from tests.ops.replacement.test_preconditions import lost
@@ -169,7 +169,7 @@ def test_a_server_that_somebody_else_made_meanwhile_stays(
         return first(*words)
 
     monkeypatch.setattr(stand, "do", do)
-    monkeypatch.setattr(replacement, "pulumi", do)
+    monkeypatch.setattr(replacement, "_pulumi", do)
     told = stand.run()
     assert (told.exit_code, stand.done) == (1, done)
     assert f"somebody else replaced {HOST} meanwhile" in told.output

@@ -14,7 +14,7 @@ from ops.replacement import procedure as replacement
 from ops.replacement.interrupted_run import Begun
 from ops.replacement.saved_data import Content
 from ops.ssh.commands import HostError, Hosts
-from ops.stack.pulumi import Server
+from ops.stack.host_server import Server
 from tests.ops import changes
 from tests.ops.replacement.test_preconditions import lost
 from tests.ops.replacing import ONLY, Stand, replace_server
@@ -176,11 +176,11 @@ def test_what_was_loaded_is_not_loaded_again_over_what_was_written_since(
         database.fails["settle"] = HostError("cut off")
     else:
         monkeypatch.setattr(
-            replacement, "pulumi", lambda *words: database.do(*words) and " ".join(words) != fails
+            replacement, "_pulumi", lambda *words: database.do(*words) and " ".join(words) != fails
         )
     assert database.run("database").exit_code == 1
     assert database.database_note().read() == Begun("old", "/backups/kept", "digest", loaded=True)
-    monkeypatch.setattr(replacement, "pulumi", database.do)
+    monkeypatch.setattr(replacement, "_pulumi", database.do)
     database.fails, database.server = {}, replace_server(database.server, "new")
     assert database.run("database").exit_code == 0
     assert database.done == [UP, *REST]

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from components.preflight.state import SERVER, STEP, parse_state
+from ops.drift import repair
+from ops.replacement import procedure
+from ops.stack import pending
 from ops.stack import pulumi as cli
-from ops.stack.outputs import StackError
-from ops.stack.pulumi import Server
+from ops.stack.host_server import Server, find
+from ops.stack.outputs import ROOT, StackError
 from tests.ops.replacing import HOST, URN
 
 
@@ -36,18 +41,40 @@ def test_a_server_is_found_by_its_name_in_the_state() -> None:
             }
         }
     )
-    assert cli.find("a-host", state).gone is False
+    assert find("a-host", state).gone is False
     steps = (URN.replace(HOST, "a-step"), URN.replace(HOST, "host-reachable"))
-    assert cli.find("host", state) == Server(URN.replace(HOST, "host"), "id-host", gone=True, steps=steps)
+    assert find("host", state) == Server(URN.replace(HOST, "host"), "id-host", gone=True, steps=steps)
     with pytest.raises(StackError, match="no server of database"):
-        cli.find("database", state)
+        find("database", state)
 
 
-def test_ctrl_c_waits_until_pulumi_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program, begun, ended = (tmp_path / name for name in ("pulumi", "begun", "ended"))
-    program.write_text(f"#!/bin/sh\ntouch {begun}; sleep 1; touch {ended}; exit 0\n")
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stands in for the CLI, with and without the stack's environment."""
+    file = tmp_path / "pulumi"
+    monkeypatch.setattr(cli, "PULUMI", file)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    return file
+
+
+def write(program: Path, script: str) -> None:
+    program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
-    monkeypatch.setattr(cli, "PULUMI", program)
+
+
+RUNS: dict[str, Callable[[], object]] = {
+    "replace": lambda: procedure._pulumi("up"),  # noqa: SLF001
+    "repair": lambda: repair.up([]),
+    "what an interrupted run left": lambda: pending.Pulumi().refresh(),
+}
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+def test_ctrl_c_waits_until_pulumi_has_ended(
+    tmp_path: Path, program: Path, run: Callable[[], object]
+) -> None:
+    begun, ended = tmp_path / "begun", tmp_path / "ended"
+    write(program, f"touch {begun}; sleep 1; touch {ended}")
 
     def interrupt() -> None:
         while not begun.exists():
@@ -56,21 +83,33 @@ def test_ctrl_c_waits_until_pulumi_has_ended(tmp_path: Path, monkeypatch: pytest
 
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
-        cli.pulumi("up")
+        run()
     assert ended.exists()
 
 
 @pytest.mark.parametrize(("code", "well"), [(0, True), (1, False)])
-def test_pulumi_s_exit_code_is_its_verdict(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    code: int,
-    well: bool,  # noqa: FBT001
+def test_pulumi_s_exit_code_is_its_verdict(program: Path, code: int, well: bool) -> None:  # noqa: FBT001
+    write(program, f'[ "$*" = "up --yes --non-interactive --suppress-outputs" ] || exit 9\nexit {code}')
+    assert procedure._pulumi("up", "--yes") is well  # noqa: SLF001
+
+
+def test_what_pulumi_says_and_its_silence_become_one_line(
+    program: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = tmp_path / "pulumi"
-    program.write_text(
-        f'#!/bin/sh\n[ "$*" = "up --yes --non-interactive --suppress-outputs" ] || exit 9\nexit {code}\n'
-    )
-    program.chmod(0o755)
-    monkeypatch.setattr(cli, "PULUMI", program)
-    assert cli.pulumi("up", "--yes") is well
+    write(program, "echo 'error: no stack named x' >&2; exit 255")
+    with pytest.raises(StackError, match=r"^error: no stack named x$"):
+        cli.read_outputs()
+    write(program, "exec sleep 30")
+    monkeypatch.setattr(cli, "ANSWERS", 0.2)
+    with pytest.raises(StackError, match=r"^pulumi stack export: no answer within 0.2 s$"):
+        cli.read_state()
+
+
+def test_nothing_else_of_the_commands_runs_it() -> None:
+    others = {
+        str(file.relative_to(ROOT)): line
+        for file in (ROOT / "ops").rglob("*.py")
+        for line in file.read_text().splitlines()
+        if re.search(r'scripts/pulumi"|\["pulumi"|import pulumi', line)
+    }
+    assert others.keys() == {"ops/stack/pulumi.py"}
