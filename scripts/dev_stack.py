@@ -13,7 +13,6 @@ usage: python -m scripts.dev_stack STATE LAB_STATE [--cloud]      --cloud: fail 
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import socket
 import subprocess
@@ -24,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from ops.common.files import write_private
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMESPACE = "congress-ha"
@@ -54,14 +55,6 @@ def lab_settings(lab_state: Path) -> dict[str, dict[str, Any]]:
     """Return what the lab says about guests and networks on this machine; nothing while it was never up."""
     files = {key: lab_state / name for key, name in LAB_SETTINGS.items()}
     return {key: json.loads(file.read_text()) for key, file in files.items() if file.exists()}
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace a file as a whole, readable for its owner alone from its first byte on."""
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(os.open(new, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:  # noqa: PTH123
-        file.write(text)
-    new.replace(path)
 
 
 def write_config(state: Path, lab_state: Path) -> None:

@@ -12,12 +12,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ops.ssh import files
 from ops.stack.outputs import command
-from scripts.dev_stack import write_private
 
 LOG_IN = "openstack --os-cloud CLOUD token issue -f value -c id"
-# Names as the output ssh_config expects them beside it -> the output that holds the text.
-SSH_FILES = {"ssh_config": "ssh_config", "known_hosts": "ssh_known_hosts", "id_ed25519": "ssh_private_key"}
 
 
 def next_steps(outputs: dict[str, Any], ca_file: Path) -> str:
@@ -59,8 +57,7 @@ def write_ssh_files(outputs: dict[str, Any], folder: Path, host: str) -> None:
         problem = f"no host {host!r} on this stack" if host else "name a host"
         sys.exit(f"ssh: {problem}: make ssh HOST=... with one of {', '.join(hosts)}")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name, output in SSH_FILES.items():
-        write_private(folder / name, outputs[output])
+    files.write_ssh_files(outputs, folder)
 
 
 def main(arguments: list[str]) -> None:

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ops.common.files import write_private
 from ops.stack.host_server import Server
 from ops.stack.outputs import ROOT
-from scripts.dev_stack import write_private
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from ops.replacement.interrupted_run import Begun, BusyError, Unfinished
 from ops.replacement.preconditions import nobody_writes, refusal
 from ops.replacement.saved_data import KeptData
 from ops.ssh.commands import HostError, Hosts
-from ops.ssh.survey import write_ssh_files
+from ops.ssh.files import write_ssh_files
 from ops.stack.host_server import Server, server
 from ops.stack.outputs import Stack, parse
 from ops.stack.pulumi import read_outputs, read_state, work

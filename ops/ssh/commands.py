@@ -15,7 +15,8 @@ from typing import IO, Any
 
 from ops.common.limits import Limits
 from ops.common.progress import private_folder
-from ops.ssh.survey import bastion, reason, write_ssh_files
+from ops.ssh.files import write_ssh_files
+from ops.ssh.survey import bastion, reason
 
 # ssh's own exit code when it reached nobody.
 NOT_REACHED = 255

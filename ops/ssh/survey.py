@@ -19,13 +19,11 @@ import roles
 from ops.common.limits import Limits
 from ops.remote import REMOTE
 from ops.remote.runner import Answer, Question
-from ops.stack.outputs import SSH_FILES
+from ops.ssh.files import write_ssh_files
 
 BASTION = roles.BASTION.host
 # The first line of whoever is reached.
 UP = "up\n"
-# Before the output's own lines, and so for every host. The bastion is connected to once for all of them.
-OPTIONS = "BatchMode yes\nConnectTimeout {}\nControlPath control-%C\nLogLevel ERROR\n"
 
 
 @dataclass(frozen=True)
@@ -54,15 +52,6 @@ def look(
         with ThreadPoolExecutor(len(hosts)) as pool:
             reports = pool.map(lambda host: _ask(host, asked[host], folder, limits), hosts)
             return {BASTION: Report(), **dict(zip(hosts, reports, strict=True))}
-
-
-def write_ssh_files(outputs: Mapping[str, Any], folder: Path, limits: Limits) -> None:
-    """What ssh needs of the stack's outputs, 0600 each."""
-    for name, output in SSH_FILES.items():
-        file = folder / name
-        file.touch(mode=0o600)
-        options = OPTIONS.format(limits.connect) if name == "ssh_config" else ""
-        file.write_text(options + outputs[output])
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from tests.ops.drifted import state
 from tests.ops.healthy import STACK
 from tests.ops.ssh.test_survey import OUTPUTS
 from ops.cloud import servers as cloud
-from ops.ssh import survey as reach
+from ops.ssh.files import write_ssh_files
 from ops.drift import repair
 from ops.replacement import replace
 from ops.replacement import procedure as replacement
@@ -45,7 +45,7 @@ def hang(*_):
     subprocess.run(["ssh"])
 
 def look(asked, outputs, folder, limits):
-    reach.write_ssh_files(OUTPUTS, folder, limits)
+    write_ssh_files(OUTPUTS, folder, limits)
     hang()
 
 def run(main):

@@ -42,16 +42,6 @@ def test_without_a_lab_the_configuration_is_the_committed_one(lab: dict[str, dic
     assert dev_stack.merged(committed, {}, lab) == committed
 
 
-def test_private_file_is_private_and_replaced_as_a_whole(tmp_path: Path) -> None:
-    path = tmp_path / "key"
-    path.write_text("a longer old text")
-    path.chmod(0o644)
-    dev_stack.write_private(path, "new")
-    assert path.read_text() == "new"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert list(tmp_path.iterdir()) == [path]
-
-
 def test_passphrase_is_made_once(tmp_path: Path) -> None:
     dev_stack.write_passphrase(tmp_path)
     first = (tmp_path / "passphrase").read_text()

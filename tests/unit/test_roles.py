@@ -44,7 +44,7 @@ ROOMS = {
     "ops/health": {"roles", "components/preflight", *BELOW},
     "ops/drift": {"roles", "components/preflight", *BELOW, "ops/health"},
     "ops/data": {"roles", *BELOW},
-    "ops/replacement": {"roles", "components/preflight", "scripts", *BELOW, "ops/health", "ops/data"},
+    "ops/replacement": {"roles", "components/preflight", *BELOW, "ops/health", "ops/data"},
 }
 
 
