@@ -27,39 +27,41 @@ preview: venv ## Show what `make up` would change
 
 .PHONY: status
 status: venv ## Show the health of each role and what to do about what is wrong; ARGS=--json for machines
-	@.venv/bin/python -m scripts.with_args scripts/status
+	@.venv/bin/python -m scripts.with_args .venv/bin/python -m ops status
 
 .PHONY: verify
 verify: venv ## Show what was changed by hand, on hosts and in the cloud; ARGS=--json for machines
-	@.venv/bin/python -m scripts.with_args scripts/verify
+	@.venv/bin/python -m scripts.with_args .venv/bin/python -m ops verify
 
 .PHONY: repair
 repair: venv ## Put right what `make verify` shows
-	@scripts/repair
+	@.venv/bin/python -m ops repair
 
 .PHONY: backup
 backup: venv ## Write the database and Congress's encryption key into the new FILE=path
-	@scripts/backup "$${FILE:-}"
+	@.venv/bin/python -m ops backup -- "$${FILE:-}"
 
 .PHONY: restore
 restore: venv ## Put a backup back, FILE=path, or DUMP=name, a dump on the database's host
-	@scripts/restore "$${FILE:-}" "$${DUMP:-}"
+	@.venv/bin/python -m ops restore $${DUMP:+"--dump=$$DUMP"} $${FILE:+-- "$$FILE"}
 
 .PHONY: replace
 replace: venv ## Give HOST=name a new server, of the image and flavor in the settings; FILE=backup for a lost database
-	@scripts/replace "$${HOST:-}" "$${FILE:-}"
+	@.venv/bin/python -m ops replace -- "$${HOST:-}" $${FILE:+"$$FILE"}
 
 .PHONY: confirm-dead
 confirm-dead: venv ## Say that HOST=name of the pair is dead, whose compute host is down: the other one takes over
-	@scripts/confirm-dead "$${HOST:-}"
+	@.venv/bin/python -m ops confirm-dead -- "$${HOST:-}"
 
 .PHONY: output
 output: ## Print the stack's outputs as one JSON object; SECRETS=1 shows the secret ones
-	@scripts/output
+	@scripts/venv >&2
+	@.venv/bin/python -m ops output
 
 .PHONY: ssh
 ssh: ## Open a shell on HOST=name, or run ARGS='command' there, which its shell reads; ARGS='-N -L ...': ssh's options
-	@scripts/ssh "$${HOST:-}" "$${ARGS:-}"
+	@scripts/venv >&2
+	@.venv/bin/python -m ops ssh -- "$${HOST:-}" "$${ARGS:-}"
 
 .PHONY: pulumi
 pulumi: venv ## Run the Pulumi CLI in the stack's environment: ARGS='stack history'

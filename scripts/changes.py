@@ -16,7 +16,7 @@ from pathlib import Path
 
 import typer
 
-from tests.acceptance.deployment import ROOT, Deployment, run
+from tests.acceptance.deployment import CONGRESS_HA, Deployment, run
 from tests.acceptance.traffic import Traffic, traffic
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -75,7 +75,7 @@ def measure() -> None:
     with tempfile.TemporaryDirectory(prefix="congress-ha-changes-") as folder:
         deployment = Deployment(Path(folder))
         deployment.up(SOFT)
-        replace: list[str | Path] = [ROOT / "scripts/replace", "policy-engine-host-2"]
+        replace = [*CONGRESS_HA, "replace", "policy-engine-host-2"]
         with traffic(deployment) as clients:
             rows = [
                 measured(name, clients, change).row()

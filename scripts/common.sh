@@ -51,21 +51,6 @@ uv_like_pip() {
   fi
 }
 
-# tool PACKAGE.NAME [ARGUMENT...]: becomes ops/PACKAGE/NAME.py, which looks at the deployed stack. Exit code 2 without a
-# deployment.
-tool() {
-  local name
-  cd "$root" || exit
-  if [[ $stack == dev ]] && ! dev_stack_exists; then
-    name=${1##*.}
-    say "${name//_/-}: nothing is deployed on stack dev: make up" >&2
-    exit 2
-  fi
-  stack_environment
-  export STACK=$stack
-  exec .venv/bin/python -m "ops.$1" "${@:2}"
-}
-
 # Hands stack dev's own backend, passphrase and cloud to Pulumi and to OpenStack's tools. Of any other stack these
 # are the user's own and stay untouched.
 stack_environment() {

@@ -1,7 +1,6 @@
 """Turns the stack's outputs, one JSON object on stdin, into what a person needs next.
 
 usage: python -m scripts.outputs next FOLDER                 what to try on the deployment; ca.pem in FOLDER
-       python -m scripts.outputs ssh-files FOLDER HOST       ssh_config, known_hosts and id_ed25519 in FOLDER
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ops.ssh import files
 from ops.stack.outputs import command
 
 LOG_IN = "openstack --os-cloud CLOUD token issue -f value -c id"
@@ -47,19 +45,6 @@ def write_ca_file(outputs: dict[str, Any], file: Path) -> None:
         file.unlink(missing_ok=True)
 
 
-def write_ssh_files(outputs: dict[str, Any], folder: Path, host: str) -> None:
-    """Write the files for ssh into the folder, 0600 each; refuse a host that the stack does not have."""
-    hosts = sorted({*outputs.get("hosts", {}), *(["bastion"] if "bastion" in outputs else [])})
-    if not hosts:
-        name = os.environ.get("STACK", "dev")
-        sys.exit(f"ssh: nothing is deployed on stack {name}: {command('up', name)}")
-    if host not in hosts:
-        problem = f"no host {host!r} on this stack" if host else "name a host"
-        sys.exit(f"ssh: {problem}: make ssh HOST=... with one of {', '.join(hosts)}")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    files.write_ssh_files(outputs, folder)
-
-
 def main(arguments: list[str]) -> None:
     outputs = json.load(sys.stdin)
     match arguments:
@@ -67,8 +52,6 @@ def main(arguments: list[str]) -> None:
             ca_file = Path(folder) / "ca.pem"
             write_ca_file(outputs, ca_file)
             print(next_steps(outputs, ca_file))
-        case ["ssh-files", folder, host]:
-            write_ssh_files(outputs, Path(folder), host)
         case _:
             sys.exit(__doc__)
 

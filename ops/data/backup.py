@@ -112,8 +112,12 @@ def _unnamed(folder: Path) -> IO[bytes]:
         ) from None
 
 
-def main(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
+def main(name: Annotated[str, typer.Argument(metavar="FILE")] = "") -> None:
     """Write a backup of stack $STACK (default: dev) into FILE, which must not exist yet."""
+    if not name:
+        typer.echo("backup: name a file that does not exist yet: make backup FILE=...", err=True)
+        raise typer.Exit(1)
+    file = Path(name).resolve()
     with told("backup"):
         archive.refuse_existing(file)
         stack, outputs = deployed()

@@ -187,7 +187,7 @@ def restore(
 
 
 def main(
-    file: Annotated[Path | None, typer.Argument(metavar="FILE")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", resolve_path=True)] = None,
     dump: Annotated[str | None, typer.Option(metavar="NAME", help="of a dump on the database's host")] = None,
 ) -> None:
     """Replace the database of stack $STACK (default: dev) by FILE, a backup, or by a dump on the database's host."""

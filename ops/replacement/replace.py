@@ -23,7 +23,9 @@ from ops.stack.outputs import StackError
 
 def main(
     host: Annotated[str, typer.Argument(help="one of the stack's hosts")] = "",
-    file: Annotated[Path | None, typer.Argument(help="a backup for a database that cannot be saved")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="a backup for a database that cannot be saved", resolve_path=True)
+    ] = None,
 ) -> None:
     """Replace a host of stack $STACK (default: dev) by a new server."""
     began = time.monotonic()

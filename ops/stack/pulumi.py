@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from components.preflight.state import State, parse_state
+from ops.stack.environment import require_stack
 from ops.stack.outputs import ROOT, StackError
 
 # In the environment of stack $STACK. Inside it, where that is set already, the CLI is "pulumi" itself.
@@ -33,6 +34,7 @@ def read_state() -> State:
 
 def _object(*arguments: str) -> dict[str, Any]:
     """The JSON object that it prints. Raises StackError."""
+    require_stack()
     try:
         done = ask(PULUMI, *arguments, seconds=ANSWERS)
     except subprocess.TimeoutExpired:

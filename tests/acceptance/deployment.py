@@ -7,6 +7,7 @@ import os
 import shlex
 import ssl
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +26,7 @@ from tests.acceptance.waiting import wait_for
 LAB_STATE = Path(os.environ.get("LAB_STATE", "/var/lib/congress-lab"))
 ROOT = Path(__file__).resolve().parent.parent.parent
 PULUMI = ROOT / "scripts/pulumi"
+CONGRESS_HA = (sys.executable, "-m", "ops")
 STACK = "dev"
 # What these tests start reads it: a STACK of the user's would be deployed and destroyed instead.
 os.environ["STACK"] = STACK
@@ -141,7 +143,8 @@ class Deployment:
     def troubles(self) -> list[str]:
         """What `make status` finds wrong."""
         done = subprocess.run(
-            [ROOT / "scripts/status", "--json"],
+            [*CONGRESS_HA, "status", "--json"],
+            cwd=ROOT,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.acceptance.deployment import ROOT, Deployment, run
+from tests.acceptance.deployment import CONGRESS_HA, ROOT, Deployment, run
 
 pytestmark = pytest.mark.timeout(1200)  # the first test deploys
 
@@ -100,7 +100,7 @@ def test_hosts_of_one_role_stand_on_different_compute_hosts(
 
 def test_nothing_differs_from_what_was_put(deployment: Deployment) -> None:
     assert deployment.endpoint
-    assert run([ROOT / "scripts/verify"], timeout=120)
+    assert run([*CONGRESS_HA, "verify"], timeout=120)
 
 
 def test_the_work_tree_is_as_it_was(deployment: Deployment) -> None:

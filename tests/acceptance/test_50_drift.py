@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from openstack.connection import Connection
 
-from tests.acceptance.deployment import ROOT, Deployment, run
+from tests.acceptance.deployment import CONGRESS_HA, ROOT, Deployment, run
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -38,7 +38,12 @@ STEPS = {
 def verify() -> list[tuple[str, str]]:
     """Row and text of every finding of `make verify`; its exit code fits."""
     done = subprocess.run(
-        [ROOT / "scripts/verify", "--json"], capture_output=True, text=True, timeout=120, check=False
+        [*CONGRESS_HA, "verify", "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode in {0, 1}, done.stderr
     told = json.loads(done.stdout)
@@ -119,10 +124,10 @@ def test_what_was_changed_by_hand_is_named_and_put_right(
     running = deployment.on("policy-engine-host-1", f"systemctl show -P MainPID {ENGINE}")
     assert sorted(verify()) == sorted(wanted)
 
-    said = run([ROOT / "scripts/repair"], timeout=600)
+    said = run([*CONGRESS_HA, "repair"], timeout=600)
     assert all(what in said for _, what in wanted)
     assert verify() == []
-    assert json.loads(run([ROOT / "scripts/status", "--json"], timeout=120))["ok"]
+    assert json.loads(run([*CONGRESS_HA, "status", "--json"], timeout=120))["ok"]
 
     assert {name for name, when in deployment.steps_run().items() if before.get(name) != when} == STEPS
     assert "by hand" not in deployment.on("policy-engine-host-1", f"cat {CONF}")

@@ -12,7 +12,7 @@ from openstack.connection import Connection
 
 from tests.acceptance import congress
 from tests.acceptance.changes import honestly
-from tests.acceptance.deployment import LAB_STATE, ROOT, STACK, STEP, Deployment, run
+from tests.acceptance.deployment import CONGRESS_HA, LAB_STATE, STACK, STEP, Deployment, run
 from tests.acceptance.pair import Expected, watched
 from tests.acceptance.traffic import traffic
 
@@ -65,7 +65,7 @@ def new_image(deployment: Deployment, clouds: dict[str, Connection]) -> Iterator
 def replaced(deployment: Deployment, host: str, cloud: Connection) -> str:
     """`make replace`; what it printed. The host, and no other, has a new server at its old addresses."""
     before = Servers(cloud)
-    printed = run([ROOT / "scripts/replace", host], timeout=840)
+    printed = run([*CONGRESS_HA, "replace", host], timeout=840)
     deployment.hang_up(before.ids if host == "bastion" else [host])
     after = Servers(cloud)
     assert after.new_since(before) == {host}

@@ -16,7 +16,7 @@ def checkout(tmp_path: Path) -> Checkout:
     root = tmp_path / "checkout"
     for folder in ("scripts", "ops", "components", "roles"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Makefile", "requirements.txt", "requirements-dev.txt"):
+    for name in ("Makefile", "pyproject.toml", "requirements.txt", "requirements-dev.txt"):
         shutil.copy(ROOT / name, root / name)
     (root / "lab").mkdir()
     shutil.copy(ROOT / "lab/lab.env", root / "lab/lab.env")

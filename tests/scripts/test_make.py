@@ -313,7 +313,9 @@ def test_what_a_backup_needs_is_said(checkout: Checkout, words: list[str], probl
 
 def test_confirm_dead_hands_its_host_over_and_runs_nothing_of_it(checkout: Checkout) -> None:
     _deployed(checkout)
-    (checkout.root / "ops/replacement/confirm_dead.py").write_text("import sys\nprint(sys.argv[1:])\n")
+    (checkout.root / "ops/replacement/confirm_dead.py").write_text(
+        "import sys\nprint(sys.argv[2:])\nsys.exit()\n"
+    )
     told = checkout.run("make", "confirm-dead", "HOST=a'b; touch $(echo run)").stdout
     assert told.splitlines()[-1] == str(["--", "a'b; touch $(echo run)"])
     assert not list(checkout.root.rglob("run"))
@@ -323,13 +325,13 @@ def test_backup_and_restore_hand_paths_and_names_over(checkout: Checkout) -> Non
     _deployed(checkout)
     data = checkout.root / "ops/data"
     for name in ("backup", "restore"):
-        (data / f"{name}.py").write_text("import os, sys\nprint(os.environ['STACK'], sys.argv[1:])\n")
-    (checkout.root / "deeper").mkdir()
-    file = f"{checkout.root}/my backup"
-    told = checkout.run("make", "backup", "FILE=deeper/../my backup").stdout
-    assert told.splitlines()[-1] == f"dev {['--', file]}"
+        (data / f"{name}.py").write_text(
+            "import os, sys\nprint(os.environ['STACK'], sys.argv[2:])\nsys.exit()\n"
+        )
+    told = checkout.run("make", "backup", "FILE=my backup").stdout
+    assert told.splitlines()[-1] == f"dev {['--', 'my backup']}"
     told = checkout.run("make", "restore", "FILE=my backup").stdout
-    assert told.splitlines()[-1] == f"dev {['--', file]}"
+    assert told.splitlines()[-1] == f"dev {['--', 'my backup']}"
     told = checkout.run("make", "restore", "DUMP=a dump").stdout
     assert told.splitlines()[-1] == f"dev {['--dump=a dump']}"
     assert checkout.run("make", "restore").stdout.splitlines()[-1] == "dev []"

@@ -43,4 +43,4 @@ def test_an_argument_is_refused_and_nothing_is_done(tmp_path: Path, file: Path) 
 
 
 def test_what_removes_or_makes_something_is_among_them() -> None:
-    assert {"down", "lab-purge", "run", "up", "repair"} <= {file.name for file in REFUSES}
+    assert {"down", "lab-purge", "run", "up"} <= {file.name for file in REFUSES}

@@ -23,6 +23,7 @@ from tests.unit.test_settings import parse
 SOMETHING_ELSE = {
     ("components/database.py", "database"): "a variable of templates",
     ("components/inventory.py", "bastion"): "an output of the stack",
+    ("ops/ssh/shell.py", "bastion"): "an output of the stack",
     ("settings/model.py", "database"): "a setting, in an example",
     ("settings/nodes.py", "datasource-node"): "the node's id",
     ("ops/health/parsing.py", "database"): "a probe",

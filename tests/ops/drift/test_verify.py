@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Iterable
 from concurrent.futures import Future
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 import openstack
@@ -25,7 +22,7 @@ from ops.drift import repair, verify
 from ops.drift.hosts import Drift
 from ops.drift.verify import Look
 from ops.ssh.survey import Report
-from ops.stack.outputs import ROOT, Host, Stack, StackError
+from ops.stack.outputs import Host, Stack, StackError
 from tests.ops.drifted import ANSWER, CHANGES, state, view
 from tests.ops.fake_cloud import FakeCloud
 
@@ -106,19 +103,6 @@ def test_without_a_deployment_the_exit_code_is_2(monkeypatch: pytest.MonkeyPatch
     done = CliRunner().invoke(app, [])
     name = command.__name__.rpartition(".")[2]
     assert (done.exit_code, done.output) == (2, f"{name}: no stack named 'prod' found\n")
-
-
-@pytest.mark.parametrize("name", ["verify", "repair"])
-def test_the_scripts_say_that_nothing_is_deployed(tmp_path: Path, name: str) -> None:
-    scripts = tmp_path / "scripts"
-    scripts.mkdir()
-    for file in (name, "common.sh"):
-        (scripts / file).write_bytes((ROOT / "scripts" / file).read_bytes())
-    env = {"PATH": os.environ["PATH"]}
-    done = subprocess.run(
-        ["bash", scripts / name], env=env, capture_output=True, text=True, timeout=30, check=False
-    )
-    assert (done.returncode, done.stderr) == (2, f"{name}: nothing is deployed on stack dev: make up\n")
 
 
 class Stage:

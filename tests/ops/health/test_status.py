@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from threading import Event
 
 import openstack
@@ -26,7 +23,7 @@ from ops.health.probes import questions
 from ops.health.table import rows
 from ops.ssh import survey as reach
 from ops.ssh.survey import Report
-from ops.stack.outputs import ROOT, StackError
+from ops.stack.outputs import StackError
 from tests.ops.healthy import SERVERS, STACK, facts, reports
 
 HERE = Scope("project", "RegionOne")
@@ -177,15 +174,3 @@ def test_questions_are_for_every_role() -> None:
     assert asked[reach.BASTION].keys() == {"disks"}
     for name, answered in reports().items():
         assert answered.answers.keys() == asked[name].keys()
-
-
-def test_the_script_says_that_nothing_is_deployed(tmp_path: Path) -> None:
-    scripts = tmp_path / "scripts"
-    scripts.mkdir()
-    for name in ("status", "common.sh"):
-        (scripts / name).write_bytes((ROOT / "scripts" / name).read_bytes())
-    env = {"PATH": os.environ["PATH"]}
-    done = subprocess.run(
-        ["bash", scripts / "status"], env=env, capture_output=True, text=True, timeout=30, check=False
-    )
-    assert (done.returncode, done.stderr) == (2, "status: nothing is deployed on stack dev: make up\n")

@@ -53,6 +53,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stands in for the CLI, with and without the stack's environment."""
     file = tmp_path / "pulumi"
     monkeypatch.setattr(cli, "PULUMI", file)
+    monkeypatch.setenv("STACK", "mine")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     return file
 
