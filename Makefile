@@ -1,4 +1,4 @@
-# One target a chore, the same for people and for CI. What a target does is in scripts/.
+# One target a chore, the same for people and for CI. What a target does is in ops/ or scripts/.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -95,27 +95,27 @@ acceptance-full: ## Acceptance with what takes too long for every run, then ten 
 
 .PHONY: interruptions
 interruptions: venv toolchain lab-up ## Cut `up` and `destroy` of stack dev off at random, audit what the next run makes of it; COUNT=10, SEED=1
-	@.venv/bin/python -m scripts.interruptions --count "$${COUNT:-10}" --seed "$${SEED:-1}"
+	@.venv/bin/python -m tests.bench.interruptions --count "$${COUNT:-10}" --seed "$${SEED:-1}"
 
 .PHONY: bench
 bench: venv toolchain lab-up ## Measure up, no-op up, preview and destroy on the running lab; RUNS=3
-	@.venv/bin/python -m scripts.bench --runs "$${RUNS:-3}"
+	@.venv/bin/python -m tests.bench.lifecycle --runs "$${RUNS:-3}"
 
 .PHONY: bench-faults
 bench-faults: venv ## Do each fault to the running stack dev and measure; RUNS=5, ONLY='part of a name'
-	@.venv/bin/python -m scripts.faults measure --runs "$${RUNS:-5}" --only "$${ONLY:-}"
+	@.venv/bin/python -m tests.bench.faults measure --runs "$${RUNS:-5}" --only "$${ONLY:-}"
 
 .PHONY: faults
 faults: venv ## Do random faults to the running stack dev; COUNT=30, SEED=1
-	@.venv/bin/python -m scripts.faults sequence --count "$${COUNT:-30}" --seed "$${SEED:-1}"
+	@.venv/bin/python -m tests.bench.faults sequence --count "$${COUNT:-30}" --seed "$${SEED:-1}"
 
 .PHONY: bench-data
 bench-data: venv ## Measure the running stack dev with many rows: ROWS='100 100000' are pushed; with DURATION=600 rows of TABLES=2 change all the time, FAULTS=1 beside it; SERVERS=1000 are polled from a simulated cloud
-	@.venv/bin/python -m scripts.data
+	@.venv/bin/python -m tests.bench.data
 
 .PHONY: bench-changes
 bench-changes: venv ## Change the running stack dev with clients at its endpoint, and measure
-	@.venv/bin/python -m scripts.changes
+	@.venv/bin/python -m tests.bench.changes
 
 ##@ Lab
 .PHONY: lab-up

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scripts import bench
+from tests.bench import lifecycle as bench
 
 STACK = "urn:pulumi:dev::congress-ha::"
 

@@ -98,7 +98,7 @@ def test_nor_by_a_script_that_is_run_without_make(monkeypatch: pytest.MonkeyPatc
 )
 def test_where_there_is_no_lab_they_say_so(tmp_path: Path, script: str) -> None:
     env = {**os.environ, "STACK": "dev", "LAB_STATE": str(tmp_path)}
-    done = run(ROOT / ".venv/bin/python", "-m", *f"scripts.{script}".split(), env=env)
+    done = run(ROOT / ".venv/bin/python", "-m", *f"tests.bench.{script}".split(), env=env)
     assert (done.returncode, done.stdout) == (1, "")
     told = f"there is no lab on this machine ({tmp_path}/clouds.yaml is missing): make lab-up"
     assert done.stderr == f"{told}; this is for its stack dev alone: nothing was done\n"

@@ -127,7 +127,7 @@ def test_paths_and_names_reach_the_tool_as_they_were_typed(
     [
         ("interruptions", "COUNT", "interruptions"),
         ("interruptions", "SEED", "interruptions"),
-        ("bench", "RUNS", "bench"),
+        ("bench", "RUNS", "lifecycle"),
         ("bench-faults", "RUNS", "faults"),
         ("bench-faults", "ONLY", "faults"),
         ("faults", "COUNT", "faults"),
@@ -137,7 +137,9 @@ def test_paths_and_names_reach_the_tool_as_they_were_typed(
 def test_what_a_test_is_told_is_one_word(
     checkout: Checkout, target: str, name: str, module: str, text: str
 ) -> None:
-    (checkout.root / f"scripts/{module}.py").write_text(SHOW)
+    bench = checkout.root / "tests/bench"
+    bench.mkdir(parents=True)
+    (bench / f"{module}.py").write_text(SHOW)
     done = checkout.run("make", target, f"{name}={text}")
     assert done.returncode == 0, done.stderr
     assert text in json.loads(done.stdout.splitlines()[-1])

@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 import typer
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 SERVERS = "up: last server active"
 READY = "up: last host ready (cloud-init, SSH)"

@@ -16,12 +16,12 @@ from typing import Annotated
 
 import typer
 
-from scripts.data_changes import WHOLE, measure_changes
-from scripts.data_figures import LIMIT, deployed, resident, told
 from tests.acceptance.deployment import Deployment
 from tests.acceptance.large_cloud import LIBRARY, POLL_TIME, activate, large_cloud
 from tests.acceptance.push import Pushed, events, pushed, taken_down
 from tests.acceptance.traffic import Traffic, traffic
+from tests.bench.data_changes import WHOLE, measure_changes
+from tests.bench.data_figures import LIMIT, deployed, resident, told
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

@@ -1,4 +1,4 @@
-"""Rows that change all the time on the deployed stack dev, and faults beside it: a part of scripts/data.py."""
+"""Rows that change all the time on the deployed stack dev, and faults beside it: a part of tests/bench/data.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from scripts.data_figures import LIMIT, deployed, resident, told
 from tests.acceptance.alarms import Alarms, alarms
 from tests.acceptance.changing import Changing
 from tests.acceptance.deployment import Deployment, lab_cloud
@@ -16,6 +15,7 @@ from tests.acceptance.faults import FAULTS, Fault
 from tests.acceptance.pair import Expected, Pair, watched
 from tests.acceptance.push import taken_down
 from tests.acceptance.traffic import Traffic, traffic
+from tests.bench.data_figures import LIMIT, deployed, resident, told
 
 WHOLE = 60.0  # seconds between two pushes of a whole table, while others change row by row
 CHANGES_HEADER = (
