@@ -23,7 +23,7 @@ from components.preflight.state import (
     Resource,
     State,
 )
-from ops.cloud import hard_reboot as certain_reboot
+from ops.cloud import hard_reboot
 from ops.cloud.hard_reboot import FROZEN
 from ops.drift.hosts import Drift
 from roles import DATABASE
@@ -181,7 +181,7 @@ def _of_the_pair(port: Resource, state: State) -> Resource | None:
 
 def _readmit(server: str, port: str, groups: set[str], cloud: Connection) -> None:
     """One that was confirmed dead may still run its datasource node, which must not reach the bus again."""
-    certain_reboot.reboot(server, cloud)
+    hard_reboot.reboot(server, cloud)
     _set_groups(port, groups, cloud)
 
 

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from ops.cloud import isolation as admission
+from ops.cloud import isolation
 from ops.cloud import servers as cloud
 from ops.common.limits import Limits
 from ops.common.progress import StoppedError
@@ -116,13 +116,13 @@ def run(host: str) -> None:
         raise RefusedError(reason)
     cloud.refuse_another(stack.scope or read_state().scope)
     confirmed = off(stack, facts, host)
-    if confirmed and not admission.refused(host):
+    if confirmed and not isolation.refused(host):
         raise RefusedError(unneeded(stack, host))
     if confirmed:
         typer.echo(f"confirm-dead: {host} was confirmed dead by an earlier run; going on")
     else:
         typer.echo(f"confirm-dead: takes {host} out of its security groups: bus and database refuse it")
-        admission.refuse(host)
+        isolation.refuse(host)
     with connected(outputs, limits) as hosts:
         if not confirmed:
             confirm(stack, host, outputs["hosts"][host]["address"], hosts)

@@ -8,7 +8,7 @@ from typing import Self
 
 import typer
 
-from ops.cloud import isolation as admission
+from ops.cloud import isolation
 from ops.cloud import servers as cloud
 from ops.common.waiting import last_look
 from ops.health.assessment_pair import NODE
@@ -74,7 +74,7 @@ class Leaving:
                 self.hosts.run(pair.witness, f"stonith_admin --confirm {pair.server}")
             wait_for(f"the datasource node runs on {pair.witness}", MOVES, pair.runs_on_witness)
         # make confirm-dead may have shut the old server out; the new one has the same port.
-        admission.admit(self.host)
+        isolation.admit(self.host)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ops.cloud import servers as cloud
-from ops.replacement import procedure as replacement
+from ops.replacement import procedure
 from ops.replacement.departure import Leaving
 from ops.replacement.interrupted_run import Unfinished
 from ops.ssh.commands import Hosts
@@ -37,15 +37,15 @@ def hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hosts:
 def stand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stand:
     known = Stand(Unfinished("dev", HOST, tmp_path))
     monkeypatch.setenv("STACK", "dev")
-    monkeypatch.setattr(replacement, "read_outputs", lambda: OUTPUTS)
-    monkeypatch.setattr(replacement, "parse", lambda *_: STACK)
-    monkeypatch.setattr(replacement, "look_at", lambda *_: known.seen)
-    monkeypatch.setattr(replacement, "server", lambda _: known.server)
-    monkeypatch.setattr(replacement, "_pulumi", known.do)
-    monkeypatch.setattr(replacement, "read_state", state)
+    monkeypatch.setattr(procedure, "read_outputs", lambda: OUTPUTS)
+    monkeypatch.setattr(procedure, "parse", lambda *_: STACK)
+    monkeypatch.setattr(procedure, "look_at", lambda *_: known.seen)
+    monkeypatch.setattr(procedure, "server", lambda _: known.server)
+    monkeypatch.setattr(procedure, "_pulumi", known.do)
+    monkeypatch.setattr(procedure, "read_state", state)
     monkeypatch.setattr(cloud, "refuse_another", known.see)
     monkeypatch.setattr(Leaving, "leave", lambda leaving: known.do("leave", leaving.host))
-    monkeypatch.setattr(replacement, "settle", lambda _, host, __: known.do("settle", host))
-    monkeypatch.setattr(replacement, "Unfinished", lambda stack, host: Unfinished(stack, host, tmp_path))
-    monkeypatch.setattr(replacement, "WELL_AGAIN", 0)
+    monkeypatch.setattr(procedure, "settle", lambda _, host, __: known.do("settle", host))
+    monkeypatch.setattr(procedure, "Unfinished", lambda stack, host: Unfinished(stack, host, tmp_path))
+    monkeypatch.setattr(procedure, "WELL_AGAIN", 0)
     return known

@@ -10,7 +10,7 @@ from openstack.connection import Connection
 from openstack.exceptions import ForbiddenException
 from openstack.network.v2.port import Port
 
-from ops.cloud import isolation as admission
+from ops.cloud import isolation
 from ops.cloud.servers import CloudError
 from ops.stack.outputs import StackError
 from tests.ops.drifted import state
@@ -21,15 +21,15 @@ def port(monkeypatch: pytest.MonkeyPatch) -> MagicMock:
     cloud = create_autospec(Connection, instance=True)
     cloud.__enter__.return_value = cloud
     monkeypatch.setattr(openstack, "connect", lambda **_: cloud)
-    monkeypatch.setattr(admission, "read_state", state)
+    monkeypatch.setattr(isolation, "read_state", state)
     update: MagicMock = cloud.network.update_port
     return update
 
 
 def test_refused_and_admitted(port: MagicMock) -> None:
-    admission.refuse("database")
+    isolation.refuse("database")
     port.assert_called_once_with("port-database", security_groups=[])
-    admission.admit("database")
+    isolation.admit("database")
     port.assert_called_with("port-database", security_groups=["group"])
 
 
@@ -39,8 +39,8 @@ def test_whether_it_is_refused(monkeypatch: pytest.MonkeyPatch, groups: list[str
     cloud.__enter__.return_value = cloud
     cloud.network.get_port.side_effect = lambda id_: Port(id=id_, security_group_ids=groups)
     monkeypatch.setattr(openstack, "connect", lambda **_: cloud)
-    monkeypatch.setattr(admission, "read_state", state)
-    assert admission.refused("database") == (not groups)
+    monkeypatch.setattr(isolation, "read_state", state)
+    assert isolation.refused("database") == (not groups)
     cloud.network.get_port.assert_called_once_with("port-database")
 
 
@@ -49,10 +49,10 @@ def test_what_the_cloud_refuses_is_one_sentence(port: MagicMock) -> None:
     with pytest.raises(
         CloudError, match=r"^the security groups of database-port could not be set: not yours$"
     ):
-        admission.refuse("database")
+        isolation.refuse("database")
 
 
 @pytest.mark.usefixtures("port")
 def test_a_host_that_is_none() -> None:
     with pytest.raises(StackError, match="no port of nobody"):
-        admission.refuse("nobody")
+        isolation.refuse("nobody")

@@ -13,7 +13,7 @@ from openstack.connection import Connection
 from openstack.exceptions import SDKException
 
 from components.preflight.state import GROUP, RULE, SERVER
-from ops.cloud import hard_reboot as certain_reboot
+from ops.cloud import hard_reboot
 from ops.drift.cloud import compare, hosts_off, summaries
 from tests.ops.drifted import CHANGES, rule, state, view, with_, without
 from tests.ops.rebooting import HARD, REQUEST, Nova, with_nova
@@ -121,7 +121,7 @@ def test_a_host_whose_old_guest_may_run_stays_outside(
     monkeypatch: pytest.MonkeyPatch, nova: Nova, why: str
 ) -> None:
     """Its datasource node may run still, and must not reach the bus."""
-    monkeypatch.setattr(certain_reboot, "ENDS", 0)
+    monkeypatch.setattr(hard_reboot, "ENDS", 0)
     cloud, _ = with_nova(nova)
     with pytest.raises(SDKException, match=why):
         readmission()(cloud)

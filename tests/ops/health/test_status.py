@@ -21,7 +21,7 @@ from ops.health.facts import Unseen
 from ops.health.finding import note, wrong
 from ops.health.probes import questions
 from ops.health.table import rows
-from ops.ssh import survey as reach
+from ops.ssh import survey
 from ops.ssh.survey import Report
 from ops.stack.outputs import StackError
 from tests.ops.healthy import SERVERS, STACK, facts, reports
@@ -171,6 +171,6 @@ def test_the_worst_finding_is_a_role_s_state_and_what_was_not_seen_is_not_ok() -
 def test_questions_are_for_every_role() -> None:
     asked = {name: questions(name, STACK, Limits()) for name in STACK.hosts}
     assert asked["policy-engine-host-2"].keys() == {"disks", "unit policy-engine-2", "view policy-engine-2"}
-    assert asked[reach.BASTION].keys() == {"disks"}
+    assert asked[survey.BASTION].keys() == {"disks"}
     for name, answered in reports().items():
         assert answered.answers.keys() == asked[name].keys()

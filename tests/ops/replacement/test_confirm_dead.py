@@ -14,12 +14,11 @@ from typer import Typer
 from typer.testing import CliRunner, Result
 
 from components.preflight.state import State
-from ops.cloud import isolation as admission
+from ops.cloud import isolation
 from ops.cloud import servers as cloud
 from ops.common.progress import StoppedError
 from ops.health.facts import Facts
-from ops.replacement import confirm_dead
-from ops.replacement import departure as leaving
+from ops.replacement import confirm_dead, departure
 from ops.ssh.commands import HostError
 from tests.ops import changes
 from tests.ops.changes import ONE, OTHER
@@ -75,9 +74,9 @@ def stand(monkeypatch: pytest.MonkeyPatch) -> Stand:
         monkeypatch.setattr(confirm_dead, name, stands_in)
     monkeypatch.setattr(confirm_dead, "read_state", lambda: State(()))
     monkeypatch.setattr(cloud, "refuse_another", stand.refuse_another)
-    monkeypatch.setattr(admission, "refuse", lambda host: stand.done.append(f"cut off {host}"))
-    monkeypatch.setattr(admission, "refused", lambda _: stand.refused)
-    monkeypatch.setattr(leaving, "PAUSE", 0)
+    monkeypatch.setattr(isolation, "refuse", lambda host: stand.done.append(f"cut off {host}"))
+    monkeypatch.setattr(isolation, "refused", lambda _: stand.refused)
+    monkeypatch.setattr(departure, "PAUSE", 0)
     return stand
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from ops.cloud import isolation as admission
+from ops.cloud import isolation
 from ops.cloud import servers as cloud
 from ops.health.facts import Cluster, Facts
-from ops.replacement import departure as leaving
+from ops.replacement import departure
 from ops.replacement.departure import Leaving, settle
 from ops.ssh.commands import HostError
 from ops.stack.host_server import Server
@@ -60,9 +60,9 @@ def deleted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the cloud was told: ids of servers to delete, hosts to let in; nobody pauses."""
     known: list[str] = []
     monkeypatch.setattr(cloud, "delete", known.append)
-    monkeypatch.setattr(admission, "admit", lambda host: known.append(f"{host} admitted"))
-    monkeypatch.setattr(leaving, "PAUSE", 0)
-    monkeypatch.setattr(leaving, "view_of", FakeHosts.view)
+    monkeypatch.setattr(isolation, "admit", lambda host: known.append(f"{host} admitted"))
+    monkeypatch.setattr(departure, "PAUSE", 0)
+    monkeypatch.setattr(departure, "view_of", FakeHosts.view)
     return known
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ops.replacement import procedure as replacement
+from ops.replacement import procedure
 from ops.replacement.interrupted_run import Begun, Unfinished
 from ops.ssh.commands import HostError
 from ops.stack.host_server import Server
@@ -126,7 +126,7 @@ def test_a_stack_without_outputs_is_said(stand: Stand, monkeypatch: pytest.Monke
     def nothing() -> None:
         raise StackError("no stack named 'prod' found")
 
-    monkeypatch.setattr(replacement, "read_outputs", nothing)
+    monkeypatch.setattr(procedure, "read_outputs", nothing)
     told = stand.run()
     assert (told.exit_code, told.output) == (2, "replace: no stack named 'prod' found\n")
 
@@ -169,7 +169,7 @@ def test_a_server_that_somebody_else_made_meanwhile_stays(
         return first(*words)
 
     monkeypatch.setattr(stand, "do", do)
-    monkeypatch.setattr(replacement, "_pulumi", do)
+    monkeypatch.setattr(procedure, "_pulumi", do)
     told = stand.run()
     assert (told.exit_code, stand.done) == (1, done)
     assert f"somebody else replaced {HOST} meanwhile" in told.output

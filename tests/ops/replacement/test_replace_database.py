@@ -10,7 +10,7 @@ import pytest
 
 from ops.data import archive
 from ops.health.facts import Facts, Unseen
-from ops.replacement import procedure as replacement
+from ops.replacement import procedure
 from ops.replacement.interrupted_run import Begun
 from ops.replacement.saved_data import Content
 from ops.ssh.commands import HostError, Hosts
@@ -40,7 +40,7 @@ class FakeData:
 @pytest.fixture
 def database(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> Stand:
     """A stand for the database's host, with one step."""
-    monkeypatch.setattr(replacement.Replacement, "_data", lambda *_: FakeData(stand))
+    monkeypatch.setattr(procedure.Replacement, "_data", lambda *_: FakeData(stand))
     monkeypatch.setattr(Hosts, "run", lambda _, __, command, **___: stand.do("start", command))
     stand.server = Server("URN", "old", gone=False, steps=("URN-of-a-step",))
     return stand
@@ -176,11 +176,11 @@ def test_what_was_loaded_is_not_loaded_again_over_what_was_written_since(
         database.fails["settle"] = HostError("cut off")
     else:
         monkeypatch.setattr(
-            replacement, "_pulumi", lambda *words: database.do(*words) and " ".join(words) != fails
+            procedure, "_pulumi", lambda *words: database.do(*words) and " ".join(words) != fails
         )
     assert database.run("database").exit_code == 1
     assert database.database_note().read() == Begun("old", "/backups/kept", "digest", loaded=True)
-    monkeypatch.setattr(replacement, "_pulumi", database.do)
+    monkeypatch.setattr(procedure, "_pulumi", database.do)
     database.fails, database.server = {}, replace_server(database.server, "new")
     assert database.run("database").exit_code == 0
     assert database.done == [UP, *REST]

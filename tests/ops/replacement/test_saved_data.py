@@ -13,7 +13,7 @@ from ops.common.progress import Progress
 from ops.data import archive
 from ops.data.dump import DatabaseError
 from ops.data.services import Services
-from ops.replacement import saved_data as kept_data
+from ops.replacement import saved_data
 from ops.replacement.saved_data import Content, KeptData
 from ops.ssh.commands import HostError
 from tests.ops.healthy import STACK
@@ -36,14 +36,14 @@ class FakeHosts:
 def done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """What was done with services, backup and restore, in order."""
     known: list[str] = []
-    monkeypatch.setattr(kept_data, "FOLDER", tmp_path / "backups")
+    monkeypatch.setattr(saved_data, "FOLDER", tmp_path / "backups")
     monkeypatch.setattr(Services, "stop", lambda _: known.append("stop"))
     monkeypatch.setattr(Services, "start", lambda _: known.append("start"))
-    monkeypatch.setattr(kept_data, "looked_at", lambda *_: known.append("look"))
+    monkeypatch.setattr(saved_data, "looked_at", lambda *_: known.append("look"))
     monkeypatch.setattr(
-        kept_data, "backup", lambda _, __, file, ___: known.append(f"backup {file.parent.name}")
+        saved_data, "backup", lambda _, __, file, ___: known.append(f"backup {file.parent.name}")
     )
-    monkeypatch.setattr(kept_data, "restore", lambda *_: known.append("restore"))
+    monkeypatch.setattr(saved_data, "restore", lambda *_: known.append("restore"))
 
     @contextmanager
     def read(_: Path) -> Iterator[None]:
@@ -71,7 +71,7 @@ def test_a_backup_that_fails_starts_again_what_was_stopped(
     def full(*_: object) -> None:
         raise archive.ArchiveError("no space")
 
-    monkeypatch.setattr(kept_data, "backup", full)
+    monkeypatch.setattr(saved_data, "backup", full)
     with pytest.raises(archive.ArchiveError):
         data(FakeHosts()).keep()
     assert done == ["look", "stop", "start"]
@@ -81,7 +81,7 @@ def test_nobody_stops_when_no_backup_can_be_made(done: list[str], monkeypatch: p
     def no(*_: object) -> None:
         raise HostError("database: /run is full")
 
-    monkeypatch.setattr(kept_data, "looked_at", no)
+    monkeypatch.setattr(saved_data, "looked_at", no)
     with pytest.raises(HostError, match="is full"):
         data(FakeHosts()).keep()
     assert done == []

@@ -9,14 +9,14 @@ import pytest
 
 from ops.common.limits import MOST, Limits
 from ops.remote.runner import Question
-from ops.ssh import survey as reach
+from ops.ssh import survey
 from ops.ssh.survey import Report, look
 from tests.ops.healthy import STACK
 
 OUTPUTS = {"ssh_config": "Host *\n", "ssh_known_hosts": "known\n", "ssh_private_key": "PRIVATE\n"}
 CAT: Question = {"argv": ["cat"], "stdin": "asked"}
 ASKED: dict[str, dict[str, Question]] = {
-    name: {} if name == reach.BASTION else {"question": CAT} for name in STACK.hosts
+    name: {} if name == survey.BASTION else {"question": CAT} for name in STACK.hosts
 }
 QUICK = Limits(0.4)
 FAKE_SSH = """#!/usr/bin/env bash
