@@ -19,8 +19,9 @@ from roles import Role
 
 CONFIG = "congress_host/congress.conf.j2"
 
-# Our own modules beside Congress in its virtual environment: launcher, compatibility, probe.
-MODULES = sorted(file.name for file in (ROOT / "files/congress").iterdir() if file.suffix in {".py", ".pth"})
+RUNTIME = ROOT / "congress_runtime"
+# Of our own package beside Congress in its virtual environment: path -> text.
+MODULES = {str(file.relative_to(ROOT)): file.read_text() for file in sorted(RUNTIME.rglob("*.py"))}
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,10 @@ DATASOURCE_NODE = Role(
         Probe("cluster", "bash -s", f"{probes.UNITS}exec crm_mon -1 --include=all --output-as=xml"),
         Probe("constraints", "bash -s", f"{probes.UNITS}exec cibadmin -Q -o constraints"),
         Probe("processes", "ps -u congress -o pid=,stat=,args="),
-        Probe("ping", f"/opt/congress/bin/python -m congress_ping {probes.CONFIGURATION} {{inside}}"),
+        Probe(
+            "ping",
+            f"/opt/congress/bin/python -m congress_runtime.probes.ping {probes.CONFIGURATION} {{inside}}",
+        ),
     ),
     folders=("/opt", "/var/lib/congress"),
     runs_congress=True,

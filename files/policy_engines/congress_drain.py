@@ -16,7 +16,7 @@ evaluates a policy or takes in rows. It asks the engine's /health, one question 
     answers 503, FALL times in a row         down              sends none, and cuts what is under way
     takes no connection: its process ended   down              likewise
 
-Silence never takes an engine out: to end a process that hangs is congress_guard's task. The weights are percents of
+Silence never takes an engine out: to end a process that hangs is the guard's task. The weights are percents of
 an engine's weight in HAProxy's configuration, which is 100. A configuration of before there were busy engines has 1,
 and 1% of that would be nothing; it sends no line (agent-send), and is told 100% as before.
 
@@ -49,7 +49,7 @@ LINE = 0.2  # seconds for the line that HAProxy sends at once
 BUSY = 2.0
 BETWEEN = 0.5  # seconds from an answer to the next question
 FALL = 3
-LOADING = b"\nloading "  # as congress_health says it
+LOADING = b"\nloading "  # as congress_runtime/wsgi/health.py says it
 PATIENCE = 30.0  # until a question that nobody answers is asked again
 
 

@@ -17,7 +17,10 @@ echo "Pacemaker does not stop the datasource node: $(crm_mon -1 2>&1 | grep -A 3
 START_NODE = """\
 crm_resource --resource ds-node --meta --delete-parameter target-role
 crm_resource --cleanup --resource ds-node > /dev/null 2>&1
-serves() { out=$(timeout 20 /opt/congress/bin/python -m datasource_node_probe 2>&1); }
+probe=congress_runtime.probes.datasource_node
+# A host that this checkout has not brought up yet: restore works there, too.
+[ -e /opt/congress/lib/python3*/site-packages/congress_runtime ] || probe=datasource_node_probe
+serves() { out=$(timeout 20 /opt/congress/bin/python -m $probe 2>&1); }
 for _ in {1..60}; do serves && exit; sleep 0.3; done
 echo "the datasource node does not serve the bus: $out" >&2; exit 1"""
 # The honest question, then the engine's rows, then the load balancer, as in templates/policy_engines/engine.sh.j2.

@@ -68,7 +68,7 @@ def has(role: str, engines: dict[str, str], node_id: str, seconds: float) -> Non
 
 @contextmanager
 def stopped(deployment: Deployment, engine: dict[str, Any]) -> Iterator[None]:
-    """SIGSTOP: shorter than congress_guard would take for a hang."""
+    """SIGSTOP: shorter than congress_runtime.guard would take for a hang."""
     unit = f"congress-policy-engine@{engine['node_id']}"
     kill = f"systemctl kill --kill-whom=main {unit} --signal"
     deployment.on(engine["host"], f"{kill} STOP")

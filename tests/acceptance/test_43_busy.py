@@ -1,6 +1,6 @@
 """An engine that answers nothing for a while is busy and not dead, on the real hosts.
 
-SIGSTOP keeps its loop from turning, as a long evaluation does; `congress_guard` would kill it after 120 s.
+SIGSTOP keeps its loop from turning, as a long evaluation does; `congress_runtime.guard` would kill it after 120 s.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-BACKLOG = 4096  # as in files/congress/congress_backlog.py
+BACKLOG = 4096  # as in congress_runtime/patches/backlog.py
 
 
 async def answer(

@@ -1,7 +1,7 @@
 """Run by the Python that Congress is installed in: polls that give very much, nothing, or not even a list; and a
 datasource without a configuration.
 
-usage: amounts.py FOLDER [upstream]: with `upstream` without congress_polls. Prints one JSON object, what was seen.
+usage: amounts.py FOLDER [upstream]: with `upstream` without patches.polls. Prints one JSON object, what was seen.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from typing import Any
 from tests.files import congress_node
 
 # isort: split
-import congress_datasource_answers
-import congress_isolation
 import eventlet
 from congress.db import datasources
+from congress_runtime.patches import datasource_answers, isolation
 
 from tests.files.bad_datasources import Fickle, Node, known
 
@@ -61,12 +60,12 @@ def amounts() -> dict[str, Any]:
 
 def main(folder: str, *words: str) -> None:
     congress_node.configure(folder)
-    congress_isolation.arm()
-    congress_datasource_answers.arm()
+    isolation.arm()
+    datasource_answers.arm()
     if not words:
-        import congress_polls  # noqa: PLC0415
+        from congress_runtime.patches import polls  # noqa: PLC0415
 
-        congress_polls.arm()
+        polls.arm()
     print(json.dumps(amounts()), flush=True)
     os._exit(0)
 

@@ -164,7 +164,7 @@ def delete(api: congress_node.Api, name: str) -> Any:
 
 def heals() -> dict[str, Any]:
     """One that cannot be made until its cloud is back; one that is asked for at once by a refresh."""
-    import congress_unmade  # noqa: PLC0415
+    from congress_runtime.patches import unmade  # noqa: PLC0415
 
     known("back", password=PASSWORD), known("asked", password=PASSWORD)
     Fickle.made = {"back": fail, "asked": fail}
@@ -176,15 +176,15 @@ def heals() -> dict[str, Any]:
     ]
     Fickle.made = {"asked": fail}
     seen: dict[str, Any] = {"before": before, "back is polled": node.polls("back")}
-    unmade = node.node.service_object("asked")
+    asked = node.node.service_object("asked")
     pauses: list[float] = []
 
     def grown() -> bool:
-        pauses.append(float(unmade.last_error.split()[-2]))
+        pauses.append(float(asked.last_error.split()[-2]))
         return pauses[-1] > 2 * max(pauses[0], 0.5)
 
     seen["pauses grow"] = bool(congress_node.until(grown)) and pauses == sorted(pauses)
-    congress_unmade.FIRST = 1000.0
+    unmade.FIRST = 1000.0
     Fickle.made = {}
     seen["refresh"] = api.ask("POST", "/v1/data-sources/id-of-asked?action=request-refresh")
     return {**seen, "asked is polled": node.polls("asked"), "rows": rows(api, "asked")}
@@ -245,10 +245,10 @@ def request_hangs() -> dict[str, Any]:
 
 def told_to_stop() -> dict[str, Any]:
     """SIGTERM while a driver is being made."""
-    import congress_stop  # noqa: PLC0415
+    from congress_runtime.patches import stop  # noqa: PLC0415
     from oslo_service.service import ServiceLauncher  # noqa: PLC0415
 
-    congress_stop.arm()
+    stop.arm()
     known("hangs")
     Fickle.made = {"hangs": hang}
     Node().serves()
@@ -268,11 +268,10 @@ def main(folder: str, scenario: str, *words: str) -> None:
     if words:
         congress_node.PATIENCE = 4.0
     else:
-        import congress_isolation  # noqa: PLC0415
-        import congress_unmade  # noqa: PLC0415
+        from congress_runtime.patches import isolation, unmade  # noqa: PLC0415
 
-        congress_unmade.LIMIT, congress_unmade.FIRST = 1.5, 0.5
-        congress_isolation.arm()
+        unmade.LIMIT, unmade.FIRST = 1.5, 0.5
+        isolation.arm()
     print(json.dumps(SCENARIOS[scenario]()), flush=True)
     os._exit(0)
 

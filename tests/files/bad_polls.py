@@ -79,16 +79,16 @@ def vcenter_waits() -> float | None:
 
 def main(folder: str, *words: str) -> None:
     congress_node.configure(folder)
-    import congress_isolation  # noqa: PLC0415  in both cases: it lets upstream's polls begin at all
+    from congress_runtime.patches import isolation  # noqa: PLC0415  in both cases: it lets upstream's polls begin at all
 
-    congress_isolation.arm()
+    isolation.arm()
     if words:
         congress_node.PATIENCE = 4.0
     else:
-        import congress_polls  # noqa: PLC0415
+        from congress_runtime.patches import polls  # noqa: PLC0415
 
-        congress_polls.SILENCE, congress_polls.LIMIT, congress_polls.LATE = 0.5, 1.5, (0.2, 0)
-        congress_polls.arm()
+        polls.SILENCE, polls.LIMIT, polls.LATE = 0.5, 1.5, (0.2, 0)
+        polls.arm()
     clouds = {"silent": congress_node.Hanging(), "rubbish": Rubbish(), "slow": Slow()}
     urls = {name: cloud.url for name, cloud in clouds.items()} | {"refuses": "http://127.0.0.1:1/v3"}
     for name, url in urls.items():

@@ -11,7 +11,7 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
-import congress_compat  # noqa: F401  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
 import eventlet
 from congress.common import config  # noqa: F401  registers options that are read by what follows, while it is imported
 from congress.datalog.base import DATASOURCE_POLICY_TYPE
@@ -20,10 +20,9 @@ from congress.dse2.dse_node import DseNode
 from tests.files import without_bus
 
 # isort: split
-import congress_health
-import congress_lag
-import congress_publish
-import congress_subscriptions
+from congress_runtime.patches import publish, subscriptions
+from congress_runtime.wsgi import lag
+from congress_runtime.wsgi.health import Application
 
 
 class Node(without_bus.Node):
@@ -60,7 +59,7 @@ def polled(*numbers: int) -> tuple[Node, Any]:
     source, engine = without_bus.Source(node), without_bus.Engine(node)
     engine.theory = {"source": SimpleNamespace(kind=DATASOURCE_POLICY_TYPE)}
     engine.tablenames, engine.reserved_tablename = lambda **_: {"source:table"}, lambda _: False
-    engine.subscriptions = congress_subscriptions.Subscriptions(engine)
+    engine.subscriptions = subscriptions.Subscriptions(engine)
     for number in numbers:
         source.poll(str(number))
     engine.subscriptions.subscribe("source", "table")
@@ -69,7 +68,7 @@ def polled(*numbers: int) -> tuple[Node, Any]:
 
 
 def asked(engine: Any) -> Any:
-    return json.loads(congress_lag.answer(engine))
+    return json.loads(lag.answer(engine))
 
 
 def begun_anew() -> Any:
@@ -125,14 +124,14 @@ def unsubscribed_and_never_published() -> Any:
 def by_address(engine: Any, who: str) -> tuple[str, str]:
     statuses: list[str] = []
     health: Any = SimpleNamespace(engine=engine, loading=0, trouble="")
-    congress_health.Application.health = health
+    Application.health = health
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/lag", "REMOTE_ADDR": who, "SERVER_NAME": "10.0.0.5"}
-    body = congress_health.Application()(environ, lambda status, _: statuses.append(status))
+    body = Application()(environ, lambda status, _: statuses.append(status))
     return statuses[0], b"".join(body).decode().strip()
 
 
 def main() -> None:
-    congress_publish.arm()
+    publish.arm()
     seen = {
         "nothing": asked(polled(1, 2)[1]),
         "a lost publication": lost(),

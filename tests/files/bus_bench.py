@@ -4,7 +4,7 @@ python -m tests.files.bus_bench [ROWS...]       (100 100000; root on Debian with
 
 A datasource node and four engines, each a process, and RabbitMQ with TLS, all on loopback. A table is pushed through
 the first engine. `longest`: the processor's time for which nobody else in that process had a turn; on standard error,
-where that was. Upstream's way: without congress_json and congress_row_requests.
+where that was. Upstream's way: without patches.large_json and patches.row_requests.
 """
 
 from __future__ import annotations
@@ -136,7 +136,12 @@ def measured(folder: Path, sizes: list[int], *without: str) -> dict[tuple[str, s
 def main(sizes: list[int]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         print("upstream's way", file=sys.stderr)
-        alone = measured(Path(folder) / "alone", sizes, "congress_json", "congress_row_requests")
+        alone = measured(
+            Path(folder) / "alone",
+            sizes,
+            "patches.large_json",
+            "patches.row_requests",
+        )
         print("ours", file=sys.stderr)
         ours = measured(Path(folder) / "ours", sizes)
     print("| rows |" + "".join(f" {size} |" for size in sizes))

@@ -1,6 +1,6 @@
 """Run by the Python that Congress is installed in: a node on a real bus that tells for how long its loop stands still.
 
-usage: bus_node.py FOLDER BUS_CONFIGURATION engine-1|...|datasources PORT [MODULE...]: armed as congress_launcher does
+usage: bus_node.py FOLDER BUS_CONFIGURATION engine-1|...|datasources PORT [MODULE...]: armed as the launcher does
 it, without each MODULE. The database is SQLite. At PORT it serves the API, and for bus_bench.py /turns, what was
 measured since the last question, /rows/N, the number of rows if row N of the pushed table is there, and /subscribe.
 """
@@ -21,7 +21,7 @@ import eventlet
 
 eventlet.monkey_patch()
 
-import congress_compat  # noqa: F401, E402  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401, E402  what Python removed, which congress still imports
 from congress.common import config  # noqa: E402
 from congress.db import api as db_api  # noqa: E402
 from congress.db import model_base  # noqa: E402
@@ -111,11 +111,11 @@ def configure(folder: str, bus: str, name: str) -> None:
 
 
 def arm(name: str, without: Iterable[str]) -> None:
-    import congress_launcher  # noqa: PLC0415
+    from congress_runtime import launcher  # noqa: PLC0415
 
-    role = congress_launcher.ON_DATASOURCE_NODE if name == "datasources" else congress_launcher.ON_ENGINE
-    names = [module for module in itertools.chain(congress_launcher.ON_ALL, role) if module not in without]
-    for module in congress_launcher.modules(names):
+    role = launcher.ON_DATASOURCE_NODE if name == "datasources" else launcher.ON_ENGINE
+    names = [module for module in itertools.chain(launcher.ON_ALL, role) if module not in without]
+    for module in launcher.modules(names):
         module.arm()
 
 

@@ -9,13 +9,13 @@ import json
 import sys
 from typing import Any
 
-import congress_compat  # noqa: F401  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
 from congress.common import config  # noqa: F401  registers options that are read by what follows, while it is imported
 
 # isort: split
-import congress_policy_changes
 from congress.datalog.compile import Event
 from congress.policy_engines.agnostic import DseRuntime
+from congress_runtime.patches import policy_changes
 
 RULES = (
     ("flavors", "allowed(1)"),
@@ -40,7 +40,7 @@ class Engine(DseRuntime):  # type: ignore[misc]
 
 def main(which: str) -> None:
     if which == "ours":
-        congress_policy_changes.arm()
+        policy_changes.arm()
     engine = Engine("__engine")
     engine.initialize_datasource(
         "cloud", {"servers": [{"name": name, "desc": ""} for name in ("id", "flavor")]}

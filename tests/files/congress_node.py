@@ -18,7 +18,7 @@ import eventlet
 
 eventlet.monkey_patch()
 
-import congress_compat  # noqa: F401, E402  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401, E402  what Python removed, which congress still imports
 from congress.common import config  # noqa: E402
 from congress.db import api as db_api  # noqa: E402
 from congress.db import model_base  # noqa: E402
@@ -51,7 +51,7 @@ def configure(folder: str, period: int = 1) -> None:
 
     encryption.initialize_key()
     model_base.BASE.metadata.create_all(db_api.get_engine())
-    # As congress_launcher does, nothing else of it: the lines that reach the journal.
+    # As congress_runtime.launcher does, nothing else of it: the lines that reach the journal.
     logging.basicConfig(filename=Path(folder) / "log", level=logging.INFO, force=True)
 
 

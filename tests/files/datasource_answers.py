@@ -7,7 +7,7 @@ import json
 import sys
 from typing import Any
 
-import congress_compat  # noqa: F401
+import congress_runtime.patches.removed_names  # noqa: F401
 from congress.api.datasource_model import DatasourceModel
 from congress.common import config
 
@@ -47,9 +47,9 @@ class Bus:
 def main(words: list[str]) -> None:
     config.init([])
     if not words:
-        import congress_datasource_answers  # noqa: PLC0415
+        from congress_runtime.patches import datasource_answers  # noqa: PLC0415
 
-        congress_datasource_answers.arm()
+        datasource_answers.arm()
     model = DatasourceModel("api-datasource", bus=Bus())
     created = [model.add_item(item, {})[1] for item in (KNOWN, BARE)]
     print(json.dumps([*created, *(model.get_item(id_, {}) for id_ in ("an id", "another", "bare"))]))

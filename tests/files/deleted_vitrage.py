@@ -11,15 +11,15 @@ import sys
 import weakref
 from importlib.metadata import distribution
 
-import congress_compat  # noqa: F401  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
 
 # isort: split
 import congress.server  # noqa: F401  patches the standard library for eventlet
 from congress.common import config  # noqa: F401  registers options that are read by what follows, while it is imported
 
 # isort: split
-import congress_drivers
 import eventlet
+from congress_runtime.patches.drivers import Drivers
 
 
 class Server:
@@ -34,7 +34,7 @@ def main(which: str) -> str:
     by_name = {entry.name: entry for entry in entries}
     driver = by_name["vitrage"].load()
     if which == "ours":
-        driver = congress_drivers.Drivers(by_name).get("vitrage").plugin  # type: ignore[union-attr]
+        driver = Drivers(by_name).get("vitrage").plugin  # type: ignore[union-attr]
     source = driver("v", {"persist_data": "False"})
     source.publish = lambda *_: None
     source.node, source._rpc_server = True, Server()  # noqa: SLF001

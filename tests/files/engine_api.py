@@ -17,7 +17,7 @@ import eventlet
 
 eventlet.monkey_patch()
 
-import congress_compat  # noqa: F401, E402  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401, E402  what Python removed, which congress still imports
 from congress.common import config  # noqa: E402
 from congress.db import api as db_api  # noqa: E402
 from congress.db import model_base  # noqa: E402
@@ -46,10 +46,12 @@ def load(paste: str, configuration: str, folder: Path) -> Any:
 
     model_base.BASE.metadata.create_all(db_api.get_engine())
     flags = json.dumps({"policy_engine": True, "api": True, "datasources": False})
-    if "congress_health:" in Path(config.find_paste_config()).read_text():  # it is not upstream's own
-        import congress_subscriptions  # noqa: PLC0415
+    if (
+        "congress_runtime.wsgi.health:" in Path(config.find_paste_config()).read_text()
+    ):  # it is not upstream's own
+        from congress_runtime.patches import subscriptions  # noqa: PLC0415
 
-        congress_subscriptions.arm()
+        subscriptions.arm()
     known = {"node_id": "policy-engine-1", "bus_id": "bus", "flags": flags}
     return deploy.loadapp(f"config:{config.find_paste_config()}", name="congress", global_conf=known)
 
@@ -77,7 +79,7 @@ def ask(app: Any, method: str, path: str, token: str | None) -> tuple[int, str]:
 
 def fault(name: str) -> None:
     # Not before the configuration is read, which Congress's modules look into while being imported.
-    from congress_health import Application  # noqa: PLC0415
+    from congress_runtime.wsgi.health import Application  # noqa: PLC0415
 
     if name == "no engine":
         Application.health.bus.node.service_object("__engine").stop()
@@ -90,7 +92,7 @@ def fault(name: str) -> None:
 
 def noticed(*, well: bool) -> None:
     """Wait until the engine knows that it is so."""
-    from congress_health import Application  # noqa: PLC0415
+    from congress_runtime.wsgi.health import Application  # noqa: PLC0415
 
     with eventlet.Timeout(30):
         while (Application.health.trouble == "") is not well:
@@ -99,7 +101,7 @@ def noticed(*, well: bool) -> None:
 
 def main(paste: str, configuration: str, folder: str, questions: str) -> None:
     app, answers = load(paste, configuration, Path(folder)), []
-    if "congress_health" in sys.modules:  # it is not upstream's own
+    if "congress_runtime.wsgi.health" in sys.modules:  # it is not upstream's own
         noticed(well=True)
     for question in json.loads(questions):
         if isinstance(question, str):

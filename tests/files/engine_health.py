@@ -17,7 +17,7 @@ import eventlet
 
 eventlet.monkey_patch()
 
-import congress_compat  # noqa: F401, E402  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401, E402  what Python removed, which congress still imports
 from congress.common import config  # noqa: E402
 from eventlet.event import Event  # noqa: E402
 
@@ -57,7 +57,7 @@ def health_of(bus: Bus, database: str, folder: Path) -> Any:
     file.write_text(CONFIGURATION.format(database=database))
     config.init(["--config-file", str(file)])
     # Not before the configuration is read.
-    from congress_health import Health  # noqa: PLC0415
+    from congress_runtime.wsgi.health import Health  # noqa: PLC0415
 
     return Health(bus, {"told", "hung"})
 
@@ -66,9 +66,9 @@ def loading(bus: Bus, database: str, folder: Path) -> list[str]:
     """What an engine says that starts with tables of a datasource that tells them, one after another, of one that does
     not, and of a policy.
     """
-    import congress_health  # noqa: PLC0415
     from congress.dse2.dse_node import DseNode  # noqa: PLC0415
-    from congress_subscriptions import Subscriptions  # noqa: PLC0415
+    from congress_runtime.patches.subscriptions import Subscriptions  # noqa: PLC0415
+    from congress_runtime.wsgi.health import Application  # noqa: PLC0415
 
     from tests.files import without_bus  # noqa: PLC0415
 
@@ -101,7 +101,7 @@ def loading(bus: Bus, database: str, folder: Path) -> list[str]:
     engine.__dict__.update(receive_data=subscriptions.receive_data)
     subscriptions.follow_rules(wait=False)
     named.add("told:second")
-    health = congress_health.Application.health = health_of(bus, database, folder)
+    health = Application.health = health_of(bus, database, folder)
     health.trouble = ""
     said: list[str] = []
 
@@ -109,7 +109,7 @@ def loading(bus: Bus, database: str, folder: Path) -> list[str]:
         eventlet.sleep(0.05)
         health.loading = health.untold()
         environ = {"REQUEST_METHOD": "GET", "PATH_INFO": ""}
-        said.extend(part.decode() for part in congress_health.Application()(environ, lambda *_: None))
+        said.extend(part.decode() for part in Application()(environ, lambda *_: None))
 
     says()
     subscriptions.follow_rules(wait=False)
@@ -135,7 +135,7 @@ def main(folder: str, case: str) -> None:
     match case:
         case "flood":
             health = health_of(bus, database, Path(folder))
-            from congress_health import Application  # noqa: PLC0415
+            from congress_runtime.wsgi.health import Application  # noqa: PLC0415
 
             Application.health = health
             application = Application()
@@ -154,14 +154,14 @@ def main(folder: str, case: str) -> None:
             began = time.monotonic()
             told = [health.look(), time.monotonic() - began > 4]  # twice what an idle loop gets
         case "large messages":
-            import congress_pauses  # noqa: PLC0415
+            from congress_runtime.patches import pauses  # noqa: PLC0415
 
             health = health_of(bus, database, Path(folder))
             bus.silent |= {"persistent_get_policies"}
-            congress_pauses.turns.acquire()  # as who decodes one has it
+            pauses.turns.acquire()  # as who decodes one has it
             eventlet.spawn_after(5, bus.over.send)  # twice what it would get without
             told = [health.look(), bus.calls["ping"]]
-            congress_pauses.turns.release()
+            pauses.turns.release()
         case "bus lost":
             bus.silent |= {"persistent_get_policies", "ping"}
             health = health_of(bus, database, Path(folder))

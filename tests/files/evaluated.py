@@ -1,6 +1,6 @@
 """Run by the Python that Congress is installed in: programs on standard input, one JSON list a line, each done anew.
 
-Prints for each a line with what its steps gave. `upstream` as argument: without congress_evaluation.
+Prints for each a line with what its steps gave. `upstream` as argument: without patches.evaluation.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import json
 import sys
 from typing import Any
 
-import congress_compat  # noqa: F401  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
 from congress.common import config  # noqa: F401  registers options that are read by what follows
 from congress.datalog.compile import Fact
 from congress.policy_engines.agnostic import Runtime
 
 # isort: split
-import congress_evaluation
+from congress_runtime.patches import evaluation
 
 POLICIES = {
     "d": "datasource",
@@ -90,7 +90,7 @@ class Program:
 
 def main() -> None:
     if sys.argv[1:] != ["upstream"]:
-        congress_evaluation.arm()
+        evaluation.arm()
     for line in sys.stdin:
         program = Program()
         print(json.dumps([program.step(*words) for words in json.loads(line)]), flush=True)

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from typing import Any
 
 COLUMNS = 10
-FILES = pathlib.Path(__file__).parents[2] / "files" / "congress"
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 def columns(prefix: str, **named: str) -> str:
@@ -48,16 +48,16 @@ def rows(count: int) -> Iterator[tuple[Any, ...]]:
 
 
 def run(upstream: bool, count: int, names: list[str]) -> Iterator[tuple[str, float, int]]:  # noqa: FBT001
-    import congress_compat  # noqa: F401, PLC0415  what Python removed, which congress still imports
+    import congress_runtime.patches.removed_names  # noqa: F401, PLC0415  what Python removed, which congress still imports
     from congress.common import config  # noqa: F401, PLC0415  registers options that are read by what follows
     from congress.datalog.compile import Fact  # noqa: PLC0415
     from congress.policy_engines.agnostic import Runtime  # noqa: PLC0415
 
     if not upstream:
-        import congress_evaluation  # noqa: PLC0415
+        from congress_runtime.patches import evaluation  # noqa: PLC0415
 
-        congress_evaluation.arm()
-        gc.freeze()  # as congress_launcher does: else one collection of all that was imported takes half of a join
+        evaluation.arm()
+        gc.freeze()  # as the launcher does: else one collection of all that was imported takes half of a join
     runtime = Runtime()
     runtime.debug_mode()  # as congress.harness does
     runtime.create_policy("d", kind="datasource")
@@ -87,7 +87,7 @@ def resident() -> float:
 
 def measured(which: str, count: int, names: list[str]) -> dict[str, tuple[float, int]]:
     command = [sys.executable, __file__, which, str(count), *names]
-    path = {"PYTHONPATH": str(FILES), "PYTHONWARNINGS": "ignore", "PYTHONDONTWRITEBYTECODE": "1"}
+    path = {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore", "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, env={**os.environ, **path}, capture_output=True, text=True, check=True)
     return {name: (figure, found) for name, figure, found in map(json.loads, done.stdout.splitlines())}
 

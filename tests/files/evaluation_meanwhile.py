@@ -1,7 +1,7 @@
 """Run by the Python that Congress is installed in: what an engine does while it evaluates a policy over many rows.
 
 Real DseRuntime, real API error; without a bus and a database. Prints one JSON object. `upstream` as argument: without
-congress_evaluation.
+congress_runtime.patches.evaluation.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import congress_compat  # noqa: F401  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
 from congress.common import config  # noqa: F401  registers options that are read by what follows
 
 # isort: split
-import congress_evaluation
-import congress_evaluation_pace as pace
 import eventlet
 from congress.api.webservice import DataModelException
 from congress.datalog.compile import Event, Fact
 from congress.exception import CongressException
 from congress.policy_engines.agnostic import DseRuntime
-from congress_evaluation_pace import Pace
+from congress_runtime.patches import evaluation
+from congress_runtime.patches import evaluation_pace as pace
+from congress_runtime.patches.evaluation_pace import Pace
 
 UPSTREAM = sys.argv[1:] == ["upstream"]
 ROWS = 300 if UPSTREAM else 1000
@@ -208,7 +208,7 @@ def too_long_to_trigger(engine: Engine) -> dict[str, Any]:
 
 def main() -> None:
     if not UPSTREAM:
-        congress_evaluation.arm()
+        evaluation.arm()
     engine = Engine()
     seen: dict[str, Any] = {"others go on": others_go_on(engine), "of one moment": of_one_moment(engine)}
     seen["triggered"] = triggered(Engine() if UPSTREAM else engine)

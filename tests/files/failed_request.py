@@ -6,7 +6,7 @@ usage: failed_request.py [upstream]: as upstream alone does it.
 import logging
 import sys
 
-import congress_compat  # noqa: F401
+import congress_runtime.patches.removed_names  # noqa: F401
 import webob
 from congress.api.application import ApiApplication
 from oslo_middleware import CatchErrors
@@ -24,9 +24,9 @@ def fail(_: object) -> None:
 def main(words: list[str]) -> None:
     logging.basicConfig(stream=sys.stdout, format="%(name)s: %(message)s")
     if not words:
-        import congress_request_log  # noqa: PLC0415
+        from congress_runtime.patches import request_log  # noqa: PLC0415
 
-        congress_request_log.arm()
+        request_log.arm()
     for application in (ApiApplication(Failing()), CatchErrors(webob.dec.wsgify(fail))):
         request = webob.Request.blank("/v1/data-sources", method="POST", json={"password": "a password"})
         request.headers["X-Auth-Token"] = "a token"

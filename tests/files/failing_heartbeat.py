@@ -1,15 +1,15 @@
 """Run by the Python that Congress is installed in: Congress's own control bus, whose second beat the bus refuses.
 
-`upstream` as argument: without congress_heartbeat. Prints how many beats there were in the time of many.
+`upstream` as argument: without patches.heartbeat. Prints how many beats there were in the time of many.
 """
 
 import sys
 from types import SimpleNamespace
 
-import congress_compat  # noqa: F401  what Python removed, which congress still imports
-import congress_heartbeat
+import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
 import eventlet
 from congress.dse2.control_bus import DseNodeControlBus
+from congress_runtime.patches import heartbeat
 
 beats: list[int] = []
 
@@ -22,7 +22,7 @@ def broadcast(*_: object) -> None:
 
 def main() -> None:
     if sys.argv[1:] != ["upstream"]:
-        congress_heartbeat.arm()
+        heartbeat.arm()
     bus = DseNodeControlBus.__new__(DseNodeControlBus)
     bus.service_id, bus.HEARTBEAT_INTERVAL, bus._running = "_control_bus", 0, True  # noqa: SLF001
     bus.node = SimpleNamespace(

@@ -15,17 +15,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import congress_compat  # noqa: F401  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
 from congress.common import config  # noqa: F401  registers options that are read by what follows
 
 # isort: split
-import congress_json
-import congress_json_decoder
-import congress_pauses
 import eventlet
 import kombu.serialization
 from amqp.transport import TCPTransport
 from congress.api import webservice
+from congress_runtime.patches import large_json, large_json_decoder, pauses
 from eventlet import wsgi
 from kombu.utils import json as kombu_json
 from oslo_messaging._drivers import common
@@ -33,7 +31,7 @@ from oslo_serialization import jsonutils
 
 from tests.files.rows_of_engine import row
 
-congress_pauses.SLICE = -1.0  # a pause at each look at the clock
+pauses.SLICE = -1.0  # a pause at each look at the clock
 MANY = 20_000
 TEXTS = (
     "",
@@ -87,7 +85,7 @@ def read_message(body: bytes) -> None:
         assert bytes(transport.read_frame()[2]) == payload
 
 
-def pauses() -> dict[str, int]:
+def paused() -> dict[str, int]:
     rows = [row(number) for number in range(MANY)]
     body = json.dumps([{"id": number, "details": {"value": "some" * 25}} for number in range(MANY)])
     published = {"method": "handle_publish_sequenced", "args": {"data": [rows, []], "seqnum": 1}}
@@ -133,14 +131,14 @@ class Counted(str):
 
 
 def looks_at_blanks() -> int:
-    assert congress_json.decoding(json.loads)(Counted(f"[{' ' * 1_000_000}1]")) == [1]
+    assert large_json.decoding(json.loads)(Counted(f"[{' ' * 1_000_000}1]")) == [1]
     return Counted.looks
 
 
 def nested() -> bool:
     """Whether it is decoded as upstream does it, which bears more than a decoder in Python."""
-    text = "[" * 900 + '"' + "x" * congress_json.LARGE + '"' + "]" * 900
-    return told(partial(congress_json.decoding(json.loads), text)) == told(partial(json.loads, text))
+    text = "[" * 900 + '"' + "x" * large_json.LARGE + '"' + "]" * 900
+    return told(partial(large_json.decoding(json.loads), text)) == told(partial(json.loads, text))
 
 
 def value(chance: random.Random, deep: int) -> Any:
@@ -166,14 +164,14 @@ def told(task: Callable[[], object]) -> tuple[str, Any]:
 def differences(seed: int) -> tuple[int, int]:
     """Random values and texts, good and bad, in the smallest windows: how many differ, how many were bad."""
     chance, wrong, bad = random.Random(seed), 0, 0  # noqa: S311
-    congress_json_decoder.WINDOW, congress_json.LARGE = chance.choice((3, 7, 20)), 2
-    congress_json.AT_ONCE, congress_json.FEW = chance.choice(((1, 1), (3, 3), (2, 9)))
+    large_json_decoder.WINDOW, large_json.LARGE = chance.choice((3, 7, 20)), 2
+    large_json.AT_ONCE, large_json.FEW = chance.choice(((1, 1), (3, 3), (2, 9)))
     for _ in range(100):
         one = value(chance, 5)
         for upstream, hook in ((jsonutils, None), (kombu_json, kombu_json.object_hook)):
             dumps, loads = (
-                congress_json.encoding(upstream.dumps),
-                congress_json.decoding(upstream.loads, hook),
+                large_json.encoding(upstream.dumps),
+                large_json.decoding(upstream.loads, hook),
             )
             wrong += told(partial(dumps, one)) != told(partial(upstream.dumps, one))
             text = json.dumps(one, ensure_ascii=chance.random() < 0.5, indent=chance.choice((None, 1)))
@@ -185,14 +183,14 @@ def differences(seed: int) -> tuple[int, int]:
             expected = told(partial(upstream.loads, text))
             bad += expected[0] != "value"
             wrong += told(partial(loads, text)) != expected
-        wrong += congress_json.encoding(jsonutils.dumps)(one, indent=2) != jsonutils.dumps(one, indent=2)
+        wrong += large_json.encoding(jsonutils.dumps)(one, indent=2) != jsonutils.dumps(one, indent=2)
     return wrong, bad
 
 
 def main(which: str) -> None:
     if which == "ours":
-        congress_json.arm()
-    seen: dict[str, Any] = {"pauses": pauses(), "collected": collected()}
+        large_json.arm()
+    seen: dict[str, Any] = {"pauses": paused(), "collected": collected()}
     if which == "ours":
         seen |= {"looks at blanks": looks_at_blanks(), "nested": nested()}
         wrong, bad = map(sum, zip(*map(differences, range(20)), strict=True))

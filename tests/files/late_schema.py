@@ -48,13 +48,12 @@ def watch_bus() -> None:
 def main(folder: str) -> None:
     congress_node.configure(folder, period=1000)  # nobody but this script asks for anything
     watch_bus()
-    import congress_rule_insert  # noqa: PLC0415
-    import congress_subscriptions  # noqa: PLC0415
+    from congress_runtime.patches import rule_insert, subscriptions  # noqa: PLC0415
 
-    congress_subscriptions.arm()
-    congress_rule_insert.arm()
-    congress_rule_insert.MOMENT, congress_rule_insert.AT_START = 0.0, 3 * TOOK
-    from congress_health import Health  # noqa: PLC0415  not before the configuration is read
+    subscriptions.arm()
+    rule_insert.arm()
+    rule_insert.MOMENT, rule_insert.AT_START = 0.0, 3 * TOOK
+    from congress_runtime.wsgi.health import Health  # noqa: PLC0415  not before the configuration is read
 
     db_policy_rules.add_policy("id-of-ours", "ours", "", "", "", "nonrecursive")
     for name in SOURCES:

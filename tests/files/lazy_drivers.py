@@ -1,4 +1,4 @@
-"""Prints as JSON what Congress's own DseNode makes of congress_drivers; run by the judges' Congress.
+"""Prints as JSON what Congress's own DseNode makes of congress_runtime.patches.drivers; run by the judges' Congress.
 
 usage: lazy_drivers.py [OPTION...]: options of congress-server.
 """
@@ -6,7 +6,7 @@ usage: lazy_drivers.py [OPTION...]: options of congress-server.
 import json
 import sys
 
-import congress_compat  # noqa: F401
+import congress_runtime.patches.removed_names  # noqa: F401
 from congress.common import config
 from congress.dse2.dse_node import DseNode
 from congress.exception import DriverNotFound
@@ -28,9 +28,9 @@ def main(argv: list[str]) -> dict[str, object]:
     for module in WATCHED.values():
         del sys.modules[module]
 
-    import congress_drivers  # noqa: PLC0415
+    from congress_runtime.patches import drivers  # noqa: PLC0415
 
-    congress_drivers.arm()
+    drivers.arm()
     DseNode.load_drivers()
     at_first = sorted(name for name, module in WATCHED.items() if module in sys.modules)
     return {

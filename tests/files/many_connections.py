@@ -1,6 +1,6 @@
 """Run by the Python that Congress is installed in: connections to Congress's own API server, which takes none of them.
 
-`upstream` as argument: without congress_backlog. Prints how many of 400 were made.
+`upstream` as argument: without patches.backlog. Prints how many of 400 were made.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import select
 import socket
 import sys
 
-import congress_compat  # noqa: F401  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
 from congress.common.eventlet_server import APIServer
 
 MANY = 400
@@ -17,9 +17,9 @@ MANY = 400
 
 def main(who: str) -> None:
     if who != "upstream":
-        import congress_backlog  # noqa: PLC0415
+        from congress_runtime.patches import backlog  # noqa: PLC0415
 
-        congress_backlog.arm()
+        backlog.arm()
     server = APIServer("", "policy-engine-1", host="127.0.0.1", port=0)
     server.listen()
     made = select.poll()

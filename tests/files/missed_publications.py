@@ -1,7 +1,7 @@
 """Run by the Python that Congress is installed in: an engine that misses publications of a datasource.
 
-Congress's own publisher and subscriber, put together without a bus. `upstream` as argument: without congress_publish
-and congress_subscriptions. Prints one JSON object: name of what happened -> the engine's rows.
+Congress's own publisher and subscriber, put together without a bus. `upstream` as argument: without patches.publish
+and patches.subscriptions. Prints one JSON object: name of what happened -> the engine's rows.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import json
 import sys
 from typing import Any
 
-import congress_compat  # noqa: F401  what Python removed, which congress still imports
-import congress_publish
+import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
 import eventlet
 from congress.common import config  # noqa: F401  registers options that are read by what follows, while it is imported
 from congress.dse2.dse_node import DseNode
+from congress_runtime.patches import publish
 
 from tests.files import without_bus
 
 # isort: split
-import congress_subscriptions
+from congress_runtime.patches import subscriptions
 
 UPSTREAM = sys.argv[1:] == ["upstream"]
 
@@ -67,7 +67,7 @@ class Engine(without_bus.Engine):
     def __init__(self, node: Node) -> None:
         super().__init__(node)
         self.slow = self.failing = False
-        self.subscriptions = congress_subscriptions.Subscriptions(self)
+        self.subscriptions = subscriptions.Subscriptions(self)
         if not UPSTREAM:
             ours = {name: getattr(self.subscriptions, name) for name in ("subscribe", "receive_data")}
             self.__dict__.update(ours)
@@ -117,7 +117,7 @@ def lost_in_a_quiet_table() -> dict[str, Any]:
     node.lossy = True
     node.source.poll("lost")
     node.lossy = False
-    congress_subscriptions.Subscriptions.connections += 1
+    subscriptions.Subscriptions.connections += 1
     questions = len(node.engine.look(3))
     return {
         "questions after a connection was made anew": questions,
@@ -129,7 +129,7 @@ def no_answer() -> dict[str, Any]:
     node = subscribed("old")
     node.silent = node.lossy = True
     node.source.poll("lost")
-    congress_subscriptions.Subscriptions.connections += 1
+    subscriptions.Subscriptions.connections += 1
     node.engine.look(2)
     node.silent = node.lossy = False
     questions = len(node.engine.look(3))
@@ -208,7 +208,7 @@ def not_taken_in() -> dict[str, Any]:
 
 def main() -> None:
     if not UPSTREAM:
-        congress_publish.arm()
+        publish.arm()
     seen: dict[str, Any] = {}
     for happens in (
         lost_then_another,

@@ -11,7 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-FILES = pathlib.Path(__file__).parents[2] / "files" / "congress"
+ROOT = pathlib.Path(__file__).parents[2]
+FILES = ROOT / "files/congress"
 DEADLINE = 15
 DB_PORT, BUS_PORT, API_PORT = 23406, 25772, 21889
 ENOUGH = 100.0
@@ -68,8 +69,8 @@ class Bench:
 
     def prepare(self) -> None:
         site = next(self.venv.glob("lib/python3*/site-packages"))
-        for file in [*FILES.glob("*.py"), *FILES.glob("*.pth")]:
-            shutil.copy(file, site / file.name)
+        shutil.copytree(ROOT / "congress_runtime", site / "congress_runtime", dirs_exist_ok=True)
+        shutil.copy(FILES / "congress_runtime.pth", site)
         for name in ("keys", "lock", "sbin", "dev", "mnesia", "mysql"):
             (self.home / name).mkdir()
         self.home.chmod(0o755)
@@ -176,10 +177,8 @@ class Bench:
         run(f"{self.venv}/bin/congress-db-manage", "--config-file", self.config(), "upgrade", "head")
 
     def serving(self) -> bool:
-        script = next(self.venv.glob("lib/python3*/site-packages/datasource_node_probe.py"))
-        return not subprocess.run(
-            [self.python, str(script), "--config-file", self.config()], stdout=subprocess.DEVNULL, check=False
-        ).returncode
+        probe = [self.python, "-m", "congress_runtime.probes.datasource_node", "--config-file", self.config()]
+        return not subprocess.run(probe, stdout=subprocess.DEVNULL, check=False).returncode
 
     @contextlib.contextmanager
     def node(self, *roles: str, config: str = "", program: str = "") -> Iterator[subprocess.Popen[bytes]]:

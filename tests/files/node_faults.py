@@ -25,13 +25,13 @@ PATIENCE = 120 + 2 * DEADLINE
 # A node in whose service loop something blocks five seconds after the start.
 HANG = """
 import sys
-import congress_launcher
-def setup_logging(real=congress_launcher.config.setup_logging):
+from congress_runtime import launcher
+def setup_logging(real=launcher.config.setup_logging):
     import eventlet
     eventlet.spawn_after(8, eventlet.patcher.original("time").sleep, 1000)
     real()
-congress_launcher.config.setup_logging = setup_logging
-sys.exit(congress_launcher.main(sys.argv[1:]))
+launcher.config.setup_logging = setup_logging
+sys.exit(launcher.main(sys.argv[1:]))
 """
 
 

@@ -7,9 +7,8 @@ from pathlib import Path
 from components.foundation.template import ROOT
 from tests.render.judges import congress_python, run
 
-FILES = ROOT / "files/congress"
 ENVIRONMENT = {
-    "PYTHONPATH": f"{FILES}:{ROOT}",
+    "PYTHONPATH": str(ROOT),
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONWARNINGS": "ignore",
     "no_proxy": "127.0.0.1",

@@ -11,11 +11,11 @@ import sys
 from importlib.metadata import distribution
 from typing import Any
 
-import congress_compat  # noqa: F401  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
 from congress.common import config  # noqa: F401  registers options that are read by what follows, while it is imported
 
 # isort: split
-import congress_drivers
+from congress_runtime.patches.drivers import Drivers
 
 DRIVERS = ("nova", "neutronv2", "keystonev3", "glancev2")
 
@@ -23,7 +23,7 @@ DRIVERS = ("nova", "neutronv2", "keystonev3", "glancev2")
 def polled(which: str, name: str, auth_url: str) -> dict[str, Any]:
     entries = distribution("openstack-congress").entry_points.select(group="congress.datasource.drivers")
     by_name = {entry.name: entry for entry in entries}
-    drivers = congress_drivers.Drivers(by_name)
+    drivers = Drivers(by_name)
     driver = by_name[name].load() if which == "upstream" else drivers.get(name).plugin  # type: ignore[union-attr]
     login = {"auth_url": auth_url, "username": "u", "password": "p", "tenant_name": "p", "poll_time": 0}
     source = driver(name, login)

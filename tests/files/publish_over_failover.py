@@ -1,6 +1,6 @@
 """Run by the Python that Congress is installed in: an engine's rows over restarts of the datasource node.
 
-Congress's own publisher and subscriber, put together without a bus. `upstream` as argument: without congress_publish.
+Congress's own publisher and subscriber, put together without a bus. `upstream` as argument: without patches.publish.
 Prints one JSON object: name of what happened -> the engine's rows.
 """
 
@@ -40,9 +40,9 @@ def overtaking() -> list[str]:
 
 def main() -> None:
     if sys.argv[1:] != ["upstream"]:
-        import congress_publish  # noqa: PLC0415
+        from congress_runtime.patches import publish  # noqa: PLC0415
 
-        congress_publish.arm()
+        publish.arm()
     seen = {}
     node = Node()
     engine, source = Engine(node), Source(node)

@@ -11,22 +11,20 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-import congress_compat  # noqa: F401  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
 from congress.common import config  # noqa: F401  registers options that are read by what follows
 
 # isort: split
-import congress_pauses
-import congress_publish
-import congress_row_requests
 import eventlet
 from congress.api import row_model
 from congress.api.webservice import DataModelException
 from congress.datasources.doctor_driver import DoctorDriver
 from congress.exception import NotFound
+from congress_runtime.patches import pauses, publish, row_requests
 
 from tests.acceptance.push import events
 
-congress_pauses.SLICE = -1.0  # a pause at each look at the clock
+pauses.SLICE = -1.0  # a pause at each look at the clock
 MANY = 2000
 
 
@@ -73,8 +71,8 @@ def turns(task: Callable[[], object]) -> int:
 
 def main(which: str) -> None:
     if which == "ours":
-        congress_publish.arm()
-        congress_row_requests.arm()
+        publish.arm()
+        row_requests.arm()
     row_model.api_utils.get_id_from_context = lambda _context: ("doctor", "id")
     driver = DoctorDriver("doctor")
     driver.node = Node()

@@ -19,9 +19,8 @@ import eventlet
 from tests.files.rows_of_engine import Engine, arm, row, rows
 
 # isort: split
-import congress_evaluation
-import congress_publish
 from congress.dse2.data_service import DataService
+from congress_runtime.patches import evaluation, publish
 from oslo_messaging._drivers import common
 from oslo_serialization import jsonutils
 
@@ -83,10 +82,10 @@ def memory(what: str) -> float:
 
 
 def main(which: str, count: int) -> dict[str, float]:
-    congress_publish.arm()
+    publish.arm()
     if which == "ours":
         arm()
-        congress_evaluation.arm()
+        evaluation.arm()
     gc.freeze()
     gc.enable()  # as the launcher does
     seen: dict[str, float] = {}

@@ -6,14 +6,14 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import congress_compat  # noqa: F401  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
 from congress.common import config  # noqa: F401  registers options that are read by what follows, while it is imported
 
 # isort: split
-import congress_rows
-import congress_table_names
 from congress.datalog.compile import Event
 from congress.policy_engines.agnostic import DseRuntime
+from congress_runtime.patches import rows as rows_patch
+from congress_runtime.patches import table_names
 
 COLUMNS = 10
 TABLES = ("servers", "ports")
@@ -23,8 +23,8 @@ RULE = "big(x) :- cloud:servers(x, {0}), not cloud:ports(x, {0})".format(
 
 
 def arm() -> None:
-    congress_table_names.arm()
-    congress_rows.arm()
+    table_names.arm()
+    rows_patch.arm()
 
 
 def row(number: int, name: str = "server") -> tuple[Any, ...]:

@@ -60,11 +60,10 @@ def main(folder: str, *words: str) -> None:
     watch_locks()
     watch_bus()
     if not words:
-        import congress_rule_insert  # noqa: PLC0415
-        import congress_subscriptions  # noqa: PLC0415
+        from congress_runtime.patches import rule_insert, subscriptions  # noqa: PLC0415
 
-        congress_subscriptions.arm()
-        congress_rule_insert.arm()
+        subscriptions.arm()
+        rule_insert.arm()
     api = congress_node.Api(DseNode(cfg.CONF, "node", [], partition_id="bus"))
     for name in ("source", "another"):
         datasources.add_datasource(f"id-of-{name}", name, "doctor", {}, "", True)  # noqa: FBT003

@@ -44,11 +44,10 @@ def watch_bus() -> None:
 def main(folder: str) -> None:
     congress_node.configure(folder, period=1000)  # nobody but this script asks for anything
     watch_bus()
-    import congress_rule_insert  # noqa: PLC0415
-    import congress_subscriptions  # noqa: PLC0415
+    from congress_runtime.patches import rule_insert, subscriptions  # noqa: PLC0415
 
-    congress_subscriptions.arm()
-    congress_rule_insert.arm()
+    subscriptions.arm()
+    rule_insert.arm()
     api = congress_node.Api(DseNode(cfg.CONF, "node", [], partition_id="bus"))
     engine = api.app.resource_mgr.node.service_object("__engine")
     for name in SOURCES:

@@ -53,13 +53,13 @@ def in_time(does: Any, *args: Any) -> bool:
 def main(folder: str, *words: str) -> None:
     congress_node.configure(folder, period=1000)  # nobody but this script asks for anything
     watch_bus()
-    import congress_subscriptions  # noqa: PLC0415
+    from congress_runtime.patches import subscriptions  # noqa: PLC0415
 
-    congress_subscriptions.arm()
+    subscriptions.arm()
     if not words:
-        import congress_rule_insert  # noqa: PLC0415
+        from congress_runtime.patches import rule_insert  # noqa: PLC0415
 
-        congress_rule_insert.arm()
+        rule_insert.arm()
     api = congress_node.Api(DseNode(cfg.CONF, "node", [], partition_id="bus"))
     engine = api.app.resource_mgr.node.service_object("__engine")
     synchronizer = engine.synchronizer

@@ -17,11 +17,11 @@ import eventlet
 from tests.files.rows_of_engine import COLUMNS, Engine, arm, row, rows
 
 # isort: split
-import congress_pauses
-import congress_rows
 from congress.utils import tuple_to_congress
+from congress_runtime.patches import pauses
+from congress_runtime.patches import rows as rows_patch
 
-congress_pauses.SLICE = -1.0  # a pause at each look at the clock
+pauses.SLICE = -1.0  # a pause at each look at the clock
 OURS = sys.argv[1] == "ours"
 WHOLE = 6_000
 ODD = (None, "None", "", "é", "è", "ee", True, "True", 1, 2.5, -1, "two\nlines", 'a "quote"')
@@ -71,7 +71,7 @@ def odd_row(chance: random.Random) -> tuple[Any, ...]:
 def history(seed: int, *, odd: bool) -> dict[str, Any]:
     """An engine beside a datasource whose rows change at random; half of the tables are changed in a copy."""
     chance, engine, calls, wrong = random.Random(seed), Engine(), [], 0  # noqa: S311
-    congress_rows.AT_ONCE = chance.choice((2, 10))
+    rows_patch.AT_ONCE = chance.choice((2, 10))
     engine.register_trigger(
         "big", lambda *change: calls.append([sorted(map(str, c)) for c in change]), "classification"
     )

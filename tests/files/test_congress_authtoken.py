@@ -16,7 +16,7 @@ from tests.files.test_engine_api import PASSWORD, authtoken
 from tests.render.contexts import CONGRESS
 from tests.render.judges import congress_python, run
 
-SCRIPT = ROOT / "files/congress/congress_authtoken.py"
+SCRIPT = ROOT / "congress_runtime/probes/authtoken.py"
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def bus(load: Load) -> Any:
     kombu = MagicMock()
     kombu.Connection.side_effect = [MagicMock(name="mq1"), MagicMock(name="mq2")]
     return load(
-        "congress_bus",
+        "bus",
         oslo_messaging=messaging,
         kombu=kombu,
         amqp_exceptions=SimpleNamespace(AMQPError=AMQPError, NotFound=NotFound),

@@ -8,14 +8,16 @@ from types import ModuleType
 
 import pytest
 
-CONGRESS = Path(__file__).parents[2] / "files" / "congress"
+ROOT = Path(__file__).parents[2]
 REMOVED = ((collections, "MutableSet"), (collections, "Hashable"), (inspect, "getargspec"))
 
 
 @pytest.fixture
 def compat() -> Iterator[ModuleType]:
     assert not any(hasattr(owner, name) for owner, name in REMOVED)
-    spec = importlib.util.spec_from_file_location("congress_compat", CONGRESS / "congress_compat.py")
+    spec = importlib.util.spec_from_file_location(
+        "congress_runtime.patches.removed_names", ROOT / "congress_runtime/patches/removed_names.py"
+    )
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -54,4 +56,6 @@ def test_leaves_alone_what_python_still_has(compat: ModuleType, monkeypatch: pyt
 
 
 def test_is_loaded_at_interpreter_start() -> None:
-    assert (CONGRESS / "congress_compat.pth").read_text() == "import congress_compat\n"
+    assert (
+        ROOT / "files/congress/congress_runtime.pth"
+    ).read_text() == "import congress_runtime.patches.removed_names\n"

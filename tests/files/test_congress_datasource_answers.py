@@ -28,6 +28,6 @@ def test_one_without_a_configuration_is_answered_as_upstream_has_it() -> None:
 
 
 def test_upstream_alone_shows_it() -> None:
-    """What congress_datasource_answers is for; once Congress does better by itself, it can go."""
+    """What patches.datasource_answers is for; once Congress does better by itself, it can go."""
     created, _, read, _, _ = answers("upstream")
     assert created["config"]["password"] == read["config"]["password"] == "a password"

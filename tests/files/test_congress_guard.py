@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.files.conftest import CONGRESS, Load
+from tests.files.conftest import RUNTIME, Load
 
 SILENCE, GRACE = 0.4, 2.0
 
@@ -20,7 +20,7 @@ class Guarded:
         listens, self.beats = os.pipe()
         self.process = subprocess.Popen(["sleep", "60"])
         self.guard = subprocess.Popen(
-            [sys.executable, "-IS", CONGRESS / "congress_guard.py", str(self.process.pid), str(SILENCE), "1"],
+            [sys.executable, "-IS", RUNTIME / "guard.py", str(self.process.pid), str(SILENCE), "1"],
             stdin=listens,
             env=os.environ | env,
         )
@@ -113,7 +113,7 @@ def test_tells_pacemaker(
     for name, text in (("crm_node", nodes), ("crm_resource", tell), ("attrd_updater", tell)):
         (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
         (tmp_path / name).chmod(0o755)
-    guard = load("congress_guard")
+    guard = load("guard")
     monkeypatch.setattr(guard, "SYSTEM_PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setattr(guard.time, "time", lambda: 1700000000.9)
     guard.Pacemaker("ds-node").failed(unable=unable)
@@ -142,7 +142,7 @@ def test_a_node_that_works_is_no_longer_unable(
         (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
         (tmp_path / name).chmod(0o755)
     (tmp_path / "told").touch()
-    guard = load("congress_guard")
+    guard = load("guard")
     monkeypatch.setattr(guard, "SYSTEM_PATH", f"{tmp_path}:/usr/bin:/bin")
     guard.Pacemaker("ds-node").able()
     both = [
@@ -157,7 +157,7 @@ def test_hears_once_that_the_node_works(load: Load) -> None:
     os.write(beats, b"..+.")
     os.close(beats)
     heard: list[bool] = []
-    load("congress_guard").watch(listens, 1, 5, lambda: heard.append(True))
+    load("guard").watch(listens, 1, 5, lambda: heard.append(True))
     assert heard == [True]
     os.close(listens)
 
@@ -167,12 +167,12 @@ def test_hears_that_the_node_is_unable_to_work_here(load: Load, said: bytes, *, 
     listens, beats = os.pipe()
     os.write(beats, said)
     os.close(beats)
-    assert load("congress_guard").watch(listens, 1, 5) == ("ended without being told to", unable)
+    assert load("guard").watch(listens, 1, 5) == ("ended without being told to", unable)
     os.close(listens)
 
 
 def test_says_when_pacemaker_cannot_be_told(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    guard, said = load("congress_guard"), []
+    guard, said = load("guard"), []
     monkeypatch.setattr(guard, "SYSTEM_PATH", "/nonexistent")
     monkeypatch.setattr(guard.syslog, "syslog", lambda _, text: said.append(text))
     guard.Pacemaker("ds-node").failed(unable=False)
@@ -202,7 +202,7 @@ def test_a_node_has_its_part_of_the_host_s_or_a_container_s_memory(
     case: tuple[int, dict[str, float | None], float],
 ) -> None:
     nodes, limits, part = case
-    guard = load("congress_guard")
+    guard = load("guard")
     for cgroup, gib in limits.items():
         (tmp_path / cgroup.lstrip("/")).mkdir(parents=True, exist_ok=True)
         text = "max" if gib is None else str(int(gib * GIB * 1024))
@@ -216,11 +216,11 @@ def test_a_node_has_its_part_of_the_host_s_or_a_container_s_memory(
 
 
 def test_reads_the_limits_of_this_very_host(load: Load) -> None:
-    assert 1024 < load("congress_guard").memory(1) < 10**10
+    assert 1024 < load("guard").memory(1) < 10**10
 
 
 def test_reads_what_the_kernel_says_of_a_process(load: Load) -> None:
-    guard = load("congress_guard")
+    guard = load("guard")
     assert 1024 < guard.resident(os.getpid()) < 10**7
     ended = subprocess.Popen(["true"])
     ended.wait()
@@ -229,7 +229,7 @@ def test_reads_what_the_kernel_says_of_a_process(load: Load) -> None:
 
 def test_kills_a_node_that_is_too_large(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     """Although its loop turns."""
-    guard = load("congress_guard")
+    guard = load("guard")
     monkeypatch.setattr(guard, "resident", lambda _: 800 * 1024)
     listens, beats = os.pipe()
     process = subprocess.Popen(["sleep", "60"])

@@ -68,5 +68,5 @@ def test_an_engine_that_starts_waits_for_schemas_and_then_says_that_it_lacks_the
 def test_an_engine_whose_loop_stands_still_takes_the_connections_that_upstream_s_does_not(
     who: str, taken: int
 ) -> None:
-    """What congress_backlog is for."""
+    """What patches.backlog is for."""
     assert printed("many_connections.py", who) == f"{taken}\n"

@@ -6,5 +6,5 @@ def test_the_heartbeat_goes_on_after_one_that_failed() -> None:
 
 
 def test_upstream_s_ends() -> None:
-    """What congress_heartbeat is for."""
+    """What patches.heartbeat is for."""
     assert printed("failing_heartbeat.py", "upstream") == "2\n"

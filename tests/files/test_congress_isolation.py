@@ -89,7 +89,7 @@ def test_a_node_that_makes_one_stops_when_it_is_told_to(tmp_path: Path) -> None:
 
 
 def test_upstream_alone_fails_at_each(tmp_path: Path) -> None:
-    """What congress_isolation is for; what Congress does better by itself can go."""
+    """What patches.isolation is for; what Congress does better by itself can go."""
 
     def alone(scenario: str) -> dict[str, Any]:
         folder = tmp_path / scenario

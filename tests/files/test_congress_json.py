@@ -39,5 +39,5 @@ def test_rows_of_a_message_are_left_alone_by_the_garbage_collector() -> None:
 
 
 def test_upstream_alone_stands_still() -> None:
-    """What congress_json is for; once Congress's libraries do better by themselves, it can go."""
+    """What patches.large_json is for; once Congress's libraries do better by themselves, it can go."""
     assert set(seen("upstream")["pauses"].values()) == {0}

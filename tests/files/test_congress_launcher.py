@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from tests.files.conftest import CONGRESS, Load
+from components.foundation.template import ROOT
+from tests.files.conftest import RUNTIME, Load
 
 
 @pytest.fixture
 def launcher(load: Load) -> Any:
-    return load("congress_launcher", oslo_config=SimpleNamespace(cfg=Cfg))
+    return load("launcher", oslo_config=SimpleNamespace(cfg=Cfg))
 
 
 class Cfg:
@@ -79,6 +80,8 @@ def test_an_engine_may_evaluate_as_long_as_its_callers_wait(
 
 FAKES = {
     # Packages that are installed here go before namespaces.
+    "congress_runtime/__init__.py": "",
+    "congress_runtime/patches/__init__.py": "",
     "oslo_config/__init__.py": "",
     "oslo_log/__init__.py": "",
     "oslo_config/cfg.py": """
@@ -109,35 +112,35 @@ FAKES = {
             if "refuse" in at_import: sys.exit("ERROR: no")
             if "fail" in at_import: raise KeyError("policy")
     """,
-    "congress_watchdog.py": "def start(conf, beats): print('watched', flush=True)",
+    "congress_runtime/watchdog.py": "def start(conf, beats): print('watched', flush=True)",
     "late.py": "print('of its own environment', flush=True)",
-    "congress_backlog.py": "def arm(): print('patient', flush=True)",
-    "congress_datasource_answers.py": "def arm(): print('closed', flush=True)",
-    "congress_evaluation.py": "def arm(): print('evaluating', flush=True)",
-    "congress_drivers.py": "def arm(): print('drivers', flush=True)",
-    "congress_isolation.py": "def arm(): print('isolated', flush=True)",
-    "congress_heartbeat.py": "def arm(): print('beating', flush=True)",
-    "congress_json.py": "def arm(): print('pausing', flush=True)",
-    "congress_policy_changes.py": "def arm(): print('apart', flush=True)",
-    "congress_polls.py": "def arm(): print('limited', flush=True)",
-    "congress_publish.py": "def arm(): print('published', flush=True)",
-    "congress_request_log.py": "def arm(): print('discreet', flush=True)",
-    "congress_row_requests.py": "def arm(): print('in turns', flush=True)",
-    "congress_rows.py": "def arm(): print('by row', flush=True)",
-    "congress_rule_insert.py": "def arm(): print('unlocked', flush=True)",
-    "congress_stop.py": "def arm(): print('armed', flush=True)",
-    "congress_subscriptions.py": "def arm(): print('subscribed', flush=True)",
-    "congress_table_names.py": "def arm(): print('named', flush=True)",
+    "congress_runtime/patches/backlog.py": "def arm(): print('patient', flush=True)",
+    "congress_runtime/patches/datasource_answers.py": "def arm(): print('closed', flush=True)",
+    "congress_runtime/patches/evaluation.py": "def arm(): print('evaluating', flush=True)",
+    "congress_runtime/patches/drivers.py": "def arm(): print('drivers', flush=True)",
+    "congress_runtime/patches/isolation.py": "def arm(): print('isolated', flush=True)",
+    "congress_runtime/patches/heartbeat.py": "def arm(): print('beating', flush=True)",
+    "congress_runtime/patches/large_json.py": "def arm(): print('pausing', flush=True)",
+    "congress_runtime/patches/policy_changes.py": "def arm(): print('apart', flush=True)",
+    "congress_runtime/patches/polls.py": "def arm(): print('limited', flush=True)",
+    "congress_runtime/patches/publish.py": "def arm(): print('published', flush=True)",
+    "congress_runtime/patches/request_log.py": "def arm(): print('discreet', flush=True)",
+    "congress_runtime/patches/row_requests.py": "def arm(): print('in turns', flush=True)",
+    "congress_runtime/patches/rows.py": "def arm(): print('by row', flush=True)",
+    "congress_runtime/patches/rule_insert.py": "def arm(): print('unlocked', flush=True)",
+    "congress_runtime/patches/stop.py": "def arm(): print('armed', flush=True)",
+    "congress_runtime/patches/subscriptions.py": "def arm(): print('subscribed', flush=True)",
+    "congress_runtime/patches/table_names.py": "def arm(): print('named', flush=True)",
     "oslo_log/log.py": """
         import logging
         import sys
         logging.basicConfig(stream=sys.stdout, format="%(message)s")
         getLogger = logging.getLogger
     """,
-    "congress_guard.py": """
+    "congress_runtime/guard.py": """
         import pathlib, sys
-        pathlib.Path(__file__).with_name("nodes").write_text(sys.argv[3])
-        pathlib.Path(__file__).with_name("heard").write_bytes(sys.stdin.buffer.read())
+        pathlib.Path(__file__).parents[1].joinpath("nodes").write_text(sys.argv[3])
+        pathlib.Path(__file__).parents[1].joinpath("heard").write_bytes(sys.stdin.buffer.read())
     """,
 }
 
@@ -150,14 +153,15 @@ def started(tmp_path: Path) -> Iterator[Any]:
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(textwrap.dedent(text))
-    for name in ("congress_launcher.py", "congress-server"):
-        (tmp_path / name).write_text((CONGRESS / name).read_text())
+    (tmp_path / "congress_runtime/launcher.py").write_text((RUNTIME / "launcher.py").read_text())
+    (tmp_path / "congress-server").write_text((ROOT / "files/congress/congress-server").read_text())
 
     def start(*arguments: str, path: Path = tmp_path) -> subprocess.Popen[str]:
         code = "import os, runpy, sys; sys.argv[:] = sys.argv[1:]; os.geteuid = lambda: 1;"
         code += "runpy.run_path(sys.argv[0], run_name='__main__')"
         process = subprocess.Popen(
             [sys.executable, "-c", code, tmp_path / "congress-server", *arguments],
+            cwd=tmp_path,
             env={"PYTHONPATH": str(path)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -25,7 +25,7 @@ def test_each_policy_has_its_own_rules() -> None:
 
 
 def test_upstream_alone_mixes_them() -> None:
-    """What congress_policy_changes is for; once Congress does better by itself, it can go."""
+    """What patches.policy_changes is for; once Congress does better by itself, it can go."""
     found = seen("upstream")
     everything = sorted(rule for rules in RULES.values() for rule in rules)
     assert found["rules"] == dict.fromkeys(RULES, everything)

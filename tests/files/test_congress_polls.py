@@ -47,7 +47,7 @@ def test_polls_of_very_much_of_nothing_and_of_no_list_and_one_without_a_configur
 
 
 def test_upstream_alone_waits_for_ever(tmp_path: Path) -> None:
-    """What congress_polls is for; what Congress does better by itself can go."""
+    """What patches.polls is for; what Congress does better by itself can go."""
     told = seen("bad_polls.py", tmp_path, "upstream")
     assert not told["under way"]
     assert {told["errors"][name] for name in ("silent", "slow", "hangs")} == {"None"}

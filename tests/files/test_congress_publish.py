@@ -23,7 +23,7 @@ def test_an_engine_has_the_rows_of_the_node_after_every_failover() -> None:
 
 
 def test_upstream_alone_does_not() -> None:
-    """What congress_publish is for; once Congress does better by itself, it can go."""
+    """What patches.publish is for; once Congress does better by itself, it can go."""
     seen = rows("upstream")
     assert seen["a row went while no node ran"] == ["kept", "new", "older"]
     assert "kept" in seen["all rows went"]

@@ -19,7 +19,7 @@ def test_a_request_that_failed_is_named_without_its_secrets() -> None:
 
 
 def test_upstream_alone_shows_them() -> None:
-    """What congress_request_log is for; once Congress does better by itself, it can go."""
+    """What patches.request_log is for; once Congress does better by itself, it can go."""
     text = logged("upstream")
     assert "X-Auth-Token: a token" in text
     assert "a password" in text

@@ -36,7 +36,7 @@ def test_answers_publications_and_errors_are_upstreams() -> None:
 
 
 def test_upstream_alone_stands_still() -> None:
-    """What congress_row_requests is for; once Congress does better by itself, it can go."""
+    """What patches.row_requests is for; once Congress does better by itself, it can go."""
     upstream = seen("upstream")
     assert [upstream[what] for what in PAUSING] == [0, 0, 0]
     assert upstream["written into a text"]

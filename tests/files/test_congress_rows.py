@@ -33,7 +33,7 @@ def test_nothing_costs_more_at_more_rows() -> None:
 
 
 def test_upstream_alone_pays_for_each_row() -> None:
-    """What congress_table_names and congress_rows are for; once Congress does better by itself, they can go."""
+    """What patches.table_names and patches.rows are for; once Congress does better by itself, they can go."""
     ratios = {what: many / few for what, (few, many) in work("upstream", FEW, "1000").items()}
     assert len(ratios) == 8
     assert min(ratios.values()) > 5, ratios

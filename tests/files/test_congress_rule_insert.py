@@ -40,7 +40,7 @@ def test_the_tables_that_rules_name_in_the_end_are_subscribed_to_whatever_came_m
 
 
 def test_upstream_alone_asks_under_them(tmp_path: Path) -> None:
-    """What congress_rule_insert is for; once Congress does better by itself, it can go."""
+    """What patches.rule_insert is for; once Congress does better by itself, it can go."""
     told = seen(tmp_path, "upstream")
     assert told["a rule"]["asked"] == [["source", ROWS, True]]
     assert told["a datasource's own"]["asked"] == [["another", "get_datasource_schema", True]]

@@ -25,7 +25,7 @@ def launcher(load: Load, monkeypatch: pytest.MonkeyPatch) -> Any:
     launcher = type("Launcher", (), {"_graceful_shutdown": lambda *_: None})
     server = type("RPCServer", (Server,), {"_process_incoming": Server._process_incoming})
     stop = load(
-        "congress_stop",
+        "patches.stop",
         oslo_messaging_rpc_server=SimpleNamespace(RPCServer=server),
         oslo_service_service=SimpleNamespace(ServiceLauncher=launcher),
         eventlet=SimpleNamespace(sleep=time.sleep),

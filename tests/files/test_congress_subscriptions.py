@@ -34,7 +34,7 @@ def test_an_engine_asks_for_what_it_missed() -> None:
 
 
 def test_upstream_alone_does_not() -> None:
-    """What congress_subscriptions is for; once Congress does better by itself, it can go."""
+    """What patches.subscriptions is for; once Congress does better by itself, it can go."""
     rows = seen("upstream")
     assert {what: rows[what] for what in ROWS} == {
         "one was lost, then another came": ["kept", "old"],

@@ -32,6 +32,6 @@ def test_a_datasource_that_hangs_stops_no_synchronisation_and_is_asked_until_it_
 
 
 def test_upstream_alone_waits_for_it_and_so_does_who_inserts(tmp_path: Path) -> None:
-    """What congress_rule_insert is for; once Congress does better by itself, it can go."""
+    """What patches.rule_insert is for; once Congress does better by itself, it can go."""
     told = seen(tmp_path, "upstream")
     assert {what: told[what] for what in IN_TIME} == dict.fromkeys(IN_TIME, False)

@@ -8,5 +8,5 @@ def test_it_is_freed() -> None:
 
 
 def test_upstream_alone_keeps_it() -> None:
-    """What congress_vitrage_stop is for; once Congress does better by itself, it can go."""
+    """What patches.vitrage_stop is for; once Congress does better by itself, it can go."""
     assert printed("deleted_vitrage.py", "upstream").strip() == "kept"

@@ -21,7 +21,7 @@ class Eventlet(MagicMock):
 
 @pytest.fixture
 def watchdog(load: Load, monkeypatch: pytest.MonkeyPatch) -> Any:
-    module = load("congress_watchdog", eventlet=Eventlet(), eventlet_patcher=MagicMock())
+    module = load("watchdog", eventlet=Eventlet(), eventlet_patcher=MagicMock())
     module.patcher.original.return_value = os
     monkeypatch.setattr(module, "end", MagicMock(side_effect=Enough))
     return module

@@ -23,8 +23,8 @@ def probe(load: Load, monkeypatch: pytest.MonkeyPatch) -> Any:
     bus.topic.return_value = "congress-service-_ds_manager-bus"
     bus.consumers.return_value = 1
     module = load(
-        "datasource_node_probe",
-        congress_bus=bus,
+        "probes.datasource_node",
+        congress_runtime_bus=bus,
         oslo_messaging=SimpleNamespace(MessagingTimeout=MessagingTimeout),
         oslo_config=SimpleNamespace(cfg=SimpleNamespace(Error=CfgError, CONF=MagicMock(), ConfigOpts=object)),
     )

@@ -61,6 +61,6 @@ def test_drivers_have_a_row_of_each_thing_in_the_cloud(cloud: Cloud, auth_url: s
 
 
 def test_upstream_alone_has_the_first_page_of_servers_and_of_public_flavors(auth_url: str) -> None:
-    """What congress_nova_pages is for; once Congress does better by itself, it can go."""
+    """What patches.nova_pages is for; once Congress does better by itself, it can go."""
     found = polled("upstream", auth_url)["nova"]
     assert (found["servers"], found["flavors"]) == (NOVA_PAGE, NOVA_PAGE)

@@ -16,7 +16,7 @@ from components.foundation.template import render
 from tests.acceptance.waiting import wait_for
 from tests.balance.balanced import free_port, running
 from tests.certificates import authority
-from tests.files.of_congress import ENVIRONMENT, FILES
+from tests.files.of_congress import ENVIRONMENT
 from tests.files.tls_server import OWN, TlsServer, asked
 from tests.render.contexts import CONGRESS, MESSAGING, PASSWORD
 from tests.render.judges import congress_python, missing, run
@@ -84,8 +84,10 @@ class Bus(TlsServer):
                 )
 
     def pinged(self, configuration: Path) -> str:
-        """What congress_ping says. No datasource node serves here, so it cannot get an answer."""
-        done = run(congress_python(), FILES / "congress_ping.py", configuration, "2", env=ENVIRONMENT)
+        """What congress_runtime.probes.ping says. No datasource node serves here, so it cannot get an answer."""
+        done = run(
+            congress_python(), "-m", "congress_runtime.probes.ping", configuration, "2", env=ENVIRONMENT
+        )
         return done.stdout + done.stderr
 
 

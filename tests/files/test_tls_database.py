@@ -129,8 +129,10 @@ def test_the_step_logs_in_by_tls_to_the_server_that_it_configured(server: Server
 def test_the_schema_is_migrated_through_it(server: Server, tmp_path: Path) -> None:
     configuration = tmp_path / "congress.conf"
     configuration.write_text(f"[database]\nconnection = {server.connection(server.ca_file)}\n")
-    # congress-db-manage, with what congress_compat.pth does on a host.
-    manage = "import congress_compat; from congress.db.migration.cli import main; main()"
+    # congress-db-manage, with what congress_runtime.pth does on a host.
+    manage = (
+        "import congress_runtime.patches.removed_names; from congress.db.migration.cli import main; main()"
+    )
     options = ["--config-file", str(configuration), "upgrade", "head"]
     done = run(congress_python(), "-c", manage, *options, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr

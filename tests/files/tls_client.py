@@ -2,7 +2,7 @@
 
 usage: tls_client.py database URL...        connects to each by SQLAlchemy
        tls_client.py bus CONFIGURATION...   connects by oslo.messaging
-       tls_client.py link CONFIGURATION...  connects by congress_bus
+       tls_client.py link CONFIGURATION...  connects by congress_runtime.bus
        tls_client.py call CONFIGURATION...  serves and calls over the bus
 
 Prints a JSON list of what came of each: the version of TLS, "" for none, an answer, or why there was none.
@@ -15,10 +15,10 @@ eventlet.monkey_patch()
 import json  # noqa: E402
 import sys  # noqa: E402
 
-import congress_bus  # noqa: E402
 import kombu.exceptions  # noqa: E402
 import oslo_messaging  # noqa: E402
 import sqlalchemy  # noqa: E402
+from congress_runtime.bus import BusError, connection, consumers, rpc_transport  # noqa: E402
 from oslo_config import cfg  # noqa: E402
 from oslo_messaging._drivers import impl_rabbit  # noqa: E402
 from sqlalchemy.exc import OperationalError  # noqa: E402
@@ -36,7 +36,7 @@ def database(url: str) -> str:
 def transport(configuration: str) -> oslo_messaging.Transport:
     conf = cfg.CONF  # where oslo.messaging has its own options
     conf(["--config-file", configuration], project="congress", default_config_files=[])
-    return congress_bus.rpc_transport(conf)
+    return rpc_transport(conf)
 
 
 def bus(configuration: str) -> str:
@@ -52,9 +52,9 @@ def bus(configuration: str) -> str:
 
 def link(configuration: str) -> str:
     try:
-        with congress_bus.connection(transport(configuration).conf, 5) as own:
+        with connection(transport(configuration).conf, 5) as own:
             return str(own.connection.transport.sock.version())
-    except congress_bus.BusError as error:
+    except BusError as error:
         return str(error)
 
 
@@ -71,8 +71,8 @@ def call(configuration: str) -> str:
     with eventlet.Timeout(30):
         client = oslo_messaging.get_rpc_client(over, target, timeout=20)
         answer = [client.call({}, "ping", number=number) for number in range(3)]
-        with congress_bus.connection(over.conf, 5) as own:
-            answer.append(congress_bus.consumers(own.channel(), "tests"))
+        with connection(over.conf, 5) as own:
+            answer.append(consumers(own.channel(), "tests"))
     server.stop()
     return str(answer)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import congress_compat  # noqa: F401  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
 from congress.dse2.data_service import DataService
 
 

@@ -9,9 +9,9 @@ import json
 import sys
 from importlib.metadata import entry_points
 
-import congress_compat  # noqa: F401  what Python removed, which congress still imports
-import congress_evaluation
-import congress_launcher
+import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
+from congress_runtime import launcher
+from congress_runtime.patches import evaluation
 from keystoneauth1 import loading
 from oslo_config import cfg
 
@@ -31,8 +31,8 @@ NAMESPACES = (
 
 def load() -> list[tuple[str | None, list[cfg.Opt]]]:
     found: list[tuple[str | None, list[cfg.Opt]]] = [
-        ("watchdog", congress_launcher.OPTIONS),
-        ("evaluation", congress_evaluation.OPTIONS),
+        ("watchdog", launcher.OPTIONS),
+        ("evaluation", evaluation.OPTIONS),
     ]
     # Which of them there are depends on auth_type, so keystonemiddleware does not list them.
     user = loading.get_auth_plugin_conf_options("password")

@@ -33,7 +33,7 @@ Reader = Callable[..., Read]
 def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """Gives texts of configuration files to congress_options.py, run by Congress's Python."""
     folder = tmp_path_factory.mktemp("congress")
-    paths = {"PYTHONPATH": str(ROOT / "files/congress"), "PYTHONDONTWRITEBYTECODE": "1"}
+    paths = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     with (folder / "stderr").open("w") as stderr:
         judge = subprocess.Popen(
             [congress_python(), Path(__file__).with_name("congress_options.py")],

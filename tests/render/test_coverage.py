@@ -17,7 +17,7 @@ LIBRARY = "step/lib.sh"
 
 
 # Judged in the templates that include them.
-PARTS = {"congress_host/sandbox.j2", "policy_engines/sandbox.j2"}
+PARTS = {"congress_host/flat_modules.j2", "congress_host/sandbox.j2", "policy_engines/sandbox.j2"}
 
 
 def test_every_template_has_a_judge() -> None:

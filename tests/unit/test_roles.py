@@ -32,7 +32,8 @@ SOMETHING_ELSE = {
 BELOW = {"ops/common", "ops/remote", "ops/stack", "ops/cloud", "ops/ssh"}
 # Who may import whom. Imports inside of a room are its own affair.
 ROOMS = {
-    "roles": set[str](),
+    "congress_runtime": set[str](),
+    "roles": set(),
     "settings": {"roles"},
     "components/preflight": {"roles", "settings"},
     "components/foundation": {"roles", "settings", "components/preflight"},

@@ -1,0 +1,1 @@
+"""What runs beside Congress on its hosts, in its virtual environment."""

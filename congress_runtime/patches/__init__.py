@@ -1,0 +1,1 @@
+"""What mends upstream's flaws, one a module; README.md lists them."""

@@ -1,0 +1,77 @@
+"""Tell whether exactly one datasource node serves the bus.
+
+Run on any Congress host by the virtual environment's Python. Exit code 0: exactly one node consumes from the
+datasource manager's queue and answers a ping through it; 1: anything else, said in one sentence.
+"""
+
+import argparse
+import os
+import sys
+import time
+
+import oslo_messaging
+from congress.common import config
+from congress_runtime.bus import (
+    DATASOURCE_MANAGER,
+    BusError,
+    connection,
+    consumers,
+    ping,
+    rpc_transport,
+    topic,
+)
+from oslo_config import cfg
+
+NETWORK_TIMEOUT = 5.0
+PAUSE = 0.5
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config-file", default="/etc/congress/congress.conf", metavar="FILE")
+    parser.add_argument(
+        "--wait", type=float, default=0, metavar="SECONDS", help="go on looking that long (0: look once)"
+    )
+    arguments = parser.parse_args()
+    try:
+        config.init(["--config-file", arguments.config_file])
+    except cfg.Error as error:
+        print(f"cannot read the configuration {arguments.config_file}: {error}")
+        return 1
+    deadline = time.monotonic() + arguments.wait
+    while True:
+        problem = look(cfg.CONF)
+        if problem is None:
+            print("one datasource node serves the bus")
+            return 0
+        if time.monotonic() >= deadline:
+            print(problem)
+            return 1
+        time.sleep(PAUSE)
+
+
+def look(conf: cfg.ConfigOpts) -> str | None:
+    """Say what is wrong with the datasource node in one sentence; None when exactly one serves."""
+    queue = topic(conf, DATASOURCE_MANAGER)
+    try:
+        with connection(conf, NETWORK_TIMEOUT) as link:
+            count = consumers(link.default_channel, queue)
+    except BusError as error:
+        return str(error)
+    if count != 1:
+        return f"{count} datasource nodes on the bus instead of one (consumers of {queue})"
+    transport = rpc_transport(conf)
+    try:
+        ping(conf, transport, DATASOURCE_MANAGER, NETWORK_TIMEOUT)
+    except oslo_messaging.MessagingTimeout:
+        return f"the datasource node hangs: no answer on {queue} within {NETWORK_TIMEOUT:.0f} s"
+    finally:
+        transport.cleanup()
+    return None
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    # At once: the thread of oslo.messaging's metrics would keep the process for up to 10 s.
+    os._exit(code)

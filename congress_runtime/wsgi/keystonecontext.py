@@ -1,0 +1,74 @@
+"""Who asks, by the token that authtoken checked, and whether Congress's API policy lets him: on every request.
+
+In the place of upstream's filter of that name (congress.auth), for two reasons:
+
+- Upstream's context (congress.context) gives its base class an argument that oslo.context 4 removed (`tenant`): every
+  request with a token would end in 500.
+- Upstream asks its policy about lists alone (congress.api.webservice: CollectionHandler does, ElementHandler does
+  not). With a token of any project of the cloud one could read, execute, replace and delete each policy, rule and row
+  by its name.
+
+Actions are named as upstream names them: get_v1, create_v1, update_v1, delete_v1. Without an /etc/congress/policy.yaml
+that says otherwise, all of them are for role admin (congress.common.policies).
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from congress import exception
+from congress.common import policy
+from oslo_context import context
+from oslo_log import log
+
+LOG = log.getLogger(__name__)
+
+# As upstream's CollectionHandler has it; POST on a single thing executes an action.
+VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
+
+Start = Callable[[str, list[tuple[str, str]]], object]
+Application = Callable[[dict[str, Any], Start], Iterable[bytes]]
+
+
+class Caller(context.RequestContext):  # type: ignore[misc]
+    """What upstream's API and policy read of a context, under the names that they use."""
+
+    def to_dict(self) -> dict[str, Any]:
+        names = {"user_id": self.user_id, "user_name": self.user_name, "project_name": self.project_name}
+        return {**super().to_dict(), **names, "tenant_id": self.project_id, "tenant_name": self.project_name}
+
+
+class KeystoneContext:
+    """Between authtoken and Congress's API."""
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
+        verb = VERBS.get(environ["REQUEST_METHOD"])
+        if verb is None:
+            return refuse(start_response, "405 Method Not Allowed", "no such method here")
+        caller = Caller.from_environ(environ)
+        if not caller.user_id:
+            return refuse(start_response, "401 Unauthorized", "nobody is known who asks")
+        caller.is_admin = policy.check_is_admin(caller)
+        target = {"project_id": caller.project_id, "user_id": caller.user_id}
+        try:
+            policy.enforce(caller, f"{verb}_v1", target)
+        except exception.PolicyNotAuthorized as error:
+            LOG.info("user %s of project %s: %s", caller.user_id, caller.project_id, error)
+            return refuse(start_response, "403 Forbidden", str(error))
+        environ["congress.context"] = caller
+        return self.application(environ, start_response)
+
+
+def refuse(start_response: Start, status: str, why: str) -> list[bytes]:
+    body = f"{why}\n".encode()
+    start_response(status, [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+def filter_factory(
+    _global_conf: dict[str, str], **_local_conf: str
+) -> Callable[[Application], KeystoneContext]:
+    """[filter:keystonecontext]."""
+    return KeystoneContext
