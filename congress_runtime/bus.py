@@ -1,8 +1,4 @@
-"""A connection of one's own to Congress's message bus, beside those that oslo.messaging keeps.
-
-Whoever imports this has oslo.messaging verify the name or address of the bus as well. Alone it asks only who signed the
-certificate, and takes any server that the same authority signed for the bus.
-"""
+"""A connection of one's own to Congress's message bus, beside those that oslo.messaging keeps."""
 
 import contextlib
 import ssl
@@ -15,7 +11,6 @@ import oslo_messaging
 from amqp import Message
 from amqp.exceptions import AMQPError, NotFound
 from oslo_config import cfg
-from oslo_messaging._drivers.impl_rabbit import Connection as RabbitConnection
 
 # Services by which a node of each role can be known (congress.api.base): no node of the other role has them.
 DATASOURCE_MANAGER = "_ds_manager"
@@ -117,20 +112,6 @@ def tls(conf: cfg.ConfigOpts, hostname: str) -> bool | dict[str, Any]:
     if rabbit.ssl_cert_file:
         parameters |= {"certfile": rabbit.ssl_cert_file, "keyfile": rabbit.ssl_key_file}
     return parameters
-
-
-def verify_by_name() -> None:
-    fetch = RabbitConnection._fetch_ssl_params  # noqa: SLF001  no option says it
-
-    def with_name(self: Any) -> Any:
-        parameters = fetch(self)
-        # For None kombu puts in the host that it connects to; where it is left out, nobody looks at the name.
-        return {**parameters, "server_hostname": None} if isinstance(parameters, dict) else parameters
-
-    RabbitConnection._fetch_ssl_params = with_name  # noqa: SLF001
-
-
-verify_by_name()
 
 
 def rpc_transport(conf: cfg.ConfigOpts) -> oslo_messaging.Transport:

@@ -7,7 +7,7 @@ Takes the command line of upstream's congress-server and hands it on unchanged. 
   yet, so both keep their defaults whatever the file says.
 - Started as root, as Congress's OCF agent does, it becomes the user congress before it opens anything.
 - The node ends when it can no longer work (watchdog), and its end is noticed (guard).
-- It arms the modules that mend Congress, each described at its own top: ON_ALL, ON_DATASOURCE_NODE, ON_ENGINE.
+- It arms the patches that this node needs (congress_runtime/patches).
 """
 
 import gc
@@ -17,41 +17,14 @@ import signal
 import subprocess
 import sys
 import syslog
-from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
 from congress.common import config
+from congress_runtime import patches
 from oslo_config import cfg
 from oslo_log import log
 
 LOG = log.getLogger(__name__)
-
-ON_ALL = (
-    "patches.request_log",
-    "patches.datasource_answers",
-    "patches.heartbeat",
-    "patches.large_json",
-    "patches.row_requests",
-)
-ON_DATASOURCE_NODE = (
-    "patches.drivers",
-    "patches.isolation",
-    "patches.polls",
-    "patches.publish",
-    "patches.stop",
-)
-# Not imported by a datasource node: it has no policy engine, and importing one takes time.
-ON_ENGINE = (
-    "patches.backlog",
-    "patches.evaluation",
-    "patches.policy_changes",
-    "patches.rows",
-    "patches.rule_insert",
-    "patches.subscriptions",
-    "patches.table_names",
-)
 
 USER = "congress"
 UMASK = 0o027
@@ -95,15 +68,14 @@ def main(argv: list[str]) -> int:
     # isort: split
     from congress_runtime import watchdog  # noqa: PLC0415
 
-    on_all, on_this = modules(ON_ALL), modules(ON_DATASOURCE_NODE if cfg.CONF.datasources else ON_ENGINE)
+    role = patches.DATASOURCE_NODE if cfg.CONF.datasources else patches.ENGINE
+    needed = patches.load(patches.BUS, patches.NODE, role)
     gc.freeze()
     gc.enable()
     config.setup_logging()
-    for module in on_all:
-        module.arm()
+    for patch in needed:
+        patch.arm()
     watchdog.start(cfg.CONF, beats)
-    for module in on_this:
-        module.arm()
     code = 1
     try:
         congress_server.main()
@@ -117,10 +89,6 @@ def main(argv: list[str]) -> int:
     # Not by the interpreter's own end: there upstream waits for green threads that run no more, so that each
     # stop lasts until graceful_shutdown_timeout, and a failed start for ever.
     os._exit(code)
-
-
-def modules(names: Sequence[str]) -> list[ModuleType]:
-    return [import_module(f"congress_runtime.{name}") for name in names]
 
 
 def patience(conf: cfg.ConfigOpts) -> int:

@@ -6,18 +6,15 @@ way.
 """
 
 from collections.abc import Mapping
-from importlib import import_module
 from importlib.metadata import EntryPoint, distribution
 from types import SimpleNamespace
 
 from congress.dse2.dse_node import DseNode
+from congress_runtime import patches
 from oslo_config import cfg
 from oslo_log import log
 
 LOG = log.getLogger(__name__)
-
-# Driver -> module of ours that mends a flaw of it.
-MENDED = {"nova": "patches.nova_pages", "vitrage": "patches.vitrage_stop"}
 
 
 class Drivers:
@@ -34,8 +31,7 @@ class Drivers:
         if name in self.entries and name not in self.loaded:
             try:
                 self.loaded[name] = SimpleNamespace(name=name, plugin=self.entries[name].load())
-                if name in MENDED:
-                    import_module(f"congress_runtime.{MENDED[name]}").arm()
+                patches.arm(f"driver {name}")
             except Exception:
                 LOG.exception("driver %s cannot be loaded", name)
                 self.loaded[name] = None

@@ -35,9 +35,6 @@ OPTIONS = [
 
 
 def arm() -> None:
-    # Not before: it needs what stands here.
-    from congress_runtime.patches import evaluation_triggers, evaluation_undone  # noqa: PLC0415
-
     cfg.CONF.register_opts(OPTIONS, group="evaluation")
     Pace.limit = cfg.CONF.evaluation.limit
     factset.FactSet = FactSet
@@ -46,8 +43,6 @@ def arm() -> None:
     Runtime.get_row_data = get_row_data
     # congress.harness has each row that is looked at written for debugging ("should take this out for production").
     Runtime.debug_mode = Runtime.production_mode
-    evaluation_triggers.arm()
-    evaluation_undone.arm()
 
 
 class Question:

@@ -11,6 +11,7 @@ import time
 
 import oslo_messaging
 from congress.common import config
+from congress_runtime import patches
 from congress_runtime.bus import (
     DATASOURCE_MANAGER,
     BusError,
@@ -38,6 +39,7 @@ def main() -> int:
     except cfg.Error as error:
         print(f"cannot read the configuration {arguments.config_file}: {error}")
         return 1
+    patches.arm(patches.BUS)
     deadline = time.monotonic() + arguments.wait
     while True:
         problem = look(cfg.CONF)

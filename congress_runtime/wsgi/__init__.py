@@ -1,1 +1,1 @@
-"""What api-paste.ini names: the health check, and who may ask what."""
+"""What api-paste.ini names of ours: the health check."""

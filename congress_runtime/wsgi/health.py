@@ -7,7 +7,7 @@ is as honest with keystone as without.
 
 Slow is not lost. While the loop stands still, because a policy is evaluated or rows are taken in, nothing is
 answered, /health included, and congress_drain, a process of its own, judges that. Here waiting is counted in turns
-of the loop, so that such a pause costs one of them. A large message that is decoded with pauses (congress_pauses)
+of the loop, so that such a pause costs one of them. A large message that is decoded with pauses (patches.pauses)
 costs none, for the answer may be behind it. And when the call is not answered though the loop turns, bus and
 database are asked one by one: a call that waits for a lock of the database makes an engine slow, and no more.
 

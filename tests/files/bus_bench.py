@@ -139,8 +139,8 @@ def main(sizes: list[int]) -> None:
         alone = measured(
             Path(folder) / "alone",
             sizes,
-            "patches.large_json",
-            "patches.row_requests",
+            "large_json",
+            "row_requests",
         )
         print("ours", file=sys.stderr)
         ours = measured(Path(folder) / "ours", sizes)

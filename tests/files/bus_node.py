@@ -8,7 +8,6 @@ measured since the last question, /rows/N, the number of rows if row N of the pu
 from __future__ import annotations
 
 import gc
-import itertools
 import json
 import sys
 import time
@@ -111,12 +110,12 @@ def configure(folder: str, bus: str, name: str) -> None:
 
 
 def arm(name: str, without: Iterable[str]) -> None:
-    from congress_runtime import launcher  # noqa: PLC0415
+    from congress_runtime import patches  # noqa: PLC0415
 
-    role = launcher.ON_DATASOURCE_NODE if name == "datasources" else launcher.ON_ENGINE
-    names = [module for module in itertools.chain(launcher.ON_ALL, role) if module not in without]
-    for module in launcher.modules(names):
-        module.arm()
+    role = patches.DATASOURCE_NODE if name == "datasources" else patches.ENGINE
+    for patch in patches.load(patches.BUS, patches.NODE, role):
+        if patch.__name__.rpartition(".")[2] not in without:
+            patch.arm()
 
 
 def serve(port: int, app: Any, turns: Turns, engine: Any = None) -> None:

@@ -46,11 +46,11 @@ def load(paste: str, configuration: str, folder: Path) -> Any:
 
     model_base.BASE.metadata.create_all(db_api.get_engine())
     flags = json.dumps({"policy_engine": True, "api": True, "datasources": False})
-    if (
-        "congress_runtime.wsgi.health:" in Path(config.find_paste_config()).read_text()
-    ):  # it is not upstream's own
-        from congress_runtime.patches import subscriptions  # noqa: PLC0415
+    # It is not upstream's own.
+    if "congress_runtime.wsgi.health:" in Path(config.find_paste_config()).read_text():
+        from congress_runtime.patches import keystone_context, subscriptions  # noqa: PLC0415
 
+        keystone_context.arm()
         subscriptions.arm()
     known = {"node_id": "policy-engine-1", "bus_id": "bus", "flags": flags}
     return deploy.loadapp(f"config:{config.find_paste_config()}", name="congress", global_conf=known)

@@ -15,7 +15,7 @@ from congress.datalog.compile import Fact
 from congress.policy_engines.agnostic import Runtime
 
 # isort: split
-from congress_runtime.patches import evaluation
+from congress_runtime.patches import evaluation, evaluation_triggers, evaluation_undone
 
 POLICIES = {
     "d": "datasource",
@@ -90,7 +90,8 @@ class Program:
 
 def main() -> None:
     if sys.argv[1:] != ["upstream"]:
-        evaluation.arm()
+        for patch in (evaluation, evaluation_triggers, evaluation_undone):
+            patch.arm()
     for line in sys.stdin:
         program = Program()
         print(json.dumps([program.step(*words) for words in json.loads(line)]), flush=True)

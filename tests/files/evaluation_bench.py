@@ -54,9 +54,10 @@ def run(upstream: bool, count: int, names: list[str]) -> Iterator[tuple[str, flo
     from congress.policy_engines.agnostic import Runtime  # noqa: PLC0415
 
     if not upstream:
-        from congress_runtime.patches import evaluation  # noqa: PLC0415
+        from congress_runtime.patches import evaluation, evaluation_triggers, evaluation_undone  # noqa: PLC0415
 
-        evaluation.arm()
+        for patch in (evaluation, evaluation_triggers, evaluation_undone):
+            patch.arm()
         gc.freeze()  # as the launcher does: else one collection of all that was imported takes half of a join
     runtime = Runtime()
     runtime.debug_mode()  # as congress.harness does

@@ -21,7 +21,7 @@ from congress.api.webservice import DataModelException
 from congress.datalog.compile import Event, Fact
 from congress.exception import CongressException
 from congress.policy_engines.agnostic import DseRuntime
-from congress_runtime.patches import evaluation
+from congress_runtime.patches import evaluation, evaluation_triggers, evaluation_undone
 from congress_runtime.patches import evaluation_pace as pace
 from congress_runtime.patches.evaluation_pace import Pace
 
@@ -208,7 +208,8 @@ def too_long_to_trigger(engine: Engine) -> dict[str, Any]:
 
 def main() -> None:
     if not UPSTREAM:
-        evaluation.arm()
+        for patch in (evaluation, evaluation_triggers, evaluation_undone):
+            patch.arm()
     engine = Engine()
     seen: dict[str, Any] = {"others go on": others_go_on(engine), "of one moment": of_one_moment(engine)}
     seen["triggered"] = triggered(Engine() if UPSTREAM else engine)

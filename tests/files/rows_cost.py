@@ -20,7 +20,7 @@ from tests.files.rows_of_engine import Engine, arm, row, rows
 
 # isort: split
 from congress.dse2.data_service import DataService
-from congress_runtime.patches import evaluation, publish
+from congress_runtime.patches import evaluation, evaluation_triggers, evaluation_undone, publish
 from oslo_messaging._drivers import common
 from oslo_serialization import jsonutils
 
@@ -85,7 +85,8 @@ def main(which: str, count: int) -> dict[str, float]:
     publish.arm()
     if which == "ours":
         arm()
-        evaluation.arm()
+        for patch in (evaluation, evaluation_triggers, evaluation_undone):
+            patch.arm()
     gc.freeze()
     gc.enable()  # as the launcher does
     seen: dict[str, float] = {}

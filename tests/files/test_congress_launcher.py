@@ -81,7 +81,6 @@ def test_an_engine_may_evaluate_as_long_as_its_callers_wait(
 FAKES = {
     # Packages that are installed here go before namespaces.
     "congress_runtime/__init__.py": "",
-    "congress_runtime/patches/__init__.py": "",
     "oslo_config/__init__.py": "",
     "oslo_log/__init__.py": "",
     "oslo_config/cfg.py": """
@@ -117,6 +116,10 @@ FAKES = {
     "congress_runtime/patches/backlog.py": "def arm(): print('patient', flush=True)",
     "congress_runtime/patches/datasource_answers.py": "def arm(): print('closed', flush=True)",
     "congress_runtime/patches/evaluation.py": "def arm(): print('evaluating', flush=True)",
+    "congress_runtime/patches/evaluation_triggers.py": "def arm(): print('afterwards', flush=True)",
+    "congress_runtime/patches/evaluation_undone.py": "def arm(): print('undoing', flush=True)",
+    "congress_runtime/patches/keystone_context.py": "def arm(): print('authorized', flush=True)",
+    "congress_runtime/patches/bus_certificate.py": "def arm(): print('verifying', flush=True)",
     "congress_runtime/patches/drivers.py": "def arm(): print('drivers', flush=True)",
     "congress_runtime/patches/isolation.py": "def arm(): print('isolated', flush=True)",
     "congress_runtime/patches/heartbeat.py": "def arm(): print('beating', flush=True)",
@@ -153,7 +156,8 @@ def started(tmp_path: Path) -> Iterator[Any]:
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(textwrap.dedent(text))
-    (tmp_path / "congress_runtime/launcher.py").write_text((RUNTIME / "launcher.py").read_text())
+    for name in ("launcher.py", "patches/__init__.py"):
+        (tmp_path / "congress_runtime" / name).write_text((RUNTIME / name).read_text())
     (tmp_path / "congress-server").write_text((ROOT / "files/congress/congress-server").read_text())
 
     def start(*arguments: str, path: Path = tmp_path) -> subprocess.Popen[str]:
@@ -175,8 +179,8 @@ def started(tmp_path: Path) -> Iterator[Any]:
         process.kill()
 
 
-BOTH = ["discreet", "closed", "beating", "pausing", "in turns", "watched"]
-DATASOURCE_NODE = [*BOTH, "drivers", "isolated", "limited", "published", "armed"]
+BOTH = ["verifying", "discreet", "closed", "beating", "pausing", "in turns"]
+DATASOURCE_NODE = [*BOTH, "drivers", "isolated", "limited", "published", "armed", "watched"]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +189,11 @@ DATASOURCE_NODE = [*BOTH, "drivers", "isolated", "limited", "published", "armed"
         ("--datasources", DATASOURCE_NODE),
         (
             "--policy-engine",
-            [*BOTH, "patient", "evaluating", "apart", "by row", "unlocked", "subscribed", "named"],
+            [
+                *BOTH,
+                *("patient", "evaluating", "afterwards", "undoing", "authorized", "apart"),
+                *("by row", "unlocked", "subscribed", "named", "watched"),
+            ],
         ),
     ],
 )

@@ -106,7 +106,7 @@ def test_without_the_role_no_token_can_be_checked(tmp_path: Path) -> None:
 
 
 def test_upstream_alone_lets_nobody_in(tmp_path: Path) -> None:
-    """What congress_runtime.wsgi.keystonecontext is for; once Congress does better by itself, it can go."""
+    """What patches.keystone_context is for; once Congress does better by itself, it can go."""
     upstream = ROOT / ".judges/congress/etc/congress/api-paste.ini"
     with keystone(PASSWORD, {"admin": ["admin"]}) as fake:
         questions: list[Question] = [("GET", "/v1/policies", "admin"), ("GET", "/v1/policies", None)]

@@ -18,6 +18,7 @@ import sys  # noqa: E402
 import kombu.exceptions  # noqa: E402
 import oslo_messaging  # noqa: E402
 import sqlalchemy  # noqa: E402
+from congress_runtime import patches  # noqa: E402
 from congress_runtime.bus import BusError, connection, consumers, rpc_transport  # noqa: E402
 from oslo_config import cfg  # noqa: E402
 from oslo_messaging._drivers import impl_rabbit  # noqa: E402
@@ -77,5 +78,6 @@ def call(configuration: str) -> str:
     return str(answer)
 
 
+patches.arm(patches.BUS)
 ASKED = {"database": database, "bus": bus, "link": link, "call": call}[sys.argv[1]]
 print(json.dumps([ASKED(asked) for asked in sys.argv[2:]]))

@@ -13,9 +13,9 @@ that says otherwise, all of them are for role admin (congress.common.policies).
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Self
 
-from congress import exception
+from congress import auth, exception
 from congress.common import policy
 from oslo_context import context
 from oslo_log import log
@@ -39,6 +39,10 @@ class Caller(context.RequestContext):  # type: ignore[misc]
 
 class KeystoneContext:
     """Between authtoken and Congress's API."""
+
+    @classmethod
+    def factory(cls, _global_conf: dict[str, str], **_local_conf: str) -> Callable[[Application], Self]:
+        return cls
 
     def __init__(self, application: Application) -> None:
         self.application = application
@@ -67,8 +71,5 @@ def refuse(start_response: Start, status: str, why: str) -> list[bytes]:
     return [body]
 
 
-def filter_factory(
-    _global_conf: dict[str, str], **_local_conf: str
-) -> Callable[[Application], KeystoneContext]:
-    """[filter:keystonecontext]."""
-    return KeystoneContext
+def arm() -> None:
+    auth.CongressKeystoneContext = KeystoneContext

@@ -1,0 +1,18 @@
+"""Run by the Python that Congress is installed in: arms all patches of a role together, as the launcher does.
+
+usage: armed.py ROLE. Prints as JSON the patches, and drivers with patches, that are loaded then.
+"""
+
+import json
+import sys
+
+import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
+from congress.common import config  # noqa: F401  registers options that are read by what follows
+
+# isort: split
+from congress_runtime import patches
+
+patches.arm(patches.BUS, patches.NODE, sys.argv[1])
+all_of_them = [f"congress_runtime.patches.{name}" for names in patches.PATCHES.values() for name in names]
+watched = [*all_of_them, "congress.datasources.nova_driver", "congress.datasources.vitrage_driver"]
+print(json.dumps([name.rpartition(".")[2] for name in watched if name in sys.modules]))
