@@ -10,7 +10,7 @@ import pytest
 from openstack.exceptions import ConfigException, ForbiddenException
 
 from components.preflight.identity import Identity, Registration, mark
-from tests.files.fake_keystone import keystone
+from tests.congress_runtime.support.fake_keystone import keystone
 from tests.unit.test_cloud import FakeCloud, look_up, problems
 
 PASSWORD = "CANARY-of-the-user"

@@ -1,0 +1,90 @@
+"""Run by the Python that Congress is installed in: an engine inserts rules over datasources.
+
+usage: rule_insert.py FOLDER [upstream]: with `upstream` as upstream alone does it.
+Prints one JSON object: what each scenario asked the bus, and whether the tables were locked meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+from tests.congress_runtime.support import congress_node
+
+# isort: split
+import eventlet
+from congress.db import api as db_api
+from congress.db import datasources
+from congress.dse2.dse_node import DseNode
+from oslo_config import cfg
+
+locked: list[bool] = [False]
+asked: list[tuple[str, str, bool]] = []
+
+
+def watch_locks() -> None:
+    """SQLite has no locks of tables; that they are taken and given back is seen all the same."""
+
+    def watched(did: Any, now: bool) -> Any:  # noqa: FBT001
+        def seen(*args: Any, **kwargs: Any) -> Any:
+            locked[0] = now
+            return did(*args, **kwargs)
+
+        return seen
+
+    db_api.lock_tables = watched(db_api.lock_tables, now=True)
+    db_api.commit_unlock_tables = watched(db_api.commit_unlock_tables, now=False)
+    db_api.rollback_unlock_tables = watched(db_api.rollback_unlock_tables, now=False)
+
+
+def watch_bus() -> None:
+    ask = DseNode.invoke_service_rpc
+
+    def seen(self: Any, service: str, method: str, *args: Any, **kwargs: Any) -> Any:
+        if service not in ("source", "another"):
+            return ask(self, service, method, *args, **kwargs)
+        asked.append((service, method, locked[0]))
+        eventlet.sleep(0.1)
+        if method == "get_datasource_schema":
+            return {"things": ["name"]}
+        return 0, [["one"]]
+
+    DseNode.invoke_service_rpc = seen
+    DseNode.is_valid_service = lambda *_: True
+
+
+def main(folder: str, *words: str) -> None:
+    congress_node.configure(folder, period=1000)  # nobody but the client asks for anything
+    watch_locks()
+    watch_bus()
+    if not words:
+        from congress_runtime.patches import rule_insert, subscriptions  # noqa: PLC0415
+
+        subscriptions.arm()
+        rule_insert.arm()
+    api = congress_node.Api(DseNode(cfg.CONF, "node", [], partition_id="bus"))
+    for name in ("source", "another"):
+        datasources.add_datasource(f"id-of-{name}", name, "doctor", {}, "", True)  # noqa: FBT003
+    engine = api.app.resource_mgr.node.service_object("__engine")
+    engine.synchronizer.sync_one_policy("source")
+    seen: dict[str, Any] = {}
+
+    def post(what: str, path: str, body: dict[str, Any]) -> None:
+        del asked[:]
+        seen[what] = {"answer": api.ask("POST", path, body)[0], "asked": list(asked)}
+
+    post("a policy", "/v1/policies", {"name": "ours"})
+    post("a rule", "/v1/policies/ours/rules", {"rule": "p(x) :- source:things(x)"})
+    seen["rows"] = api.ask("GET", "/v1/policies/ours/tables/p/rows")[1]
+    post("the same tables", "/v1/policies/ours/rules", {"rule": "q(x) :- source:things(x)"})
+    post("a bad rule", "/v1/policies/ours/rules", {"rule": "r(x) :- source:things(x), not source:no(y)"})
+    post("a datasource's own", "/v1/policies/another/rules", {"rule": "things(1)"})
+    post("no rows", "/v1/policies/ours/rules", {"rule": "s(x) :- another:things(x)"})
+    seen["inserted"] = len(api.ask("GET", "/v1/policies/ours/rules")[1]["results"])
+    print(json.dumps(seen), flush=True)
+    os._exit(0)
+
+
+main(*sys.argv[1:])

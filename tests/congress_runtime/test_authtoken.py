@@ -1,0 +1,74 @@
+"""The engine step's question about tokens, asked of a keystone and an engine that answer as told."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from components.foundation.template import ROOT, render
+from tests.congress_runtime.support.fake_keystone import CHECKER, keystone
+from tests.congress_runtime.test_engine_api import PASSWORD, authtoken
+from tests.render.contexts import CONGRESS
+from tests.render.judges import congress_python, run
+
+SCRIPT = ROOT / "congress_runtime/probes/authtoken.py"
+
+
+@contextmanager
+def engine(without: int, with_one: int) -> Iterator[str]:
+    """URL of an API that answers so without a token, and so with the one that keystone gives."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(with_one if self.headers.get("X-Auth-Token") == CHECKER else without)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/v1/policies"
+        server.shutdown()
+
+
+def told(folder: Path, keystone_url: str, without: int, with_one: int) -> tuple[int, str]:
+    file = folder / "congress.conf"
+    context = {**CONGRESS, "authtoken": authtoken(keystone_url)}
+    file.write_text(render("congress_host/congress.conf.j2", context) + "\n")
+    with engine(without, with_one) as url:
+        done = run(congress_python(), SCRIPT, file, url, "5", env={"no_proxy": "127.0.0.1"})
+    assert PASSWORD not in done.stderr
+    return done.returncode, done.stderr.strip()
+
+
+@pytest.mark.parametrize(
+    ("without", "with_one", "code", "said"),
+    [
+        (401, 403, 0, ""),
+        (401, 200, 0, ""),
+        (200, 200, 1, "without a token it answers 200"),
+        (401, 503, 1, "with a token that keystone gave it answers 503: it cannot check tokens there"),
+        (401, 401, 1, "with a token that keystone gave it answers 401: it cannot check tokens there"),
+    ],
+)
+def test_an_engine_that_asks_for_tokens_and_can_check_them(
+    tmp_path: Path, without: int, with_one: int, code: int, said: str
+) -> None:
+    with keystone(PASSWORD, {}) as there:
+        assert told(tmp_path, there.url, without, with_one) == (code, said)
+
+
+def test_a_keystone_that_refuses_or_is_not_reached_is_one_line(tmp_path: Path) -> None:
+    with keystone("another", {}) as there:
+        code, said = told(tmp_path, there.url, 401, 403)
+    assert (code, said) == (1, "refused (HTTP 401)")
+    code, said = told(tmp_path, "http://127.0.0.1:9/v3", 401, 403)
+    assert (code, said.count("\n")) == (1, 0)
+    assert "127.0.0.1:9" in said

@@ -1,0 +1,55 @@
+"""The table of patches names what is there: modules, what of upstream they change, tests."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.util import find_spec
+from itertools import chain
+from pathlib import Path
+
+import pytest
+from congress_runtime.patches import BUS, DATASOURCE_NODE, ENGINE, NODE, PATCHES
+
+from components.foundation.template import ROOT
+from tests.congress_runtime.support.of_congress import printed
+
+FOLDER = ROOT / "congress_runtime/patches"
+README = (FOLDER / "README.md").read_text()
+ROWS = re.findall(r"^\| `(\w+)` \| `([\w.]+)` \| [^|]+ \| `([\w./]+)` \| [^|]+ \|$", README, re.MULTILINE)
+PARTS = re.findall(r"`(\w+)`", README[README.index("Parts of these") :])
+
+
+def modules(*, armed: bool) -> set[str]:
+    """Names of the modules with, or without, a function `arm`."""
+    return {
+        file.stem
+        for file in FOLDER.glob("[!_]*.py")
+        if bool(re.search(r"^def arm\(", file.read_text(), re.MULTILINE)) is armed
+    }
+
+
+def test_each_patch_has_a_row_and_each_part_is_named() -> None:
+    names = [name for name, _, _ in ROWS]
+    assert names == sorted(set(names))
+    assert set(names) == modules(armed=True) | {"removed_names"}
+    assert set(PARTS) - set(names) == modules(armed=False) - {"removed_names"}
+
+
+def test_each_patch_is_armed_in_one_place() -> None:
+    assert sorted(chain(*PATCHES.values())) == sorted(modules(armed=True))
+
+
+def test_each_patch_has_its_test() -> None:
+    assert [test for _, _, test in ROWS if not Path(ROOT / test).is_file()] == []
+    assert all(find_spec(f"congress_runtime.patches.{name}") for name, _, _ in ROWS)
+
+
+def test_upstream_has_what_is_patched() -> None:
+    assert printed("patched_names.py", *(name for _, name, _ in ROWS)) == ""
+
+
+@pytest.mark.parametrize("role", [DATASOURCE_NODE, ENGINE])
+def test_a_node_arms_all_of_its_patches_and_loads_no_others(role: str) -> None:
+    """Nor, for a patch of it, a driver: the start of a datasource node is a part of each failover."""
+    assert json.loads(printed("armed.py", role)) == [*PATCHES[BUS], *PATCHES[NODE], *PATCHES[role]]

@@ -1,0 +1,42 @@
+"""A datasource's rows, taken in and asked for through Congress's own API model and driver (row_requests.py)."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+from tests.congress_runtime.support.of_congress import printed
+
+PAUSING = ("put", "put again", "asked for")
+
+
+@cache
+def seen(which: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(printed("row_requests.py", which))
+    return found
+
+
+def test_others_have_turns_while_rows_are_taken_in_and_answered() -> None:
+    ours = seen("ours")
+    # 2000 rows, with a look at the clock at each 200.
+    assert ours["put"] >= 9
+    assert ours["put again"] >= 25  # the two differences, too
+    assert ours["asked for"] >= 18
+    assert not ours["written into a text"]
+
+
+def test_answers_publications_and_errors_are_upstreams() -> None:
+    ours, upstream = seen("ours"), seen("upstream")
+    same = set(ours) - {*PAUSING, "written into a text"}
+    assert {what: ours[what] for what in same} == {what: upstream[what] for what in same}
+    assert ours["published"] == [1, 1, False, 1]
+    assert ours["publications"] == 2
+    assert "does not exist" in ours["unknown"]
+
+
+def test_upstream_alone_stands_still() -> None:
+    """What patches.row_requests is for; once Congress does better by itself, it can go."""
+    upstream = seen("upstream")
+    assert [upstream[what] for what in PAUSING] == [0, 0, 0]
+    assert upstream["written into a text"]

@@ -1,0 +1,51 @@
+import json
+from typing import Any
+
+from tests.congress_runtime.support.of_congress import printed
+
+ROWS = {
+    "one was lost, then another came": ["kept", "new"],
+    "the next one": ["kept", "newer"],
+    "one was lost in a quiet table": ["lost"],
+    "the first question had no answer": ["lost"],
+    "the bus refused one, and nothing changed since": ["refused"],
+    "a poll's time limit cut one off, and nothing changed since": ["refused"],
+    "a difference came while the whole table was taken in": ["kept", "new"],
+    "later publications overtook the answer": ["new"],
+    "the engine failed to take one in": ["new"],
+    "the first answer could not be taken in": ["first"],
+    "the next table was not asked for": False,
+}
+QUESTIONS = {
+    "questions at the first look": 0,
+    "questions after that": 0,
+    "questions after a connection was made anew": 1,
+    "questions before the pause is over": 0,
+}
+
+
+def seen(*words: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(printed("missed_publications.py", *words))
+    return found
+
+
+def test_an_engine_asks_for_what_it_missed() -> None:
+    assert seen() == ROWS | QUESTIONS
+
+
+def test_upstream_alone_does_not() -> None:
+    """What patches.subscriptions is for; once Congress does better by itself, it can go."""
+    rows = seen("upstream")
+    assert {what: rows[what] for what in ROWS} == {
+        "one was lost, then another came": ["kept", "old"],
+        "the next one": ["kept", "old"],
+        "one was lost in a quiet table": ["old"],
+        "the first question had no answer": ["old"],
+        "the bus refused one, and nothing changed since": ["old"],
+        "a poll's time limit cut one off, and nothing changed since": ["old"],
+        "a difference came while the whole table was taken in": ["kept", "old"],
+        "later publications overtook the answer": ["old"],
+        "the engine failed to take one in": ["old"],
+        "the first answer could not be taken in": [],
+        "the next table was not asked for": True,
+    }

@@ -1,0 +1,151 @@
+"""Congress's connections to a real RabbitMQ: by TLS to the server that is meant, or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from components.foundation.template import render
+from tests.acceptance.waiting import wait_for
+from tests.balance.balanced import free_port, running
+from tests.certificates import authority
+from tests.congress_runtime.support.of_congress import ENVIRONMENT
+from tests.congress_runtime.support.tls_server import OWN, TlsServer, asked
+from tests.render.contexts import CONGRESS, MESSAGING, PASSWORD
+from tests.render.judges import congress_python, missing, run
+
+RABBITMQ = Path("/usr/lib/rabbitmq/bin")
+# Of rabbitmq.sh.j2.
+CLEAR = "ssl:clear_pem_cache()."
+
+
+class Bus(TlsServer):
+    """RabbitMQ with the template's configuration, in a folder and on ports of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        text = render("messaging/rabbitmq.conf.j2", {**MESSAGING, "address": OWN, "port": self.port})
+        text = text.replace("/etc/rabbitmq/congress.pem", str(self.identity))
+        folder.joinpath("rabbitmq.conf").write_text(
+            f"{text}\ndefault_user = congress\ndefault_pass = {PASSWORD}\nloopback_users = none\n"
+        )
+        own = {
+            "NODENAME": "tls@localhost",
+            "CONFIG_FILE": folder / "rabbitmq.conf",
+            "CONF_ENV_FILE": "/dev/null",
+            "MNESIA_BASE": folder / "mnesia",
+            "LOG_BASE": folder,
+            "LOGS": "-",
+            "PID_FILE": folder / "pid",
+            "ENABLED_PLUGINS_FILE": folder / "plugins",
+            "DIST_PORT": free_port(),
+        }
+        self.environment = {f"RABBITMQ_{name}": str(value) for name, value in own.items()}
+        self.environment |= {"HOME": str(folder), "ERL_EPMD_PORT": str(free_port())}
+
+    def take(self) -> None:
+        self.control("eval", CLEAR)
+
+    def control(self, *words: str) -> str:
+        done = run(RABBITMQ / "rabbitmqctl", "-q", *words, env=self.environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def configuration(self, ca_file: Path | None = None, *, tls: bool = True) -> Path:
+        """congress.conf, for this bus."""
+        text = render("congress_host/congress.conf.j2", {**CONGRESS, "ca_file": ca_file or self.ca_file})
+        assert "\nssl = True\n" in text
+        file = self.folder / "congress.conf"
+        file.write_text(
+            text.replace("@10.20.0.6:5671", f"@127.0.0.1:{self.port}").replace("ssl = True", f"ssl = {tls}")
+        )
+        return file
+
+    @contextmanager
+    def served(self) -> Iterator[None]:
+        """RabbitMQ runs, and takes the epmd with it that it started."""
+        log = self.folder / "rabbitmq.log"
+        try:
+            with running([RABBITMQ / "rabbitmq-server"], log, **self.environment):
+                wait_for("RabbitMQ has started", 90, lambda: "Server startup complete" in log.read_text())
+                yield
+        finally:
+            epmd = shutil.which("epmd")
+            if epmd:
+                subprocess.run(
+                    [epmd, "-kill"], env={**os.environ, **self.environment}, capture_output=True, check=False
+                )
+
+    def pinged(self, configuration: Path) -> str:
+        """What congress_runtime.probes.ping says. No datasource node serves here, so it cannot get an answer."""
+        done = run(
+            congress_python(), "-m", "congress_runtime.probes.ping", configuration, "2", env=ENVIRONMENT
+        )
+        return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
+    if not (RABBITMQ / "rabbitmq-server").exists():
+        missing("rabbitmq-server is not installed; `make judges` installs it (as root, on Debian)")
+    bus = Bus(tmp_path_factory.mktemp("bus"))
+    with bus.served():
+        yield bus
+
+
+def test_a_node_is_connected_by_tls_1_3(bus: Bus) -> None:
+    assert asked("bus", bus.configuration()) == "TLSv1.3"
+
+
+def test_nodes_call_each_other_and_are_counted(bus: Bus) -> None:
+    assert asked("call", bus.configuration()) == "[1, 2, 3, 1]"
+
+
+def test_congress_ping_goes_the_same_way(bus: Bus) -> None:
+    assert "no answer within 2.0 s" in bus.pinged(bus.configuration())
+
+
+def test_a_node_refuses_a_bus_that_another_authority_signed(bus: Bus, tmp_path: Path) -> None:
+    other = tmp_path / "ca.pem"
+    other.write_text(authority().pem)
+    for told in (asked("bus", bus.configuration(other)), bus.pinged(bus.configuration(other))):
+        assert "CERTIFICATE_VERIFY_FAILED" in told
+
+
+def test_a_node_refuses_a_bus_of_another_address(bus: Bus) -> None:
+    with bus.known_as("127.0.0.2"):
+        for told in (
+            asked("bus", bus.configuration()),
+            asked("link", bus.configuration()),
+            bus.pinged(bus.configuration()),
+        ):
+            assert "certificate is not valid for '127.0.0.1'" in told
+    # And another certificate is taken without a restart.
+    assert asked("bus", bus.configuration()) == "TLSv1.3"
+
+
+def test_a_client_without_tls_is_refused(bus: Bus) -> None:
+    assert "Server unexpectedly closed connection" in asked("bus", bus.configuration(tls=False))
+
+
+def test_the_step_sees_the_bus_that_clients_would_take(bus: Bus) -> None:
+    context = {**MESSAGING, "address": OWN, "port": bus.port, "ca_file": bus.ca_file}
+    script = render("messaging/rabbitmq.sh.j2", context)
+    (question,) = re.findall(r"^shows_itself\(\) \{.*?^\}$", script, re.DOTALL | re.MULTILINE)
+    (said,) = re.findall(r'die "RabbitMQ at .*', script)
+
+    def shows_itself() -> tuple[int, str]:
+        done = run("bash", "-c", f'die() {{ echo "$*"; exit 1; }}\n{question}\nshows_itself || {said}')
+        return done.returncode, done.stdout
+
+    assert shows_itself() == (0, "")
+    with bus.known_as("127.0.0.2"):
+        refused, told = shows_itself()
+    assert (refused, "IP address mismatch" in told) == (1, True)

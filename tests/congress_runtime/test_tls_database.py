@@ -1,0 +1,139 @@
+"""Congress's connection to a real MariaDB: by TLS to the server that is meant, or not at all."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from components.database import PATIENCE
+from components.foundation.authority import CA_FILE
+from components.foundation.template import render
+from tests import mariadb
+from tests.certificates import authority
+from tests.congress_runtime.support.of_congress import ENVIRONMENT
+from tests.congress_runtime.support.tls_server import OWN, TlsServer, asked
+from tests.render.contexts import CONGRESS, DATABASE
+from tests.render.judges import congress_python, run
+from tests.render.test_services import sql_of
+
+
+class Server(TlsServer):
+    """MariaDB with the template's configuration and accounts, in a folder and on a port of its own."""
+
+    def take(self) -> None:
+        self.sql("FLUSH SSL;")
+
+    def started(self) -> AbstractContextManager[None]:
+        return mariadb.started(self.folder, f"--defaults-file={self.folder}/my.cnf", f"--port={self.port}")
+
+    def write(self, *without: str) -> None:
+        """The configuration, `without` some of its lines."""
+        text = render("database/congress.cnf.j2", {**DATABASE, "address": OWN})
+        text = text.replace("/etc/mysql/congress.pem", str(self.identity))
+        for line in without:
+            text, found = re.subn(rf"^{line} .*\n?", "", text, flags=re.MULTILINE)
+            assert found, line
+        self.folder.joinpath("my.cnf").write_text(f"{text}\n")
+
+    def sql(self, text: str) -> None:
+        done = run(*mariadb.client(self.folder), stdin=text)
+        assert done.returncode == 0, done.stderr
+
+    def connection(self, ca_file: Path) -> str:
+        """[database] connection of congress.conf, to this server."""
+        url = str(CONGRESS["connection"]).replace("@10.20.0.5/", f"@127.0.0.1:{self.port}/")
+        return url.replace(CA_FILE, str(ca_file))
+
+    def asked(self, ca_file: Path | None = None, *, more: str = "") -> str:
+        """What a node of Congress gets with the connection that it is given."""
+        return asked("database", self.connection(ca_file or self.ca_file) + more)
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """Installed, with the template's account for clients on this host, and not started."""
+    server = Server(tmp_path_factory.mktemp("database"))
+    mariadb.install(server.folder)
+    server.write()
+    with server.started():
+        server.sql(sql_of(render("database/mariadb.sh.j2", {**DATABASE, "clients": "127.0.0.0/8"})))
+    return server
+
+
+def test_a_server_without_tls_is_refused_by_the_node(fresh: Server) -> None:
+    """Whoever stands in between would only have to leave it out of the server's greeting."""
+    fresh.write("ssl_cert", "ssl_key", "tls_version", "require_secure_transport")
+    with fresh.started():
+        told = fresh.asked()
+    fresh.write()
+    assert told == """(2026, "SSL is required but the server doesn't support it")"""
+
+
+def test_a_server_that_accepts_and_never_answers_is_given_up(fresh: Server) -> None:
+    with socket.create_server((OWN, 0)) as listener:
+        url = fresh.connection(fresh.ca_file).replace(f":{fresh.port}/", f":{listener.getsockname()[1]}/")
+        assert PATIENCE in url
+        told = asked("database", re.sub(r"timeout=[0-9]+", "timeout=1", url))
+    assert told == "(2013, 'Lost connection to MySQL server during query (timed out)')"
+
+
+@pytest.fixture(scope="module")
+def server(fresh: Server) -> Iterator[Server]:
+    with fresh.started():
+        yield fresh
+
+
+def test_a_node_is_connected_by_tls_1_3(server: Server) -> None:
+    assert server.asked() == "TLSv1.3"
+
+
+def test_a_node_refuses_a_server_that_another_authority_signed(server: Server, tmp_path: Path) -> None:
+    other = tmp_path / "ca.pem"
+    other.write_text(authority().pem)
+    assert "CERTIFICATE_VERIFY_FAILED" in server.asked(other)
+
+
+def test_a_node_refuses_a_server_of_another_address(server: Server) -> None:
+    with server.known_as("127.0.0.2"):
+        assert "certificate is not valid for '127.0.0.1'" in server.asked()
+    # And another certificate is taken without a restart.
+    assert server.asked() == "TLSv1.3"
+
+
+def test_a_client_without_tls_is_refused(server: Server) -> None:
+    assert "Access denied" in server.asked(more="&ssl_disabled=true")
+
+
+def test_the_step_logs_in_by_tls_to_the_server_that_it_configured(server: Server) -> None:
+    context = {**DATABASE, "address": OWN, "ca_file": server.ca_file}
+    script = render("database/mariadb.sh.j2", context)
+    (question,) = re.findall(r"^logs_in\(\) \{.*?^\}$", script, re.DOTALL | re.MULTILINE)
+    question = question.replace("host=%s", f"port={server.port}\\nhost=%s")
+
+    def logs_in() -> tuple[int, str]:
+        done = run("bash", "-c", f'{question}\nlogs_in || {{ echo "$answer"; false; }}')
+        return done.returncode, done.stdout
+
+    assert logs_in() == (0, "")
+    with server.known_as("127.0.0.2"):
+        refused, told = logs_in()
+    assert refused
+    assert "SSL" in told
+
+
+def test_the_schema_is_migrated_through_it(server: Server, tmp_path: Path) -> None:
+    configuration = tmp_path / "congress.conf"
+    configuration.write_text(f"[database]\nconnection = {server.connection(server.ca_file)}\n")
+    # congress-db-manage, with what congress_runtime.pth does on a host.
+    manage = (
+        "import congress_runtime.patches.removed_names; from congress.db.migration.cli import main; main()"
+    )
+    options = ["--config-file", str(configuration), "upgrade", "head"]
+    done = run(congress_python(), "-c", manage, *options, env=ENVIRONMENT)
+    assert done.returncode == 0, done.stderr
+    server.sql("SELECT * FROM congress.policy_rules;")
