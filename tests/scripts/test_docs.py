@@ -17,7 +17,9 @@ from tests.unit import recording
 RUNTIME = ROOT / "congress_runtime"
 PAPERS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), *RUNTIME.rglob("*.md")]
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE))
-FOLDERS = "components|congress_runtime|docs|files|lab|ops|roles|scripts|settings|templates|tests|toolchain|.ci"
+FOLDERS = (
+    "components|congress_runtime|docs|files|lab|ops|roles|scripts|settings|templates|tests|toolchain|.ci"
+)
 PATH = re.compile(rf"(?:^|(?<=[\s(]))((?:{FOLDERS})/[\w./-]*|[\w.]+\.(?:md|py|toml|txt|yaml))(?:::(\w+))?")
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
 # Files of Congress, of the user and of the state folder, which have no folder of ours before them.
