@@ -55,9 +55,9 @@ def configure(folder: str, period: int = 1) -> None:
     logging.basicConfig(filename=Path(folder) / "log", level=logging.INFO, force=True)
 
 
-def until(condition: Callable[[], Any]) -> Any:
+def until(condition: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     """What `condition` gives as soon as that is something; None when it never is."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + seconds
     while not (found := condition()) and time.monotonic() < end:
         eventlet.sleep(0.05)
     return found or None
