@@ -106,6 +106,7 @@ TABLE: Mapping[str, tuple[Judge, Contexts]] = {
     "policy_engines/engine.sh.j2": (Judge.BASH, ENGINES),
     "policy_engines/agent.service.j2": (Judge.SYSTEMD, {"engine": ENGINE}),
     "policy_engines/unit.service.j2": (Judge.SYSTEMD, {"engine": ENGINE}),
+    "shared_service/restart.conf.j2": (Judge.SYSTEMD_DROP_IN, {"service": {}}),
 }
 
 

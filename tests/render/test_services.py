@@ -95,7 +95,8 @@ def drop_in(text: str, folder: Path) -> tuple[int, str]:
 @pytest.mark.parametrize("case", cases(Judge.SYSTEMD_DROP_IN), ids=str)
 def test_systemd_takes_the_file_beside_a_unit(case: Case, tmp_path: Path) -> None:
     assert drop_in(case.text, tmp_path) == (0, "")
-    assert "NoNewPrivilege'" in drop_in(case.text.replace("NoNewPrivileges", "NoNewPrivilege"), tmp_path)[1]
+    misspelt = re.sub(r"^(\w+)=", r"\1x=", case.text, count=1, flags=re.MULTILINE)
+    assert "Unknown key" in drop_in(misspelt, tmp_path)[1]
 
 
 def mariadb(text: str, folder: Path) -> tuple[int, dict[str, str], str]:
