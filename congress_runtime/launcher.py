@@ -7,10 +7,9 @@ Takes the command line of upstream's congress-server and hands it on unchanged. 
   yet, so both keep their defaults whatever the file says.
 - Started as root, as Congress's OCF agent does, it becomes the user congress before it opens anything.
 - The node ends when it can no longer work (watchdog), and its end is noticed (guard).
-- It arms the patches that this node needs (congress_runtime/patches).
+- It arms the patches that this node needs (congress_runtime/patches), and starts the garbage collector (collector).
 """
 
-import gc
 import os
 import pwd
 import signal
@@ -66,12 +65,11 @@ def main(argv: list[str]) -> int:
     from congress.server import congress_server  # noqa: PLC0415
 
     # isort: split
-    from congress_runtime import watchdog  # noqa: PLC0415
+    from congress_runtime import collector, watchdog  # noqa: PLC0415
 
     role = patches.DATASOURCE_NODE if cfg.CONF.datasources else patches.ENGINE
     needed = patches.load(patches.BUS, patches.NODE, role)
-    gc.freeze()
-    gc.enable()
+    collector.start()
     config.setup_logging()
     for patch in needed:
         patch.arm()

@@ -144,8 +144,9 @@ def serve(port: int, app: Any, turns: Turns, engine: Any = None) -> None:
 
 def main(folder: str, bus: str, name: str, port: str, *without: str) -> None:
     configure(folder, bus, name)
-    gc.freeze()
-    gc.enable()  # as the launcher does
+    from congress_runtime import collector  # noqa: PLC0415
+
+    collector.start()
     arm(name, without)
     from congress import harness  # noqa: PLC0415
     from congress.api import application, base  # noqa: PLC0415

@@ -5,7 +5,6 @@ usage: rows_cost.py ours|upstream ROWS: prints one JSON object. Seconds are of t
 
 from __future__ import annotations
 
-import gc
 import itertools
 import json
 import sys
@@ -20,6 +19,7 @@ from tests.congress_runtime.support.rows_of_engine import Engine, arm, row, rows
 
 # isort: split
 from congress.dse2.data_service import DataService
+from congress_runtime import collector
 from congress_runtime.patches import evaluation, evaluation_triggers, evaluation_undone, publish
 from oslo_messaging._drivers import common
 from oslo_serialization import jsonutils
@@ -87,8 +87,7 @@ def main(which: str, count: int) -> dict[str, float]:
         arm()
         for patch in (evaluation, evaluation_triggers, evaluation_undone):
             patch.arm()
-    gc.freeze()
-    gc.enable()  # as the launcher does
+    collector.start()
     seen: dict[str, float] = {}
     source, bus, engine = DataService("cloud"), Bus(), Engine()
     source.node = bus

@@ -112,6 +112,7 @@ FAKES = {
             if "fail" in at_import: raise KeyError("policy")
     """,
     "congress_runtime/watchdog.py": "def start(conf, beats): print('watched', flush=True)",
+    "congress_runtime/collector.py": "def start(): print('collecting', flush=True)",
     "late.py": "print('of its own environment', flush=True)",
     "congress_runtime/patches/backlog.py": "def arm(): print('patient', flush=True)",
     "congress_runtime/patches/datasource_answers.py": "def arm(): print('closed', flush=True)",
@@ -179,7 +180,7 @@ def started(tmp_path: Path) -> Iterator[Any]:
         process.kill()
 
 
-BOTH = ["verifying", "discreet", "closed", "beating", "pausing", "in turns"]
+BOTH = ["collecting", "verifying", "discreet", "closed", "beating", "pausing", "in turns"]
 DATASOURCE_NODE = [*BOTH, "drivers", "isolated", "limited", "published", "armed", "watched"]
 
 
