@@ -18,7 +18,7 @@ class Cycle:
         self.itself = self
 
 
-collector.MINUTE = 0.0
+collector.PERIOD = 0.0
 collector.start()
 cycle = Cycle()
 gc.collect()  # as one that has outlived two collections
