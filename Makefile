@@ -73,11 +73,11 @@ down: ## Remove the deployment from the cloud, and the stack; the lab stays
 
 ##@ Tests
 .PHONY: test
-test: venv judges ## Run what needs no cloud, no Pulumi engine and no Go
+test: venv validators ## Run what needs no cloud, no Pulumi engine and no Go
 	@scripts/pytest
 
 .PHONY: lint
-lint: venv judges ## Check style and types: ruff, mypy, shellcheck
+lint: venv validators ## Check style and types: ruff, mypy, shellcheck
 	@scripts/lint
 
 .PHONY: test-toolchain
@@ -139,9 +139,9 @@ venv: ## Make .venv from the pinned requirements
 toolchain: ## Build the Pulumi engine and plugins, unless the official Pulumi is installed
 	@toolchain/build
 
-.PHONY: judges
-judges: ## Install what judges the templates in `make test` (root, Debian)
-	@scripts/judges
+.PHONY: validators
+validators: ## Install the programs that validate rendered files in `make test` (root, Debian)
+	@scripts/validators
 
 .PHONY: audit
 audit: venv ## List known vulnerabilities of the pinned Python packages, as the package index knows them

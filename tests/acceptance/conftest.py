@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from openstack.connection import Connection
 
-from tests.acceptance import evidence
-from tests.acceptance.deployment import Deployment, lab_cloud
-from tests.acceptance.traffic import Traffic, traffic
+from tests.acceptance.support import evidence
+from tests.acceptance.support.deployment import Deployment, lab_cloud
+from tests.acceptance.support.traffic import Traffic, traffic
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.acceptance.deployment import CONGRESS_HA, ROOT, Deployment, run
+from tests.acceptance.support.deployment import CONGRESS_HA, ROOT, Deployment, run
 
 pytestmark = pytest.mark.timeout(1200)  # the first test deploys
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.acceptance.deployment import Deployment
+from tests.acceptance.support.deployment import Deployment
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 from openstack.connection import Connection
 
-from tests.acceptance.deployment import Deployment
+from tests.acceptance.support.deployment import Deployment
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(600)]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from openstack.connection import Connection
 
-from tests.acceptance import congress
-from tests.acceptance.deployment import Deployment, request
-from tests.acceptance.waiting import wait_for
+from tests.acceptance.support import congress
+from tests.acceptance.support.deployment import Deployment, request
+from tests.support.waiting import wait_for
 
 POLICY = "acceptance"
 SYNC = 30  # seconds; the stack's syncPeriod is 5

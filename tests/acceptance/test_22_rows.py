@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.alarms import Alarms, alarms
-from tests.acceptance.changing import Changing
-from tests.acceptance.deployment import Deployment
-from tests.acceptance.push import Pushed, events, pushed, taken_down
-from tests.acceptance.traffic import Traffic
+from tests.acceptance.support.alarms import Alarms, alarms
+from tests.acceptance.support.changing_rows import ChangingRows
+from tests.acceptance.support.deployment import Deployment
+from tests.acceptance.support.push import Pushed, events, pushed, taken_down
+from tests.acceptance.support.traffic import Traffic
 
 ROWS = 20_000
 REACHED = 120.0  # seconds until every engine has what was pushed
@@ -58,7 +58,7 @@ def test_every_engine_follows_rows_that_change_all_the_time(
     deployment: Deployment, clients: Traffic, changing_tables: Alarms
 ) -> None:
     down, began = taken_down(deployment), time.time()
-    with Changing(changing_tables, WHOLE) as changing:
+    with ChangingRows(changing_tables, WHOLE) as changing:
         time.sleep(DURATION)
         changing.quiet()
         arrived = changing.arrived(FOLLOWED)
@@ -76,7 +76,7 @@ def test_an_engine_that_was_restarted_has_exactly_the_rows(
     deployment: Deployment, changing_tables: Alarms
 ) -> None:
     engine = deployment.engines[0]
-    with Changing(changing_tables, WHOLE) as changing:
+    with ChangingRows(changing_tables, WHOLE) as changing:
         deployment.on(engine["host"], f"systemctl restart congress-policy-engine@{engine['node_id']}")
         changing.fresh(time.time(), REACHED)
     changing_tables.exact(REACHED, CHANGING)

@@ -10,11 +10,11 @@ from uuid import uuid4
 import pytest
 from openstack.connection import Connection
 
-from tests.acceptance import congress
-from tests.acceptance.columns import COMPUTE, TABLES, Apis
-from tests.acceptance.deployment import Deployment, request
-from tests.acceptance.traffic import TIMEOUT
-from tests.acceptance.waiting import wait_for
+from tests.acceptance.support import congress
+from tests.acceptance.support.columns import COMPUTE, TABLES, Apis
+from tests.acceptance.support.deployment import Deployment, request
+from tests.acceptance.support.traffic import TIMEOUT
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.acceptance.deployment import Deployment
+from tests.acceptance.support.deployment import Deployment
 
 pytestmark = pytest.mark.timeout(900)
 

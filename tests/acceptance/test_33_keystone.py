@@ -13,9 +13,9 @@ from keystoneauth1.session import Session
 from openstack.connection import Connection
 
 from components.foundation.template import ROOT
-from tests.acceptance.deployment import CommandError, Deployment, request, run
-from tests.acceptance.traffic import traffic
-from tests.acceptance.waiting import wait_for
+from tests.acceptance.support.deployment import CommandError, Deployment, request, run
+from tests.acceptance.support.traffic import traffic
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(900)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.acceptance.changes import honestly
-from tests.acceptance.deployment import CommandError, Deployment, setting_options
-from tests.acceptance.traffic import Traffic
-from tests.acceptance.waiting import wait_for
+from tests.acceptance.support.deployment import CommandError, Deployment, setting_options
+from tests.acceptance.support.resource_changes import as_previewed
+from tests.acceptance.support.traffic import Traffic
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -17,7 +17,7 @@ UNIT = "congress-policy-engine@{}.service"
 
 def change(deployment: Deployment, *settings: str) -> dict[str, str]:
     """An `up` that does what its preview said."""
-    return dict(honestly(deployment, lambda: deployment.up(*settings), *setting_options(*settings)))
+    return dict(as_previewed(deployment, lambda: deployment.up(*settings), *setting_options(*settings)))
 
 
 def test_a_setting_of_the_engines(deployment: Deployment, clients: Traffic) -> None:

@@ -9,9 +9,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.acceptance.certificates import shown
-from tests.acceptance.deployment import Deployment
-from tests.acceptance.traffic import Traffic
+from tests.acceptance.support.certificates import shown
+from tests.acceptance.support.deployment import Deployment
+from tests.acceptance.support.traffic import Traffic
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
 

@@ -7,10 +7,10 @@ import urllib.error
 
 import pytest
 
-from tests import tls_scan
-from tests.acceptance.certificates import shown
-from tests.acceptance.deployment import Deployment, request
-from tests.acceptance.traffic import Traffic
+from tests.acceptance.support.certificates import shown
+from tests.acceptance.support.deployment import Deployment, request
+from tests.acceptance.support.traffic import Traffic
+from tests.support import tls_scan
 
 # On a Congress host: with the right passwords, but without TLS. A line for each that refuses.
 PLAIN = """

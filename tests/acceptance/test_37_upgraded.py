@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.changes import honestly
-from tests.acceptance.deployment import ROOT, Deployment, run
-from tests.acceptance.traffic import Traffic
+from tests.acceptance.support.deployment import ROOT, Deployment, run
+from tests.acceptance.support.resource_changes import as_previewed
+from tests.acceptance.support.traffic import Traffic
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(1500)]
 
@@ -41,12 +41,12 @@ def test_other_pins_and_back(deployment: Deployment, clients: Traffic, other_pin
     assert len(set(before.values())) == 1
     theirs = other_pins / "scripts/pulumi"
     with clients.unnoticed():
-        honestly(deployment, lambda: run([theirs, *UP], timeout=1200), pulumi=theirs)
+        as_previewed(deployment, lambda: run([theirs, *UP], timeout=1200), pulumi=theirs)
     after = environments(deployment)
     assert len(set(after.values())) == 1
     assert set(after.values()).isdisjoint(before.values())
     upgraded = deployment.engine_pids()
     assert all(upgraded[node_id] != pids[node_id] for node_id in pids)
     with clients.unnoticed():
-        honestly(deployment, deployment.up)
+        as_previewed(deployment, deployment.up)
     assert environments(deployment) == before

@@ -13,11 +13,11 @@ import openstack
 import pytest
 from openstack.connection import Connection
 
-from tests.acceptance.deployment import CommandError, Deployment, setting_options
-from tests.acceptance.faults import FAULTS, suffer
-from tests.acceptance.guests import Server
-from tests.acceptance.pair import Expected, Pair, watched
-from tests.acceptance.waiting import wait_for
+from tests.acceptance.support.deployment import CommandError, Deployment, setting_options
+from tests.acceptance.support.faults import FAULTS, suffer
+from tests.acceptance.support.guests import Server
+from tests.acceptance.support.pair import Expected, Pair, watched
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -16,9 +16,9 @@ from uuid import uuid4
 import pytest
 from openstack.connection import Connection
 
-from tests.acceptance import congress
-from tests.acceptance.deployment import Deployment
-from tests.acceptance.waiting import wait_for
+from tests.acceptance.support import congress
+from tests.acceptance.support.deployment import Deployment
+from tests.support.waiting import wait_for
 
 POLICY, DATASOURCE = "missed", "missed_keystone"
 RULE = f"quiet(name) :- {DATASOURCE}:roles(name=name)"

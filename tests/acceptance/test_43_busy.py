@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.deployment import Deployment, request
-from tests.acceptance.traffic import LONGEST, Traffic
-from tests.acceptance.waiting import wait_for
+from tests.acceptance.support.deployment import Deployment, request
+from tests.acceptance.support.traffic import LONGEST, Traffic
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(600)
 

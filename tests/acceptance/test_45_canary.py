@@ -14,11 +14,19 @@ from typing import Any
 import pytest
 from openstack.connection import Connection
 
-from tests.acceptance import known_secrets, places
-from tests.acceptance.console import VERBOSE, Console
-from tests.acceptance.deployment import PULUMI, ROOT, STACK, Deployment, request
-from tests.acceptance.known_secrets import DATASOURCES, DECOY, GOOD, LOGIN, REFUSED, STATE, Known
-from tests.acceptance.processes import Watch
+from tests.acceptance.support import canary_deployment, secret_locations
+from tests.acceptance.support.canary_deployment import (
+    DATASOURCES,
+    DECOY,
+    GOOD,
+    LOGIN,
+    REFUSED,
+    STATE,
+    CanaryDeployment,
+)
+from tests.acceptance.support.console import VERBOSE, Console
+from tests.acceptance.support.deployment import PULUMI, ROOT, STACK, Deployment, request
+from tests.acceptance.support.processes import Watch
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(1200)]
 
@@ -36,36 +44,36 @@ def began() -> float:
 
 
 @pytest.fixture(scope="module")
-def known(
+def canary(
     deployment: Deployment,
     clouds: dict[str, Connection],
     tmp_path_factory: pytest.TempPathFactory,
     began: float,
-) -> Iterator[Known]:
+) -> Iterator[CanaryDeployment]:
     assert began
-    with known_secrets.known(deployment, clouds, tmp_path_factory.mktemp("canary")) as known:
-        yield known
+    with canary_deployment.canary_deployment(deployment, clouds, tmp_path_factory.mktemp("canary")) as canary:
+        yield canary
 
 
-def test_the_search_finds_every_form_of_every_secret(known: Known) -> None:
+def test_the_search_finds_every_form_of_every_secret(canary: CanaryDeployment) -> None:
     """Where there is one: else that none is found would tell nothing."""
-    assert known.ask("bastion", "missed") == []
+    assert canary.ask("bastion", "missed") == []
 
 
-def test_previews(known: Known) -> None:
+def test_previews(canary: CanaryDeployment) -> None:
     for options in (("--diff",), ("--json",), ("--diff", *VERBOSE)):
-        told = known.preview(f"preview {' '.join(options)}", *options)
+        told = canary.preview(f"preview {' '.join(options)}", *options)
         assert BROKEN in told
 
 
-def test_an_up_that_configures_every_congress_host(known: Known) -> None:
-    before = known.deployment.steps_run()
-    with Watch(known.search, f"congress-{STACK}-") as watch:
-        known.up("up --diff --debug -v=4", "--diff", *VERBOSE)
-        known.deployment.on(
-            BROKEN, f"CANARY='{known.given[DECOY]}' bash -c 'sleep 1; true' '{known.given[DECOY]}'"
+def test_an_up_that_configures_every_congress_host(canary: CanaryDeployment) -> None:
+    before = canary.deployment.steps_run()
+    with Watch(canary.search, f"congress-{STACK}-") as watch:
+        canary.up("up --diff --debug -v=4", "--diff", *VERBOSE)
+        canary.deployment.on(
+            BROKEN, f"CANARY='{canary.given[DECOY]}' bash -c 'sleep 1; true' '{canary.given[DECOY]}'"
         )
-    ran = {name for name, when in known.deployment.steps_run().items() if before.get(name) != when}
+    ran = {name for name, when in canary.deployment.steps_run().items() if before.get(name) != when}
     assert {f"{BROKEN}-configuration", "datasource-node", "policy-engine-2"} <= ran
     host = f"a process on congress-{STACK}-{BROKEN}"
     shown = {(secret, where) for secret, _, where in watch.hits}
@@ -76,22 +84,22 @@ def test_an_up_that_configures_every_congress_host(known: Known) -> None:
     )
 
 
-def test_callers_and_datasources(known: Known, clouds: dict[str, Connection]) -> None:
+def test_callers_and_datasources(canary: CanaryDeployment, clouds: dict[str, Connection]) -> None:
     """Answers, and what engines write of requests that go well, are refused, or end in an error of their own."""
     member = str(clouds["lab"].authorize())
 
-    def ask(method: str, path: str, body: object = None, token: str | None = known.token) -> tuple[int, Any]:
-        url = known.deployment.endpoint + path
-        answer = request(method, url, body, timeout=130, tls=known.deployment.tls, token=token)
-        name = f"answer {len(known.console.shown)}, to {method} {path}"
-        known.console.shown[name] = json.dumps(answer.body).encode()
+    def ask(method: str, path: str, body: object = None, token: str | None = canary.token) -> tuple[int, Any]:
+        url = canary.deployment.endpoint + path
+        answer = request(method, url, body, timeout=130, tls=canary.deployment.tls, token=token)
+        name = f"answer {len(canary.console.shown)}, to {method} {path}"
+        canary.console.shown[name] = json.dumps(answer.body).encode()
         return answer.status, answer.body
 
-    statuses = [ask("GET", "/v1/policies", token=token)[0] for token in (None, member, known.token)]
+    statuses = [ask("GET", "/v1/policies", token=token)[0] for token in (None, member, canary.token)]
     assert statuses == [401, 403, 200]
     made = []
     for name, password in DATASOURCES.items():
-        body = known.datasource(name, password, clouds["lab-admin"])
+        body = canary.datasource(name, password, clouds["lab-admin"])
         created, datasource = ask("POST", "/v1/data-sources", body)
         again, _ = ask("POST", "/v1/data-sources", body)
         assert [created, again] == [201, 409]
@@ -99,75 +107,75 @@ def test_callers_and_datasources(known: Known, clouds: dict[str, Connection]) ->
     one = [f"/v1/data-sources/{id_}{what}" for id_ in made for what in ("", "/status")]
     told = [ask("GET", path) for path in ("/v1/data-sources", *one)]
     assert [status for status, _ in told] == [200] * 5
-    fail_requests(known, clouds["lab-admin"])
+    fail_requests(canary, clouds["lab-admin"])
 
 
-def fail_requests(known: Known, admin: Connection) -> None:
+def fail_requests(canary: CanaryDeployment, admin: Connection) -> None:
     """Without its database an engine cannot answer, and says why in its journal."""
-    engine = known.deployment.engines[0]
-    body = known.datasource(REFUSED, GOOD, admin)
-    with known.deployment.engine_urls() as urls:
+    engine = canary.deployment.engines[0]
+    body = canary.datasource(REFUSED, GOOD, admin)
+    with canary.deployment.engine_urls() as urls:
         url = urls[engine["node_id"]]
-        known.deployment.on("database", "systemctl stop mariadb")
+        canary.deployment.on("database", "systemctl stop mariadb")
         try:
             # It may as well not answer in time.
             with contextlib.suppress(TimeoutError, urllib.error.URLError):
-                request("GET", f"{url}/v1/policies", timeout=15, token=known.token)
+                request("GET", f"{url}/v1/policies", timeout=15, token=canary.token)
             with contextlib.suppress(TimeoutError, urllib.error.URLError):
-                request("POST", f"{url}/v1/data-sources", body, timeout=15, token=known.token)
+                request("POST", f"{url}/v1/data-sources", body, timeout=15, token=canary.token)
         finally:
-            known.deployment.on("database", "systemctl start mariadb")
-    known.deployment.well(120)
-    assert int(known.deployment.on(engine["host"], ENGINE_JOURNAL.format(engine["node_id"]))) > 0
+            canary.deployment.on("database", "systemctl start mariadb")
+    canary.deployment.well(120)
+    assert int(canary.deployment.on(engine["host"], ENGINE_JOURNAL.format(engine["node_id"]))) > 0
 
 
-def test_a_step_that_fails(known: Known) -> None:
+def test_a_step_that_fails(canary: CanaryDeployment) -> None:
     """It has every secret of congress.conf in its script, and is cut off when the file is to be put in its place."""
     change = ("--config", "congress-ha:policyEngines.syncPeriod=7", "--config-path")
-    known.deployment.on(BROKEN, f"mv {CONF} {CONF}.kept && mkdir {CONF}")
+    canary.deployment.on(BROKEN, f"mv {CONF} {CONF}.kept && mkdir {CONF}")
     try:
-        told = known.up("up with a step that fails", "--diff", *change, fails=True)
+        told = canary.up("up with a step that fails", "--diff", *change, fails=True)
     finally:
-        known.deployment.on(BROKEN, f"rmdir {CONF} && mv {CONF}.kept {CONF}")
+        canary.deployment.on(BROKEN, f"rmdir {CONF} && mv {CONF}.kept {CONF}")
     assert f"{BROKEN}-configuration" in told
     assert "cannot overwrite" in told
-    known.up("up afterwards", *change)
-    known.deployment.well(60)
+    canary.up("up afterwards", *change)
+    canary.deployment.well(60)
 
 
-def test_what_else_tells_of_the_stack(known: Known) -> None:
+def test_what_else_tells_of_the_stack(canary: CanaryDeployment) -> None:
     for name in ("verify", "status"):
-        known.console.run(name, [ROOT / "scripts" / name, "--json"], timeout=120)
+        canary.console.run(name, [ROOT / "scripts" / name, "--json"], timeout=120)
     for words in ("stack", "stack output", "stack output --json", "stack export", "stack history --json"):
-        known.console.run(words, [PULUMI, *words.split()], timeout=60)
-    known.console.run("config", [PULUMI, "config", *known.options, "--json"], timeout=60)
+        canary.console.run(words, [PULUMI, *words.split()], timeout=60)
+    canary.console.run("config", [PULUMI, "config", *canary.options, "--json"], timeout=60)
 
 
-def test_no_console_showed_a_secret(known: Known) -> None:
-    assert known.console.leaks(known.search) == []
+def test_no_console_showed_a_secret(canary: CanaryDeployment) -> None:
+    assert canary.console.leaks(canary.search) == []
 
 
-def test_a_trace_with_secrets_is_for_the_user_alone(known: Known) -> None:
+def test_a_trace_with_secrets_is_for_the_user_alone(canary: CanaryDeployment) -> None:
     """From -v=5 on the provider writes what it is told, from -v=9 on the engine what it tells and hears."""
-    apart = Console(known.console.folder / "trace")
+    apart = Console(canary.console.folder / "trace")
     apart.folder.mkdir()
-    trace = ("preview", "--non-interactive", *known.options, "--diff", "--debug", "--logflow")
+    trace = ("preview", "--non-interactive", *canary.options, "--diff", "--debug", "--logflow")
     for level in ("-v=5", "-v=9"):
         told = apart.run(f"{level} --logtostderr", [PULUMI, *trace, level, "--logtostderr"], fails=True)
         assert "leave --logtostderr out" in told
     apart.run("preview -v=9", [PULUMI, *trace, "-v=9"])
-    assert apart.leaks(known.search) == []
+    assert apart.leaks(canary.search) == []
     logs = [file for file in apart.temporary.iterdir() if file.is_file()]
     assert {file.stat().st_mode & 0o777 for file in logs} == {0o600}
     # Once they have none, --logtostderr need not be refused.
-    assert any(known.search.within(file.read_bytes()) for file in logs)
+    assert any(canary.search.within(file.read_bytes()) for file in logs)
     shutil.rmtree(apart.folder)
 
 
-def test_what_runs_leave_on_this_machine(known: Known, began: float) -> None:
+def test_what_runs_leave_on_this_machine(canary: CanaryDeployment, began: float) -> None:
     """The state and its history, logs, temporary files."""
-    folders = (STATE, LOGS, known.console.temporary, known.settings.parent)
-    hits, files = known.search.files(map(str, folders))
+    folders = (STATE, LOGS, canary.console.temporary, canary.settings.parent)
+    hits, files = canary.search.files(map(str, folders))
     passphrase = ("the state's passphrase", str(STATE / "passphrase"), "0600")
     # Only if `make ssh` was used.
     key = ("deployer-key", str(STATE / STACK / "id_ed25519"), "0600")
@@ -176,28 +184,28 @@ def test_what_runs_leave_on_this_machine(known: Known, began: float) -> None:
     assert written, f"{files} files were searched, and none of them was written by this test's runs"
 
 
-def test_every_host_has_what_it_may_have_and_nothing_else(known: Known) -> None:
-    hosts = known.deployment.outputs["hosts"]
+def test_every_host_has_what_it_may_have_and_nothing_else(canary: CanaryDeployment) -> None:
+    hosts = canary.deployment.outputs["hosts"]
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        answers = dict(zip(hosts, pool.map(lambda host: known.ask(host, "everywhere"), hosts), strict=True))
+        answers = dict(zip(hosts, pool.map(lambda host: canary.ask(host, "everywhere"), hosts), strict=True))
     wrong, decoys = [], set()
     for host, answer in answers.items():
         assert answer["files"] > 1000, f"{host}: only {answer['files']} files were searched"
         hits = [hit for hit in answer["hits"] if hit["secret"] != DECOY]
         decoys |= {(host, hit["place"].split(",")[0]) for hit in answer["hits"] if hit["secret"] == DECOY}
-        expected = places.expected(host, hosts[host]["roles"][0], LOGIN)
-        wrong += places.told(host, hits, places.found(hits) ^ expected)
+        expected = secret_locations.allowed(host, hosts[host]["roles"][0], LOGIN)
+        wrong += secret_locations.report(host, hits, secret_locations.found_in(hits) ^ expected)
     assert wrong == []
     # sudo's note of the command that showed it.
     assert decoys >= {(BROKEN, "the journal")}
     assert {host for host, _ in decoys} == {BROKEN}
 
 
-def test_consoles_of_the_servers(known: Known, clouds: dict[str, Connection]) -> None:
-    consoles = Console(known.console.folder)
+def test_consoles_of_the_servers(canary: CanaryDeployment, clouds: dict[str, Connection]) -> None:
+    consoles = Console(canary.console.folder)
     for server in clouds["lab"].compute.servers():
         told = clouds["lab"].compute.get_server_console_output(server)["output"]
         assert told, f"{server.name} has no console log"
         consoles.shown[f"console of {server.name}"] = told.encode()
-    assert len(consoles.shown) == len(known.deployment.outputs["hosts"])
-    assert consoles.leaks(known.search) == []
+    assert len(consoles.shown) == len(canary.deployment.outputs["hosts"])
+    assert consoles.leaks(canary.search) == []

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from openstack.connection import Connection
 
-from tests.acceptance.deployment import CONGRESS_HA, ROOT, Deployment, run
+from tests.acceptance.support.deployment import CONGRESS_HA, ROOT, Deployment, run
 
 pytestmark = pytest.mark.timeout(900)
 

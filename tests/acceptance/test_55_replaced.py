@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from openstack.connection import Connection
 
-from tests.acceptance import congress
-from tests.acceptance.changes import honestly
-from tests.acceptance.deployment import CONGRESS_HA, LAB_STATE, STACK, STEP, Deployment, run
-from tests.acceptance.pair import Expected, watched
-from tests.acceptance.traffic import traffic
+from tests.acceptance.support import congress
+from tests.acceptance.support.deployment import CONGRESS_HA, LAB_STATE, STACK, STEP, Deployment, run
+from tests.acceptance.support.pair import Expected, watched
+from tests.acceptance.support.resource_changes import as_previewed
+from tests.acceptance.support.traffic import traffic
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
 
@@ -90,7 +90,7 @@ def test_a_new_image_replaces_nothing_by_itself(
 def changed_by(deployment: Deployment, host: str, cloud: Connection) -> dict[str, str]:
     """What the replacement of a host changed, which has to be what `pulumi preview` said."""
     urn = next(urn for urn, r in deployment.resources().items() if r["type"] == INSTANCE and ends(urn, host))
-    return dict(honestly(deployment, lambda: replaced(deployment, host, cloud), "--replace", urn))
+    return dict(as_previewed(deployment, lambda: replaced(deployment, host, cloud), "--replace", urn))
 
 
 def ends(urn: str, name: str) -> bool:

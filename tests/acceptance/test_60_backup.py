@@ -8,8 +8,8 @@ import pytest
 from openstack.connection import Connection
 
 from ops.data import archive
-from tests.acceptance import congress, kept
-from tests.acceptance.deployment import CommandError, Deployment
+from tests.acceptance.support import backup_sample, congress
+from tests.acceptance.support.deployment import CommandError, Deployment
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -17,15 +17,15 @@ pytestmark = pytest.mark.timeout(600)
 def test_a_backup_holds_the_database_and_the_key_and_no_password(
     deployment: Deployment, clouds: dict[str, Connection], backup_file: Path
 ) -> None:
-    kept.prepare(deployment, clouds["lab-admin"])
-    kept.works(deployment, clouds["lab-admin"])
-    kept.make("backup", f"FILE={backup_file}")
-    assert kept.private(backup_file)
+    backup_sample.prepare(deployment, clouds["lab-admin"])
+    backup_sample.works(deployment, clouds["lab-admin"])
+    backup_sample.make("backup", f"FILE={backup_file}")
+    assert backup_sample.private(backup_file)
     with archive.read(backup_file) as backup:
-        assert backup.key == kept.aes_key(deployment)
+        assert backup.key == backup_sample.aes_key(deployment)
         dump = backup.dump.read().decode()
-    assert kept.RULES[1] in dump
-    config = congress.datasource_of("keystonev3", kept.DATASOURCE, clouds["lab-admin"])["config"]
+    assert backup_sample.RULES[1] in dump
+    config = congress.datasource_of("keystonev3", backup_sample.DATASOURCE, clouds["lab-admin"])["config"]
     assert config["password"] not in dump
 
 
@@ -33,23 +33,23 @@ def test_a_file_that_exists_is_not_replaced(deployment: Deployment, backup_file:
     assert deployment.endpoint
     before = backup_file.read_bytes()
     with pytest.raises(CommandError, match="exists already, and is left as it is"):
-        kept.make("backup", f"FILE={backup_file}")
+        backup_sample.make("backup", f"FILE={backup_file}")
     assert backup_file.read_bytes() == before
 
 
 def test_what_was_deleted_is_back_and_the_dump_taken_before_leads_back_again(
     deployment: Deployment, clouds: dict[str, Connection], backup_file: Path
 ) -> None:
-    congress.forget(deployment, kept.POLICY, kept.DATASOURCE)
-    assert kept.rules(deployment) == set()
-    kept.make("restore", f"FILE={backup_file}")
-    assert kept.rules(deployment) == set(kept.RULES)
-    kept.works(deployment, clouds["lab-admin"])
+    congress.forget(deployment, backup_sample.POLICY, backup_sample.DATASOURCE)
+    assert backup_sample.rules(deployment) == set()
+    backup_sample.make("restore", f"FILE={backup_file}")
+    assert backup_sample.rules(deployment) == set(backup_sample.RULES)
+    backup_sample.works(deployment, clouds["lab-admin"])
 
-    (before,) = [name for name in kept.dumps(deployment) if name.startswith("before-restore-")][-1:]
-    assert "incoming.sql.gz" not in kept.dumps(deployment)
-    kept.make("restore", f"DUMP={before}")
-    assert kept.rules(deployment) == set()
+    (before,) = [name for name in backup_sample.dumps(deployment) if name.startswith("before-restore-")][-1:]
+    assert "incoming.sql.gz" not in backup_sample.dumps(deployment)
+    backup_sample.make("restore", f"DUMP={before}")
+    assert backup_sample.rules(deployment) == set()
 
 
 def test_a_damaged_file_is_refused_and_stops_nothing(
@@ -62,6 +62,6 @@ def test_a_damaged_file_is_refused_and_stops_nothing(
     engine = deployment.engines[0]["host"]
     before = deployment.on(engine, since)
     with pytest.raises(CommandError, match="is no backup of congress-ha, or is damaged"):
-        kept.make("restore", f"FILE={damaged}")
+        backup_sample.make("restore", f"FILE={damaged}")
     assert deployment.on(engine, since) == before
     assert deployment.on("datasource-1", node) == "1"

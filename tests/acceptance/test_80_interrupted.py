@@ -7,8 +7,8 @@ import random
 import pytest
 from openstack.connection import Connection
 
-from tests.acceptance.deployment import Deployment
-from tests.acceptance.interruptions import GROWTH, LASTS, SETTING, Interruption, Laboratory
+from tests.acceptance.support.deployment import Deployment
+from tests.acceptance.support.interruptions import GROWTH, LASTS, SETTING, Interruption, Laboratory
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(600)]
 
@@ -16,10 +16,10 @@ pytestmark = [pytest.mark.full, pytest.mark.timeout(600)]
 SEED = 1
 
 
-@pytest.mark.parametrize(("operation", "strike"), [(GROWTH, "engine killed"), (SETTING, "Ctrl-C")])
+@pytest.mark.parametrize(("operation", "disruption"), [(GROWTH, "engine killed"), (SETTING, "Ctrl-C")])
 def test_the_next_up_goes_on(
-    deployment: Deployment, clouds: dict[str, Connection], operation: str, strike: str
+    deployment: Deployment, clouds: dict[str, Connection], operation: str, disruption: str
 ) -> None:
     moment = random.Random(SEED).uniform(0, LASTS[operation])  # noqa: S311  no cryptography
     laboratory = Laboratory(deployment, clouds["lab"])
-    laboratory.suffer(Interruption(operation, strike, moment, "up", ""))
+    laboratory.suffer(Interruption(operation, disruption, moment, "up", ""))

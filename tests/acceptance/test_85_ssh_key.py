@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.deployment import Deployment
-from tests.acceptance.traffic import Traffic
+from tests.acceptance.support.deployment import Deployment
+from tests.acceptance.support.traffic import Traffic
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(600)]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from openstack.connection import Connection
 
-from tests.acceptance.belongings import belongings
-from tests.acceptance.deployment import UNASKED, Deployment
-from tests.acceptance.strikes import STRIKES, Run
-from tests.acceptance.waiting import wait_for
+from tests.acceptance.support.deployment import UNASKED, Deployment
+from tests.acceptance.support.disruptions import DISRUPTIONS, Run
+from tests.acceptance.support.inventory import inventory
+from tests.support.waiting import wait_for
 
 # On the lab `destroy` takes 25 s, its servers go after the first five.
 HALF_WAY = 10.0
@@ -17,16 +17,16 @@ HALF_WAY = 10.0
 @pytest.mark.timeout(700)
 def test_destroy_leaves_nothing(deployment: Deployment, clouds: dict[str, Connection]) -> None:
     cloud = clouds["lab"]
-    servers = belongings(cloud)["servers"]
+    servers = inventory(cloud)["servers"]
     assert {f"congress-dev-{name} ACTIVE" for name in deployment.outputs["hosts"]} <= servers.keys()
     power_off(cloud, "congress-dev-bastion")
     with Run.started(deployment.folder / "interrupted.log", "destroy", *UNASKED) as running:
         running.last(HALF_WAY)
-        STRIKES["engine killed"](running, cloud, "")
+        DISRUPTIONS["engine killed"](running, cloud, "")
         assert running.wait() != 0, running.text()
-    assert belongings(cloud) != {}
+    assert inventory(cloud) != {}
     deployment.destroy()
-    assert belongings(cloud) == {}
+    assert inventory(cloud) == {}
 
 
 def power_off(cloud: Connection, name: str) -> None:

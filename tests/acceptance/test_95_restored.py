@@ -13,11 +13,11 @@ import pytest
 from openstack.connection import Connection
 
 from ops.data import archive
-from tests.acceptance import canary, kept
-from tests.acceptance.belongings import belongings
-from tests.acceptance.console import VERBOSE, Console
-from tests.acceptance.deployment import PULUMI, UNASKED, Deployment, run
-from tests.acceptance.searcher import Search
+from tests.acceptance.support import backup_sample, canary
+from tests.acceptance.support.console import VERBOSE, Console
+from tests.acceptance.support.deployment import PULUMI, UNASKED, Deployment, run
+from tests.acceptance.support.inventory import inventory
+from tests.acceptance.support.searcher import Search
 
 
 @pytest.mark.full
@@ -33,16 +33,16 @@ def test_a_fresh_deployment_gets_policy_rule_and_datasource_back(
     deployment.forget()
     exported = json.loads(run([PULUMI, "stack", "export", "--show-secrets"], timeout=60))
     assert console.leaks(Search(canary.patterns(canary.of_stack(exported)))) == []
-    assert kept.aes_key(deployment) != key
-    assert kept.rules(deployment) == set()
-    assert kept.dumps(deployment) == [], "a first deployment has no tables to dump"
-    kept.make("restore", f"FILE={backup_file}")
-    assert kept.rules(deployment) == set(kept.RULES)
-    kept.works(deployment, clouds["lab-admin"])
+    assert backup_sample.aes_key(deployment) != key
+    assert backup_sample.rules(deployment) == set()
+    assert backup_sample.dumps(deployment) == [], "a first deployment has no tables to dump"
+    backup_sample.make("restore", f"FILE={backup_file}")
+    assert backup_sample.rules(deployment) == set(backup_sample.RULES)
+    backup_sample.works(deployment, clouds["lab-admin"])
 
 
 @pytest.mark.full
 @pytest.mark.timeout(700)
 def test_it_is_destroyed_again(deployment: Deployment, clouds: dict[str, Connection]) -> None:
     deployment.destroy()
-    assert belongings(clouds["lab"]) == {}
+    assert inventory(clouds["lab"]) == {}

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.waiting import wait_for
-from tests.balance.balanced import Balanced, Counting, balanced
+from tests.balance.support.haproxy import Balanced, Counting, balanced
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture

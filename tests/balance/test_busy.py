@@ -22,11 +22,21 @@ from urllib.parse import unquote
 import pytest
 
 from components.foundation.template import render
-from tests.acceptance.waiting import wait_for
-from tests.balance.balanced import BUSY, DOWN, FREE, Balanced, Counting, Engine, agent, balanced, running
 from tests.balance.conftest import Client
+from tests.balance.support.haproxy import (
+    BUSY,
+    DOWN,
+    FREE,
+    Balanced,
+    Counting,
+    Engine,
+    agent,
+    balanced,
+    running,
+)
 from tests.render.cases import case
-from tests.render.judges import congress_python, run
+from tests.support.programs import congress_python, run
+from tests.support.waiting import wait_for
 
 # Which paths an engine has open, as api-paste.ini maps them.
 MAPPED = """
@@ -53,7 +63,7 @@ class Looping(Engine):
     @contextmanager
     def started(self, seconds: float = 0) -> Iterator[None]:
         words = [self.node_id, str(self.port), str(self.unwell), str(seconds)]
-        script = Path(__file__).with_name("looping.py")
+        script = Path(__file__).with_name("support") / "looping.py"
         with running([sys.executable, script, *words], self.log) as self.process:
             wait_for("it takes connections", 30, lambda: self.listening() is not None, pause=0.05)
             try:

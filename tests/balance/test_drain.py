@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from tests.acceptance.waiting import wait_for
-from tests.balance.balanced import FREE, Balanced, Counting
 from tests.balance.conftest import Client
+from tests.balance.support.haproxy import FREE, Balanced, Counting
+from tests.support.waiting import wait_for
 
 
 def test_a_drained_engine_answers_what_it_has_and_gets_nothing_new(

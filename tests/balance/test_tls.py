@@ -12,12 +12,12 @@ import urllib.request
 import pytest
 
 from components.foundation.template import render
-from tests import tls_scan
-from tests.acceptance.waiting import wait_for
-from tests.balance.balanced import Balanced, Counting
 from tests.balance.conftest import Client
-from tests.certificates import authority
+from tests.balance.support.haproxy import Balanced, Counting
 from tests.render.cases import case
+from tests.support import tls_scan
+from tests.support.certificates import authority
+from tests.support.waiting import wait_for
 
 
 def test_a_renewed_certificate_reaches_clients_and_fails_no_request(

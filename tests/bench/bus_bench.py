@@ -20,12 +20,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.push import events
-from tests.acceptance.waiting import wait_for
-from tests.balance.balanced import free_port, running
+from tests.acceptance.support.push import events
+from tests.balance.support.haproxy import free_port, running
 from tests.congress_runtime.support.of_congress import ENVIRONMENT
 from tests.congress_runtime.test_tls_bus import Bus
-from tests.render.judges import congress_python
+from tests.support.programs import congress_python
+from tests.support.waiting import wait_for
 
 SIZES = ("100", "100000")
 ENGINES = [f"engine-{number}" for number in range(1, 5)]

@@ -40,7 +40,13 @@ connection = sqlite:///{folder}/congress.sqlite
 [oslo_concurrency]
 lock_path = {folder}
 """
-ROW = ("2026-11-28T00:00:00Z", "compute.host.down", "compute-0", "down", "bench")  # of tests.acceptance.push
+ROW = (
+    "2026-11-28T00:00:00Z",
+    "compute.host.down",
+    "compute-0",
+    "down",
+    "bench",
+)  # of tests.acceptance.support.push
 STILL = 0.02  # seconds from which on it is worth a look where
 threads = eventlet.patcher.original("threading")
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import typer
 
-from tests.acceptance.deployment import CONGRESS_HA, Deployment, run
-from tests.acceptance.traffic import Traffic, traffic
+from tests.acceptance.support.deployment import CONGRESS_HA, Deployment, run
+from tests.acceptance.support.traffic import Traffic, traffic
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

@@ -16,10 +16,10 @@ from typing import Annotated
 
 import typer
 
-from tests.acceptance.deployment import Deployment
-from tests.acceptance.large_cloud import LIBRARY, POLL_TIME, activate, large_cloud
-from tests.acceptance.push import Pushed, events, pushed, taken_down
-from tests.acceptance.traffic import Traffic, traffic
+from tests.acceptance.support.deployment import Deployment
+from tests.acceptance.support.large_cloud import LIBRARY, POLL_TIME, activate, large_cloud
+from tests.acceptance.support.push import Pushed, events, pushed, taken_down
+from tests.acceptance.support.traffic import Traffic, traffic
 from tests.bench.data_changes import WHOLE, measure_changes
 from tests.bench.data_figures import LIMIT, deployed, resident, told
 

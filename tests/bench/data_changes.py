@@ -8,13 +8,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from tests.acceptance.alarms import Alarms, alarms
-from tests.acceptance.changing import Changing
-from tests.acceptance.deployment import Deployment, lab_cloud
-from tests.acceptance.faults import FAULTS, Fault
-from tests.acceptance.pair import Expected, Pair, watched
-from tests.acceptance.push import taken_down
-from tests.acceptance.traffic import Traffic, traffic
+from tests.acceptance.support.alarms import Alarms, alarms
+from tests.acceptance.support.changing_rows import ChangingRows
+from tests.acceptance.support.deployment import Deployment, lab_cloud
+from tests.acceptance.support.faults import FAULTS, Fault
+from tests.acceptance.support.pair import Expected, Pair, watched
+from tests.acceptance.support.push import taken_down
+from tests.acceptance.support.traffic import Traffic, traffic
 from tests.bench.data_figures import LIMIT, deployed, resident, told
 
 WHOLE = 60.0  # seconds between two pushes of a whole table, while others change row by row
@@ -38,7 +38,7 @@ def engine_restarted(pair: Pair) -> Iterator[None]:
     yield
 
 
-STRIKES = {
+MEASURED_FAULTS = {
     name: FAULTS[name] for name in ("host destroyed by the cloud", "process killed", "RabbitMQ restarted")
 } | {"engine restarted": Fault("engine restarted", engine_restarted, Expected(LIMIT, absences=0))}
 
@@ -56,7 +56,7 @@ def measure_changes(sizes: list[int], tables: int, seconds: float, *, faults: bo
                 table.size = size
                 lines.append(changed(deployment, clients, table, seconds))
                 if pair:
-                    after += [suffered(pair, clients, table, name) for name in STRIKES]
+                    after += [suffered(pair, clients, table, name) for name in MEASURED_FAULTS]
     print("\n".join([CHANGES_HEADER, *lines]))
     if after:
         print("\n".join(["", FAULTS_HEADER, *after]))
@@ -70,7 +70,7 @@ def followed(deployment: Deployment, *, faults: bool) -> Iterator[tuple[Mapping[
             yield engines, None
         return
     with lab_cloud("lab-admin") as admin, watched(deployment, admin) as pair:
-        yield pair.pulse.engines, pair
+        yield pair.probe.engines, pair
 
 
 def changed(deployment: Deployment, clients: Traffic, table: Alarms, seconds: float) -> str:
@@ -78,7 +78,7 @@ def changed(deployment: Deployment, clients: Traffic, table: Alarms, seconds: fl
     print(f"data: {len(table.sources)} tables of {table.size} rows: ", end="", file=sys.stderr, flush=True)
     down, began = sum(taken_down(deployment).values()), time.time()
     pushed_all, changing_since = table.push_all(LIMIT), time.time()
-    with Changing(table, WHOLE) as changing:
+    with ChangingRows(table, WHOLE) as changing:
         time.sleep(seconds)
         changing.quiet()
         clients.answered()
@@ -106,10 +106,10 @@ def suffered(pair: Pair, clients: Traffic, table: Alarms, name: str) -> str:
     print(f"data: {name}: ", end="", file=sys.stderr, flush=True)
     pair.whole()
     began = time.time()
-    with Changing(table, WHOLE) as changing:
+    with ChangingRows(table, WHOLE) as changing:
         changing.fresh(began, LIMIT)
         moment = time.time()
-        with STRIKES[name].lasting(pair) as struck:
+        with MEASURED_FAULTS[name].lasting(pair) as struck:
             moment = struck or moment
             fresh = changing.fresh(moment, LIMIT)
         changing.stop()

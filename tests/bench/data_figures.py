@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.acceptance.deployment import Deployment
-from tests.acceptance.traffic import Asked
+from tests.acceptance.support.deployment import Deployment
+from tests.acceptance.support.traffic import Asked
 
 LIMIT = 600.0  # seconds for one push to reach every engine
 

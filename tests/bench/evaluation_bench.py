@@ -1,6 +1,6 @@
 """Prints a table: what policies over many rows cost in upstream's evaluator and in ours, in seconds of the CPU.
 
-    .judges/congress/bin/python -m tests.bench.evaluation_bench [ROWS ...]
+    .validators/congress/bin/python -m tests.bench.evaluation_bench [ROWS ...]
 
 ROWS of ten columns in each of three tables; 20000 and 100000 where none are named. The joins over 100000 rows take
 upstream minutes. One process for each column, one after another.

@@ -19,9 +19,9 @@ from typing import Annotated
 
 import typer
 
-from tests.acceptance.deployment import Deployment, lab_cloud
-from tests.acceptance.faults import FAULTS, Outcome, suffer
-from tests.acceptance.pair import Pair, watched
+from tests.acceptance.support.deployment import Deployment, lab_cloud
+from tests.acceptance.support.faults import FAULTS, Outcome, suffer
+from tests.acceptance.support.pair import Pair, watched
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

@@ -14,8 +14,8 @@ from typing import Annotated
 
 import typer
 
-from tests.acceptance.deployment import Deployment, lab_cloud
-from tests.acceptance.interruptions import Laboratory, plan
+from tests.acceptance.support.deployment import Deployment, lab_cloud
+from tests.acceptance.support.interruptions import Laboratory, plan
 
 
 def main(

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from tests.congress_runtime.support.of_congress import ENVIRONMENT
-from tests.render.judges import congress_python
+from tests.support.programs import congress_python
 
 SIZES = ("100", "10000", "100000")
 LIMIT = 600.0

@@ -107,7 +107,7 @@ def test_without_the_role_no_token_can_be_checked(tmp_path: Path) -> None:
 
 def test_upstream_alone_lets_nobody_in(tmp_path: Path) -> None:
     """What patches.keystone_context is for; once Congress does better by itself, it can go."""
-    upstream = ROOT / ".judges/congress/etc/congress/api-paste.ini"
+    upstream = ROOT / ".validators/congress/etc/congress/api-paste.ini"
     with keystone(PASSWORD, {"admin": ["admin"]}) as fake:
         questions: list[Question] = [("GET", "/v1/policies", "admin"), ("GET", "/v1/policies", None)]
         answers = asked(tmp_path, authtoken(fake.url), questions, upstream)

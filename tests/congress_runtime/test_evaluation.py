@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.bench import evaluation_bench
 from tests.congress_runtime.support.of_congress import ENVIRONMENT, printed
-from tests.render.judges import congress_python
+from tests.support.programs import congress_python
 
 SCRIPT = Path(__file__).parent / "support/evaluated.py"
 ARITIES = {"d:b0": 1, "d:b1": 2, "d:b2": 3, "e:b1": 2, "p:f": 2, "p:r0": 1, "q:r1": 2, "p:r2": 2, "q:r3": 1}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.congress_runtime.conftest import Load
-from tests.render.judges import congress_python, run
+from tests.support.programs import congress_python, run
 
 
 class Ended(Exception):  # noqa: N818  stands for the end of the process

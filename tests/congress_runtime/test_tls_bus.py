@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from components.foundation.template import render
-from tests.acceptance.waiting import wait_for
-from tests.balance.balanced import free_port, running
-from tests.certificates import authority
+from tests.balance.support.haproxy import free_port, running
 from tests.congress_runtime.support.of_congress import ENVIRONMENT
 from tests.congress_runtime.support.tls_server import OWN, TlsServer, asked
 from tests.render.contexts import CONGRESS, MESSAGING, PASSWORD
-from tests.render.judges import congress_python, missing, run
+from tests.support.certificates import authority
+from tests.support.programs import congress_python, missing, run
+from tests.support.waiting import wait_for
 
 RABBITMQ = Path("/usr/lib/rabbitmq/bin")
 # Of rabbitmq.sh.j2.
@@ -94,7 +94,7 @@ class Bus(TlsServer):
 @pytest.fixture(scope="module")
 def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
     if not (RABBITMQ / "rabbitmq-server").exists():
-        missing("rabbitmq-server is not installed; `make judges` installs it (as root, on Debian)")
+        missing("rabbitmq-server is not installed; `make validators` installs it (as root, on Debian)")
     bus = Bus(tmp_path_factory.mktemp("bus"))
     with bus.served():
         yield bus

@@ -13,13 +13,13 @@ import pytest
 from components.database import PATIENCE
 from components.foundation.authority import CA_FILE
 from components.foundation.template import render
-from tests import mariadb
-from tests.certificates import authority
 from tests.congress_runtime.support.of_congress import ENVIRONMENT
 from tests.congress_runtime.support.tls_server import OWN, TlsServer, asked
 from tests.render.contexts import CONGRESS, DATABASE
-from tests.render.judges import congress_python, run
 from tests.render.test_services import sql_of
+from tests.support import mariadb
+from tests.support.certificates import authority
+from tests.support.programs import congress_python, run
 
 
 class Server(TlsServer):

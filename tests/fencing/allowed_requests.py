@@ -1,4 +1,4 @@
-"""Run by the judges' Congress: which requests keystone's own middleware, as nova has it, lets through by access rules.
+"""Run by Congress's Python: which requests keystone's own middleware, as nova has it, allows by access rules.
 
 Standard input: {"rules": [...], "requests": [[method, path], ...]}; prints a list of booleans.
 """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from components.fencing import access_rules
 from tests.fencing.fake_cloud import ONE, TWO
-from tests.render.judges import congress_python, run
+from tests.support.programs import congress_python, run
 
 STRANGER = "33333333-cccc-4ccc-8ccc-333333333333"
 OURS = [

@@ -9,8 +9,8 @@ import pytest
 from cryptography.fernet import Fernet
 
 from components.foundation.template import ROOT
-from tests import mariadb
-from tests.render.judges import congress_python, run
+from tests.support import mariadb
+from tests.support.programs import congress_python, run
 
 MIGRATE = ROOT / "files/database/congress_migrate.py"
 REENCRYPT = ROOT / "ops/remote/reencrypt.py"

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from components.foundation.template import render
-from tests import mariadb
-from tests.acceptance.waiting import wait_for
-from tests.balance.balanced import free_port
+from tests.balance.support.haproxy import free_port
 from tests.render.contexts import DATABASE
-from tests.render.judges import missing, program, run
+from tests.support import mariadb
+from tests.support.programs import missing, program, run
+from tests.support.waiting import wait_for
 
 SERVER, ENGINE = "198.18.0.1", "198.18.0.2"
 # The engine that inserts a rule, as far as the database sees it: it locks, and asks nothing more.

@@ -1,4 +1,4 @@
-"""What the components hand over to the templates, for the cases in which templates are judged."""
+"""What the components pass to the templates, for the cases in which templates are validated."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from components.keystone import place
 from components.policy_engines import placements
 from components.preflight.identity import Identity
 from settings import DatasourceNode, FencingLogin, Guest, PolicyEngines
-from tests.deployer import LOGIN
+from tests.support.deployer import LOGIN
 
 # Every secret begins with this, so that a test can look for them all.
 CANARY = "Canary"

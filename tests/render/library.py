@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.foundation.template import ROOT
-from tests.render.judges import run
+from tests.support.programs import run
 
 ME = f"{getpass.getuser()}:{grp.getgrgid(os.getgid()).gr_name}"
 STATE = "STATE=/var/lib/congress-ha\n"

@@ -1,4 +1,4 @@
-"""Whatever settings pass must become a whole stack, and files that their judges take."""
+"""Any valid settings must give a whole stack, with files that their validators accept."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from components.inventory import roles
 from components.preflight.cloud import ExistingNetwork
 from roles import DATABASE
 from settings import Settings, SettingsError
-from tests.deployer import LOGIN
 from tests.render.any_settings import settings as any_settings
 from tests.render.contexts import AUTHTOKEN, CONGRESS, DEPLOYER_KEYS, HOST_KEY, PRIVATE_KEY
-from tests.render.judges import program, run
 from tests.render.test_cluster import Pacemaker, corosync
 from tests.render.test_congress_conf import Reader, read
 from tests.render.test_haproxy import check
 from tests.render.test_user_data import schema
+from tests.support.deployer import LOGIN
+from tests.support.programs import program, run
 from tests.unit import recording
 from tests.unit.recording import WITH_KEYSTONE, Recording, settings_with
 from tests.unit.test_settings import parse
@@ -112,7 +112,9 @@ def test_what_passes_is_read_back_from_the_files_as_it_was_given(read: Reader, d
 # Not shrunk: each example is a whole stack.
 @settings(ALIKE, max_examples=8, phases=[Phase.explicit, Phase.generate])
 @given(any_settings())
-def test_what_passes_is_a_stack_whose_files_their_judges_take(read: Reader, drawn: dict[str, Any]) -> None:
+def test_what_passes_is_a_stack_whose_files_their_validators_accept(
+    read: Reader, drawn: dict[str, Any]
+) -> None:
     parsed = passed(drawn)
     if parsed is None:
         return
@@ -120,8 +122,8 @@ def test_what_passes_is_a_stack_whose_files_their_judges_take(read: Reader, draw
     put: dict[str, str] = {}
     for step in stack.steps():
         script = step.inputs["stdin"]
-        judged = run(program("bash"), "-n", stdin=script)
-        assert (judged.returncode, judged.stderr) == (0, ""), step.name
+        checked = run(program("bash"), "-n", stdin=script)
+        assert (checked.returncode, checked.stderr) == (0, ""), step.name
         put |= files(script)
     with TemporaryDirectory() as made:
         folder = Path(made)

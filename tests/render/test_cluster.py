@@ -1,4 +1,4 @@
-"""The pair of the datasource node: judged by corosync, crmsh and Pacemaker."""
+"""The pair of the datasource node, validated by corosync, crmsh and Pacemaker."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from components.foundation.template import ROOT
-from tests.render.cases import Case, Judge, case, cases
+from tests.render.cases import Case, Validator, case, cases
 from tests.render.contexts import CLUSTER, MEMBERS, SERVERS
-from tests.render.judges import ocf_agent, private, program, run
+from tests.support.programs import ocf_agent, private, program, run
 
 HERE = str(MEMBERS[0]["address"])
 # The first host's corosync runs, its Pacemaker left in good order; and the same host after it was fenced.
@@ -25,11 +25,11 @@ def corosync(text: str, folder: Path) -> tuple[int, str]:
     etc.mkdir(exist_ok=True)
     (etc / "corosync.conf").write_text(text)
     (etc / "authkey").write_text(f"{CLUSTER['authkey']}\n")
-    judged = run(*private([program("corosync"), "-t"], {"/etc/corosync": etc}, [HERE]))
-    return judged.returncode, judged.stdout + judged.stderr
+    checked = run(*private([program("corosync"), "-t"], {"/etc/corosync": etc}, [HERE]))
+    return checked.returncode, checked.stdout + checked.stderr
 
 
-@pytest.mark.parametrize("case", cases(Judge.COROSYNC), ids=str)
+@pytest.mark.parametrize("case", cases(Validator.COROSYNC), ids=str)
 def test_corosync_takes_it(case: Case, tmp_path: Path) -> None:
     status, said = corosync(case.text, tmp_path)
     assert status == 0, said
@@ -155,7 +155,7 @@ def pacemaker(tmp_path: Path) -> Pacemaker:
     return Pacemaker(tmp_path)
 
 
-@pytest.mark.parametrize("case", cases(Judge.CRM), ids=str)
+@pytest.mark.parametrize("case", cases(Validator.CRM), ids=str)
 def test_pacemaker_takes_the_documents_primitive(case: Case, pacemaker: Pacemaker) -> None:
     assert pacemaker.load(case.text) == (0, "")
     verified = run(program("crm_verify"), "--xml-file", pacemaker.cib, "-VV")

@@ -1,4 +1,4 @@
-"""congress.conf and an engine's own file, judged by oslo.config with Congress's own options."""
+"""congress.conf and an engine's own file, validated by oslo.config with Congress's own options."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from components.foundation.template import ROOT, render
-from tests.render.cases import Case, Judge, case, cases
+from tests.render.cases import Case, Validator, case, cases
 from tests.render.contexts import AUTHTOKEN, CONGRESS
-from tests.render.judges import congress_python
+from tests.support.programs import congress_python
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     folder = tmp_path_factory.mktemp("congress")
     paths = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     with (folder / "stderr").open("w") as stderr:
-        judge = subprocess.Popen(
+        validator = subprocess.Popen(
             [congress_python(), Path(__file__).with_name("congress_options.py")],
             env={**os.environ, **paths, "PYTHONWARNINGS": "ignore"},
             stdin=subprocess.PIPE,
@@ -43,9 +43,9 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
             stderr=stderr,
             text=True,
         )
-    assert judge.stdin
-    assert judge.stdout
-    asks, answers = judge.stdin, judge.stdout
+    assert validator.stdin
+    assert validator.stdout
+    asks, answers = validator.stdin, validator.stdout
 
     def ask(*texts: str) -> Read:
         files = [folder / f"{number}.conf" for number in range(len(texts))]
@@ -59,11 +59,11 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 
     yield ask
     asks.close()
-    assert judge.wait(timeout=20) == 0
+    assert validator.wait(timeout=20) == 0
     answers.close()
 
 
-@pytest.mark.parametrize("case", cases(Judge.CONGRESS), ids=str)
+@pytest.mark.parametrize("case", cases(Validator.CONGRESS), ids=str)
 def test_congress_knows_every_key_and_value(case: Case, read: Reader) -> None:
     known = read(case.text)
     assert known.errors == []

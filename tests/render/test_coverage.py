@@ -1,4 +1,4 @@
-"""No template goes unjudged, and none renders with a name left out."""
+"""Every template has a validator, and a missing name is an error in every template."""
 
 from __future__ import annotations
 
@@ -9,36 +9,38 @@ import jinja2
 import pytest
 
 from components.foundation.template import render
-from tests.render.cases import TABLE, TEMPLATES, Case, Judge, cases
-from tests.render.judges import program
+from tests.render.cases import TABLE, TEMPLATES, Case, Validator, cases
+from tests.support.programs import program
 
 # Not a jinja2 template: it stands in front of every step's script, and test_library.py runs it.
 LIBRARY = "step/lib.sh"
 
 
-# Judged in the templates that include them.
+# Validated in the templates that include them.
 PARTS = {"congress_host/flat_modules.j2", "congress_host/sandbox.j2", "policy_engines/sandbox.j2"}
 
 
-def test_every_template_has_a_judge() -> None:
-    there = {str(file.relative_to(TEMPLATES)) for file in TEMPLATES.rglob("*") if file.is_file()}
-    assert there - {LIBRARY, *PARTS} == set(TABLE), "templates/ and the table in tests/render/cases.py differ"
+def test_every_template_has_a_validator() -> None:
+    templates = {str(file.relative_to(TEMPLATES)) for file in TEMPLATES.rglob("*") if file.is_file()}
+    assert templates - {LIBRARY, *PARTS} == set(TABLE), (
+        "templates/ and the table in tests/render/cases.py differ"
+    )
 
 
-def test_every_step_is_judged_as_a_script() -> None:
-    for template, (judge, _) in TABLE.items():
-        assert template.endswith(".sh.j2") == (judge is Judge.BASH), template
+def test_every_step_is_validated_as_a_script() -> None:
+    for template, (validator, _) in TABLE.items():
+        assert template.endswith(".sh.j2") == (validator is Validator.BASH), template
 
 
-@pytest.mark.parametrize("judge", Judge, ids=lambda judge: judge.name)
-def test_every_judge_speaks_in_a_test(judge: Judge) -> None:
-    """Some test is parametrized by cases(Judge.X), that is, by every template that the table gives to X."""
+@pytest.mark.parametrize("validator", Validator, ids=lambda validator: validator.name)
+def test_every_validator_is_used_in_a_test(validator: Validator) -> None:
+    """Some test is parametrized by cases(Validator.X), that is, by every template that the table gives to X."""
     asked = set()
     for file in Path(__file__).parent.glob("test_*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "cases":
                 asked |= {word.attr for word in node.args if isinstance(word, ast.Attribute)}
-    assert judge.name in asked
+    assert validator.name in asked
 
 
 @pytest.mark.parametrize("case", cases(), ids=str)
@@ -62,9 +64,9 @@ def _names(template: str) -> set[str]:
 
 
 @pytest.mark.parametrize(("ci", "outcome"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])
-def test_a_judge_that_is_missing_skips_but_fails_in_ci(
+def test_a_missing_validator_skips_the_test_but_fails_in_ci(
     monkeypatch: pytest.MonkeyPatch, ci: str, outcome: type[BaseException]
 ) -> None:
     monkeypatch.setenv("CI", ci)
-    with pytest.raises(outcome, match="no-such-judge is not installed; `make judges` installs it"):
-        program("no-such-judge")
+    with pytest.raises(outcome, match="no-such-validator is not installed; `make validators` installs it"):
+        program("no-such-validator")

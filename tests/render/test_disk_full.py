@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.render.judges import private, run
 from tests.render.library import ME, Library, put
+from tests.support.programs import private, run
 
 WORD = "is full: make room there"
 

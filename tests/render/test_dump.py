@@ -11,8 +11,8 @@ import pytest
 
 from components.foundation.template import ROOT
 from tests.render.cases import case
-from tests.render.judges import private, program, run
 from tests.render.library import Library
+from tests.support.programs import private, program, run
 
 PROGRAMS = [ROOT / f"files/database/congress-{name}" for name in ("lock", "load", "dump")]
 PROGRAM = PROGRAMS[-1]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests import mariadb
-from tests.acceptance.waiting import wait_for
 from tests.render.cases import case
-from tests.render.judges import run
 from tests.render.library import Library
+from tests.support import mariadb
+from tests.support.programs import run
+from tests.support.waiting import wait_for
 
 CREATED = """
 CREATE DATABASE congress;

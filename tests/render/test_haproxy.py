@@ -1,4 +1,4 @@
-"""haproxy.cfg: judged by HAProxy, and what the HA document and Congress's behaviour ask of it."""
+"""haproxy.cfg, validated by HAProxy, and what the HA document and Congress's behaviour require of it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.certificates import authority
-from tests.render.cases import Case, Judge, case, cases
-from tests.render.judges import program, run
+from tests.render.cases import Case, Validator, case, cases
+from tests.support.certificates import authority
+from tests.support.programs import program, run
 
 SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "": 0.001}
 CONGRESS_TIMEOUT = 120  # s that Congress itself may take over a request to a datasource node that died
@@ -46,11 +46,11 @@ def check(text: str, folder: Path) -> tuple[int, str]:
     own = authority()
     identity.write_text(own.pem + own.key)
     file.write_text(text.replace("/etc/haproxy/endpoint.pem", str(identity)))
-    judged = run(program("haproxy"), "-c", "-dW", "-f", file)
-    return judged.returncode, judged.stdout + judged.stderr
+    checked = run(program("haproxy"), "-c", "-dW", "-f", file)
+    return checked.returncode, checked.stdout + checked.stderr
 
 
-@pytest.mark.parametrize("case", cases(Judge.HAPROXY), ids=str)
+@pytest.mark.parametrize("case", cases(Validator.HAPROXY), ids=str)
 def test_haproxy_takes_it_without_a_warning(case: Case, tmp_path: Path) -> None:
     status, said = check(case.text, tmp_path)
     assert status == 0, said
@@ -62,7 +62,7 @@ def test_haproxy_refuses_what_is_wrong(tmp_path: Path) -> None:
     assert check(text.replace("policy-engine-2 ", "policy-engine-1 "), tmp_path)[0] == 1
 
 
-@pytest.mark.parametrize("case", cases(Judge.HAPROXY), ids=str)
+@pytest.mark.parametrize("case", cases(Validator.HAPROXY), ids=str)
 def test_every_engine_is_a_checked_server_once(case: Case) -> None:
     """The document: "distribute incoming API requests to the N policy-engine (and API service) nodes"."""
     backend = sections(case.text)["backend policy_engines"]

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from components.foundation.template import digest, heredoc, render_step
 from tests.render.cases import case
-from tests.render.judges import run
 from tests.render.library import ME, Library
+from tests.support.programs import run
 
 # What a text file may hold: surrogates are no characters, and bash ends a word at NUL.
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))

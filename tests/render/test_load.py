@@ -28,10 +28,10 @@ from ops.data.services import Services
 from ops.replacement.saved_data import KeptData
 from ops.ssh import commands as hosts
 from ops.ssh.commands import HostError, Hosts
-from tests import mariadb
-from tests.acceptance.waiting import wait_for
 from tests.ops.healthy import STACK
-from tests.render.judges import missing, private, program, run
+from tests.support import mariadb
+from tests.support.programs import missing, private, program, run
+from tests.support.waiting import wait_for
 
 PROGRAMS = ROOT / "files/database"
 TABLES = r"""

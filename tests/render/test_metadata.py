@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from components.foundation.template import ROOT
-from tests.render.judges import missing, private, program, run
+from tests.support.programs import missing, private, program, run
 
 RULES = ROOT / "files/host/congress-ha-metadata.nft"
 UNIT = ROOT / "files/host/congress-ha-metadata.service"
@@ -69,8 +69,8 @@ def test_the_ipv6_address_is_closed_as_well() -> None:
 def test_systemd_takes_the_unit(tmp_path: Path, type_: str, sound: bool) -> None:  # noqa: FBT001
     unit = tmp_path / UNIT.name
     unit.write_text(UNIT.read_text().replace("Type=oneshot\n", f"Type={type_}\n"))
-    judged = run(program("systemd-analyze"), "verify", "--man=no", unit)
-    assert (judged.stdout + judged.stderr == "") == sound
+    checked = run(program("systemd-analyze"), "verify", "--man=no", unit)
+    assert (checked.stdout + checked.stderr == "") == sound
 
 
 def test_other_tables_are_left_alone() -> None:

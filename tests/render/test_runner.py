@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from components.foundation.template import END_MARKER, ROOT
-from tests.render.judges import private
+from tests.support.programs import private
 
 RUNNER = ROOT / "files/host/congress-ha-step"
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import pytest
 
 from components.foundation.template import heredoc, render_step
-from tests.render.cases import Case, Judge, cases
+from tests.render.cases import Case, Validator, cases
 from tests.render.contexts import CANARY
 
 HEREDOC = re.compile(r"<<'?(\w+)'?$")
@@ -68,14 +68,14 @@ def exposed(script: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("case", cases(Judge.BASH), ids=str)
+@pytest.mark.parametrize("case", cases(Validator.BASH), ids=str)
 def test_no_command_line_shows_a_secret(case: Case) -> None:
     assert exposed(render_step(case.template, case.context)) == []
 
 
 def test_the_contexts_hold_secrets() -> None:
     """Else nothing would be looked for: every step that gets a secret has it in its script."""
-    secret = {c.template for c in cases(Judge.BASH) if CANARY in render_step(c.template, c.context)}
+    secret = {c.template for c in cases(Validator.BASH) if CANARY in render_step(c.template, c.context)}
     assert secret == {
         "congress_host/configuration.sh.j2",
         "database/mariadb.sh.j2",
@@ -130,7 +130,7 @@ def test_a_hidden_secret_is_let_pass(line: str) -> None:
 
 def test_only_files_for_congress_or_root_hold_secrets() -> None:
     """Modes of what put_file writes: a secret's file is closed to others."""
-    for one in cases(Judge.BASH):
+    for one in cases(Validator.BASH):
         for command, body in commands(render_step(one.template, one.context)):
             if CANARY in body + command and (written := re.search(r"put_file \S+ \S+ (\d{4})", command)):
                 assert int(written[1], 8) & 0o007 == 0, command

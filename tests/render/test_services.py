@@ -1,4 +1,4 @@
-"""Files of systemd, MariaDB and RabbitMQ, each judged by the program that reads it."""
+"""Files of systemd, MariaDB and RabbitMQ, each validated by the program that reads it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from components.database import PRIVILEGES
-from tests.render.cases import Case, Judge, case, cases
+from tests.render.cases import Case, Validator, case, cases
 from tests.render.contexts import DATABASE, PASSWORD
-from tests.render.judges import missing, private, program, run
+from tests.support.programs import missing, private, program, run
 
 
 def systemd(text: str, folder: Path) -> tuple[int, str]:
@@ -25,11 +25,11 @@ def systemd(text: str, folder: Path) -> tuple[int, str]:
     agent = folder / "congress-agent-check-policy-engine-1.service"
     agent.write_text(case("policy_engines/agent.service.j2").text)
     argv = private([program("systemd-analyze"), "verify", "--man=no", unit], {"/usr/local/bin": programs})
-    judged = run(*argv)
-    return judged.returncode, judged.stdout + judged.stderr
+    checked = run(*argv)
+    return checked.returncode, checked.stdout + checked.stderr
 
 
-@pytest.mark.parametrize("case", cases(Judge.SYSTEMD), ids=str)
+@pytest.mark.parametrize("case", cases(Validator.SYSTEMD), ids=str)
 def test_systemd_takes_the_unit(case: Case, tmp_path: Path) -> None:
     assert systemd(case.text, tmp_path) == (0, "")
 
@@ -68,15 +68,15 @@ def test_unit_starts_the_documents_command_and_stays_up() -> None:
     assert service["User"] == "congress"
 
 
-@pytest.mark.parametrize("case", cases(Judge.SYSTEMD), ids=str)
+@pytest.mark.parametrize("case", cases(Validator.SYSTEMD), ids=str)
 def test_what_clients_talk_to_is_shut_in(case: Case, tmp_path: Path) -> None:
     """Exposure of 10 is everything a process of its user may do; without the sandbox it is 9.2."""
     unit = tmp_path / f"{case.template.split('/')[1].split('.')[0]}@a.service"
     unit.write_text(case.text)
-    judged = run(
+    checked = run(
         program("systemd-analyze"), "security", "--offline=true", "--threshold=20", "--no-pager", unit
     )
-    assert judged.returncode == 0, judged.stdout
+    assert checked.returncode == 0, checked.stdout
 
 
 def drop_in(text: str, folder: Path) -> tuple[int, str]:
@@ -86,13 +86,13 @@ def drop_in(text: str, folder: Path) -> tuple[int, str]:
     beside = folder / "pacemaker.service.d"
     beside.mkdir(exist_ok=True)
     (beside / "congress-ha.conf").write_text(text)
-    judged = run(
+    checked = run(
         "env", f"SYSTEMD_UNIT_PATH={folder}:", program("systemd-analyze"), "verify", "--man=no", unit
     )
-    return judged.returncode, judged.stdout + judged.stderr
+    return checked.returncode, checked.stdout + checked.stderr
 
 
-@pytest.mark.parametrize("case", cases(Judge.SYSTEMD_DROP_IN), ids=str)
+@pytest.mark.parametrize("case", cases(Validator.SYSTEMD_DROP_IN), ids=str)
 def test_systemd_takes_the_file_beside_a_unit(case: Case, tmp_path: Path) -> None:
     assert drop_in(case.text, tmp_path) == (0, "")
     misspelt = re.sub(r"^(\w+)=", r"\1x=", case.text, count=1, flags=re.MULTILINE)
@@ -104,7 +104,7 @@ def mariadb(text: str, folder: Path) -> tuple[int, dict[str, str], str]:
     file = folder / "90-congress.cnf"
     file.write_text(text)
     file.chmod(0o644)
-    judged = run(
+    checked = run(
         program("mariadbd"),
         f"--defaults-file={file}",
         f"--datadir={folder}",
@@ -112,16 +112,16 @@ def mariadb(text: str, folder: Path) -> tuple[int, dict[str, str], str]:
         "--verbose",
         "--help",
     )
-    table = judged.stdout.partition("--------- ")[2]
+    table = checked.stdout.partition("--------- ")[2]
     values = dict(line.split(None, 1) for line in table.splitlines()[1:] if len(line.split(None, 1)) == 2)
     return (
-        judged.returncode,
+        checked.returncode,
         values,
-        "\n".join(line for line in judged.stderr.splitlines() if "ERROR" in line),
+        "\n".join(line for line in checked.stderr.splitlines() if "ERROR" in line),
     )
 
 
-@pytest.mark.parametrize("case", cases(Judge.MARIADB), ids=str)
+@pytest.mark.parametrize("case", cases(Validator.MARIADB), ids=str)
 def test_mariadb_takes_its_file(case: Case, tmp_path: Path) -> None:
     status, values, errors = mariadb(case.text, tmp_path)
     assert (status, errors) == (0, "")
@@ -166,8 +166,8 @@ def accounts(tmp_path: Path) -> Callable[[str], tuple[str, list[list[str]]]]:
 
     def execute(sql: str) -> tuple[str, list[list[str]]]:
         script = f"FLUSH PRIVILEGES;\n{sql}\nFLUSH PRIVILEGES;\n{ask.format(PASSWORD, told)}\n"
-        judged = run(program("mariadbd"), *options, "--bootstrap", stdin=script)
-        errors = "\n".join(line for line in judged.stderr.splitlines() if "ERROR" in line)
+        checked = run(program("mariadbd"), *options, "--bootstrap", stdin=script)
+        errors = "\n".join(line for line in checked.stderr.splitlines() if "ERROR" in line)
         return errors, [line.split("|") for line in told.read_text().splitlines()] if told.exists() else []
 
     return execute
@@ -208,12 +208,12 @@ def rabbitmq(text: str, folder: Path) -> tuple[int, str]:
     file, identity = folder / "rabbitmq.conf", folder / "congress.pem"
     identity.touch()  # RabbitMQ refuses a name that no file has
     file.write_text(text.replace("/etc/rabbitmq/congress.pem", str(identity)))
-    judge = Path(__file__).with_name("rabbitmq_conf.escript")
-    judged = run(escript, judge, file, schema, env={"ERL_LIBS": str(homes[-1]), "HOME": str(folder)})
-    return judged.returncode, judged.stdout
+    validator = Path(__file__).with_name("rabbitmq_conf.escript")
+    checked = run(escript, validator, file, schema, env={"ERL_LIBS": str(homes[-1]), "HOME": str(folder)})
+    return checked.returncode, checked.stdout
 
 
-@pytest.mark.parametrize("case", cases(Judge.RABBITMQ), ids=str)
+@pytest.mark.parametrize("case", cases(Validator.RABBITMQ), ids=str)
 def test_rabbitmq_takes_its_file(case: Case, tmp_path: Path) -> None:
     status, said = rabbitmq(case.text, tmp_path)
     assert status == 0, said

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from components.foundation.template import END_MARKER, ROOT, render_step
-from tests.render.cases import Case, Judge, cases
-from tests.render.judges import program, run
+from tests.render.cases import Case, Validator, cases
+from tests.support.programs import program, run
 
 # What shellcheck may not say about these scripts, and why. Nothing else is excluded anywhere.
 EXCLUDED = {
@@ -17,7 +17,7 @@ EXCLUDED = {
 }
 
 
-@pytest.mark.parametrize("case", cases(Judge.BASH), ids=str)
+@pytest.mark.parametrize("case", cases(Validator.BASH), ids=str)
 def test_step_is_sound(case: Case, tmp_path: Path) -> None:
     text = render_step(case.template, case.context)
     assert text.splitlines()[-1] == END_MARKER
@@ -32,19 +32,19 @@ def test_step_is_sound(case: Case, tmp_path: Path) -> None:
         "--format=json",
         f"--exclude={','.join(EXCLUDED)}",
     ]
-    judged = run(program("shellcheck"), *options, script)
+    checked = run(program("shellcheck"), *options, script)
     assert [
-        f"{told['line']}: SC{told['code']}: {told['message']}" for told in json.loads(judged.stdout)
+        f"{told['line']}: SC{told['code']}: {told['message']}" for told in json.loads(checked.stdout)
     ] == []
 
 
 def test_runner_is_sound() -> None:
-    judged = run(program("shellcheck"), "--norc", "--severity=style", ROOT / "files/host/congress-ha-step")
-    assert judged.stdout == ""
+    checked = run(program("shellcheck"), "--norc", "--severity=style", ROOT / "files/host/congress-ha-step")
+    assert checked.stdout == ""
 
 
 def test_an_unsound_step_is_found(tmp_path: Path) -> None:
-    """The judge itself: a value that reached a script without the filter sh."""
+    """The validator itself finds a value that reached a script without the filter sh."""
     script = tmp_path / "step"
     script.write_text("rm -rf $HOME/$UNSET x\n")
     assert run(program("shellcheck"), "--shell=bash", "--norc", "--exclude=SC2016", script).returncode == 1

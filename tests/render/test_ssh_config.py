@@ -6,22 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.render.cases import Case, Judge, cases
+from tests.render.cases import Case, Validator, cases
 from tests.render.contexts import HOSTS
-from tests.render.judges import program, run
+from tests.support.programs import program, run
 
 
 def resolve(text: str, host: str, folder: Path) -> dict[str, str]:
     """What ssh would do for `host`, by `ssh -G`: option in lower case -> value."""
     (folder / "ssh_config").write_text(text)
-    judged = run(program("ssh"), "-G", "-T", "-F", "ssh_config", host, cwd=folder)
-    assert judged.returncode == 0, judged.stderr
-    assert judged.stderr == ""
-    return dict(line.split(" ", 1) for line in judged.stdout.splitlines() if " " in line)
+    checked = run(program("ssh"), "-G", "-T", "-F", "ssh_config", host, cwd=folder)
+    assert checked.returncode == 0, checked.stderr
+    assert checked.stderr == ""
+    return dict(line.split(" ", 1) for line in checked.stdout.splitlines() if " " in line)
 
 
 @pytest.mark.parametrize("host", HOSTS)
-@pytest.mark.parametrize("case", cases(Judge.SSH), ids=str)
+@pytest.mark.parametrize("case", cases(Validator.SSH), ids=str)
 def test_ssh_goes_through_the_bastion_and_knows_the_key(case: Case, host: str, tmp_path: Path) -> None:
     known = resolve(case.text, host, tmp_path)
     wanted = {

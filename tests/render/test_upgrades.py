@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.render.cases import Case, Judge, case, cases
-from tests.render.judges import program, run
+from tests.render.cases import Case, Validator, case, cases
+from tests.support.programs import program, run
 
 TEMPLATE = "host/upgrades.conf.j2"
 # As unattended-upgrades ships them, in 50unattended-upgrades and 20auto-upgrades.
@@ -30,9 +30,9 @@ def apt(text: str, folder: Path) -> tuple[int, list[tuple[str, str]], str]:
     (parts / "90ours").write_text(text)
     main = folder / "apt.conf"
     main.write_text(f'Dir::Etc::parts "{parts}"; Dir::Etc::main "/dev/null";\n')
-    judged = run(program("apt-config"), "dump", env={"APT_CONFIG": str(main)})
-    lines = [re.fullmatch(r'(\S*) "(.*)";', line) for line in judged.stdout.splitlines()]
-    return judged.returncode, [(line[1], line[2]) for line in lines if line], judged.stderr
+    checked = run(program("apt-config"), "dump", env={"APT_CONFIG": str(main)})
+    lines = [re.fullmatch(r'(\S*) "(.*)";', line) for line in checked.stdout.splitlines()]
+    return checked.returncode, [(line[1], line[2]) for line in lines if line], checked.stderr
 
 
 def values(text: str, folder: Path, option: str) -> list[str]:
@@ -41,7 +41,7 @@ def values(text: str, folder: Path, option: str) -> list[str]:
     return [value for name, value in known if name.removesuffix("::") == option and value]
 
 
-@pytest.mark.parametrize("case", cases(Judge.APT), ids=str)
+@pytest.mark.parametrize("case", cases(Validator.APT), ids=str)
 def test_apt_takes_it(case: Case, tmp_path: Path) -> None:
     status, _, errors = apt(case.text, tmp_path)
     assert (status, errors) == (0, "")

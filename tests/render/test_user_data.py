@@ -1,4 +1,4 @@
-"""user_data: judged by cloud-init's schema, and what it makes of it read back."""
+"""user_data, validated by cloud-init's schema, and read back as cloud-init understands it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from components.foundation.template import ROOT
-from tests.render.cases import Case, Judge, case, cases
+from tests.render.cases import Case, Validator, case, cases
 from tests.render.contexts import CERTIFICATE, DEPLOYER_KEYS, HOST_KEY, PRIVATE_KEY
-from tests.render.judges import private, program, run
+from tests.support.programs import private, program, run
 
 TEMPLATE = "host/user_data.yaml.j2"
 
@@ -20,8 +20,8 @@ def schema(text: str, folder: Path) -> tuple[int, str]:
     """Verdict of `cloud-init schema`, which exits 0 on keys that it only warns of."""
     file = folder / "user_data"
     file.write_text(text)
-    judged = run(program("cloud-init"), "schema", "--config-file", file)
-    return judged.returncode, (judged.stdout + judged.stderr).strip()
+    checked = run(program("cloud-init"), "schema", "--config-file", file)
+    return checked.returncode, (checked.stdout + checked.stderr).strip()
 
 
 def content(variant: str) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def content(variant: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("case", cases(Judge.CLOUD_INIT), ids=str)
+@pytest.mark.parametrize("case", cases(Validator.CLOUD_INIT), ids=str)
 def test_cloud_init_takes_it(case: Case, tmp_path: Path) -> None:
     assert case.text.startswith("#cloud-config\n")
     status, said = schema(case.text, tmp_path)
@@ -48,7 +48,7 @@ def test_cloud_init_refuses_what_is_wrong(tmp_path: Path, old: str, new: str) ->
     assert schema(text.replace(old, new), tmp_path)[0] != 0
 
 
-@pytest.mark.parametrize("case", cases(Judge.CLOUD_INIT), ids=str)
+@pytest.mark.parametrize("case", cases(Validator.CLOUD_INIT), ids=str)
 def test_no_key_stands_in_it_twice(case: Case) -> None:
     """YAML takes the last of two silently."""
     root = yaml.compose(case.text)
@@ -78,8 +78,8 @@ def test_sudo_takes_the_deployers_rule(tmp_path: Path) -> None:
     (user,) = content("plain")["users"]
     file = tmp_path / "90-cloud-init-users"
     file.write_text(f"{user['name']} {user['sudo']}\n")
-    judged = run(program("visudo"), "--check", "--strict", "--file", file)
-    assert judged.returncode == 0, judged.stdout + judged.stderr
+    checked = run(program("visudo"), "--check", "--strict", "--file", file)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def test_the_runner_arrives_byte_for_byte() -> None:
@@ -104,9 +104,9 @@ def sshd(variant: str, folder: Path) -> dict[str, str]:
     (folder / "run").mkdir()
     mounts = {"/etc/ssh": config, "/run": folder / "run"}
     # sshd's privilege separation wants /run/sshd.
-    judged = run(*private(["sh", "-c", f"mkdir -p /run/sshd && {program('sshd')} -T"], mounts))
-    assert judged.returncode == 0, judged.stderr
-    return dict(line.split(" ", 1) for line in judged.stdout.splitlines())
+    checked = run(*private(["sh", "-c", f"mkdir -p /run/sshd && {program('sshd')} -T"], mounts))
+    assert checked.returncode == 0, checked.stderr
+    return dict(line.split(" ", 1) for line in checked.stdout.splitlines())
 
 
 @pytest.mark.parametrize("variant", ["plain", "bastion"])

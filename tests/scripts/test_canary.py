@@ -18,11 +18,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.acceptance import canary, known_secrets, places, searcher
-from tests.acceptance.console import Console
-from tests.acceptance.guests import hostname
-from tests.acceptance.processes import Watch
-from tests.acceptance.searcher import Search
+from tests.acceptance.support import canary, canary_deployment, searcher, secret_locations
+from tests.acceptance.support.console import Console
+from tests.acceptance.support.guests import hostname
+from tests.acceptance.support.processes import Watch
+from tests.acceptance.support.searcher import Search
 
 SECRET = b'canary/5nq+w%"0123456789'
 PATTERNS = canary.patterns({"it": {"text": SECRET}})
@@ -63,9 +63,9 @@ def test_every_form_is_found_in_a_file(secret: str) -> None:
 
 def test_half_of_a_datasource_s_password_is_found(tmp_path: Path) -> None:
     """As upstream's log of a datasource showed it, masked up to the first quote."""
-    password = known_secrets.datasource_password()
-    patterns = canary.patterns({"it": known_secrets.halves(password)})
-    (tmp_path / "masked").write_text(f"{{'password': '****'{password.split(known_secrets.ODD)[1]}'}}")
+    password = canary_deployment.datasource_password()
+    patterns = canary.patterns({"it": canary_deployment.halves(password)})
+    (tmp_path / "masked").write_text(f"{{'password': '****'{password.split(canary_deployment.ODD)[1]}'}}")
     (tmp_path / "none").write_text("{'password': '****'}")
     assert found(tmp_path, patterns) == {("it", "masked")}
 
@@ -238,7 +238,7 @@ def test_places_are_told_both_ways() -> None:
         searcher.hit("it", form, "/etc/file", "root:root", "0644") for form in ("text, hex", "text, plain")
     ]
     missing = ("other", "/etc/other", "root:root", "0600")
-    assert places.told("database", hits, places.found(hits) ^ {missing}) == [
+    assert secret_locations.report("database", hits, secret_locations.found_in(hits) ^ {missing}) == [
         "database: it in /etc/file root:root 0644: found (text, hex; text, plain)",
         "database: other in /etc/other root:root 0600: not found",
     ]
@@ -246,6 +246,6 @@ def test_places_are_told_both_ways() -> None:
 
 def test_a_server_s_id_is_no_part_of_a_place() -> None:
     folder = "/var/lib/cloud/instances/0a1b2c3d-0000-4000-8000-0123456789ab"
-    assert places.found([searcher.hit("it", "hex", f"{folder}/obj.pkl", "root:root", "0400")]) == {
-        ("it", "/var/lib/cloud/instances/ID/obj.pkl", "root:root", "0400")
-    }
+    assert secret_locations.found_in(
+        [searcher.hit("it", "hex", f"{folder}/obj.pkl", "root:root", "0400")]
+    ) == {("it", "/var/lib/cloud/instances/ID/obj.pkl", "root:root", "0400")}

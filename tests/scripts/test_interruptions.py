@@ -5,8 +5,8 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
-from tests.acceptance.interruptions import AT_BIRTH, DESTROY, LASTS, MADE, SENSELESS, Whole, plan
-from tests.acceptance.strikes import STRIKES, Run
+from tests.acceptance.support.disruptions import DISRUPTIONS, Run
+from tests.acceptance.support.interruptions import AT_BIRTH, DESTROY, LASTS, MADE, SENSELESS, Whole, plan
 
 
 def test_a_seed_is_a_sequence_and_another_one_another() -> None:
@@ -17,9 +17,11 @@ def test_a_seed_is_a_sequence_and_another_one_another() -> None:
 def test_every_run_is_possible_where_it_stands() -> None:
     sequence = list(plan(3, 60))
     assert {planned.operation for planned in sequence} == LASTS.keys()
-    assert all(planned.strike not in SENSELESS.get(planned.operation, ()) for planned in sequence)
+    assert all(planned.disruption not in SENSELESS.get(planned.operation, ()) for planned in sequence)
     assert all(0 <= planned.moment <= LASTS[planned.operation] for planned in sequence)
-    assert all(planned.host in MADE[planned.operation] for planned in sequence if planned.strike == AT_BIRTH)
+    assert all(
+        planned.host in MADE[planned.operation] for planned in sequence if planned.disruption == AT_BIRTH
+    )
     assert sequence[0].operation == DESTROY
     for before, planned in pairwise(sequence):
         assert (before.then == "destroy") == (planned.operation == "cold up")
@@ -27,7 +29,7 @@ def test_every_run_is_possible_where_it_stands() -> None:
 
 def test_ten_interruptions_know_every_strike() -> None:
     for seed in range(20):
-        assert {planned.strike for planned in plan(seed, 10)} == STRIKES.keys()
+        assert {planned.disruption for planned in plan(seed, 10)} == DISRUPTIONS.keys()
 
 
 def test_a_grown_deployment_has_a_third_of_what_belongs_to_the_second() -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance import deployment
-from tests.acceptance.deployment import Deployment
-from tests.render.judges import run
+from tests.acceptance.support import deployment
+from tests.acceptance.support.deployment import Deployment
 from tests.scripts.checkout import OUTPUTS, ROOT, Checkout
+from tests.support.programs import run
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):(?!=)", MAKEFILE, re.MULTILINE))
@@ -194,7 +194,7 @@ def test_every_target_takes_what_it_reads(checkout: Checkout) -> None:
 
 def test_the_tests_of_stack_dev_reach_no_other_one() -> None:
     """Of a STACK in the environment too: they destroy what they deployed."""
-    show = "import os; import tests.acceptance.deployment; print(os.environ['STACK'])"
+    show = "import os; import tests.acceptance.support.deployment; print(os.environ['STACK'])"
     done = subprocess.run(
         [sys.executable, "-c", show],
         cwd=ROOT,
@@ -491,16 +491,16 @@ def test_uv_takes_over_pips_settings(checkout: Checkout, tmp_path: Path) -> None
     assert done.stdout == "/mine http://mine\n"
 
 
-def _judges(checkout: Checkout, ci: str) -> subprocess.CompletedProcess[str]:
-    """Run the judges' installation where nothing is missing but dpkg-query, the sign of Debian."""
+def _install_validators(checkout: Checkout, ci: str) -> subprocess.CompletedProcess[str]:
+    """Install the validators on a system that only lacks dpkg-query, so it is not Debian."""
     checkout.script("files/congress/constraints.txt", "")
     sums = subprocess.run(
-        ["bash", "-c", "sha256sum files/congress/constraints.txt scripts/judges | sha256sum"],
+        ["bash", "-c", "sha256sum files/congress/constraints.txt scripts/validators | sha256sum"],
         cwd=checkout.root,
         capture_output=True,
         check=True,
     ).stdout
-    stamp = checkout.root / ".judges/congress/pins.sha256"
+    stamp = checkout.root / ".validators/congress/pins.sha256"
     stamp.parent.mkdir(parents=True)
     stamp.write_bytes(sums)
     few = checkout.root / "few"
@@ -508,18 +508,18 @@ def _judges(checkout: Checkout, ci: str) -> subprocess.CompletedProcess[str]:
     for name in ("bash", "env", "dirname", "sha256sum", "cat", "flock", "mkdir", "python3.11", "cut"):
         if found := shutil.which(name):
             (few / name).symlink_to(found)
-    return checkout.run("scripts/judges", PATH=str(few), CI=ci)
+    return checkout.run("scripts/validators", PATH=str(few), CI=ci)
 
 
-def test_judges_that_cannot_be_had_are_named(checkout: Checkout) -> None:
-    done = _judges(checkout, ci="")
+def test_validators_that_cannot_be_installed_are_named(checkout: Checkout) -> None:
+    done = _install_validators(checkout, ci="")
     assert done.returncode == 0, done.stderr
     assert "not Debian" in done.stdout
     assert "haproxy" in done.stdout
     assert "skipped" in done.stdout
 
 
-def test_in_ci_a_missing_judge_is_a_failure(checkout: Checkout) -> None:
-    done = _judges(checkout, ci="true")
+def test_in_ci_a_missing_validator_is_a_failure(checkout: Checkout) -> None:
+    done = _install_validators(checkout, ci="true")
     assert done.returncode == 1
     assert "not Debian" in done.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance import observer
+from tests.acceptance.support import observer
 
 STAT = "7 (congress-server) {state} 1 7 7 0 -1 {flags} 0 0 0 0"
 STATUS = "Name:\tcongress-server\nSigPnd:\t{own}\nShdPnd:\t{shared}\n"

@@ -25,7 +25,7 @@ from pulumi.runtime.settings import ROOT as ROOT_RESOURCE
 
 from components import inventory
 from components.preflight import cloud
-from tests.deployer import IDENTITY, LOGIN, SCOPE
+from tests.support.deployer import IDENTITY, LOGIN, SCOPE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STACK = "test"

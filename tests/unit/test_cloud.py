@@ -14,7 +14,7 @@ from openstack.exceptions import HttpException
 import settings
 from components.preflight import cloud
 from components.preflight.scope import Scope
-from tests.deployer import LOGIN
+from tests.support.deployer import LOGIN
 from tests.unit.recording import settings_with
 
 LIMITS = {"instances": 10, "instances_used": 4, "total_cores": 20, "total_cores_used": 4}

@@ -11,7 +11,7 @@ import pulumi
 import pytest
 
 from components.fencing import UNFENCED, access_rules
-from tests.deployer import LOGIN
+from tests.support.deployer import LOGIN
 from tests.unit import recording as recorded
 from tests.unit.recording import CLOUD, Recording
 

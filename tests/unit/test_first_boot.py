@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from components.foundation import first_boot
 from components.inventory import roles
 from settings import SettingsError
-from tests.certificates import authority
+from tests.support.certificates import authority
 from tests.unit import recording
 from tests.unit.recording import settings_with
 from tests.unit.test_settings import parse

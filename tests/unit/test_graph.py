@@ -12,7 +12,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from components.preflight.cloud import Cloud, ExistingNetwork
-from tests.deployer import LOGIN, SCOPE
+from tests.support.deployer import LOGIN, SCOPE
 from tests.unit import recording as recorded
 from tests.unit.recording import Recording
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from components import policy_engines
 from components.preflight.cloud import Cloud, ExistingNetwork
 from settings import PolicyEngines
-from tests.deployer import SCOPE
+from tests.support.deployer import SCOPE
 from tests.unit import recording as recorded
 from tests.unit.recording import Recording
 

@@ -11,7 +11,7 @@ import pytest
 
 from components.keystone import OPEN
 from components.preflight.identity import mark
-from tests.deployer import IDENTITY
+from tests.support.deployer import IDENTITY
 from tests.unit import recording as recorded
 from tests.unit.recording import WITH_KEYSTONE, Recording, Registration
 

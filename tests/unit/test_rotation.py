@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from tests.deployer import IDENTITY
+from tests.support.deployer import IDENTITY
 from tests.unit import recording as recorded
 from tests.unit.recording import Recording
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 import settings
 from settings import SettingsError
-from tests.certificates import authority
+from tests.support.certificates import authority
 from tests.unit.recording import ROOT, settings_with
 
 

@@ -20,8 +20,8 @@ import settings
 from components.database import PATIENCE
 from components.foundation import authority
 from settings import SettingsError
-from tests.certificates import Signed
-from tests.certificates import authority as an_authority
+from tests.support.certificates import Signed
+from tests.support.certificates import authority as an_authority
 from tests.unit import recording as recorded
 from tests.unit.recording import Recording
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from components.foundation.template import ROOT
-from tests.render.judges import congress_python, run
+from tests.support.programs import congress_python, run
 
 ENVIRONMENT = {
     "PYTHONPATH": str(ROOT),

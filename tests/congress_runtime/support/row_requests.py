@@ -22,7 +22,7 @@ from congress.datasources.doctor_driver import DoctorDriver
 from congress.exception import NotFound
 from congress_runtime.patches import pauses, publish, row_requests
 
-from tests.acceptance.push import events
+from tests.acceptance.support.push import events
 
 pauses.SLICE = -1.0  # a pause at each look at the clock
 MANY = 2000

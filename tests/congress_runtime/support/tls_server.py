@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.balance.balanced import free_port
-from tests.certificates import authority
+from tests.balance.support.haproxy import free_port
 from tests.congress_runtime.support.of_congress import printed
+from tests.support.certificates import authority
 
 OWN = "127.0.0.1"
 

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from ops.data import archive
 from ops.data.archive import ArchiveError
 from ops.stack.outputs import ROOT
-from tests.render.judges import private, run
+from tests.support.programs import private, run
 
 WRITTEN = datetime(2026, 11, 25, 16, 0, 30, tzinfo=UTC)
 ENCRYPTION_KEY = Fernet.generate_key().decode()

@@ -10,7 +10,7 @@ import pytest
 from ops.health.disks import disks, findings, question
 from ops.health.facts import Disk, Unseen
 from tests.ops.healthy import facts
-from tests.render.judges import private, run
+from tests.support.programs import private, run
 
 HEAD = "Use% IUse% Avail Mounted on\n"
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ops.remote import REMOTE
 from ops.remote.reencrypt import ENCRYPTED, rotated
-from tests.render.judges import congress_python
+from tests.support.programs import congress_python
 
 OLD, OWN, OTHER = (Fernet.generate_key().decode() for _ in range(3))
 CONFIGS = st.dictionaries(st.text(max_size=8).filter(lambda name: name != ENCRYPTED), st.text(max_size=20))

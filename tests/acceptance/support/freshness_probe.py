@@ -14,20 +14,20 @@ from typing import Any, Self
 
 from openstack.connection import Connection
 
-from tests.acceptance import congress
-from tests.acceptance.deployment import Deployment
-from tests.acceptance.waiting import wait_for
+from tests.acceptance.support import congress
+from tests.acceptance.support.deployment import Deployment
+from tests.support.waiting import wait_for
 
-POLICY = "pulse"
-DATASOURCE = "pulse_keystone"
-PROJECT = "congress-pulse"
-RULE = f'beat(count) :- {DATASOURCE}:projects(name="{PROJECT}", description=count)'
+POLICY = "freshness"
+DATASOURCE = "freshness_keystone"
+PROJECT = "congress-freshness"
+RULE = f'counter(count) :- {DATASOURCE}:projects(name="{PROJECT}", description=count)'
 WRITE, READ = 0.4, 0.2
 # A request that the bus lost hangs for a minute or two; who asks again has the rows long before.
 PATIENCE = 5.0
 
 
-class Pulse:
+class FreshnessProbe:
     """Use as a context, after `prepare`."""
 
     def __init__(self, deployment: Deployment, admin: Connection, engines: Mapping[str, str]) -> None:
@@ -85,7 +85,7 @@ class Pulse:
         """Wait until each engine has the one row that there is: none of an earlier datasource node is left."""
 
         def one_each() -> bool:
-            found = congress.by_engine(self.engines, f"policies/{POLICY}/tables/beat")
+            found = congress.by_engine(self.engines, f"policies/{POLICY}/tables/counter")
             assert all(len(rows) == 1 for rows in found.values()), found
             return True
 
@@ -109,12 +109,12 @@ class Pulse:
     def _write(self) -> None:
         while not self._over.wait(WRITE):
             count, moment = f"{time.time():.1f}", time.time()
-            with contextlib.suppress(Exception):  # a cloud that is slow for once only beats less often
+            with contextlib.suppress(Exception):  # a cloud that is slow for once only counts less often
                 self.keystone.update_project(self.project, description=count)
                 self.written[count] = moment
 
     def _read(self, node_id: str, url: str) -> None:
         while not self._over.wait(READ):
             with contextlib.suppress(AssertionError, OSError):  # an engine that answers nothing knows nothing
-                for (count,) in congress.rows(url, f"policies/{POLICY}/tables/beat", PATIENCE):
+                for (count,) in congress.rows(url, f"policies/{POLICY}/tables/counter", PATIENCE):
                     self.seen[node_id].setdefault(count, time.time())

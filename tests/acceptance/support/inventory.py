@@ -14,7 +14,7 @@ ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 RANDOM_DIGITS = re.compile(r"-[0-9a-f]{7}$")
 
 
-def belongings(cloud: Connection) -> dict[str, Counter[str]]:
+def inventory(cloud: Connection) -> dict[str, Counter[str]]:
     """Kind -> how many there are of each name; kinds of which there is nothing are left out."""
     identity: Any = cloud.identity
     network, mine = cloud.network, {"project_id": cloud.current_project_id}

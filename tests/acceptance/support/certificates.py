@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 
-from tests.acceptance.deployment import Deployment
+from tests.acceptance.support.deployment import Deployment
 
 # Name of the certificate -> how openssl on an engine's host asks for it.
 INSIDE = {"database": ("3306", "-starttls mysql"), "messaging": ("5671", "")}

@@ -5,27 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from tests.acceptance.searcher import Hit
+from tests.acceptance.support.searcher import Hit
 
 CONGRESS_HOSTS = {"datasource-node", "policy-engine"}
 # An instance's folder is named by its server's id.
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 CLOUD_INIT = "/var/lib/cloud/instances/ID"
 # Secret, file (or what else shows it), owner, mode.
-Place = tuple[str, str, str, str]
+Location = tuple[str, str, str, str]
 
 # Role -> where the key of its certificate is.
-CERTIFICATES: dict[str, Place] = {
+CERTIFICATES: dict[str, Location] = {
     "load-balancer": ("endpoint-key", "/etc/haproxy/endpoint.pem", "root:root", "0600"),
     "database": ("database-key", "/etc/mysql/congress.pem", "root:mysql", "0640"),
     "messaging": ("messaging-key", "/etc/rabbitmq/congress.pem", "root:rabbitmq", "0640"),
 }
 
 
-def expected(host: str, role: str, login: str) -> set[Place]:
+def allowed(host: str, role: str, login: str) -> set[Location]:
     """All that a host may have. `login`: the secret with which engines check their callers' tokens."""
     key = f"{host}-host-key"
-    places = {
+    locations = {
         (key, "/etc/ssh/ssh_host_ed25519_key", "root:root", "0600"),
         # What cloud-init keeps of the user_data.
         (key, f"{CLOUD_INIT}/user-data.txt", "root:root", "0600"),
@@ -38,32 +38,32 @@ def expected(host: str, role: str, login: str) -> set[Place]:
         ("", "the metadata service, asked by nobody: no answer", "", ""),
     }
     if role in CERTIFICATES:
-        places.add(CERTIFICATES[role])
+        locations.add(CERTIFICATES[role])
     if role in CONGRESS_HOSTS:
         configuration = ("/etc/congress/congress.conf", "root:congress", "0640")
-        places |= {(name, *configuration) for name in ("database-password", "messaging-password", login)}
-        places |= {("encryption-key", "/etc/congress/keys/aes_key", "congress:congress", "0600")}
+        locations |= {(name, *configuration) for name in ("database-password", "messaging-password", login)}
+        locations |= {("encryption-key", "/etc/congress/keys/aes_key", "congress:congress", "0600")}
     if role == "datasource-node":
-        places |= {
+        locations |= {
             ("fencing", "/etc/congress-ha/fencing.json", "root:root", "0600"),
             ("datasource-node-cluster-key", "/etc/corosync/authkey", "root:root", "0400"),
         }
-    return places
+    return locations
 
 
-def found(hits: Iterable[Hit]) -> set[Place]:
+def found_in(hits: Iterable[Hit]) -> set[Location]:
     return {(hit["secret"], ID.sub("ID", hit["place"]), hit["owner"], hit["mode"]) for hit in hits}
 
 
-def told(host: str, hits: Iterable[Hit], wrong: Iterable[Place]) -> list[str]:
-    """A line for each place that is wrong, with the forms in which the secret was found there, if it was."""
-    forms: dict[Place, set[str]] = {}
+def report(host: str, hits: Iterable[Hit], wrong: Iterable[Location]) -> list[str]:
+    """A line for each location that is wrong, with the forms in which the secret was found there, if it was."""
+    forms: dict[Location, set[str]] = {}
     for hit in hits:
-        (place,) = found([hit])
-        forms.setdefault(place, set()).add(hit["form"])
+        (location,) = found_in([hit])
+        forms.setdefault(location, set()).add(hit["form"])
     return [
         f"{host}: {secret} in {where} {owner} {mode}: "
-        + (f"found ({'; '.join(sorted(forms[place]))})" if place in forms else "not found")
-        for place in sorted(wrong)
-        for secret, where, owner, mode in [place]
+        + (f"found ({'; '.join(sorted(forms[location]))})" if location in forms else "not found")
+        for location in sorted(wrong)
+        for secret, where, owner, mode in [location]
     ]

@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
-from tests.acceptance.guests import PROC, hostname, pids
+from tests.acceptance.support.guests import PROC, hostname, pids
 
 PERIOD = 0.1
 # A process that is this old runs no other program any more.

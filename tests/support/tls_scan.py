@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from tests.render.judges import program, run
+from tests.support.programs import program, run
 
 
 def protocols(server: str) -> set[str]:

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tests.acceptance import congress
-from tests.acceptance.deployment import Deployment
-from tests.acceptance.traffic import TIMEOUT
-from tests.acceptance.waiting import wait_for
+from tests.acceptance.support import congress
+from tests.acceptance.support.deployment import Deployment
+from tests.acceptance.support.traffic import TIMEOUT
+from tests.support.waiting import wait_for
 
 POLICY, DATASOURCE = "pushed", "pushed_doctor"
 RULES = (

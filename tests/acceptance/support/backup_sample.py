@@ -10,11 +10,11 @@ from typing import Any
 
 from openstack.connection import Connection
 
-from tests.acceptance import congress
-from tests.acceptance.deployment import Deployment, run
-from tests.acceptance.waiting import wait_for
+from tests.acceptance.support import congress
+from tests.acceptance.support.deployment import Deployment, run
+from tests.support.waiting import wait_for
 
-POLICY, DATASOURCE = "kept", "kept_keystone"
+POLICY, DATASOURCE = "backup_sample", "backup_sample_keystone"
 RULES = ("two(2)", f"project(name) :- {DATASOURCE}:projects(name=name)")
 SYNC = 30  # seconds; the stack's syncPeriod is 5
 RESTORE = 300
@@ -83,7 +83,7 @@ def private(file: Path) -> bool:
 @contextmanager
 def project(keystone: Any) -> Iterator[str]:
     """Name of a project of the cloud that is there for a while."""
-    made = keystone.create_project(name=f"congress-kept-{time.time_ns()}")
+    made = keystone.create_project(name=f"congress-backup-sample-{time.time_ns()}")
     try:
         yield made.name
     finally:

@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Self
 
-from tests.acceptance import congress
-from tests.acceptance.alarms import POLICY, Alarms
-from tests.acceptance.deployment import Answer
-from tests.acceptance.traffic import TIMEOUT, Asked
-from tests.acceptance.waiting import wait_for
+from tests.acceptance.support import congress
+from tests.acceptance.support.alarms import POLICY, Alarms
+from tests.acceptance.support.deployment import Answer
+from tests.acceptance.support.traffic import TIMEOUT, Asked
+from tests.support.waiting import wait_for
 
 EACH = 1.0  # seconds between two changes of a row
 READ = 0.1
@@ -26,7 +26,7 @@ PATIENCE = 10.0
 AT_ONCE = 200
 
 
-class Changing:
+class ChangingRows:
     """Use as a context; `whole`: seconds between two pushes of the whole last table."""
 
     def __init__(self, alarms: Alarms, whole: float) -> None:

@@ -21,10 +21,10 @@ import openstack
 from openstack.connection import Connection
 
 from scripts.dev_stack import StackError, check_lab
-from tests.acceptance.waiting import wait_for
+from tests.support.waiting import wait_for
 
 LAB_STATE = Path(os.environ.get("LAB_STATE", "/var/lib/congress-lab"))
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 PULUMI = ROOT / "scripts/pulumi"
 CONGRESS_HA = (sys.executable, "-m", "ops")
 STACK = "dev"

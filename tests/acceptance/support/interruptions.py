@@ -12,9 +12,9 @@ from itertools import cycle, islice
 
 from openstack.connection import Connection
 
-from tests.acceptance.belongings import belongings
-from tests.acceptance.deployment import UNASKED, Deployment, setting_options
-from tests.acceptance.strikes import STRIKES, Run
+from tests.acceptance.support.deployment import UNASKED, Deployment, setting_options
+from tests.acceptance.support.disruptions import DISRUPTIONS, Run
+from tests.acceptance.support.inventory import inventory
 
 COLD, SETTING, GROWTH, DESTROY = "cold up", "changed setting", "third engine", "destroy"
 # Seconds that each takes on the lab, so that a moment falls anywhere in it.
@@ -47,28 +47,28 @@ class Interruption:
     """`moment`: seconds after the begin; `then`: the next run, "up" or "destroy"; `host`: one that the run makes."""
 
     operation: str
-    strike: str
+    disruption: str
     moment: float
     then: str
     host: str
 
     def __str__(self) -> str:
-        when = f"of {self.host}" if self.strike == AT_BIRTH else f"after {self.moment:.0f} s"
-        return f"{self.operation}, {self.strike} {when}, then {self.then}"
+        when = f"of {self.host}" if self.disruption == AT_BIRTH else f"after {self.moment:.0f} s"
+        return f"{self.operation}, {self.disruption} {when}, then {self.then}"
 
 
 def plan(seed: int, count: int) -> Iterator[Interruption]:
-    """A sequence that begins with a whole deployment, each strike about as often; the same seed gives the same one."""
+    """Interruptions that begin with a complete deployment, each disruption equally often. A seed gives one sequence."""
     dice = random.Random(seed)  # noqa: S311  no cryptography
     left: list[str] = []
     for operation, then in islice(cycle(ROUND), count):
-        sensible = set(STRIKES) - SENSELESS.get(operation, set())
+        sensible = set(DISRUPTIONS) - SENSELESS.get(operation, set())
         if not sensible & set(left):
-            left += dice.sample(sorted(STRIKES), len(STRIKES))
-        strike = next(name for name in left if name in sensible)
-        left.remove(strike)
+            left += dice.sample(sorted(DISRUPTIONS), len(DISRUPTIONS))
+        disruption = next(name for name in left if name in sensible)
+        left.remove(disruption)
         moment, host = dice.uniform(0, LASTS[operation]), dice.choice(MADE.get(operation, [""]))
-        yield Interruption(operation, strike, 0 if strike == AT_BIRTH else moment, then, host)
+        yield Interruption(operation, disruption, 0 if disruption == AT_BIRTH else moment, then, host)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Whole:
         state = deployment.exported()
         assert not state.get("pending_operations"), state["pending_operations"]
         names = [f"{r['type']} {r['urn'].rsplit('::', 1)[1]}" for r in state.get("resources", [])]
-        return cls(Counter(names), belongings(cloud))
+        return cls(Counter(names), inventory(cloud))
 
     def grown(self) -> Whole:
         """With a third engine on a third host, which have all that the second ones have."""
@@ -102,7 +102,7 @@ class Whole:
 
 @dataclass(frozen=True)
 class Outcome:
-    """`code`: with which the run that was struck ended; `next`: seconds that the next one took."""
+    """`code`: with which the disrupted run ended; `next`: seconds that the next one took."""
 
     code: int
     next: float
@@ -118,13 +118,13 @@ class Laboratory:
         self.uninterrupted = Whole.of(deployment, cloud)
 
     def suffer(self, planned: Interruption) -> Outcome:
-        """Begin the operation, strike, wait for its end, do the next run, audit; end with the usual settings."""
+        """Begin the operation, disrupt it, wait for its end, do the next run, audit; end with the usual settings."""
         settings = SETTINGS.get(planned.operation, ())
         command = "destroy" if planned.operation == DESTROY else "up"
         with Run.started(self.output, command, *UNASKED, *setting_options(*settings)) as running:
             running.last(planned.moment)
             if not running.ended:
-                STRIKES[planned.strike](running, self.cloud, planned.host)
+                DISRUPTIONS[planned.disruption](running, self.cloud, planned.host)
             code, began = running.wait(), time.monotonic()
         if planned.then == "destroy":
             self.deployment.destroy()

@@ -14,10 +14,10 @@ from typing import Any
 import yaml
 from openstack.connection import Connection
 
-from tests.acceptance import canary, congress, searcher
-from tests.acceptance.console import Console
-from tests.acceptance.deployment import PULUMI, ROOT, Deployment, run
-from tests.acceptance.searcher import Patterns, Search
+from tests.acceptance.support import canary, congress, searcher
+from tests.acceptance.support.console import Console
+from tests.acceptance.support.deployment import PULUMI, ROOT, Deployment, run
+from tests.acceptance.support.searcher import Patterns, Search
 
 STATE = ROOT / ".state"
 # As whom engines check tokens, and as whom a datasource asks the cloud; with what role.
@@ -51,7 +51,7 @@ def halves(password: str) -> dict[str, bytes]:
 
 # No repr: pytest would show it.
 @dataclass(repr=False)
-class Known:
+class CanaryDeployment:
     """`settings`: a stack configuration with keystone.login in it, encrypted; `token`: an administrator's."""
 
     deployment: Deployment
@@ -99,7 +99,9 @@ class Known:
 
 
 @contextmanager
-def known(deployment: Deployment, clouds: Mapping[str, Connection], folder: Path) -> Iterator[Known]:
+def canary_deployment(
+    deployment: Deployment, clouds: Mapping[str, Connection], folder: Path
+) -> Iterator[CanaryDeployment]:
     """Back to noauth at the end; users and datasources are gone."""
     given = {name: canary_password() for name in (LOGIN, DECOY)}
     given |= {name: datasource_password() for name in (GOOD, BAD)}
@@ -114,7 +116,7 @@ def known(deployment: Deployment, clouds: Mapping[str, Connection], folder: Path
             **{name: halves(given[name]) for name in (GOOD, BAD)},
         }
         settings, token = write_settings(folder, given[LOGIN]), tokens["a token of lab-admin"]
-        yield Known(deployment, Console(folder), settings, given, canary.patterns(secrets), token)
+        yield CanaryDeployment(deployment, Console(folder), settings, given, canary.patterns(secrets), token)
         deployment.up()
         for name in (*DATASOURCES, REFUSED):
             congress.forget(deployment, None, name)

@@ -11,9 +11,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Self
 
-from tests.acceptance.guests import PROC, hostname, pids
-from tests.acceptance.observer import stat
-from tests.acceptance.searcher import Search
+from tests.acceptance.support.guests import PROC, hostname, pids
+from tests.acceptance.support.observer import stat
+from tests.acceptance.support.searcher import Search
 
 # A process that is this old was looked at in what it runs.
 YOUNG = 3.0

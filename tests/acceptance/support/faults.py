@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
-from tests.acceptance.guests import Server, init_of
-from tests.acceptance.observer import Record
-from tests.acceptance.pair import Expected, Pair
-from tests.acceptance.waiting import wait_for
+from tests.acceptance.support.guests import Server, init_of
+from tests.acceptance.support.observer import Record
+from tests.acceptance.support.pair import Expected, Pair
+from tests.support.waiting import wait_for
 
 NODE = "[-]-datasources --node-id"
 
@@ -30,7 +30,7 @@ class Fault:
 class Outcome:
     """`fresh`: seconds from the fault until each engine had a row that was written after it.
 
-    A strike that takes its time yields the moment from which the fault is there.
+    If the fault takes time to set in, the generator yields the moment from which it holds.
     """
 
     fresh: float
@@ -42,19 +42,19 @@ FAULTS: dict[str, Fault] = {}
 
 
 def fault(name: str, *, limit: float, absences: int = 1, vanishes: bool = False) -> Callable[..., None]:
-    def add(strike: Callable[[Pair], Iterator[float | None]]) -> None:
-        FAULTS[name] = Fault(name, contextmanager(strike), Expected(limit, absences, vanishes))
+    def add(inflict: Callable[[Pair], Iterator[float | None]]) -> None:
+        FAULTS[name] = Fault(name, contextmanager(inflict), Expected(limit, absences, vanishes))
 
     return add
 
 
 def suffer(pair: Pair, fault: Fault) -> Outcome:
-    """Wait for a pair that is whole, strike, measure, take it back, audit."""
+    """Wait until the pair is healthy, inflict the fault, measure, undo it, audit."""
     pair.whole()
-    pair.pulse.fresh(time.time(), limit=15)
+    pair.probe.fresh(time.time(), limit=15)
     moment = time.time()
     with fault.lasting(pair) as struck:
-        fresh = pair.pulse.fresh(struck or moment, fault.expected.limit)
+        fresh = pair.probe.fresh(struck or moment, fault.expected.limit)
     return Outcome(fresh, pair.audit(moment, fault.expected))
 
 

@@ -18,9 +18,9 @@ from itertools import count, cycle
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.acceptance import congress
-from tests.acceptance.deployment import Deployment
-from tests.acceptance.waiting import wait_for
+from tests.acceptance.support import congress
+from tests.acceptance.support.deployment import Deployment
+from tests.support.waiting import wait_for
 
 POLICY = "traffic"
 # On the lab's bridge to the endpoint, beside its pool of floating addresses.

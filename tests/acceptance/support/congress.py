@@ -7,7 +7,7 @@ from typing import Any
 
 from openstack.connection import Connection
 
-from tests.acceptance.deployment import Answer, Deployment, request
+from tests.acceptance.support.deployment import Answer, Deployment, request
 
 NOVA = "acceptance_nova"
 

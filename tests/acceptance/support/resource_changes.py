@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.deployment import PULUMI, Deployment, run
+from tests.acceptance.support.deployment import PULUMI, Deployment, run
 
 # Name of a resource -> created, updated, replaced or deleted.
 Changes = Mapping[str, str]
@@ -49,7 +49,9 @@ def happened(before: Mapping[str, dict[str, Any]], after: Mapping[str, dict[str,
     return found
 
 
-def honestly(deployment: Deployment, up: Callable[[], Any], *options: str, pulumi: Path = PULUMI) -> Changes:
+def as_previewed(
+    deployment: Deployment, up: Callable[[], Any], *options: str, pulumi: Path = PULUMI
+) -> Changes:
     """Run an `up` with options; what changed, which has to be what `pulumi preview` said."""
     said = previewed(*options, pulumi=pulumi)
     before = deployment.resources()

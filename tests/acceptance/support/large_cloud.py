@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tests.acceptance import congress
-from tests.acceptance.deployment import Deployment, request
-from tests.acceptance.push import SYNC
-from tests.acceptance.traffic import TIMEOUT
-from tests.acceptance.waiting import wait_for
+from tests.acceptance.support import congress
+from tests.acceptance.support.deployment import Deployment, request
+from tests.acceptance.support.push import SYNC
+from tests.acceptance.support.traffic import TIMEOUT
 from tests.simulated_cloud.apis import serving
 from tests.simulated_cloud.cloud import Cloud, id_of
+from tests.support.waiting import wait_for
 
 # Of this machine, on the lab's bridge: hosts reach it as they reach everything outside.
 ADDRESS, PORT = "10.233.100.1", 35357

@@ -20,9 +20,9 @@ from random import randrange
 from typing import Any, Generic, TypeVar
 
 from components.foundation.template import ROOT, render
-from tests.acceptance.waiting import wait_for
-from tests.certificates import authority
-from tests.render.judges import program
+from tests.support.certificates import authority
+from tests.support.programs import program
+from tests.support.waiting import wait_for
 
 DRAIN = ROOT / "files/policy_engines/congress_drain.py"
 HEALTH = "/health"

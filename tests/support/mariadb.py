@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.acceptance.waiting import wait_for
-from tests.balance.balanced import running
-from tests.render.judges import program, run
+from tests.balance.support.haproxy import running
+from tests.support.programs import program, run
+from tests.support.waiting import wait_for
 
 
 def install(folder: Path) -> None:

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from tests.acceptance import congress
-from tests.acceptance.deployment import Answer, Deployment
-from tests.acceptance.push import SYNC
-from tests.acceptance.traffic import TIMEOUT
-from tests.acceptance.waiting import wait_for
+from tests.acceptance.support import congress
+from tests.acceptance.support.deployment import Answer, Deployment
+from tests.acceptance.support.push import SYNC
+from tests.acceptance.support.traffic import TIMEOUT
+from tests.support.waiting import wait_for
 
 POLICY, DATASOURCE = "alarms", "pushed_alarms"
 TABLE = "alarms"

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from openstack.connection import Connection
 
-from tests.acceptance.deployment import PULUMI, ROOT, STACK, run
-from tests.acceptance.waiting import wait_for
+from tests.acceptance.support.deployment import PULUMI, ROOT, STACK, run
+from tests.support.waiting import wait_for
 
 PROC = Path("/proc")
 TABLE = "congress_interruption"
 OUTAGE = 40.0  # seconds without network or mirror
-ENDS = 900.0  # seconds after which every run has ended, also one that was struck
+ENDS = 900.0  # seconds after which every run has ended, also a disrupted one
 
 
 @dataclass
@@ -91,13 +91,13 @@ class Run:
                 os.kill(pid, signal.SIGKILL)
 
 
-Strike = Callable[[Run, Connection, str], None]
-STRIKES: dict[str, Strike] = {}
+Disruption = Callable[[Run, Connection, str], None]
+DISRUPTIONS: dict[str, Disruption] = {}
 
 
-def strike(name: str) -> Callable[[Strike], Strike]:
-    def add(function: Strike) -> Strike:
-        STRIKES[name] = function
+def disruption(name: str) -> Callable[[Disruption], Disruption]:
+    def add(function: Disruption) -> Disruption:
+        DISRUPTIONS[name] = function
         return function
 
     return add
@@ -108,12 +108,12 @@ def interrupt(running: Run) -> None:
         os.killpg(running.process.pid, signal.SIGINT)
 
 
-@strike("Ctrl-C")
+@disruption("Ctrl-C")
 def ctrl_c(running: Run, _cloud: Connection, _host: str) -> None:
     interrupt(running)
 
 
-@strike("Ctrl-C twice")
+@disruption("Ctrl-C twice")
 def ctrl_c_twice(running: Run, _cloud: Connection, _host: str) -> None:
     """The second one ends the engine at once, whatever is under way."""
     interrupt(running)
@@ -121,24 +121,24 @@ def ctrl_c_twice(running: Run, _cloud: Connection, _host: str) -> None:
     interrupt(running)
 
 
-@strike("engine killed")
+@disruption("engine killed")
 def engine_killed(running: Run, _cloud: Connection, _host: str) -> None:
     running.kill("pulumi")
 
 
-@strike("language host killed")
+@disruption("language host killed")
 def language_host_killed(running: Run, _cloud: Connection, _host: str) -> None:
     running.kill("pulumi-language")
 
 
-@strike("network lost")
+@disruption("network lost")
 def network_lost(running: Run, _cloud: Connection, _host: str) -> None:
     """The deployer's, to the cloud's API and to every host."""
     with chain("output", f"ip daddr {{ {lab('LAB_MGMT_CIDR')}, {lab('LAB_EXT_CIDR')} }} drop"):
         running.last(OUTAGE)
 
 
-@strike("mirror refused")
+@disruption("mirror refused")
 def mirror_refused(running: Run, _cloud: Connection, _host: str) -> None:
     """Hosts reach the package sources through this machine."""
     rule = f'iifname "{lab("LAB_EXT_BRIDGE")}" tcp dport {{ 80, 443 }} reject with tcp reset'
@@ -146,7 +146,7 @@ def mirror_refused(running: Run, _cloud: Connection, _host: str) -> None:
         running.last(OUTAGE)
 
 
-@strike("server destroyed")
+@disruption("server destroyed")
 def server_destroyed(running: Run, cloud: Connection, host: str) -> None:
     """By somebody else, right after the run made it."""
     name = f"congress-{STACK}-{host}"

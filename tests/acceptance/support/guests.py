@@ -12,7 +12,7 @@ from pathlib import Path
 
 from openstack.connection import Connection
 
-from tests.acceptance.deployment import ROOT, run
+from tests.acceptance.support.deployment import ROOT, run
 
 PROC = Path("/proc")
 

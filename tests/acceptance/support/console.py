@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.acceptance.deployment import ROOT
-from tests.acceptance.searcher import Search
+from tests.acceptance.support.deployment import ROOT
+from tests.acceptance.support.searcher import Search
 
 # All that Pulumi and its plugins tell about themselves and that is shown.
 VERBOSE = ("--debug", "-v=4", "--logtostderr", "--logflow")

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
 
-from tests.acceptance.searcher import Patterns
+from tests.acceptance.support.searcher import Patterns
 
 # Of a longer secret a part is looked for: a form of it then breaks in one place at most where a text is wrapped.
 LONGEST = 40

@@ -1,4 +1,4 @@
-"""The programs that judge rendered files, and a private place to run them in."""
+"""Runs the validators: the programs that read rendered files, where needed in namespaces of their own."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ import pytest
 
 from components.foundation.template import ROOT
 
-CONGRESS_PYTHON = ROOT / ".judges/congress/bin/python"
-SDIST = ROOT / ".judges/sdist"
+CONGRESS_PYTHON = ROOT / ".validators/congress/bin/python"
+SDIST = ROOT / ".validators/sdist"
 
-# Mounts "$1" on "$2" and so on up to --; lays "$1" over "$2" and so on up to the next --; gives the loopback the
-# addresses up to the next --; runs the rest.
-# `ip` is asked only for what it must do: without a network namespace of its own there is no address.
+# Arguments: pairs to bind-mount (source, target), "--", pairs to overlay (source, target), "--", addresses for the
+# loopback interface, "--", the command.
 ENTER = """
 set -e
 while [ "$1" != -- ]; do mount --bind "$1" "$2"; shift 2; done
@@ -34,21 +33,21 @@ exec "$@"
 
 
 def missing(reason: str) -> NoReturn:
-    """Skip for want of a judge; in CI, where every judge must speak, fail."""
+    """Skip the test because a validator is missing; in CI, fail."""
     if os.environ.get("CI") == "true":
-        pytest.fail(f"{reason} (CI=true: no judge may be missing)")
+        pytest.fail(f"{reason} (CI=true: no validator may be missing)")
     pytest.skip(reason)
 
 
 def program(name: str) -> str:
-    """Path of an installed judge; administrators' programs may stand outside an ordinary user's PATH."""
+    """The path of an installed validator. Those in sbin are found even if the user's PATH lacks it."""
     found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
-    return found or missing(f"{name} is not installed; `make judges` installs it (as root, on Debian)")
+    return found or missing(f"{name} is not installed; `make validators` installs it (as root, on Debian)")
 
 
 def congress_python() -> str:
     if not CONGRESS_PYTHON.exists():
-        missing("no virtual environment with Congress; `make judges` makes it")
+        missing("no virtual environment with Congress; `make validators` creates it")
     return str(CONGRESS_PYTHON)
 
 
@@ -59,7 +58,7 @@ def run(
     cwd: Path | None = None,
     deadline: float = 60,
 ) -> subprocess.CompletedProcess[str]:
-    """Run to the end; both streams as text, `env` on top of this process's own. Takes any exit status."""
+    """Run a command to its end; both streams are text. `env` extends the environment. Any exit status is accepted."""
     done = subprocess.run(
         [str(word) for word in argv],
         input=stdin.encode() if isinstance(stdin, str) else stdin,
@@ -85,10 +84,10 @@ def private(
     addresses: Sequence[str] = (),
     overlays: Mapping[str, Path] | None = None,
 ) -> tuple[str, ...]:
-    """Command line that runs `argv` where `mounts` (path -> folder of the test) hide this machine's own.
+    """A command line that runs `argv` in its own mount and network namespaces.
 
-    What is in the folders of `overlays` lies over what this machine has there. It has a network of its own, whose
-    loopback has `addresses`. Nothing outside sees any of it.
+    `mounts` (path -> folder of the test) replace folders of this machine; the folders of `overlays` are laid over
+    them. The loopback interface has `addresses`. Nothing of this is visible outside.
     """
     words = _unshare() or missing("this machine allows no mount and network namespaces (unshare)")
     pairs = [part for path, source in mounts.items() for part in (str(source), path)]
@@ -99,7 +98,7 @@ def private(
 
 @lru_cache(maxsize=1)
 def ocf_agent() -> Path:
-    """Congress's own agent out of its source distribution, fetched once into .judges by the pin of files/."""
+    """Congress's own resource agent. Its pinned source distribution is downloaded once, into .validators."""
     agent = SDIST / "openstack-congress-11.0.0/scripts/ocf/congress-datasource"
     if not agent.exists():
         pip: list[str | Path] = [ROOT / ".venv/bin/python", "-m", "pip", "--python", congress_python()]

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from openstack.connection import Connection
 
-from tests.acceptance.deployment import STACK, Deployment
-from tests.acceptance.guests import Server
-from tests.acceptance.observer import Observer, Record
-from tests.acceptance.pulse import Pulse
-from tests.acceptance.waiting import wait_for
+from tests.acceptance.support.deployment import STACK, Deployment
+from tests.acceptance.support.freshness_probe import FreshnessProbe
+from tests.acceptance.support.guests import Server
+from tests.acceptance.support.observer import Observer, Record
+from tests.support.waiting import wait_for
 
 # Until a host that was fenced has booted and rejoined, and the bus has dropped the connection of a lost node.
 WELL_AGAIN = 180.0
@@ -36,8 +36,10 @@ class Expected:
 
 
 class Pair:
-    def __init__(self, deployment: Deployment, admin: Connection, observer: Observer, pulse: Pulse) -> None:
-        self.deployment, self.observer, self.pulse = deployment, observer, pulse
+    def __init__(
+        self, deployment: Deployment, admin: Connection, observer: Observer, probe: FreshnessProbe
+    ) -> None:
+        self.deployment, self.observer, self.probe = deployment, observer, probe
         found = admin.compute.servers(all_projects=True)
         self.servers = tuple(Server(s.name, s.id, admin) for s in found if s.name in observer.hosts)
 
@@ -77,8 +79,8 @@ class Pair:
     def audit(self, moment: float, expected: Expected) -> Record:
         """After a fault at `moment`: well again, rows fresh and none left over, never two nodes in between."""
         self.well()
-        self.pulse.fresh(time.time(), limit=15)
-        self.pulse.single(limit=15)
+        self.probe.fresh(time.time(), limit=15)
+        self.probe.single(limit=15)
         record = self.observer.since(moment)
         story = record.story()
         assert record.longest_pause < MAY_PAUSE, f"{record.longest_pause:.1f} s were not observed"
@@ -92,14 +94,14 @@ class Pair:
 
 @contextmanager
 def watched(deployment: Deployment, admin: Connection) -> Iterator[Pair]:
-    """The deployment's pair with observer and pulse at work."""
+    """The deployment's pair with observer and probe at work."""
     names = [f"congress-{STACK}-{name}" for name in deployment.hosts("datasource-node")]
     bus = [*deployment.ssh_command(deployment.engines[0]["host"]), "sudo /opt/congress/bin/python -"]
     with deployment.engine_urls() as engines:
-        pulse = Pulse(deployment, admin, engines)
-        pulse.prepare()
-        with pulse, Observer(names, bus) as observer:
+        probe = FreshnessProbe(deployment, admin, engines)
+        probe.prepare()
+        with probe, Observer(names, bus) as observer:
             # An engine takes up a new datasource, then a rule over it, each at a synchronisation of its own.
-            pulse.fresh(time.time(), limit=60)
-            yield Pair(deployment, admin, observer, pulse)
-    pulse.forget()
+            probe.fresh(time.time(), limit=60)
+            yield Pair(deployment, admin, observer, probe)
+    probe.forget()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 
-from tests.acceptance.deployment import LAB_STATE, ROOT
+from tests.acceptance.support.deployment import LAB_STATE, ROOT
 
 # Seconds for one look, and servers whose console is shown, for the evidence of a broken cloud must come to an end, too.
 PATIENCE, CONSOLES = 30, 12
