@@ -34,7 +34,7 @@ from tests.balance.support.haproxy import (
     balanced,
     running,
 )
-from tests.render.cases import case
+from tests.render.support.cases import case
 from tests.support.programs import congress_python, run
 from tests.support.waiting import wait_for
 

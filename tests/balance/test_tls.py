@@ -14,7 +14,7 @@ import pytest
 from components.foundation.template import render
 from tests.balance.conftest import Client
 from tests.balance.support.haproxy import Balanced, Counting
-from tests.render.cases import case
+from tests.render.support.cases import case
 from tests.support import tls_scan
 from tests.support.certificates import authority
 from tests.support.waiting import wait_for

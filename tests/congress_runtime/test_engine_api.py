@@ -12,7 +12,7 @@ from components.keystone import place
 from components.preflight.identity import Identity
 from tests.congress_runtime.support.fake_keystone import keystone
 from tests.congress_runtime.support.of_congress import printed
-from tests.render.contexts import CONGRESS
+from tests.render.support.contexts import CONGRESS
 
 PASSWORD = 'it\'s $HOME "quoted" # ; ='
 Question = str | tuple[str, str, str | None]

@@ -16,7 +16,7 @@ from components.foundation.template import render
 from tests.balance.support.haproxy import free_port, running
 from tests.congress_runtime.support.of_congress import ENVIRONMENT
 from tests.congress_runtime.support.tls_server import OWN, TlsServer, asked
-from tests.render.contexts import CONGRESS, MESSAGING, PASSWORD
+from tests.render.support.contexts import CONGRESS, MESSAGING, PASSWORD
 from tests.support.certificates import authority
 from tests.support.programs import congress_python, missing, run
 from tests.support.waiting import wait_for

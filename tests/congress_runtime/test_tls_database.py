@@ -15,7 +15,7 @@ from components.foundation.authority import CA_FILE
 from components.foundation.template import render
 from tests.congress_runtime.support.of_congress import ENVIRONMENT
 from tests.congress_runtime.support.tls_server import OWN, TlsServer, asked
-from tests.render.contexts import CONGRESS, DATABASE
+from tests.render.support.contexts import CONGRESS, DATABASE
 from tests.render.test_services import sql_of
 from tests.support import mariadb
 from tests.support.certificates import authority

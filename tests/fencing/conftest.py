@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.fencing.fake_cloud import ONE, SECRET, TOKEN, TWO, Cloud, serving
+from tests.fencing.support.fake_cloud import ONE, SECRET, TOKEN, TWO, Cloud, serving
 
 AGENT = Path(__file__).parents[2] / "files" / "fencing" / "fence_congress_openstack.py"
 # An agent with seconds instead of its minute, for the cases in which it has to give up.

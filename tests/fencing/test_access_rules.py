@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from components.fencing import access_rules
-from tests.fencing.fake_cloud import ONE, TWO
+from tests.fencing.support.fake_cloud import ONE, TWO
 from tests.support.programs import congress_python, run
 
 STRANGER = "33333333-cccc-4ccc-8ccc-333333333333"
@@ -37,7 +37,7 @@ def allowed(requests: list[tuple[str, str]]) -> list[bool]:
         for rule in access_rules("/v2.1", [ONE, TWO])
     ]
     asked = json.dumps({"rules": rules, "requests": requests})
-    done = run(congress_python(), Path(__file__).with_name("allowed_requests.py"), stdin=asked)
+    done = run(congress_python(), Path(__file__).parent / "support/allowed_requests.py", stdin=asked)
     assert done.returncode == 0, done.stderr
     answer: list[bool] = json.loads(done.stdout)
     return answer

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fencing.conftest import Fence, write
-from tests.fencing.fake_cloud import ONE, SECRET, TWO, Cloud, Server
+from tests.fencing.support.fake_cloud import ONE, SECRET, TWO, Cloud, Server
 
 
 def test_metadata_says_what_pacemaker_asks_for(fence: Fence) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from components.foundation.template import ROOT
 from tests.fencing.conftest import AGENT, write
-from tests.fencing.fake_cloud import ONE, TWO
+from tests.fencing.support.fake_cloud import ONE, TWO
 
 CRM = (ROOT / "templates/fencing/openstack.crm.j2").read_text()
 OWN = {"server": {"status": "ACTIVE", "OS-EXT-STS:task_state": None, "OS-EXT-STS:power_state": 1}}

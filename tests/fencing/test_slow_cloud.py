@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.fencing.conftest import AGENT, write
-from tests.fencing.fake_cloud import ONE, SECRET, TWO, Cloud
+from tests.fencing.support.fake_cloud import ONE, SECRET, TWO, Cloud
 
 SCALE = 1 / 8
 # Nova pauses within two seconds of its own; a host that has to become Pacemaker's DC first asks later.

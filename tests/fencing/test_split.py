@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.fencing.conftest import Fence, write
-from tests.fencing.fake_cloud import ONE, SECRET, TWO, Cloud
+from tests.fencing.support.fake_cloud import ONE, SECRET, TWO, Cloud
 
 HERE = platform.node()
 OTHER, EARLIER = f"{HERE}-2", HERE[:-1]

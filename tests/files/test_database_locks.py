@@ -11,7 +11,7 @@ from pathlib import Path
 
 from components.foundation.template import render
 from tests.balance.support.haproxy import free_port
-from tests.render.contexts import DATABASE
+from tests.render.support.contexts import DATABASE
 from tests.support import mariadb
 from tests.support.programs import missing, program, run
 from tests.support.waiting import wait_for

@@ -19,17 +19,17 @@ from components.inventory import roles
 from components.preflight.cloud import ExistingNetwork
 from roles import DATABASE
 from settings import Settings, SettingsError
-from tests.render.any_settings import settings as any_settings
-from tests.render.contexts import AUTHTOKEN, CONGRESS, DEPLOYER_KEYS, HOST_KEY, PRIVATE_KEY
+from tests.render.support.any_settings import settings as any_settings
+from tests.render.support.contexts import AUTHTOKEN, CONGRESS, DEPLOYER_KEYS, HOST_KEY, PRIVATE_KEY
 from tests.render.test_cluster import Pacemaker, corosync
 from tests.render.test_congress_conf import Reader, read
 from tests.render.test_haproxy import check
 from tests.render.test_user_data import schema
 from tests.support.deployer import LOGIN
 from tests.support.programs import program, run
-from tests.unit import recording
-from tests.unit.recording import WITH_KEYSTONE, Recording, settings_with
-from tests.unit.test_settings import parse
+from tests.unit.support import recording
+from tests.unit.support.recording import WITH_KEYSTONE, Recording, settings_with
+from tests.unit.support.parsing import parse
 
 __all__ = ["read"]
 # As a step's script calls put_file: path, and what stands between the marks.

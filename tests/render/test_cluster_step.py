@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from components.foundation.template import render
-from tests.render.contexts import CLUSTER
-from tests.render.library import ME, Library
+from tests.render.support.contexts import CLUSTER
+from tests.render.support.library import ME, Library
 
 # A unit is active when its file is there; what corosync.conf said at that moment is kept.
 SYSTEMCTL = """unit=${{*: -1}}

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from components.foundation.template import ROOT, render
-from tests.render.cases import Case, Validator, case, cases
-from tests.render.contexts import AUTHTOKEN, CONGRESS
+from tests.render.support.cases import Case, Validator, case, cases
+from tests.render.support.contexts import AUTHTOKEN, CONGRESS
 from tests.support.programs import congress_python
 
 
@@ -36,7 +36,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     paths = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     with (folder / "stderr").open("w") as stderr:
         validator = subprocess.Popen(
-            [congress_python(), Path(__file__).with_name("congress_options.py")],
+            [congress_python(), Path(__file__).parent / "support/congress_options.py"],
             env={**os.environ, **paths, "PYTHONWARNINGS": "ignore"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

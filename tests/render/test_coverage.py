@@ -9,7 +9,7 @@ import jinja2
 import pytest
 
 from components.foundation.template import render
-from tests.render.cases import TABLE, TEMPLATES, Case, Validator, cases
+from tests.render.support.cases import TABLE, TEMPLATES, Case, Validator, cases
 from tests.support.programs import program
 
 # Not a jinja2 template: it stands in front of every step's script, and test_library.py runs it.
@@ -23,7 +23,7 @@ PARTS = {"congress_host/flat_modules.j2", "congress_host/sandbox.j2", "policy_en
 def test_every_template_has_a_validator() -> None:
     templates = {str(file.relative_to(TEMPLATES)) for file in TEMPLATES.rglob("*") if file.is_file()}
     assert templates - {LIBRARY, *PARTS} == set(TABLE), (
-        "templates/ and the table in tests/render/cases.py differ"
+        "templates/ and the table in tests/render/support/cases.py differ"
     )
 
 

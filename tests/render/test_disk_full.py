@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.render.library import ME, Library, put
+from tests.render.support.library import ME, Library, put
 from tests.support.programs import private, run
 
 WORD = "is full: make room there"

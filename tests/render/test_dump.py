@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from components.foundation.template import ROOT
-from tests.render.cases import case
-from tests.render.library import Library
+from tests.render.support.cases import case
+from tests.render.support.library import Library
 from tests.support.programs import private, program, run
 
 PROGRAMS = [ROOT / f"files/database/congress-{name}" for name in ("lock", "load", "dump")]

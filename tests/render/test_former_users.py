@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.render.cases import case
-from tests.render.library import Library
+from tests.render.support.cases import case
+from tests.render.support.library import Library
 from tests.support import mariadb
 from tests.support.programs import run
 from tests.support.waiting import wait_for

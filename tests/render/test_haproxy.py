@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.render.cases import Case, Validator, case, cases
+from tests.render.support.cases import Case, Validator, case, cases
 from tests.support.certificates import authority
 from tests.support.programs import program, run
 

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from components.foundation.template import digest, heredoc, render_step
-from tests.render.cases import case
-from tests.render.library import ME, Library
+from tests.render.support.cases import case
+from tests.render.support.library import ME, Library
 from tests.support.programs import run
 
 # What a text file may hold: surrogates are no characters, and bash ends a word at NUL.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.render.library import ME, Library, put
+from tests.render.support.library import ME, Library, put
 
 
 @pytest.fixture

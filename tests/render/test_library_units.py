@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.render.library import Library, put
+from tests.render.support.library import Library, put
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 import pytest
 
 from components.foundation.template import heredoc, render_step
-from tests.render.cases import Case, Validator, cases
-from tests.render.contexts import CANARY
+from tests.render.support.cases import Case, Validator, cases
+from tests.render.support.contexts import CANARY
 
 HEREDOC = re.compile(r"<<'?(\w+)'?$")
 # Who reads a here-document with a secret in it, and from where: its standard input.

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from components.database import PRIVILEGES
-from tests.render.cases import Case, Validator, case, cases
-from tests.render.contexts import DATABASE, PASSWORD
+from tests.render.support.cases import Case, Validator, case, cases
+from tests.render.support.contexts import DATABASE, PASSWORD
 from tests.support.programs import missing, private, program, run
 
 
@@ -208,7 +208,7 @@ def rabbitmq(text: str, folder: Path) -> tuple[int, str]:
     file, identity = folder / "rabbitmq.conf", folder / "congress.pem"
     identity.touch()  # RabbitMQ refuses a name that no file has
     file.write_text(text.replace("/etc/rabbitmq/congress.pem", str(identity)))
-    validator = Path(__file__).with_name("rabbitmq_conf.escript")
+    validator = Path(__file__).parent / "support/rabbitmq_conf.escript"
     checked = run(escript, validator, file, schema, env={"ERL_LIBS": str(homes[-1]), "HOME": str(folder)})
     return checked.returncode, checked.stdout
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from components.foundation.template import END_MARKER, ROOT, render_step
-from tests.render.cases import Case, Validator, cases
+from tests.render.support.cases import Case, Validator, cases
 from tests.support.programs import program, run
 
 # What shellcheck may not say about these scripts, and why. Nothing else is excluded anywhere.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from tests.render.cases import Case, case
+from tests.render.support.cases import Case, case
 
 SHOWN = [
     case("congress_host/congress.conf.j2"),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.render.cases import Case, Validator, cases
-from tests.render.contexts import HOSTS
+from tests.render.support.cases import Case, Validator, cases
+from tests.render.support.contexts import HOSTS
 from tests.support.programs import program, run
 
 

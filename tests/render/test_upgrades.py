@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.render.cases import Case, Validator, case, cases
+from tests.render.support.cases import Case, Validator, case, cases
 from tests.support.programs import program, run
 
 TEMPLATE = "host/upgrades.conf.j2"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripts.checkout import FAKE_PULUMI, OUTPUTS, ROOT, Checkout
+from tests.scripts.support.checkout import FAKE_PULUMI, OUTPUTS, ROOT, Checkout
 
 
 @pytest.fixture

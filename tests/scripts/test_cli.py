@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ops.cli import COMMANDS
-from tests.scripts.checkout import OUTPUTS, ROOT, Checkout
+from tests.scripts.support.checkout import OUTPUTS, ROOT, Checkout
 
 HERE = (".venv/bin/python", "-m", "ops")
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from scripts import dev_stack
-from tests.scripts.checkout import write_clouds
+from tests.scripts.support.checkout import write_clouds
 
 
 def test_lab_settings_fill_what_is_not_committed_and_the_salt_stays() -> None:

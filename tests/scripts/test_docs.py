@@ -11,8 +11,8 @@ import pytest
 from pydantic import BaseModel
 
 from settings import Settings, models_in
-from tests.scripts.checkout import ROOT
-from tests.unit import recording
+from tests.scripts.support.checkout import ROOT
+from tests.unit.support import recording
 
 RUNTIME = ROOT / "congress_runtime"
 PAPERS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), *RUNTIME.rglob("*.md")]

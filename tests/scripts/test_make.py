@@ -1,9 +1,9 @@
+"""Targets and settings of the Makefile: which exist, and which are refused before anything runs."""
+
 from __future__ import annotations
 
-import json
 import os
 import re
-import shutil
 import stat
 import subprocess
 import sys
@@ -13,11 +13,13 @@ import pytest
 
 from tests.acceptance.support import deployment
 from tests.acceptance.support.deployment import Deployment
-from tests.scripts.checkout import OUTPUTS, ROOT, Checkout
+from tests.scripts.support.checkout import ROOT, Checkout
 from tests.support.programs import run
 
 MAKEFILE = (ROOT / "Makefile").read_text()
+
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):(?!=)", MAKEFILE, re.MULTILINE))
+
 CONTRACT = {
     "up",
     "down",
@@ -60,7 +62,7 @@ def test_every_target_is_listed_by_help_and_no_file_hides_it(checkout: Checkout)
 def test_a_misspelt_setting_is_refused_before_anything_runs(
     checkout: Checkout, target: str, name: str
 ) -> None:
-    _deployed(checkout)
+    checkout.deploy()
     done = checkout.run("make", target, f"{name}=test")
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
@@ -168,7 +170,7 @@ def test_a_setting_that_the_target_does_not_read_is_refused(
     checkout: Checkout, words: list[str], problem: str
 ) -> None:
     """Left out, it would change what the command means: `down HOST=x` removes all hosts."""
-    _deployed(checkout)
+    checkout.deploy()
     done = checkout.run("make", *words)
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
@@ -221,305 +223,3 @@ def test_every_command_of_the_makefile_is_there() -> None:
     ours = set(re.findall(r"@((?:scripts|toolchain|lab)/[a-z-]+)", MAKEFILE))
     assert ours
     assert [path for path in sorted(ours) if not (ROOT / path).stat().st_mode & stat.S_IXUSR] == []
-
-
-def _deployed(checkout: Checkout) -> None:
-    stack = checkout.root / ".state/pulumi/.pulumi/stacks/congress-ha/dev.json"
-    stack.parent.mkdir(parents=True)
-    stack.touch()
-    (checkout.root / ".state/pulumi/lab-of-dev").write_text(f"{checkout.lab_state}\n")
-    (checkout.root / ".state/passphrase").write_text("x")
-
-
-def test_output_prints_one_json_object_and_nothing_else(checkout: Checkout) -> None:
-    _deployed(checkout)
-    assert json.loads(checkout.run("make", "output").stdout) == OUTPUTS
-    assert json.loads(checkout.run("make", "-s", "-C", str(checkout.root), "output").stdout) == OUTPUTS
-    checkout.run("make", "output", "SECRETS=1")
-    assert [call["args"][2:] for call in checkout.calls()] == [
-        ["--json"],
-        ["--json"],
-        ["--json", "--show-secrets"],
-    ]
-
-
-@pytest.mark.parametrize(
-    ("said", "problem"),
-    [
-        (
-            "error: no stack selected; please use `pulumi stack select` to choose one",
-            (
-                "stack mine is not in this backend: correct STACK or PULUMI_BACKEND_URL, or make it: "
-                "make pulumi STACK=mine ARGS='stack init mine'"
-            ),
-        ),
-        (
-            "error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions",
-            (
-                "no backend is chosen in which stack mine is: set PULUMI_BACKEND_URL, or pulumi login "
-                "(docs/install.md, State and passphrase)"
-            ),
-        ),
-    ],
-)
-@pytest.mark.parametrize("target", ["up", "preview", "output", "ssh", "status", "backup", "down"])
-def test_a_stack_that_is_not_there_is_said(checkout: Checkout, target: str, said: str, problem: str) -> None:
-    """Pulumi's own word names neither the stack nor a way out that is one here."""
-    words = ["FILE=x"] if target == "backup" else []
-    done = checkout.run("make", target, "STACK=mine", *words, NO_STACK=said)
-    assert done.returncode == 2
-    # What a stage of `up` says is in its log, too, and on the terminal as the program's own output.
-    lines = [line.removeprefix(f"{target}: ") for line in (done.stdout + done.stderr).splitlines()]
-    assert problem in lines
-    assert "stack select" not in done.stdout + done.stderr
-    assert checkout.calls() == []
-
-
-def test_a_new_stack_is_made_where_there_is_none(checkout: Checkout) -> None:
-    done = checkout.run("make", "pulumi", "STACK=mine", "ARGS=stack init mine", NO_STACK="no stack selected")
-    assert done.returncode == 0, done.stderr
-    assert checkout.calls()[-1]["args"] == ["stack", "init", "mine"]
-
-
-@pytest.mark.parametrize("words", ["stack", "stack export", "stack history"])
-def test_of_dev_pulumi_s_own_commands_say_so_too(checkout: Checkout, words: str) -> None:
-    done = checkout.run("make", "pulumi", f"ARGS={words}")
-    assert done.returncode == 2
-    assert done.stderr.startswith("nothing is deployed on stack dev: make up\n")
-    assert checkout.calls() == []
-
-
-@pytest.mark.parametrize("target", ["output", "ssh"])
-def test_nothing_deployed_is_said(checkout: Checkout, target: str) -> None:
-    done = checkout.run("make", target)
-    assert done.returncode != 0
-    assert done.stderr.startswith("nothing is deployed on stack dev: make up\n")
-    assert done.stdout == ""
-
-
-@pytest.mark.parametrize(
-    ("words", "problem"),
-    [
-        (["backup"], "backup: name a file that does not exist yet: make backup FILE=..."),
-        (["backup", "FILE=x"], "backup: nothing is deployed on stack dev: make up"),
-        (["restore", "FILE=x"], "restore: nothing is deployed on stack dev: make up"),
-    ],
-)
-def test_what_a_backup_needs_is_said(checkout: Checkout, words: list[str], problem: str) -> None:
-    done = checkout.run("make", *words)
-    assert done.returncode != 0
-    assert done.stderr.splitlines()[0] == problem
-
-
-def test_confirm_dead_hands_its_host_over_and_runs_nothing_of_it(checkout: Checkout) -> None:
-    _deployed(checkout)
-    (checkout.root / "ops/replacement/confirm_dead.py").write_text(
-        "import sys\nprint(sys.argv[2:])\nsys.exit()\n"
-    )
-    told = checkout.run("make", "confirm-dead", "HOST=a'b; touch $(echo run)").stdout
-    assert told.splitlines()[-1] == str(["--", "a'b; touch $(echo run)"])
-    assert not list(checkout.root.rglob("run"))
-
-
-def test_backup_and_restore_hand_paths_and_names_over(checkout: Checkout) -> None:
-    _deployed(checkout)
-    data = checkout.root / "ops/data"
-    for name in ("backup", "restore"):
-        (data / f"{name}.py").write_text(
-            "import os, sys\nprint(os.environ['STACK'], sys.argv[2:])\nsys.exit()\n"
-        )
-    told = checkout.run("make", "backup", "FILE=my backup").stdout
-    assert told.splitlines()[-1] == f"dev {['--', 'my backup']}"
-    told = checkout.run("make", "restore", "FILE=my backup").stdout
-    assert told.splitlines()[-1] == f"dev {['--', 'my backup']}"
-    told = checkout.run("make", "restore", "DUMP=a dump").stdout
-    assert told.splitlines()[-1] == f"dev {['--dump=a dump']}"
-    assert checkout.run("make", "restore").stdout.splitlines()[-1] == "dev []"
-
-
-def test_ssh_writes_private_files_and_goes_by_them(checkout: Checkout) -> None:
-    _deployed(checkout)
-    checkout.script("fake/ssh", 'pwd; printf "%s\\n" "$@"')
-    done = checkout.run("make", "ssh", "HOST=engine-1", "ARGS=uptime -p")
-    folder = checkout.root / ".state/dev"
-    assert done.stdout.splitlines() == [str(folder), "-F", "ssh_config", "engine-1", "uptime -p"], done.stderr
-    for name, output in {
-        "ssh_config": "ssh_config",
-        "known_hosts": "ssh_known_hosts",
-        "id_ed25519": "ssh_private_key",
-    }.items():
-        assert (folder / name).read_text() == OUTPUTS[output]
-        assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-
-
-@pytest.mark.parametrize(
-    ("host", "problem"), [("", "name a host"), ("engine-9", "no host 'engine-9' on this stack")]
-)
-def test_ssh_to_an_unknown_host_names_the_known_ones(checkout: Checkout, host: str, problem: str) -> None:
-    _deployed(checkout)
-    done = checkout.run("make", "ssh", f"HOST={host}")
-    assert f"ssh: {problem}: make ssh HOST=... with one of bastion, engine-1\n" in done.stderr
-    assert not (checkout.root / ".state/dev").exists()
-
-
-def test_up_of_another_stack_is_just_the_program(checkout: Checkout) -> None:
-    done = checkout.run("make", "up", "STACK=prod")
-    assert done.returncode == 0, done.stderr
-    assert re.findall(r"^== (\w+): (?!done)", done.stdout, re.MULTILINE) == ["venv", "toolchain", "program"]
-    assert "Congress is up: https://192.0.2.10:1789\n" in done.stdout
-    assert "\n  curl -s --cacert .state/prod/ca.pem https://192.0.2.10:1789/v1/policies\n" in done.stdout
-    assert (checkout.root / ".state/prod/ca.pem").read_text() == "AUTHORITY\n"
-    assert "\n  make status STACK=prod\n" in done.stdout
-    assert "make ssh STACK=prod HOST=engine-1" in done.stdout
-    export, up, output = checkout.calls()
-    assert export["args"] == ["stack", "export", "--non-interactive"]
-    assert up["args"] == ["up", "--yes", "--skip-preview", "--non-interactive"]
-    assert output["args"] == ["stack", "output", "--json"]
-
-
-def test_a_failing_stage_is_named_with_its_log_and_stops_the_rest(checkout: Checkout) -> None:
-    checkout.script("lab/up", "echo no root; exit 1")
-    done = checkout.run("make", "up")
-    assert done.returncode != 0
-    (line,) = [line for line in done.stderr.splitlines() if line.startswith("up: ")]
-    assert re.fullmatch(r"up: stage lab failed after \d+ s; log: \.state/up-lab\.log; try: make lab-up", line)
-    assert (checkout.root / ".state/up-lab.log").read_text() == "no root\n"
-    assert checkout.calls() == []
-
-
-def test_down_without_a_deployment_says_so(checkout: Checkout) -> None:
-    done = checkout.run("make", "down")
-    assert (done.returncode, done.stdout) == (0, "down: nothing is deployed on stack dev\n")
-
-
-def test_down_of_another_stack_keeps_its_configuration(checkout: Checkout) -> None:
-    done = checkout.run("make", "down", "STACK=prod")
-    assert done.returncode == 0, done.stderr
-    _, destroy, remove = (call["args"] for call in checkout.calls())
-    # Without a preview Pulumi would remove all that it may before it refuses to remove a protected server (seen).
-    assert destroy == ["destroy", "--yes", "--non-interactive"]
-    assert remove == ["stack", "rm", "--yes", "--preserve-config", "--non-interactive"]
-
-
-def test_a_destroy_that_fails_keeps_the_stack(checkout: Checkout) -> None:
-    done = checkout.run("make", "down", "STACK=prod", FAIL_ON="destroy")
-    assert done.returncode != 0
-    assert [call["args"][0] for call in checkout.calls()] == ["stack", "destroy"]
-
-
-def test_what_is_left_in_the_cloud_keeps_the_stack(checkout: Checkout) -> None:
-    done = checkout.run("make", "down", "STACK=prod", LEFT="left: server congress-prod-bastion")
-    assert done.returncode != 0
-    assert "left: server congress-prod-bastion\ndown: the stack stays until nothing is left" in done.stderr
-    assert [call["args"][0] for call in checkout.calls()] == ["stack", "destroy"]
-
-
-def test_purging_the_lab_forgets_what_dev_had_on_it(checkout: Checkout) -> None:
-    _deployed(checkout)
-    done = checkout.run("make", "lab-purge")
-    assert done.stdout == "lab purged\n", done.stderr
-    assert list((checkout.root / ".state").iterdir()) == []
-
-
-def test_a_purge_of_another_lab_leaves_what_dev_has(checkout: Checkout, tmp_path: Path) -> None:
-    _deployed(checkout)
-    state, second = checkout.root / ".state/pulumi", tmp_path / "second"
-    done = checkout.run("make", "lab-purge", LAB_STATE=str(second))
-    assert done.returncode != 0
-    told = f"LAB_STATE={second} has no lab, and stack dev is on {checkout.lab_state}: nothing was removed."
-    assert told in done.stderr
-    assert "lab purged" not in done.stdout
-    second.mkdir()
-    done = checkout.run("make", "lab-purge", LAB_STATE=str(second))
-    assert (
-        done.stdout
-        == f"lab purged\nlab-purge: stack dev is on the lab of {checkout.lab_state}, so .state stays\n"
-    )
-    assert state.exists()
-
-
-def test_of_an_older_stack_the_lab_has_to_be_there(checkout: Checkout) -> None:
-    """Which lab it is on was not noted."""
-    _deployed(checkout)
-    (checkout.root / ".state/pulumi/lab-of-dev").unlink()
-    done = checkout.run("make", "lab-purge", LAB_STATE="/nowhere")
-    assert done.returncode != 0
-    assert "stack dev is on another one: nothing was removed" in done.stderr
-    checkout.lab_state.mkdir(exist_ok=True)
-    assert checkout.run("make", "lab-purge").stdout == "lab purged\n"
-    assert not (checkout.root / ".state/pulumi").exists()
-
-
-def test_a_lab_that_cannot_be_purged_keeps_the_stack(checkout: Checkout) -> None:
-    _deployed(checkout)
-    checkout.script("lab/purge", "exit 1")
-    assert checkout.run("make", "lab-purge").returncode != 0
-    assert (checkout.root / ".state/passphrase").exists()
-
-
-@pytest.mark.parametrize("python", ["/nowhere/python3", "/bin/true", "/bin/false"])
-def test_what_is_no_python_is_named(checkout: Checkout, python: str) -> None:
-    (checkout.root / ".venv").unlink()
-    done = checkout.run("make", "venv", f"PYTHON={python}")
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[0] == (
-        f"venv: PYTHON={python} is missing or no Python >= 3.11; install one or name one: "
-        "make venv PYTHON=/usr/bin/python3.12"
-    )
-
-
-def test_uv_takes_over_pips_settings(checkout: Checkout, tmp_path: Path) -> None:
-    pip_conf = tmp_path / "pip.conf"
-    pip_conf.write_text("[global]\ncert = /etc/own-ca.pem\nindex-url = http://192.0.2.1/simple\n")
-    show = "source scripts/common.sh; uv_like_pip; echo $SSL_CERT_FILE $UV_DEFAULT_INDEX"
-    clean = {"SSL_CERT_FILE": "", "UV_DEFAULT_INDEX": ""}
-    done = checkout.run(
-        "env",
-        "-u",
-        "PIP_CERT",
-        "-u",
-        "PIP_INDEX_URL",
-        "bash",
-        "-c",
-        show,
-        PIP_CONFIG_FILE=str(pip_conf),
-        **clean,
-    )
-    assert done.stdout == "/etc/own-ca.pem http://192.0.2.1/simple\n", done.stderr
-    done = checkout.run("bash", "-c", show, SSL_CERT_FILE="/mine", UV_DEFAULT_INDEX="http://mine")
-    assert done.stdout == "/mine http://mine\n"
-
-
-def _install_validators(checkout: Checkout, ci: str) -> subprocess.CompletedProcess[str]:
-    """Install the validators on a system that only lacks dpkg-query, so it is not Debian."""
-    checkout.script("files/congress/constraints.txt", "")
-    sums = subprocess.run(
-        ["bash", "-c", "sha256sum files/congress/constraints.txt scripts/validators | sha256sum"],
-        cwd=checkout.root,
-        capture_output=True,
-        check=True,
-    ).stdout
-    stamp = checkout.root / ".validators/congress/pins.sha256"
-    stamp.parent.mkdir(parents=True)
-    stamp.write_bytes(sums)
-    few = checkout.root / "few"
-    few.mkdir()
-    for name in ("bash", "env", "dirname", "sha256sum", "cat", "flock", "mkdir", "python3.11", "cut"):
-        if found := shutil.which(name):
-            (few / name).symlink_to(found)
-    return checkout.run("scripts/validators", PATH=str(few), CI=ci)
-
-
-def test_validators_that_cannot_be_installed_are_named(checkout: Checkout) -> None:
-    done = _install_validators(checkout, ci="")
-    assert done.returncode == 0, done.stderr
-    assert "not Debian" in done.stdout
-    assert "haproxy" in done.stdout
-    assert "skipped" in done.stdout
-
-
-def test_in_ci_a_missing_validator_is_a_failure(checkout: Checkout) -> None:
-    done = _install_validators(checkout, ci="true")
-    assert done.returncode == 1
-    assert "not Debian" in done.stderr

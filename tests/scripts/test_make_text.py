@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripts.checkout import ROOT, Checkout
+from tests.scripts.support.checkout import ROOT, Checkout
 
 # Each of these would leave a file behind if anything but the target's own command read it.
 HARM = [
@@ -37,15 +37,8 @@ def _unharmed(checkout: Checkout) -> bool:
     return not list(checkout.root.rglob("ran"))
 
 
-def _deployed(checkout: Checkout) -> None:
-    stack = checkout.root / ".state/pulumi/.pulumi/stacks/congress-ha/dev.json"
-    stack.parent.mkdir(parents=True)
-    stack.touch()
-    (checkout.root / ".state/passphrase").write_text("x")
-
-
 def _ssh(checkout: Checkout, arguments: str) -> list[str]:
-    _deployed(checkout)
+    checkout.deploy()
     checkout.script("fake/ssh", 'printf "%s\\0" "$@"')
     done = checkout.run("make", "ssh", "HOST=engine-1", f"ARGS={arguments}")
     assert done.returncode == 0, done.stderr
@@ -64,7 +57,7 @@ def test_options_of_ssh_are_words(checkout: Checkout) -> None:
 
 
 def test_a_text_in_the_environment_is_the_same(checkout: Checkout, text: str) -> None:
-    _deployed(checkout)
+    checkout.deploy()
     checkout.script("fake/ssh", 'printf "%s\\0" "$@"')
     done = checkout.run("make", "ssh", HOST="engine-1", ARGS=text)
     assert done.stdout.split("\0")[3] == text
@@ -73,7 +66,7 @@ def test_a_text_in_the_environment_is_the_same(checkout: Checkout, text: str) ->
 
 @pytest.mark.parametrize("target", ["status", "verify"])
 def test_arguments_of_tools_are_words(checkout: Checkout, target: str) -> None:
-    _deployed(checkout)
+    checkout.deploy()
     checkout.module(target).write_text(SHOW_COMMAND)
     done = checkout.run(
         "make", target, "ARGS=--json 'two words' $(touch ran) `touch ran`; touch ran\ntouch ran"
@@ -85,7 +78,7 @@ def test_arguments_of_tools_are_words(checkout: Checkout, target: str) -> None:
 
 
 def test_arguments_of_pulumi_are_words(checkout: Checkout) -> None:
-    _deployed(checkout)
+    checkout.deploy()
     done = checkout.run(
         "make", "pulumi", "STACK=prod", "ARGS=stack tag set a '$HOME $(touch ran); **::x' \"it's\""
     )
@@ -114,7 +107,7 @@ def test_a_quote_that_is_not_closed_is_said(checkout: Checkout) -> None:
 def test_paths_and_names_reach_the_tool_as_they_were_typed(
     checkout: Checkout, target: str, name: str, expected: list[str], text: str
 ) -> None:
-    _deployed(checkout)
+    checkout.deploy()
     checkout.module(target).write_text(SHOW_COMMAND)
     done = checkout.run("make", target, f"{name}={text}")
     assert done.returncode == 0, done.stderr
@@ -171,7 +164,7 @@ def test_a_stack_s_name_leads_out_of_no_folder(checkout: Checkout, target: str, 
 )
 @pytest.mark.parametrize("target", ["up", "down", "ssh", "pulumi"])
 def test_no_stack_has_the_name_of_what_the_checkout_keeps(checkout: Checkout, target: str, name: str) -> None:
-    _deployed(checkout)
+    checkout.deploy()
     before = sorted((checkout.root / ".state").rglob("*"))
     done = checkout.run("make", target, f"STACK={name}")
     assert done.returncode != 0

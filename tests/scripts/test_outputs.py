@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from scripts.outputs import next_steps, write_ca_file
-from tests.scripts.checkout import OUTPUTS
+from tests.scripts.support.checkout import OUTPUTS
 
 CA = Path(".state/dev/ca.pem")
 

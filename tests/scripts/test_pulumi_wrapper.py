@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.scripts.checkout import Checkout, write_clouds
+from tests.scripts.support.checkout import Checkout, write_clouds
 
 CONFIG_FILE = ".state/Pulumi.dev.yaml"
 

@@ -7,8 +7,8 @@ from functools import cache
 
 import pytest
 
-from tests.unit import recording as recorded
-from tests.unit.recording import Recording
+from tests.unit.support import recording as recorded
+from tests.unit.support.recording import Recording
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import settings
 from components.preflight import cloud
 from components.preflight.scope import Scope
 from tests.support.deployer import LOGIN
-from tests.unit.recording import settings_with
+from tests.unit.support.recording import settings_with
 
 LIMITS = {"instances": 10, "instances_used": 4, "total_cores": 20, "total_cores_used": 4}
 SERVERS = {f"congress-test-{index}": "small" for index in range(6)}

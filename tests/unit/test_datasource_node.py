@@ -7,8 +7,8 @@ from hashlib import sha256
 
 import pytest
 
-from tests.unit import recording as recorded
-from tests.unit.recording import Recording, RecordingMonitor
+from tests.unit.support import recording as recorded
+from tests.unit.support.recording import Recording, RecordingMonitor
 
 AGENTS = ("datasource-1-agent", "datasource-2-agent")
 

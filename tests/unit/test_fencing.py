@@ -12,8 +12,8 @@ import pytest
 
 from components.fencing import UNFENCED, access_rules
 from tests.support.deployer import LOGIN
-from tests.unit import recording as recorded
-from tests.unit.recording import CLOUD, Recording
+from tests.unit.support import recording as recorded
+from tests.unit.support.recording import CLOUD, Recording
 
 CREDENTIAL = "openstack:identity/applicationCredential:ApplicationCredential"
 FENCED = ("datasource-1", "datasource-2")

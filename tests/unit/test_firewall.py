@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit import recording as recorded
-from tests.unit.recording import Recording
+from tests.unit.support import recording as recorded
+from tests.unit.support.recording import Recording
 
 RULE = "openstack:networking/secGroupRule:SecGroupRule"
 ROLES = ("bastion", "database", "messaging", "datasource-node", "policy-engine", "load-balancer")

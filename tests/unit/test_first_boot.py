@@ -13,9 +13,9 @@ from components.foundation import first_boot
 from components.inventory import roles
 from settings import SettingsError
 from tests.support.certificates import authority
-from tests.unit import recording
-from tests.unit.recording import settings_with
-from tests.unit.test_settings import parse
+from tests.unit.support import recording
+from tests.unit.support.recording import settings_with
+from tests.unit.support.parsing import parse
 
 # As nova's schema of POST /servers has it.
 NOVA = 65535

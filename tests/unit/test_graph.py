@@ -13,8 +13,8 @@ from syrupy.assertion import SnapshotAssertion
 
 from components.preflight.cloud import Cloud, ExistingNetwork
 from tests.support.deployer import LOGIN, SCOPE
-from tests.unit import recording as recorded
-from tests.unit.recording import Recording
+from tests.unit.support import recording as recorded
+from tests.unit.support.recording import Recording
 
 EXISTING = Cloud(
     "image-id",

@@ -13,8 +13,8 @@ from components import policy_engines
 from components.preflight.cloud import Cloud, ExistingNetwork
 from settings import PolicyEngines
 from tests.support.deployer import SCOPE
-from tests.unit import recording as recorded
-from tests.unit.recording import Recording
+from tests.unit.support import recording as recorded
+from tests.unit.support.recording import Recording
 
 CONFIGURATION = re.compile(r"^bind_host = .*?^nodes = \d+$", re.MULTILINE | re.DOTALL)
 INSTANCE = "openstack:compute/instance:Instance"

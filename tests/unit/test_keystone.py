@@ -12,8 +12,8 @@ import pytest
 from components.keystone import OPEN
 from components.preflight.identity import mark
 from tests.support.deployer import IDENTITY
-from tests.unit import recording as recorded
-from tests.unit.recording import WITH_KEYSTONE, Recording, Registration
+from tests.unit.support import recording as recorded
+from tests.unit.support.recording import WITH_KEYSTONE, Recording, Registration
 
 USER = "openstack:identity/user:User"
 ROLE = "openstack:identity/roleAssignment:RoleAssignment"

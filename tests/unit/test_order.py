@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.unit import recording as recorded
-from tests.unit.recording import Recording
+from tests.unit.support import recording as recorded
+from tests.unit.support.recording import Recording
 
 DATASOURCE_HOSTS = ("datasource-1", "datasource-2")
 ENGINE_HOSTS = ("policy-engine-host-1", "policy-engine-host-2")

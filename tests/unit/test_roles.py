@@ -16,8 +16,8 @@ import pytest
 from components import inventory
 from ops.stack.leftovers import NAMES
 from roles import DATABASE, POLICY_ENGINE, ROLES
-from tests.unit.recording import ROOT, settings_with
-from tests.unit.test_settings import parse
+from tests.unit.support.recording import ROOT, settings_with
+from tests.unit.support.parsing import parse
 
 # Where a text is a role's name by chance, as something else's.
 SOMETHING_ELSE = {
@@ -54,9 +54,9 @@ ROOMS = {
 
 @pytest.fixture(scope="module")
 def made_up() -> dict[str, Any]:
-    """What program and tools make of tests/unit/made_up_role.py."""
+    """What program and tools make of tests/unit/support/made_up_role.py."""
     run = subprocess.run(
-        [sys.executable, "-m", "tests.unit.made_up_role"],
+        [sys.executable, "-m", "tests.unit.support.made_up_role"],
         cwd=ROOT,
         capture_output=True,
         text=True,

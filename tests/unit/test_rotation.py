@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from tests.support.deployer import IDENTITY
-from tests.unit import recording as recorded
-from tests.unit.recording import Recording
+from tests.unit.support import recording as recorded
+from tests.unit.support.recording import Recording
 
 CONGRESS_HOSTS = ("datasource-1", "datasource-2", "policy-engine-host-1", "policy-engine-host-2")
 NODES = ("datasource-node", "policy-engine-1", "policy-engine-2")

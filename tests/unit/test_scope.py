@@ -15,8 +15,8 @@ import pytest
 from components import inventory
 from components.preflight import cloud, scope
 from components.preflight.scope import Scope
-from tests.unit import recording as recorded
-from tests.unit.recording import Recording
+from tests.unit.support import recording as recorded
+from tests.unit.support.recording import Recording
 from tests.unit.test_cloud import FakeCloud, fake, look_up  # noqa: F401  a fixture
 
 HERE = Scope("project-id", "RegionTwo")

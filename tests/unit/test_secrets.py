@@ -8,8 +8,8 @@ import pulumi
 import pytest
 from cryptography.fernet import Fernet
 
-from tests.unit import recording as recorded
-from tests.unit.recording import Recording, Registration, strings
+from tests.unit.support import recording as recorded
+from tests.unit.support.recording import Recording, Registration, strings
 
 # Inputs that hold secrets, by type; everywhere else a secret value is a leak.
 MAY_HOLD = {

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from components.preflight.state import NEVER, PORT, PROVIDER, SERVER, STEP, State, parse_state
-from tests.unit.recording import ROOT
+from tests.unit.support.recording import ROOT
 
 URN = "urn:pulumi:dev::congress-ha::congress-ha:index:Host${}::{}"
 

@@ -22,8 +22,8 @@ from components.foundation import authority
 from settings import SettingsError
 from tests.support.certificates import Signed
 from tests.support.certificates import authority as an_authority
-from tests.unit import recording as recorded
-from tests.unit.recording import Recording
+from tests.unit.support import recording as recorded
+from tests.unit.support.recording import Recording
 
 NAME = "congress.example.org"
 SIGNED = "tls:index/locallySignedCert:LocallySignedCert"

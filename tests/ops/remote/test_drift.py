@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ops.remote import REMOTE
-from tests.render.library import ME, Library
+from tests.render.support.library import ME, Library
 
 # Steps run on a host of their own: `systemctl show` tells what the test wrote.
 SYSTEMCTL = """case $1 in

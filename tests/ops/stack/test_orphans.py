@@ -11,7 +11,7 @@ from components.preflight.state import Pending
 from ops.stack.leftovers import left
 from ops.stack.orphans import FINDERS, orphans
 from tests.ops.fake_cloud import FakeCloud, server, thing
-from tests.unit import recording
+from tests.unit.support import recording
 
 GROUP = {
     "networkId": "net",

@@ -1,6 +1,6 @@
 """What programs rely on in a running lab: by hand, against the lab of LAB_STATE, in about 3 minutes.
 
-LAB_STATE=/var/lib/second-lab .venv/bin/pytest --timeout 600 tests/lab/cloud.py
+LAB_STATE=/var/lib/second-lab .venv/bin/pytest --timeout 600 tests/lab/running_lab.py
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import openstack
 import pytest
 
-from tests.lab.guests import PREFIX, STATE, Guest, clean, connect, create, keygen, make_network, until
+from tests.lab.support.guests import PREFIX, STATE, Guest, clean, connect, create, keygen, make_network, until
 
 # The SDK warns about its own future and about options that nobody set.
 pytestmark = [

@@ -48,7 +48,8 @@ from ops.stack.host_server import Server  # noqa: E402
 from ops.stack.leftovers import NAMES  # noqa: E402
 from ops.stack.outputs import Host  # noqa: E402
 from tests.ops import healthy  # noqa: E402
-from tests.unit import recording, test_settings  # noqa: E402
+from tests.unit.support import recording  # noqa: E402
+from tests.unit.support.parsing import parse, problems  # noqa: E402
 
 HOST = CACHE.host_name(1)
 STACK = replace(healthy.STACK, hosts={**healthy.STACK.hosts, HOST: Host(CACHE.name, f"congress-dev-{HOST}")})
@@ -70,7 +71,7 @@ class Commands(Hosts):
 
 
 def program() -> dict[str, Any]:
-    settings = test_settings.parse(SETTINGS)
+    settings = parse(SETTINGS)
     network = {"externalNetwork": "public", "cidr": "10.20.0.0/28"}
     flavors = {"small": "small-id", "large": "large-id"}
     stack = recording.run(SETTINGS, replace(recording.CLOUD, flavor_ids=flavors))
@@ -80,7 +81,7 @@ def program() -> dict[str, Any]:
         "flavor": inventory.servers("p", settings)[f"p-{HOST}"],
         "rules": [rule.name for rule in firewall.rules(settings) if rule.role == CACHE.name],
         "groups": [group.name for group in groups if group.name == CACHE.name],
-        "too small": test_settings.problems({**SETTINGS, "network": network})[0],
+        "too small": problems({**SETTINGS, "network": network})[0],
     }
 
 

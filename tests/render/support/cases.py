@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import Any
 
 from components.foundation.template import ROOT, render, whole
-from tests.render.contexts import (
+from tests.render.support.contexts import (
     AGENTS,
     AUTHENTICATIONS,
     CLUSTER,

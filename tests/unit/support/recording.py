@@ -27,7 +27,7 @@ from components import inventory
 from components.preflight import cloud
 from tests.support.deployer import IDENTITY, LOGIN, SCOPE
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 STACK = "test"
 SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"

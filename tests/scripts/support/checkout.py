@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 # Appends its arguments and what decides where it works to a log, one JSON object per call.
 FAKE_PULUMI = """#!{python}
@@ -88,3 +88,11 @@ class Checkout:
         """The module of a command, such as ops/health/status.py."""
         (file,) = (self.root / "ops").glob(f"*/{command}.py")
         return file
+
+    def deploy(self) -> None:
+        """Make stack dev exist, as an `up` on this lab would."""
+        stack = self.root / ".state/pulumi/.pulumi/stacks/congress-ha/dev.json"
+        stack.parent.mkdir(parents=True)
+        stack.touch()
+        (self.root / ".state/pulumi/lab-of-dev").write_text(f"{self.lab_state}\n")
+        (self.root / ".state/passphrase").write_text("x")

@@ -1,0 +1,142 @@
+"""The targets that work on a deployed stack: they reach their command, or name what is missing."""
+
+from __future__ import annotations
+
+import json
+import stat
+
+import pytest
+
+from tests.scripts.support.checkout import OUTPUTS, Checkout
+
+
+def test_output_prints_one_json_object_and_nothing_else(checkout: Checkout) -> None:
+    checkout.deploy()
+    assert json.loads(checkout.run("make", "output").stdout) == OUTPUTS
+    assert json.loads(checkout.run("make", "-s", "-C", str(checkout.root), "output").stdout) == OUTPUTS
+    checkout.run("make", "output", "SECRETS=1")
+    assert [call["args"][2:] for call in checkout.calls()] == [
+        ["--json"],
+        ["--json"],
+        ["--json", "--show-secrets"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        (
+            "error: no stack selected; please use `pulumi stack select` to choose one",
+            (
+                "stack mine is not in this backend: correct STACK or PULUMI_BACKEND_URL, or make it: "
+                "make pulumi STACK=mine ARGS='stack init mine'"
+            ),
+        ),
+        (
+            "error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions",
+            (
+                "no backend is chosen in which stack mine is: set PULUMI_BACKEND_URL, or pulumi login "
+                "(docs/install.md, State and passphrase)"
+            ),
+        ),
+    ],
+)
+@pytest.mark.parametrize("target", ["up", "preview", "output", "ssh", "status", "backup", "down"])
+def test_a_stack_that_is_not_there_is_said(checkout: Checkout, target: str, said: str, problem: str) -> None:
+    """Pulumi's own word names neither the stack nor a way out that is one here."""
+    words = ["FILE=x"] if target == "backup" else []
+    done = checkout.run("make", target, "STACK=mine", *words, NO_STACK=said)
+    assert done.returncode == 2
+    # What a stage of `up` says is in its log, too, and on the terminal as the program's own output.
+    lines = [line.removeprefix(f"{target}: ") for line in (done.stdout + done.stderr).splitlines()]
+    assert problem in lines
+    assert "stack select" not in done.stdout + done.stderr
+    assert checkout.calls() == []
+
+
+def test_a_new_stack_is_made_where_there_is_none(checkout: Checkout) -> None:
+    done = checkout.run("make", "pulumi", "STACK=mine", "ARGS=stack init mine", NO_STACK="no stack selected")
+    assert done.returncode == 0, done.stderr
+    assert checkout.calls()[-1]["args"] == ["stack", "init", "mine"]
+
+
+@pytest.mark.parametrize("words", ["stack", "stack export", "stack history"])
+def test_of_dev_pulumi_s_own_commands_say_so_too(checkout: Checkout, words: str) -> None:
+    done = checkout.run("make", "pulumi", f"ARGS={words}")
+    assert done.returncode == 2
+    assert done.stderr.startswith("nothing is deployed on stack dev: make up\n")
+    assert checkout.calls() == []
+
+
+@pytest.mark.parametrize("target", ["output", "ssh"])
+def test_nothing_deployed_is_said(checkout: Checkout, target: str) -> None:
+    done = checkout.run("make", target)
+    assert done.returncode != 0
+    assert done.stderr.startswith("nothing is deployed on stack dev: make up\n")
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["backup"], "backup: name a file that does not exist yet: make backup FILE=..."),
+        (["backup", "FILE=x"], "backup: nothing is deployed on stack dev: make up"),
+        (["restore", "FILE=x"], "restore: nothing is deployed on stack dev: make up"),
+    ],
+)
+def test_what_a_backup_needs_is_said(checkout: Checkout, words: list[str], problem: str) -> None:
+    done = checkout.run("make", *words)
+    assert done.returncode != 0
+    assert done.stderr.splitlines()[0] == problem
+
+
+def test_confirm_dead_hands_its_host_over_and_runs_nothing_of_it(checkout: Checkout) -> None:
+    checkout.deploy()
+    (checkout.root / "ops/replacement/confirm_dead.py").write_text(
+        "import sys\nprint(sys.argv[2:])\nsys.exit()\n"
+    )
+    told = checkout.run("make", "confirm-dead", "HOST=a'b; touch $(echo run)").stdout
+    assert told.splitlines()[-1] == str(["--", "a'b; touch $(echo run)"])
+    assert not list(checkout.root.rglob("run"))
+
+
+def test_backup_and_restore_hand_paths_and_names_over(checkout: Checkout) -> None:
+    checkout.deploy()
+    data = checkout.root / "ops/data"
+    for name in ("backup", "restore"):
+        (data / f"{name}.py").write_text(
+            "import os, sys\nprint(os.environ['STACK'], sys.argv[2:])\nsys.exit()\n"
+        )
+    told = checkout.run("make", "backup", "FILE=my backup").stdout
+    assert told.splitlines()[-1] == f"dev {['--', 'my backup']}"
+    told = checkout.run("make", "restore", "FILE=my backup").stdout
+    assert told.splitlines()[-1] == f"dev {['--', 'my backup']}"
+    told = checkout.run("make", "restore", "DUMP=a dump").stdout
+    assert told.splitlines()[-1] == f"dev {['--dump=a dump']}"
+    assert checkout.run("make", "restore").stdout.splitlines()[-1] == "dev []"
+
+
+def test_ssh_writes_private_files_and_goes_by_them(checkout: Checkout) -> None:
+    checkout.deploy()
+    checkout.script("fake/ssh", 'pwd; printf "%s\\n" "$@"')
+    done = checkout.run("make", "ssh", "HOST=engine-1", "ARGS=uptime -p")
+    folder = checkout.root / ".state/dev"
+    assert done.stdout.splitlines() == [str(folder), "-F", "ssh_config", "engine-1", "uptime -p"], done.stderr
+    for name, output in {
+        "ssh_config": "ssh_config",
+        "known_hosts": "ssh_known_hosts",
+        "id_ed25519": "ssh_private_key",
+    }.items():
+        assert (folder / name).read_text() == OUTPUTS[output]
+        assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    ("host", "problem"), [("", "name a host"), ("engine-9", "no host 'engine-9' on this stack")]
+)
+def test_ssh_to_an_unknown_host_names_the_known_ones(checkout: Checkout, host: str, problem: str) -> None:
+    checkout.deploy()
+    done = checkout.run("make", "ssh", f"HOST={host}")
+    assert f"ssh: {problem}: make ssh HOST=... with one of bastion, engine-1\n" in done.stderr
+    assert not (checkout.root / ".state/dev").exists()
