@@ -1,4 +1,4 @@
-"""What there is on this machine, as far as the lab's precheck wants to know it. Changes nothing."""
+"""Facts about this machine that the lab's precheck needs. Reading them changes nothing."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 CGROUPS = ("systemd", "unified", "cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids")
-# What up needs before it installs anything, and the package of each.
+# Commands that `up` needs before it installs anything, each with its package.
 COMMANDS = {"ip": "iproute2", "ps": "procps", "nsenter": "util-linux", "mount": "mount"}
 Json = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What there is on the machine; routes, links and addresses as `ip -json` prints them, sizes in GiB."""
+    """The machine as it is; routes, links and addresses as `ip -json` prints them, sizes in GiB."""
 
     is_root: bool
     os_release: str
@@ -43,7 +43,7 @@ class Facts:
 
 
 def output(*command: str) -> str:
-    """Standard output of a command that may be missing or fail: then nothing."""
+    """The standard output of a command; empty if the command is missing."""
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
     except FileNotFoundError:
@@ -52,7 +52,7 @@ def output(*command: str) -> str:
 
 def ip_json(*arguments: str) -> Json:
     result: Json = json.loads(output("ip", "-json", *arguments) or "[]")
-    return [item for item in result if item]  # some versions print {} for what they leave out
+    return [item for item in result if item]  # some versions print {} for an entry that they omit
 
 
 def has_module(name: str) -> bool:
@@ -61,7 +61,7 @@ def has_module(name: str) -> bool:
 
 
 def kernel_lacks() -> tuple[str, ...]:
-    """Links are tried for real, in a network namespace that is gone afterwards."""
+    """Features that the kernel lacks. Links are created for a test, in a temporary network namespace."""
     links = {
         "veth": "ip link add lab0 type veth peer name lab1",
         "bridge": "ip link add lab2 type bridge",
@@ -72,8 +72,8 @@ def kernel_lacks() -> tuple[str, ...]:
         for k, v in links.items()
         if subprocess.run(["unshare", "-n", *v.split()], capture_output=True, check=False).returncode
     ]
-    known = Path("/proc/filesystems").read_text().split()
-    lacks += [fs for fs in ("overlay", "xfs", "ext4", "fuse") if fs not in known and not has_module(fs)]
+    available = Path("/proc/filesystems").read_text().split()
+    lacks += [fs for fs in ("overlay", "xfs", "ext4", "fuse") if fs not in available and not has_module(fs)]
     lacks += [name for name in ("loop-control", "net/tun", "fuse") if not Path("/dev", name).exists()]
     return tuple(dict.fromkeys(lacks))
 
@@ -90,9 +90,9 @@ def is_locked(lock: Path) -> bool:
 
 
 def gather(env: Mapping[str, str]) -> Facts:
-    """Read the facts; lab/up gives LAB_RUNS (1 or empty), LAB_APT_SOURCES and LAB_RESOLVERS as well."""
+    """Read the facts; lab/up also sets LAB_RUNS (1 or empty), LAB_APT_SOURCES and LAB_RESOLVERS."""
     state = Path(env["LAB_STATE"])
-    there = next(p for p in (state, *state.parents) if p.exists())
+    existing = next(p for p in (state, *state.parents) if p.exists())
     available = re.search(r"^MemAvailable: *(\d+)", Path("/proc/meminfo").read_text(), re.MULTILINE)
     root = os.geteuid() == 0
     runs = bool(env["LAB_RUNS"])
@@ -107,11 +107,11 @@ def gather(env: Mapping[str, str]) -> Facts:
         resolvers=tuple(env["LAB_RESOLVERS"].split()),
         apt_sources=len(env["LAB_APT_SOURCES"].splitlines()),
         memory=int(available[1]) / 2**20 if available else 0.0,
-        disk=shutil.disk_usage(there).free / 2**30,
+        disk=shutil.disk_usage(existing).free / 2**30,
         cgroups=frozenset(
             name for name in CGROUPS if os.path.ismount(os.path.realpath(f"/sys/fs/cgroup/{name}"))
         ),
-        # Only root may try; a lab that runs has shown it.
+        # Only root may test this, and a running lab has proved it.
         kernel_lacks=kernel_lacks() if root and not runs else (),
         nft_ruleset=output("nft", "list", "ruleset") if root else "",
         missing_commands=tuple(name for name in COMMANDS if not shutil.which(name)),

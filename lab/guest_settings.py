@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""What servers on this machine's lab need beyond their image to reach package sources and name servers.
+"""Write what servers on the lab need, beyond their image, to reach package sources and name servers.
 
-Nothing of it is in the image: a deployment passes it to its hosts from its settings.
-usage: guest_settings.py STATE, with what apt, pip and the network say in the environment (credentials.sh).
+The image contains none of it: a deployment passes it to its hosts through its settings.
+usage: guest_settings.py STATE; the environment has the settings of apt, pip and the network (credentials.sh)
 Writes STATE/guest-settings.json (part `guest` of the stack's settings) and STATE/network-settings.json.
 """
 
@@ -21,7 +21,7 @@ PIP_KEYS = {"pipIndexUrl": "index-url", "pipExtraIndexUrl": "extra-index-url", "
 
 
 def pip_options(config_list: str) -> dict[str, str]:
-    """Options by name from `pip config list` (SECTION.OPTION='VALUE'); a variable beats a file, as in pip."""
+    """Options by name from `pip config list` (SECTION.OPTION='VALUE'); a variable overrides a file, as in pip."""
     found: dict[str, str] = {}
     for section in ("global", "install", ":env:"):
         for line in config_list.splitlines():
@@ -34,18 +34,18 @@ def pip_options(config_list: str) -> dict[str, str]:
 def guest_settings(
     ca_files: list[str], pip_config: str, apt_proxy: str, env: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The machine-specific part of a stack's `guest` settings; what is empty is left out."""
+    """The machine-specific part of a stack's `guest` settings, without empty values."""
     options = pip_options(pip_config)
     settings: dict[str, Any] = {"caFiles": ca_files, "aptProxy": apt_proxy}
-    # pip takes several further indexes in one option, one a line; the stack's setting holds one.
+    # A pip option can hold several extra indexes, one per line; the stack's setting holds one.
     settings |= {key: (options.get(name, "").split() or [""])[0] for key, name in PIP_KEYS.items()}
-    # Where pip has no proxy of its own, it goes through the machine's.
+    # Without a proxy of its own, pip uses the machine's.
     settings["pipProxy"] = settings["pipProxy"] or env.get("https_proxy") or env.get("HTTPS_PROXY", "")
     return {key: value for key, value in settings.items() if value}
 
 
 def write_private(path: Path, content: dict[str, Any]) -> None:
-    """Readable by the owner alone: the URL of a package index may carry credentials."""
+    """Write a file that only its owner can read: the URL of a package index may contain credentials."""
     new = path.with_suffix(".new")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -61,7 +61,7 @@ def main() -> None:
         state / "guest-settings.json",
         guest_settings(ca_files, env["LAB_PIP_CONFIG"], env["LAB_APT_PROXY"], env),
     )
-    # A tenant network's packets travel inside VXLAN, whose headers take 50 bytes.
+    # The packets of a tenant network travel in VXLAN, whose headers take 50 bytes.
     network = {"dnsServers": env["LAB_RESOLVERS"].split(), "mtu": int(env["LAB_UNDERLAY_MTU"]) - 50}
     write_private(state / "network-settings.json", network)
 

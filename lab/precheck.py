@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Can the lab come up on this machine? Prints every problem, one line each with its way out; exit 1 if any.
+"""Check whether the lab can run on this machine. Prints each problem with its solution; exit 1 if there is any.
 
-Changes nothing. `problems` is a plain function of the settings (LAB_* of lab.env, given by lab/up in the
-environment) and of the `Facts` that `gather` (facts.py) reads from the machine.
+Changes nothing. `problems` depends only on the settings (LAB_* of lab.env, which lab/up puts into the
+environment) and on the `Facts` that `gather` (facts.py) reads from the machine.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from dataclasses import dataclass
 
 from lab.facts import CGROUPS, COMMANDS, Facts, gather
 
-MEMORY_GIB = 8  # controller 4, two compute hosts 0.7 each, the servers of a deployment
-DISK_GIB = 10  # node root 2, image, and what the servers write
+MEMORY_GIB = 8  # controller 4, two compute hosts 0.7 each, rest for the servers of a deployment
+DISK_GIB = 10  # root of the nodes 2, image, data of the servers
 
-NODE_NAME = 10  # the kernel's limit for an interface is 15, and one is called NODE-mgmt
-# A default route in two halves, as some VPNs set it, gives way to any narrower route.
+NODE_NAME = 10  # the kernel limits an interface's name to 15 characters, and one is called NODE-mgmt
+# Some VPNs set a default route in two halves. Any narrower route takes precedence over it.
 DEFAULT_ROUTES = ("default", "0.0.0.0/1", "128.0.0.0/1")
 
 
@@ -63,7 +63,7 @@ def settings_problems(env: Mapping[str, str], nets: list[Network]) -> Iterator[s
     used += [("LAB_EXT_POOL", ext, item) for item in env["LAB_EXT_POOL"].split()]
     for name, net, text in used:
         if not is_address_of(net, text):
-            yield f"{name}: {text or 'no address'} is no address of LAB_{net.var}_CIDR={net.cidr}"
+            yield f"{name}: {text or 'no address'} is not an address of LAB_{net.var}_CIDR={net.cidr}"
     for node in node_names(env):
         if len(node) > NODE_NAME:
             yield f"LAB_NODES: the name {node} is longer than {NODE_NAME} characters"
@@ -74,7 +74,7 @@ def node_names(env: Mapping[str, str]) -> list[str]:
 
 
 def own_interfaces(env: Mapping[str, str], nets: list[Network], facts: Facts) -> set[str]:
-    """Interfaces there already that are this lab's: bridges with no address but the lab's, their legs."""
+    """Existing interfaces of this lab: bridges with no address but the lab's, and the nodes' links."""
     own = {f"{node}-{leg}" for node in node_names(env) for leg in ("mgmt", "ext")}
     for net in nets:
         kinds = [
@@ -101,13 +101,15 @@ def network_problems(env: Mapping[str, str], facts: Facts) -> Iterator[str]:
     for net in nets:
         yield from conflicts(net, own, facts)
     if not any(route["dst"] == "default" for route in facts.routes):
-        yield ("no default route: the lab reaches the package mirrors through this machine, connect it first")
+        yield (
+            "no default route: connect this machine, because the lab reaches the package mirrors through it"
+        )
     if not facts.resolvers:
-        yield "no name server that servers could reach: name one in /etc/resolv.conf (IPv4, not 127.x)"
+        yield "no name server that the lab's servers can reach: name one in /etc/resolv.conf (IPv4, not 127.x)"
     for node in node_names(env):
         if node in facts.namespaces and not facts.has_state:
             yield (
-                f"network namespace {node} exists though no lab is here: "
+                f"network namespace {node} exists, but there is no lab: "
                 "lab/purge removes it, or rename the node in LAB_NODES"
             )
     drops = re.search(r"hook forward .*policy drop", facts.nft_ruleset)
@@ -115,11 +117,11 @@ def network_problems(env: Mapping[str, str], facts: Facts) -> Iterator[str]:
         rules = "; ".join(
             f"iptables -I FORWARD -{way} {net.bridge} -j ACCEPT" for net in nets for way in "io"
         )
-        yield f"this machine's firewall forwards nothing (policy drop), the lab needs: {rules}"
+        yield f"this machine's firewall forwards nothing (policy drop); the lab needs these rules: {rules}"
 
 
 def conflicts(net: Network, own: set[str], facts: Facts) -> Iterator[str]:
-    """Who uses the network's bridge or addresses already."""
+    """What already uses the network's bridge or addresses."""
     if net.bridge in {link["ifname"] for link in facts.links} - own:
         yield (
             f"interface {net.bridge} exists and is not this lab's: "
@@ -141,7 +143,7 @@ def conflicts(net: Network, own: set[str], facts: Facts) -> Iterator[str]:
 
 
 def problems(env: Mapping[str, str], facts: Facts) -> list[str]:
-    """Every reason why the lab cannot come up, each with its way out; empty if there is none."""
+    """Every reason why the lab cannot run, each with its solution; empty if there is none."""
     found: list[str] = []
     if not facts.is_root:
         found.append("needs root: run it with sudo")
@@ -150,7 +152,7 @@ def problems(env: Mapping[str, str], facts: Facts) -> list[str]:
         name = release.get("PRETTY_NAME", "an unknown system")
         found.append(f"this is {name}; the lab needs Debian 12: use such a machine or a virtual one")
     if facts.locked:
-        found.append(f"another up, down or purge of {env['LAB_NAME']} is running: wait for it")
+        found.append(f"another up, down or purge of {env['LAB_NAME']} is running: wait until it ends")
     if facts.apt_sources == 0:
         suite = env["LAB_SUITE"]
         found.append(
@@ -167,14 +169,14 @@ def problems(env: Mapping[str, str], facts: Facts) -> list[str]:
         )
     if facts.kernel_lacks:
         found.append(
-            f"this kernel cannot do {', '.join(facts.kernel_lacks)}: boot Debian's (linux-image-amd64)"
+            f"this kernel lacks {', '.join(facts.kernel_lacks)}: boot Debian's kernel (linux-image-amd64)"
         )
     state = env["LAB_STATE"]
     if not facts.runs and facts.memory < MEMORY_GIB:
-        found.append(f"{facts.memory:.1f} GiB of memory free, {MEMORY_GIB} needed: end other programs")
+        found.append(f"{facts.memory:.1f} GiB of memory free, {MEMORY_GIB} GiB needed: end other programs")
     if not facts.runs and facts.disk < DISK_GIB:
         found.append(
-            f"{facts.disk:.1f} GiB free for {state}, {DISK_GIB} needed: make room or set LAB_STATE elsewhere"
+            f"{facts.disk:.1f} GiB free for {state}, {DISK_GIB} GiB needed: free space or move LAB_STATE"
         )
     return found
 
@@ -183,7 +185,7 @@ def main() -> int:
     found = problems(os.environ, gather(os.environ))
     if found:
         print(
-            f"The lab cannot come up on this machine; nothing was changed. {len(found)} to solve:",
+            f"The lab cannot run on this machine; nothing was changed. Problems: {len(found)}",
             file=sys.stderr,
         )
     for problem in found:

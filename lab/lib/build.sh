@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Both root file systems, of nodes and of guests, start as a copy of one bootstrapped Debian.
+# The root file systems of nodes and of guests both start as a copy of one bootstrapped Debian.
 
-# apt settings of this machine that nodes and guests need as well.
+# apt settings of this machine that nodes and guests need too.
 apt_options() {
   echo 'Acquire::Check-Valid-Until "false";'
   local p; p=$(apt_proxy); [ -z "$p" ] || echo "Acquire::http::Proxy \"$p\";"
@@ -12,7 +12,7 @@ join_build_group() {
   echo "$BASHPID" > "$(lab_group build)/cgroup.procs"
 }
 
-clean_build() { # DIRECTORY: remove what an earlier build has left, through no mount
+clean_build() { # DIRECTORY: unmount and remove what an earlier build left
   [ ! -e "$1" ] || { unmount_below "$1"; rm -rf "$1"; }
 }
 
@@ -23,16 +23,16 @@ build_common() {
     --aptopt='Acquire::Languages "none"' --aptopt="$(apt_options)" \
     --include=systemd,systemd-sysv,dbus,libpam-systemd,iproute2,iputils-ping,ca-certificates,procps,curl,netbase,sudo,eatmydata,python3-minimal \
     "$LAB_SUITE" "$C" -
-  # Documentation and translations are never looked at here, and cost time to unpack and to copy. (As options
-  # of mmdebstrap itself they would send every package through a filter: 15 s.)
+  # Nobody reads documentation and translations here, and they take time to unpack and copy. (As options of
+  # mmdebstrap, the exclusions would filter every package, which takes 15 s.)
   rm -rf "$C"/usr/share/{man,doc,info,locale,lintian}/*
   printf 'path-exclude=/usr/share/%s/*\n' man doc info locale lintian > "$C/etc/dpkg/dpkg.cfg.d/lean"
 }
 
-new_root() { # DIRECTORY: a copy of the common system in which packages can be installed
+new_root() { # DIRECTORY: copy the common system and prepare it for the installation of packages
   clean_build "$1"
   cp -a "$LAB_STATE/common" "$1"
-  # Nothing may start inside the chroot while packages are installed.
+  # No service may start inside the chroot while packages are installed.
   printf '#!/bin/sh\nexit 101\n' > "$1/usr/sbin/policy-rc.d"; chmod +x "$1/usr/sbin/policy-rc.d"
   rm -f "$1/etc/resolv.conf"; cp "$(lab_resolv_conf)" "$1/etc/resolv.conf"
   mount -t proc proc "$1/proc"

@@ -1,11 +1,11 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # render reads variables by their names
 # Nodes: overlay over the common root file system, configuration, boot, stop.
 
-# Replace @NAME@ by $NAME. The template names every value it wants, nothing else is touched.
+# Replace each @NAME@ of the template with $NAME; everything else stays.
 render() { # FILE < template
   local t v; t=$(cat)
   for v in $( (grep -o '@[A-Z_]\+@' || true) <<< "$t" | sort -u | tr -d @); do
-    [ -n "${!v+x}" ] || die "template wants @$v@, which is not set"
+    [ -n "${!v+x}" ] || die "the template needs @$v@, which is not set"
     t=${t//"@$v@"/${!v}}
   done
   printf '%s\n' "$t" > "$1"
@@ -31,7 +31,7 @@ make_node() { # NODE: mount its root and its instances, write its configuration
     mkdir -p "$(dirname "$R/etc/$f")"; render "$R/etc/$f" < "$LAB_HOME/node/etc/$f"; chmod --reference="$LAB_HOME/node/etc/$f" "$R/etc/$f"
   done
   install -m 755 "$LAB_HOME"/node/sbin/* "$R/usr/local/sbin/"
-  # The services read their files as members of their own group; the files hold passwords.
+  # The files contain passwords, so only the group of each service may read them.
   for s in keystone glance placement nova neutron; do
     chroot "$R" find "/etc/$s" -name '*.conf' -exec chgrp "$s" {} + -exec chmod 640 {} +
     chroot "$R" find "/etc/$s" -name '*.ini' -path '*agent*' -exec chgrp "$s" {} + -exec chmod 640 {} +
@@ -43,10 +43,10 @@ make_node() { # NODE: mount its root and its instances, write its configuration
   if [ "$n" = "$LAB_CONTROLLER" ]; then
     chroot "$R" systemctl enable -q mariadb rabbitmq-server memcached
     mkdir -p "$R/opt/lab"; install -m 755 "$LAB_HOME"/node/{configure-controller,content.py,ready.py} "$R/opt/lab/"
-    # Debian's uwsgi units (keystone, glance, placement): 8 to 16 processes are meant for a real host, and
-    # the apparmor plugin is not there. uwsgi closes the connection after each response without saying so
-    # (glance's file does say it); a client that reuses it after a 204, say to delete two things in a row,
-    # now and then gets "Connection reset by peer".
+    # Debian's uwsgi files (keystone, glance, placement) start 8 to 16 processes, for a real host, and load the
+    # apparmor plugin, which is not installed. uwsgi closes the connection after each response without announcing
+    # it (glance's file does announce it). A client that reuses the connection after a 204, for example to delete
+    # two objects in a row, sometimes gets "Connection reset by peer".
     for f in keystone/keystone glance/glance-api placement/placement-api; do
       f=$R/etc/$f-uwsgi.ini
       sed -i -e 's/^processes = .*/processes = 2/' -e 's/^threads = .*/threads = 4/' \
@@ -56,7 +56,7 @@ make_node() { # NODE: mount its root and its instances, write its configuration
   else
     chroot "$R" systemctl enable -q nova-compute neutron-linuxbridge-agent
   fi
-  # All nodes share one machine-id otherwise, and libvirt its host id with it.
+  # Otherwise all nodes would have the same machine-id and, derived from it, the same libvirt host id.
   [ -e "$LAB_STATE/node/$n/upper/etc/machine-id" ] || : > "$R/etc/machine-id"
   f=$LAB_STATE/node/$n/uuid
   [ -s "$f" ] || cat /proc/sys/kernel/random/uuid > "$f"
@@ -66,29 +66,29 @@ make_node() { # NODE: mount its root and its instances, write its configuration
 boot_node() { # NODE
   local n=$1 h state
   node_pid "$n" > /dev/null && return 0
-  mkdir -p /run/systemd "$LAB_RUN" # systemd-nspawn wants /run/systemd, which a machine without systemd lacks
+  mkdir -p /run/systemd "$LAB_RUN" # systemd-nspawn needs /run/systemd, which a machine without systemd lacks
   date +%s > "$LAB_RUN/$n.booted"
   (
-    # Own cgroup per node in the two hierarchies systemd manages, else all nspawn machines share one and one's
-    # systemd kills the other's processes. Only these two: in the others the node stays in this machine's
-    # own accounting groups.
+    # A cgroup per node in the two hierarchies that systemd manages. Otherwise all nspawn machines share one, and
+    # the systemd of one kills the processes of the others. In the other hierarchies the node stays in the
+    # accounting groups of this machine.
     for h in systemd unified; do
       mkdir -p "/sys/fs/cgroup/$h/$LAB_CGROUP/$n"; echo "$BASHPID" > "/sys/fs/cgroup/$h/$LAB_CGROUP/$n/cgroup.procs"
     done
-    # USE_CGNS       the node sees its cgroup as root, libvirt can make its own below
-    # SECCOMP=0      libvirt-lxc, neutron and rootwrap need what the filter forbids
-    # API_VFS..      /proc/sys/net writable: the l3 agent gives a router up when "sysctl -w net..." fails
-    # No --bind of /dev/loopN: nova's "umount /dev/loopN" would unmount that bind itself. lab-devices makes nodes.
+    # USE_CGNS       the node sees its cgroup as the root, and libvirt can create its own below it
+    # SECCOMP=0      libvirt-lxc, neutron and rootwrap need calls that the filter forbids
+    # API_VFS..      /proc/sys/net is writable: the L3 agent abandons a router if "sysctl -w net..." fails
+    # No --bind of /dev/loopN: nova's "umount /dev/loopN" would unmount the bind. lab-devices creates the devices.
     export SYSTEMD_NSPAWN_USE_CGNS=1 SYSTEMD_SECCOMP=0 SYSTEMD_NSPAWN_API_VFS_WRITABLE=network
     exec setsid systemd-nspawn -q -b -D "$(node_root "$n")" -M "$n" --register=no --keep-unit --capability=all \
       --network-namespace-path="/run/netns/$n" --resolv-conf=off --timezone=off --link-journal=no --console=pipe \
       --bind="$(node_instances "$n"):/var/lib/nova/instances" \
       --bind=/dev/loop-control --bind=/dev/net/tun --bind=/dev/fuse > "$LAB_LOG/$n.console" 2>&1 < /dev/null
   ) & echo $! > "$LAB_RUN/$n.pid"
-  # 2 s on an idle machine, over a minute on one whose two cores are busy with the controller's schemas.
+  # It takes 2 s on an idle machine, and over a minute while the controller's schemas keep both cores busy.
   local end=$((SECONDS + 180))
   while [ $SECONDS -lt $end ]; do
-    # "starting" is enough (a compute host waits for the APIs), but systemctl calls only "running" a success.
+    # "starting" is enough (a compute host waits for the APIs), but systemctl succeeds only if "running".
     state=$(in_node "$n" systemctl is-system-running 2>/dev/null) || true
     case $state in running | degraded | starting) return 0;; esac
     sleep 0.5

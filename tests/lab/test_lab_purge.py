@@ -1,4 +1,4 @@
-"""What `purge` and `down` must not harm: their functions as they are, with links, addresses and tables of the test."""
+"""What `purge` and `down` must not harm: their real functions, with links, addresses and tables of the test."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def lab(folder: Path, script: str, **env: str) -> subprocess.CompletedProcess[st
     )
 
 
-COMMANDS = {"purge": "# Without a state folder", "down": '[ -d "$LAB_STATE" ] ||'}
+COMMANDS = {"purge": '[ ! -d "$LAB_STATE" ] || take_lock', "down": '[ -d "$LAB_STATE" ] ||'}
 
 
 def checks(command: str = "purge") -> str:
-    """The command itself, up to its last check; what is behind it would stop the lab of this machine."""
+    """The command up to its last check; the rest would stop the lab of this machine."""
     head, harm = (ROOT / "lab" / command).read_text().split(COMMANDS[command])
     assert "lab_stop" in harm
     lines = [
@@ -49,36 +49,36 @@ def test_a_folder_that_is_not_the_lab_s_is_neither_taken_nor_removed(tmp_path: P
     file.write_text("mine")
     done = lab(tmp_path, "claim_state")
     assert done.returncode == 1
-    assert "holds what is not a lab's" in done.stderr
+    assert "contains files that no lab created" in done.stderr
     assert [one for one in (tmp_path / "state").rglob("*") if one.is_file()] == [file]
     for command in COMMANDS:
         done = lab(tmp_path, checks(command))
         assert (done.returncode, done.stdout) == (1, "")
-        assert f"LAB_STATE={tmp_path}/state is no lab's: nothing was done" in done.stderr
+        assert f"LAB_STATE={tmp_path}/state is not the folder of a lab: nothing was done" in done.stderr
         assert lab(tmp_path, checks(command), LAB_STATE="/").returncode == 1
         assert lab(tmp_path, checks(command), LAB_STATE=str(file)).returncode == 1
 
 
-# A lab of names that this machine has not, with processes and mounts that the test pretends.
+# A lab of names that this machine does not have; the test simulates its processes and mounts.
 NODES = {"LAB_NAME": "no-lab", "LAB_NODES": "no-lab-1=192.0.2.1 no-lab-2=192.0.2.2"}
 RUNS = 'lab_group() { echo "$FOLDER/group/$1"; }; mount_points() { cat "$FOLDER/mounts"; }\n'
 
 
 def purged(folder: Path, *, mounted: str = "", runs: str = "", given: bool = True, **env: str) -> str:
-    """What the checks of both commands say, of this folder's pretended lab; nothing where it would go on."""
+    """The error of both commands' checks for the simulated lab of this folder; empty if they would continue."""
     (folder / "mounts").write_text(f"/proc\n{mounted}/node/no-lab-2/root\n" if mounted else "/proc\n")
     if runs:
         (folder / "group" / runs).mkdir(parents=True)
         (folder / "group" / runs / "cgroup.procs").write_text("1\n")
     not_given = "" if given else "state_is_given=\n"
-    told = set()
+    errors = set()
     for command in COMMANDS:
         done = lab(folder, RUNS + not_given + checks(command), **(NODES | env), FOLDER=str(folder))
         assert (done.returncode, done.stdout) in [(0, "went on\n"), (1, "")], done.stderr
         assert bool(done.returncode) == bool(done.stderr)
-        told.add(re.sub(r"^\[ *[0-9.]+s\] ", "", done.stderr))
-    (said,) = told
-    return said
+        errors.add(re.sub(r"^\[ *[0-9.]+s\] ", "", done.stderr))
+    (error,) = errors
+    return error
 
 
 def claimed(folder: Path) -> Path:
@@ -88,25 +88,25 @@ def claimed(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("given", [True, False])
-@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("has_state", [True, False])
 def test_a_lab_that_runs_from_another_folder_is_not_killed(
-    tmp_path: Path, *, there: bool, given: bool
+    tmp_path: Path, *, has_state: bool, given: bool
 ) -> None:
-    if there:
+    if has_state:
         claimed(tmp_path / "state")
-    told = purged(tmp_path, mounted="/its/folder", runs="no-lab-1", given=given)
-    assert "lab no-lab has its folder in /its/folder" in told
-    assert "nothing was done; set LAB_STATE=/its/folder" in told
+    error = purged(tmp_path, mounted="/its/folder", runs="no-lab-1", given=given)
+    assert "lab no-lab has its folder in /its/folder" in error
+    assert "nothing was done; set LAB_STATE=/its/folder" in error
 
 
 @pytest.mark.parametrize("runs", ["no-lab-2", "build"])
-def test_a_misspelt_folder_is_told_from_one_that_is_gone(tmp_path: Path, runs: str) -> None:
-    told = purged(tmp_path, runs=runs)
-    assert f"LAB_STATE={tmp_path}/state has no lab, and lab no-lab runs from another folder" in told
+def test_a_misspelt_folder_is_distinguished_from_a_removed_one(tmp_path: Path, runs: str) -> None:
+    error = purged(tmp_path, runs=runs)
+    assert f"LAB_STATE={tmp_path}/state has no lab, and lab no-lab runs from another folder" in error
     assert purged(tmp_path, given=False) == ""
 
 
-def test_what_was_cut_off_can_be_purged(tmp_path: Path) -> None:
+def test_an_interrupted_lab_can_be_purged(tmp_path: Path) -> None:
     assert purged(tmp_path) == ""
     state = claimed(tmp_path / "state")
     assert purged(tmp_path) == ""
@@ -116,8 +116,8 @@ def test_what_was_cut_off_can_be_purged(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("signed", ["congress-lab.state", "older"])
-def test_a_removal_that_was_cut_off_can_be_done_again(tmp_path: Path, signed: str) -> None:
-    """At each of its `rm`, in the order in which it does them."""
+def test_an_interrupted_removal_can_be_repeated(tmp_path: Path, signed: str) -> None:
+    """Interrupted at each `rm`, in their order."""
     state = tmp_path / "state"
     for name in ("mark", "node/no-lab-1", "run"):
         (state / name).mkdir(parents=True)
@@ -162,14 +162,14 @@ def test_an_older_lab_that_was_cut_off_before_its_secrets_is_a_lab(tmp_path: Pat
     (state / "log/common.log").write_text("half")
     assert purged(tmp_path) == ""
     (state / "mine").touch()
-    assert "is no lab's: nothing was done" in purged(tmp_path)
+    assert "is not the folder of a lab: nothing was done" in purged(tmp_path)
     (state / "mine").unlink()
     assert lab(tmp_path, "claim_state; remove_state").returncode == 0
     assert not state.exists()
 
 
 @pytest.mark.parametrize(
-    ("links", "rules", "told"),
+    ("links", "rules", "users"),
     [
         ("bridge) echo '3: docker0: <UP> mtu 1500' ;;", "", "docker0"),
         ("veth) echo '4: veth1@if3: <UP> mtu 1500' ;;", "", "veth1"),
@@ -179,7 +179,7 @@ def test_an_older_lab_that_was_cut_off_before_its_secrets_is_a_lab(tmp_path: Pat
         ("", "", ""),
     ],
 )
-def test_forwarding_stays_on_for_whoever_needs_it(tmp_path: Path, links: str, rules: str, told: str) -> None:
+def test_forwarding_stays_on_for_whoever_needs_it(tmp_path: Path, links: str, rules: str, users: str) -> None:
     for name, text in (("ip", f'case "$5" in\n{links}\nesac'), ("nft", f"cat <<'N'\n{rules}\nN")):
         file = tmp_path / "bin" / name
         file.parent.mkdir(exist_ok=True)
@@ -188,8 +188,8 @@ def test_forwarding_stays_on_for_whoever_needs_it(tmp_path: Path, links: str, ru
     state = tmp_path / "state"
     state.mkdir()
     (state / "switched-ip-forward-on").touch()
-    assert lab(tmp_path, "forwards_too").stdout.strip() == told
-    if told:
+    assert lab(tmp_path, "forwards_too").stdout.strip() == users
+    if users:
         done = lab(tmp_path, "restore_ip_forward")
-        assert f"net.ipv4.ip_forward stays 1, for what is here by now: {told}" in done.stdout
+        assert f"net.ipv4.ip_forward stays 1, because it is also needed by: {users}" in done.stdout
         assert done.returncode == 0

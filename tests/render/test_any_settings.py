@@ -28,8 +28,8 @@ from tests.render.test_user_data import schema
 from tests.support.deployer import LOGIN
 from tests.support.programs import program, run
 from tests.unit.support import recording
-from tests.unit.support.recording import WITH_KEYSTONE, Recording, settings_with
 from tests.unit.support.parsing import parse
+from tests.unit.support.recording import WITH_KEYSTONE, Recording, settings_with
 
 __all__ = ["read"]
 # As a step's script calls put_file: path, and what stands between the marks.

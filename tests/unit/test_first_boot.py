@@ -14,8 +14,8 @@ from components.inventory import roles
 from settings import SettingsError
 from tests.support.certificates import authority
 from tests.unit.support import recording
-from tests.unit.support.recording import settings_with
 from tests.unit.support.parsing import parse
+from tests.unit.support.recording import settings_with
 
 # As nova's schema of POST /servers has it.
 NOVA = 65535

@@ -16,8 +16,8 @@ import pytest
 from components import inventory
 from ops.stack.leftovers import NAMES
 from roles import DATABASE, POLICY_ENGINE, ROLES
-from tests.unit.support.recording import ROOT, settings_with
 from tests.unit.support.parsing import parse
+from tests.unit.support.recording import ROOT, settings_with
 
 # Where a text is a role's name by chance, as something else's.
 SOMETHING_ELSE = {

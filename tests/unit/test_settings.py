@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import yaml
 from pydantic import BaseModel
 
 import settings
-from settings import SettingsError
 from tests.support.certificates import authority
 from tests.unit.support.parsing import parse, problems
 from tests.unit.support.recording import ROOT, settings_with
