@@ -1,18 +1,18 @@
-# One target a chore, the same for people and for CI. What a target does is in ops/ or scripts/.
+# One target per task, for people and for CI. The targets run commands of ops/, scripts/, lab/ and toolchain/.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-# What the command line defines, taken here: what follows makes it the Makefile's own.
+# The variables that the command line defines. They are collected here, because the next lines redefine them.
 typed := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 
-# What is given as NAME=text reaches scripts as it was typed, by environment. make would expand a $ in it, also when it
-# hands it on in MAKEFLAGS, and a text that stands in a recipe is a part of the shell's line.
+# Scripts get the text of NAME=text unchanged, through the environment. make would expand a $ in it, also when it passes
+# it on in MAKEFLAGS. In a recipe, the text would become part of the shell's command line.
 $(foreach name,$(typed),$(eval override export $(name) := $$(value $(name))))
 MAKEOVERRIDES =
 
-# The stack to work on. `dev` is the lab on this machine; any other is yours: own cloud, backend, passphrase.
+# The stack to work on. `dev` is on the lab of this machine. Any other has the user's cloud, backend and passphrase.
 STACK ?= dev
 export STACK
 
@@ -26,23 +26,23 @@ preview: venv ## Show what `make up` would change
 	@scripts/pulumi preview --diff
 
 .PHONY: status
-status: venv ## Show the health of each role and what to do about what is wrong; ARGS=--json for machines
+status: venv ## Show the health of each role, and what to do about problems; ARGS=--json for machines
 	@.venv/bin/python -m scripts.with_args .venv/bin/python -m ops status
 
 .PHONY: verify
-verify: venv ## Show what was changed by hand, on hosts and in the cloud; ARGS=--json for machines
+verify: venv ## Show manual changes on hosts and in the cloud; ARGS=--json for machines
 	@.venv/bin/python -m scripts.with_args .venv/bin/python -m ops verify
 
 .PHONY: repair
-repair: venv ## Put right what `make verify` shows
+repair: venv ## Undo the changes that `make verify` shows
 	@.venv/bin/python -m ops repair
 
 .PHONY: backup
-backup: venv ## Write the database and Congress's encryption key into the new FILE=path
+backup: venv ## Write the database and Congress's encryption key to the new FILE=path
 	@.venv/bin/python -m ops backup -- "$${FILE:-}"
 
 .PHONY: restore
-restore: venv ## Put a backup back, FILE=path, or DUMP=name, a dump on the database's host
+restore: venv ## Restore a backup, FILE=path, or a dump on the database's host, DUMP=name
 	@.venv/bin/python -m ops restore $${DUMP:+"--dump=$$DUMP"} $${FILE:+-- "$$FILE"}
 
 .PHONY: replace
@@ -50,7 +50,7 @@ replace: venv ## Give HOST=name a new server, of the image and flavor in the set
 	@.venv/bin/python -m ops replace -- "$${HOST:-}" $${FILE:+"$$FILE"}
 
 .PHONY: confirm-dead
-confirm-dead: venv ## Say that HOST=name of the pair is dead, whose compute host is down: the other one takes over
+confirm-dead: venv ## Confirm that HOST=name of the pair is dead because its compute host is down: the other host takes over
 	@.venv/bin/python -m ops confirm-dead -- "$${HOST:-}"
 
 .PHONY: output
@@ -59,7 +59,7 @@ output: ## Print the stack's outputs as one JSON object; SECRETS=1 shows the sec
 	@.venv/bin/python -m ops output
 
 .PHONY: ssh
-ssh: ## Open a shell on HOST=name, or run ARGS='command' there, which its shell reads; ARGS='-N -L ...': ssh's options
+ssh: ## Open a shell on HOST=name, or run ARGS='command' in its shell; options of ssh: ARGS='-N -L ...'
 	@scripts/venv >&2
 	@.venv/bin/python -m ops ssh -- "$${HOST:-}" "$${ARGS:-}"
 
@@ -94,7 +94,7 @@ acceptance-full: ## Acceptance with what takes too long for every run, then ten 
 	@$(MAKE) interruptions COUNT=10
 
 .PHONY: interruptions
-interruptions: venv toolchain lab-up ## Cut `up` and `destroy` of stack dev off at random, audit what the next run makes of it; COUNT=10, SEED=1
+interruptions: venv toolchain lab-up ## Interrupt `up` and `destroy` of stack dev at random, and audit the result of the next run; COUNT=10, SEED=1
 	@.venv/bin/python -m tests.bench.interruptions --count "$${COUNT:-10}" --seed "$${SEED:-1}"
 
 .PHONY: bench
@@ -102,19 +102,19 @@ bench: venv toolchain lab-up ## Measure up, no-op up, preview and destroy on the
 	@.venv/bin/python -m tests.bench.lifecycle --runs "$${RUNS:-3}"
 
 .PHONY: bench-faults
-bench-faults: venv ## Do each fault to the running stack dev and measure; RUNS=5, ONLY='part of a name'
+bench-faults: venv ## Cause each fault in the running stack dev and measure; RUNS=5, ONLY='part of a name'
 	@.venv/bin/python -m tests.bench.faults measure --runs "$${RUNS:-5}" --only "$${ONLY:-}"
 
 .PHONY: faults
-faults: venv ## Do random faults to the running stack dev; COUNT=30, SEED=1
+faults: venv ## Cause random faults in the running stack dev; COUNT=30, SEED=1
 	@.venv/bin/python -m tests.bench.faults sequence --count "$${COUNT:-30}" --seed "$${SEED:-1}"
 
 .PHONY: bench-data
-bench-data: venv ## Measure the running stack dev with many rows: ROWS='100 100000' are pushed; with DURATION=600 rows of TABLES=2 change all the time, FAULTS=1 beside it; SERVERS=1000 are polled from a simulated cloud
+bench-data: venv ## Measure the running stack dev with many rows: push ROWS='100 100000'; change rows of TABLES=2 for DURATION=600 seconds, with FAULTS=1 during faults; poll SERVERS=1000 from a simulated cloud
 	@.venv/bin/python -m tests.bench.data
 
 .PHONY: bench-changes
-bench-changes: venv ## Change the running stack dev with clients at its endpoint, and measure
+bench-changes: venv ## Measure changes of the running stack dev with clients at its endpoint
 	@.venv/bin/python -m tests.bench.changes
 
 ##@ Lab
@@ -123,16 +123,16 @@ lab-up: ## Start the embedded OpenStack on this machine (root, Debian 12)
 	@lab/up
 
 .PHONY: lab-down
-lab-down: ## Stop it, keeping its servers
+lab-down: ## Stop the lab, keeping its servers
 	@lab/down
 
 .PHONY: lab-purge
-lab-purge: ## Remove everything the lab left on this machine, and what stack dev had on it
+lab-purge: ## Remove the lab from this machine, with stack dev
 	@scripts/lab-purge
 
 ##@ Parts
 .PHONY: venv
-venv: ## Make .venv from the pinned requirements
+venv: ## Create .venv from the pinned requirements
 	@scripts/venv
 
 .PHONY: toolchain
@@ -144,11 +144,11 @@ validators: ## Install the programs that validate rendered files in `make test` 
 	@scripts/validators
 
 .PHONY: audit
-audit: venv ## List known vulnerabilities of the pinned Python packages, as the package index knows them
+audit: venv ## List known vulnerabilities of the pinned Python packages
 	@scripts/audit
 
 .PHONY: pins
-pins: venv ## Renew requirements.txt, requirements-dev.txt and requirements-audit.txt from pyproject.toml
+pins: venv ## Update requirements.txt, requirements-dev.txt and requirements-audit.txt from pyproject.toml
 	@scripts/pins
 
 .PHONY: help
@@ -158,25 +158,24 @@ help: ## Show this list
 		/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 	@printf '\nSTACK=name picks a stack (now: %s).\n' "$$STACK"
 
-# A misspelt name would leave the default in its place (`make down STAK=test`: stack dev is removed), and a word that is no
-# target would be missed only after the targets before it (`make down prod`). So both are refused before anything runs;
-# down here, where a shell that asks make for its targets, to complete a word, has got them.
+# With a misspelt name, the default would apply (`make down STAK=test` would remove stack dev). A word that is not a target
+# would be noticed only after the targets before it have run (`make down prod`). So both are refused before anything runs.
+# These checks come last, because a shell that completes targets must get them from make first.
 settings := STACK HOST FILE DUMP GONE ARGS SECRETS COUNT SEED RUNS ONLY ROWS SERVERS DURATION TABLES FAULTS ACCEPTANCE PYTHON
-# Of the environment that Pulumi, OpenStack's tools, pip, uv and Go read, and make's own.
+# Variables of Pulumi, OpenStack's tools, pip, uv, Go and make.
 others := OS_% PULUMI_% PIP_% UV_% GOPROXY GOSUMDB GOFLAGS %_proxy %_PROXY SSL_CERT_FILE TMPDIR CI SHELL MAKEFLAGS
 of_the_lab := $(if $(filter LAB_%,$(typed)),$(shell sed -n 's/^: "$${\(LAB_[A-Z_]*\):=.*/\1/p' lab/lab.env))
 unknown := $(filter-out $(settings) $(others) $(of_the_lab),$(typed))
-$(if $(unknown),$(error nothing was done: there is no setting $(unknown); known are $(settings), and those of lab/lab.env))
+$(if $(unknown),$(error nothing was done: there is no setting $(unknown); the settings are $(settings), and those of lab/lab.env))
 targets := $(if $(MAKECMDGOALS),$(shell sed -n 's/^\.PHONY: //p' Makefile))
 unknown := $(filter-out $(targets),$(MAKECMDGOALS))
 $(if $(unknown),$(error nothing was done: there is no target $(unknown); `make help` lists them, and STACK=name picks a stack))
-# These deploy, break and destroy stack dev. A shell may have another one in STACK, which they would not spare.
+# These deploy, disrupt and destroy stack dev. If STACK named another stack, they would do this to that one.
 of_dev := $(filter acceptance acceptance-full interruptions bench% faults,$(MAKECMDGOALS))
 elsewhere := $(filter-out dev,$(value STACK))
-$(if $(and $(of_dev),$(elsewhere)),$(error nothing was done: $(of_dev) is for stack dev alone, and STACK is $(elsewhere)))
+$(if $(and $(of_dev),$(elsewhere)),$(error nothing was done: $(of_dev) is only for stack dev, and STACK is $(elsewhere)))
 
-# Which of them a target reads. One that it does not read would be left out (`make down HOST=x`: all hosts are removed).
-# What acts on stack dev alone takes no other one's name.
+# The settings that each target reads. A target would ignore any other (`make down HOST=x` would remove all hosts).
 reads_help := $(settings)
 $(foreach target,preview status verify repair backup restore replace confirm-dead output ssh pulumi up down,$(eval reads_$(target) := STACK))
 $(foreach target,up down pulumi repair replace,$(eval reads_$(target) += GONE))
@@ -193,7 +192,7 @@ reads_bench-faults := RUNS ONLY
 reads_bench-data := ROWS SERVERS DURATION TABLES FAULTS
 $(foreach target,acceptance acceptance-full interruptions bench bench-faults bench-data bench-changes faults,$(eval reads_$(target) += STACK))
 goals := $(or $(MAKECMDGOALS),help)
-# Of each of them: `make down ssh HOST=x` is about all hosts, too.
+# Each target is checked, because `make down ssh HOST=x` would also remove all hosts.
 unread_by = $(filter-out $(reads_$(1)) PYTHON,$(filter $(settings),$(typed)))
 blamed := $(firstword $(foreach goal,$(goals),$(if $(call unread_by,$(goal)),$(goal))))
-$(if $(blamed),$(error nothing was done: $(call unread_by,$(blamed)) is no setting of `make $(blamed)`, which takes $(or $(sort $(reads_$(blamed))),none)))
+$(if $(blamed),$(error nothing was done: $(call unread_by,$(blamed)) is not a setting of `make $(blamed)`, which takes $(or $(sort $(reads_$(blamed))),none)))

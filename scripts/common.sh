@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Shared by the scripts: the checkout's root, messages, timed stages.
+# Shared by the scripts: the checkout's root, the stack's name and environment, messages.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034 # used by the scripts that source this
 stack=${STACK:-dev}
@@ -12,33 +12,33 @@ die() {
   exit 1
 }
 
-# takes_nothing "$@": `scripts/down --help` must not remove anything.
-takes_nothing() { (($# == 0)) || die "${0##*/}: nothing was done: it takes no arguments, but settings, NAME=text to make: $*"; }
+# refuse_arguments "$@": `scripts/down --help` must not remove anything.
+refuse_arguments() { (($# == 0)) || die "${0##*/}: nothing was done: it takes no arguments; pass settings to make as NAME=text: $*"; }
 
-# The name is a part of paths: nothing may lead out of .state.
+# The name is part of paths, which must stay inside .state.
 part='[A-Za-z0-9_][A-Za-z0-9_.-]*'
 [[ $stack =~ ^$part(/$part){0,2}$ ]] ||
-  die "STACK=${stack@Q} is no name of a stack: letters, digits, _ - . and at most two /, as in organization/project/name"
+  die "STACK=${stack@Q} is not a name of a stack: use letters, digits, _ - . and at most two /, as in organization/project/name"
 
-# .state/$stack is the stack's folder, which `make down` removes. These are no stack's: dev's backend, passphrase and
-# settings, logs, pip-audit.
+# `make down` removes the stack's folder, .state/$stack. These names are taken by dev's backend, passphrase and
+# settings, by logs and by pip-audit.
 case ${stack%%/*} in
 pulumi | passphrase | Pulumi.* | up-*.log | audit)
-  die "STACK=$stack cannot be used: .state/${stack%%/*} is this checkout's own; give the stack another name"
+  die "STACK=$stack cannot be used: .state/${stack%%/*} belongs to this checkout; give the stack another name"
   ;;
 esac
 
-# Tells whether stack dev exists, asking neither the engine nor the cloud.
+# Tells whether stack dev exists, without the engine or the cloud.
 dev_stack_exists() { compgen -G "$root/.state/pulumi/.pulumi/stacks/*/dev.json" >/dev/null; }
 
 make_private_folder() { (umask 077 && mkdir -p "$1"); }
 
-# Prints the setting NAME of pip (cert, index-url, ...), from its environment or its files, if there is one.
+# Prints the setting NAME of pip (cert, index-url, ...) from its environment or its files, if it is set.
 pip_setting() {
   "$root/.venv/bin/python" -m pip config list 2>/dev/null | sed -n "s/^[^.]*\.$1='\(.*\)'\$/\1/p" | head -n 1
 }
 
-# uv reads none of pip's settings: hands over the ones that decide whether packages can be fetched.
+# uv does not read pip's settings: pass those on that packages cannot be fetched without.
 uv_like_pip() {
   local value
   if [[ -z ${SSL_CERT_FILE:-} ]]; then
@@ -51,12 +51,12 @@ uv_like_pip() {
   fi
 }
 
-# Hands stack dev's own backend, passphrase and cloud to Pulumi and to OpenStack's tools. Of any other stack these
-# are the user's own and stay untouched.
+# Points Pulumi and OpenStack's tools at the backend, passphrase and cloud of stack dev. For any other stack, the user
+# sets them, and they stay as they are.
 stack_environment() {
   local name
   [[ $stack == dev ]] || return 0
-  # A variable from the user's own OpenStack or Pulumi must not win over the lab's.
+  # The user's own variables for OpenStack or Pulumi must not override the lab's.
   for name in "${!OS_@}" PULUMI_CONFIG_PASSPHRASE; do unset "$name"; done
   export PULUMI_BACKEND_URL=file://$root/.state/pulumi
   export PULUMI_CONFIG_PASSPHRASE_FILE=$root/.state/passphrase

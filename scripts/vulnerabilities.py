@@ -1,7 +1,7 @@
-"""Shows what pip-audit knows of the pins: docs/security.md says what applies. usage: vulnerabilities.py PIP_AUDIT
+"""List known vulnerabilities of the pins; docs/security.md says which apply. usage: vulnerabilities.py PIP_AUDIT
 
-pip-audit itself reports success for a package that nobody could tell it anything of; here that is a failure.
-Exit code 0: no known vulnerability; 1: some; 2: it is not known of some packages.
+If pip-audit finds no data about a package, it reports success; here that is a failure.
+Exit code 0: no known vulnerability; 1: there are some; 2: for some packages there are no data.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from typing import Any
 
 from ops.stack.outputs import ROOT
 
-# Pins -> whose they are.
+# Pins -> what they belong to.
 FILES = {"requirements.txt": "the program", "files/congress/constraints.txt": "Congress on its hosts"}
-LIMIT = 600  # seconds for all packages of a file
+LIMIT = 600  # seconds, for all packages of a file
 
 Package = Mapping[str, Any]
 
 
 class AuditError(Exception):
-    """pip-audit could not do its work; the text says why."""
+    """pip-audit failed; the text says why."""
 
 
 def audited(pip_audit: str, file: str) -> list[Package]:
-    """What pip-audit says of each package of a file: `vulns`, or `skip_reason` where it learnt nothing."""
+    """pip-audit's result for each package of a file: `vulns`, or `skip_reason` if it found no data."""
     options = [
         "--no-deps",
         "--disable-pip",
@@ -53,33 +53,33 @@ def audited(pip_audit: str, file: str) -> list[Package]:
     return packages
 
 
-def told(packages: Iterable[Package]) -> Iterator[str]:
+def report(packages: Iterable[Package]) -> Iterator[str]:
     """A line for each known vulnerability."""
     for package in packages:
-        for known in package.get("vulns", ()):
-            names = ", ".join([known["id"], *known["aliases"]])
-            mended = ", ".join(known["fix_versions"]) or "no version"
-            yield f"{package['name']} {package['version']}: {names}; mended in {mended}"
+        for vulnerability in package.get("vulns", ()):
+            names = ", ".join([vulnerability["id"], *vulnerability["aliases"]])
+            fixed = ", ".join(vulnerability["fix_versions"]) or "no version"
+            yield f"{package['name']} {package['version']}: {names}; fixed in {fixed}"
 
 
 def main(pip_audit: str) -> int:
-    found, unknown = 0, 0
-    for file, whose in FILES.items():
+    vulnerable, unknown = 0, 0
+    for file, owner in FILES.items():
         packages = audited(pip_audit, file)
-        lines = list(told(packages))
+        lines = list(report(packages))
         skipped = [package["name"] for package in packages if "skip_reason" in package]
-        print(f"{file} ({whose}): {len(packages)} packages, {len(lines)} known vulnerabilities")
+        print(f"{file} ({owner}): {len(packages)} packages, {len(lines)} known vulnerabilities")
         for line in lines:
             print(f"  {line}")
         if skipped:
             print(
-                f"  nothing is known of {len(skipped)} packages: PyPI's JSON API (pypi.org) did not answer for them: "
+                f"  no data about {len(skipped)} packages, because PyPI's JSON API (pypi.org) did not answer: "
                 f"{', '.join(skipped)}"
             )
-        found, unknown = found + len(lines), unknown + len(skipped)
+        vulnerable, unknown = vulnerable + len(lines), unknown + len(skipped)
     if unknown:
         return 2
-    return 1 if found else 0
+    return 1 if vulnerable else 0
 
 
 if __name__ == "__main__":

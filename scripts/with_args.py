@@ -1,6 +1,6 @@
-"""Becomes a command, with the words of $ARGS behind its own.
+"""Run a command with the words of $ARGS appended to its own.
 
-Quotes and backslashes make words as in a shell. Nothing else has a meaning: nothing in ARGS is run or expanded here.
+Quotes and backslashes group words as in a shell. Nothing in ARGS is run or expanded.
 
 usage: python -m scripts.with_args COMMAND [ARGUMENT...]
 """
@@ -17,8 +17,8 @@ def main(command: list[str]) -> None:
     try:
         words = shlex.split(text)
     except ValueError as error:
-        sys.exit(f"ARGS={text!r}: {str(error).lower()}; quotes make words of it as in a shell")
-    os.execvp(command[0], [*command, *words])  # noqa: S606  that it needs none is the point
+        sys.exit(f"ARGS={text!r}: {str(error).lower()}; quote words as in a shell")
+    os.execvp(command[0], [*command, *words])  # noqa: S606  no shell may read the words
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def test_lost_passphrase_is_not_replaced_under_an_encrypted_state(tmp_path: Path
     state = tmp_path / "pulumi/.pulumi/stacks/congress-ha/dev.json"
     state.parent.mkdir(parents=True)
     state.touch()
-    with pytest.raises(dev_stack.StackError, match="passphrase is gone"):
+    with pytest.raises(dev_stack.StackError, match="passphrase is missing"):
         dev_stack.write_passphrase(tmp_path)
     assert not (tmp_path / "passphrase").exists()
 
@@ -100,12 +100,12 @@ def _dead_pid() -> int:
 
 def test_holder_of_a_lock(engine: int) -> None:
     here = socket.gethostname()
-    assert not dev_stack.holder_is_gone({"pid": engine, "hostname": here})
-    assert dev_stack.holder_is_gone({"pid": _dead_pid(), "hostname": here})
-    # Its number now belongs to something else.
-    assert dev_stack.holder_is_gone({"pid": 1, "hostname": here})
-    # Of another machine's processes nothing is known.
-    assert not dev_stack.holder_is_gone({"pid": _dead_pid(), "hostname": f"not-{here}"})
+    assert not dev_stack.holder_has_ended({"pid": engine, "hostname": here})
+    assert dev_stack.holder_has_ended({"pid": _dead_pid(), "hostname": here})
+    # Another process has the pid now.
+    assert dev_stack.holder_has_ended({"pid": 1, "hostname": here})
+    # The state of another machine's processes is unknown.
+    assert not dev_stack.holder_has_ended({"pid": _dead_pid(), "hostname": f"not-{here}"})
 
 
 def _lock(state: Path, name: str, pid: int) -> None:
@@ -120,7 +120,7 @@ def _lock(state: Path, name: str, pid: int) -> None:
 
 @pytest.fixture
 def cancels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Put a stand-in for pulumi on PATH; its arguments end up in the file."""
+    """Put a fake pulumi on PATH that writes its arguments to the file."""
     log = tmp_path / "cancels"
     folder = tmp_path / "bin"
     folder.mkdir()
@@ -130,20 +130,20 @@ def cancels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return log
 
 
-def test_lock_of_a_dead_engine_is_freed(
+def test_lock_of_a_dead_engine_is_released(
     tmp_path: Path, cancels: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     pid = _dead_pid()
     _lock(tmp_path, "one", pid)
-    dev_stack.free_stale_lock(tmp_path)
+    dev_stack.release_stale_lock(tmp_path)
     assert cancels.read_text() == f"-C {tmp_path} cancel --yes --stack dev\n"
     shown = capfd.readouterr()
-    assert f"(pid {pid}) was cut off" in shown.err
+    assert f"(pid {pid}) was interrupted" in shown.err
     assert shown.out == ""
 
 
 def test_lock_of_a_running_engine_is_kept(tmp_path: Path, cancels: Path, engine: int) -> None:
     _lock(tmp_path, "one", _dead_pid())
     _lock(tmp_path, "two", engine)
-    dev_stack.free_stale_lock(tmp_path)
+    dev_stack.release_stale_lock(tmp_path)
     assert not cancels.exists()

@@ -1,4 +1,4 @@
-"""README, the pages beside it, and docs/ name nothing that is not there: targets, files, tests, settings, links."""
+"""All targets, files, tests, settings and links that README and the other pages name exist."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.scripts.support.checkout import ROOT
 from tests.unit.support import recording
 
 RUNTIME = ROOT / "congress_runtime"
-PAPERS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), *RUNTIME.rglob("*.md")]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), *RUNTIME.rglob("*.md")]
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE))
 FOLDERS = (
     "components|congress_runtime|docs|files|lab|ops|roles|scripts|settings|templates|tests|toolchain|.ci"
@@ -61,16 +61,16 @@ def settings_named(text: str) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.name)
-class TestPaper:
-    def test_names_targets_that_exist(self, paper: Path) -> None:
-        calls = re.findall(r"\bmake((?: [a-z][a-z-]*)+)", "\n".join(code(paper.read_text())))
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+class TestPage:
+    def test_names_targets_that_exist(self, page: Path) -> None:
+        calls = re.findall(r"\bmake((?: [a-z][a-z-]*)+)", "\n".join(code(page.read_text())))
         assert set(chain(*(call.split() for call in calls))) - TARGETS == set()
 
-    def test_names_files_and_tests_that_exist(self, paper: Path) -> None:
+    def test_names_files_and_tests_that_exist(self, page: Path) -> None:
         missing = []
         for path, test in (
-            match.groups() for piece in code(paper.read_text()) for match in PATH.finditer(piece)
+            match.groups() for piece in code(page.read_text()) for match in PATH.finditer(piece)
         ):
             if path in NOT_OURS:
                 continue
@@ -79,13 +79,13 @@ class TestPaper:
                 missing.append(f"{path}::{test}" if test else path)
         assert missing == []
 
-    def test_names_settings_that_exist(self, paper: Path) -> None:
-        assert {key for key in settings_named(paper.read_text()) if not known_setting(key)} == set()
+    def test_names_settings_that_exist(self, page: Path) -> None:
+        assert {key for key in settings_named(page.read_text()) if not known_setting(key)} == set()
 
-    def test_links_lead_somewhere(self, paper: Path) -> None:
+    def test_links_lead_somewhere(self, page: Path) -> None:
         dead = []
-        for path, anchor in LINK.findall(paper.read_text()):
-            target = (paper.parent / path).resolve() if path else paper
+        for path, anchor in LINK.findall(page.read_text()):
+            target = (page.parent / path).resolve() if path else page
             if not target.exists():
                 dead.append(path)
             elif anchor:

@@ -17,7 +17,7 @@ def test_what_is_no_python_is_named(checkout: Checkout, python: str) -> None:
     done = checkout.run("make", "venv", f"PYTHON={python}")
     assert done.returncode == 2
     assert done.stderr.splitlines()[0] == (
-        f"venv: PYTHON={python} is missing or no Python >= 3.11; install one or name one: "
+        f"venv: PYTHON={python} is not a Python >= 3.11; install one, or name one: "
         "make venv PYTHON=/usr/bin/python3.12"
     )
 

@@ -66,7 +66,7 @@ def test_a_misspelt_setting_is_refused_before_anything_runs(
     done = checkout.run("make", target, f"{name}=test")
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
-    assert f"nothing was done: there is no setting {name}; known are STACK HOST" in line
+    assert f"nothing was done: there is no setting {name}; the settings are STACK HOST" in line
     assert (checkout.root / ".state/passphrase").exists()
     assert checkout.calls() == []
 
@@ -77,16 +77,18 @@ OF_DEV = sorted(
 
 
 @pytest.mark.parametrize("target", OF_DEV)
-def test_what_breaks_stack_dev_is_not_done_to_another_one(checkout: Checkout, target: str) -> None:
-    """Its scripts run scripts/pulumi, and would have cut off and destroyed the stack that STACK names."""
+def test_targets_that_disrupt_stack_dev_refuse_another_stack(checkout: Checkout, target: str) -> None:
+    """Its scripts run scripts/pulumi, and would have interrupted and destroyed the stack that STACK names."""
     for words, env in (([target, "STACK=prod"], {}), ([target], {"STACK": "prod"})):
         done = checkout.run("make", *words, **env)
         assert (done.returncode, done.stdout) == (2, "")
-        assert f"nothing was done: {target} is for stack dev alone, and STACK is prod" in done.stderr
+        assert f"nothing was done: {target} is only for stack dev, and STACK is prod" in done.stderr
         assert checkout.calls() == []
 
 
-def test_nor_by_a_script_that_is_run_without_make(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_scripts_that_disrupt_stack_dev_refuse_another_stack_without_make(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("STACK", "prod")
     with pytest.raises(SystemExit, match="for stack dev alone, and STACK is prod: nothing was done"):
         Deployment(tmp_path)
@@ -98,7 +100,7 @@ def test_nor_by_a_script_that_is_run_without_make(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     "script", ["faults measure", "faults sequence", "changes", "interruptions", "data"], ids=str
 )
-def test_where_there_is_no_lab_they_say_so(tmp_path: Path, script: str) -> None:
+def test_without_a_lab_they_report_that(tmp_path: Path, script: str) -> None:
     env = {**os.environ, "STACK": "dev", "LAB_STATE": str(tmp_path)}
     done = run(ROOT / ".venv/bin/python", "-m", *f"tests.bench.{script}".split(), env=env)
     assert (done.returncode, done.stdout) == (1, "")
@@ -109,9 +111,7 @@ def test_where_there_is_no_lab_they_say_so(tmp_path: Path, script: str) -> None:
 @pytest.mark.parametrize(
     "words", [["down", "prod"], ["prod", "down"], ["down", "ups"], ["down", "$(touch ran)"]]
 )
-def test_a_word_that_is_no_target_is_refused_before_anything_runs(
-    checkout: Checkout, words: list[str]
-) -> None:
+def test_an_unknown_target_is_refused_before_anything_runs(checkout: Checkout, words: list[str]) -> None:
     done = checkout.run("make", *words, STACK="mine")
     assert (done.returncode, done.stdout) == (2, "")
     (word,) = {*words} - {"down"}
@@ -121,8 +121,8 @@ def test_a_word_that_is_no_target_is_refused_before_anything_runs(
     assert checkout.calls() == []
 
 
-def test_every_setting_that_is_read_is_known(checkout: Checkout) -> None:
-    """What the Makefile, its help and the documents name, and the lab's and other programs' own."""
+def test_every_documented_setting_is_accepted(checkout: Checkout) -> None:
+    """Settings that the Makefile, its help and the documents name, and those of the lab and of other programs."""
     pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "scripts").glob("*[!c]")]
     texts = [MAKEFILE, *(page.read_text() for page in pages if page.is_file())]
     named = set(re.findall(r"\$\$\{?([A-Z]+)", MAKEFILE))
@@ -153,23 +153,23 @@ def test_every_setting_that_is_read_is_known(checkout: Checkout) -> None:
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        (["down", "HOST=engine-1"], "HOST is no setting of `make down`, which takes GONE STACK"),
+        (["down", "HOST=engine-1"], "HOST is not a setting of `make down`, which takes GONE STACK"),
         (
             ["restore", "FILE=x", "HOST=y"],
-            "HOST is no setting of `make restore`, which takes DUMP FILE STACK",
+            "HOST is not a setting of `make restore`, which takes DUMP FILE STACK",
         ),
         (
             ["status", "verify", "FILE=x"],
-            "FILE is no setting of `make status`, which takes ARGS STACK",
+            "FILE is not a setting of `make status`, which takes ARGS STACK",
         ),
-        (["ssh", "down", "HOST=x"], "HOST is no setting of `make down`, which takes GONE STACK"),
-        (["lab-purge", "STACK=mine"], "STACK is no setting of `make lab-purge`, which takes none"),
+        (["ssh", "down", "HOST=x"], "HOST is not a setting of `make down`, which takes GONE STACK"),
+        (["lab-purge", "STACK=mine"], "STACK is not a setting of `make lab-purge`, which takes none"),
     ],
 )
 def test_a_setting_that_the_target_does_not_read_is_refused(
     checkout: Checkout, words: list[str], problem: str
 ) -> None:
-    """Left out, it would change what the command means: `down HOST=x` removes all hosts."""
+    """If ignored, it would change the meaning of the command: `down HOST=x` would remove all hosts."""
     checkout.deploy()
     done = checkout.run("make", *words)
     assert (done.returncode, done.stdout) == (2, "")
@@ -179,7 +179,7 @@ def test_a_setting_that_the_target_does_not_read_is_refused(
 
 
 def _settings(rule: str) -> set[str]:
-    """What a recipe or its line in the list names."""
+    """The settings that a recipe or its help line names."""
     return {name for pair in re.findall(r"\$\$\{([A-Z]+)|\b([A-Z]+)=", rule) for name in pair if name}
 
 
@@ -187,15 +187,15 @@ def test_every_target_takes_what_it_reads(checkout: Checkout) -> None:
     rules = re.findall(r"^([a-z][a-z-]*):(?!=)(.*\n(?:\t.*\n)*)", MAKEFILE, re.MULTILINE)
     assert {name for name, _ in rules} == TARGETS
     read = {name: _settings(rule) - {"ACCEPTANCE"} for name, rule in rules}
-    # What `make acceptance-full` and `make help` hand on or say is not theirs.
+    # `make acceptance-full` passes settings on, and `make help` names those of others.
     for name in TARGETS - {"help", "acceptance-full"}:
         done = checkout.run("make", "-n", name, *(f"{setting}=1" for setting in sorted(read[name])))
-        assert "is no setting" not in done.stderr, done.stderr
+        assert "is not a setting" not in done.stderr, done.stderr
     assert read["bench-data"] == {"ROWS", "DURATION", "TABLES", "FAULTS", "SERVERS"}
 
 
-def test_the_tests_of_stack_dev_reach_no_other_one() -> None:
-    """Of a STACK in the environment too: they destroy what they deployed."""
+def test_the_tests_of_stack_dev_ignore_another_stack() -> None:
+    """Even if STACK is in the environment: they destroy what they deployed."""
     show = "import os; import tests.acceptance.support.deployment; print(os.environ['STACK'])"
     done = subprocess.run(
         [sys.executable, "-c", show],
@@ -208,18 +208,18 @@ def test_the_tests_of_stack_dev_reach_no_other_one() -> None:
     assert done.stdout == "dev\n"
 
 
-def test_what_the_environment_has_is_not_the_command_line_s(checkout: Checkout) -> None:
+def test_variables_of_the_environment_are_not_checked(checkout: Checkout) -> None:
     done = checkout.run("make", "down", STAK="test", MAKEFLAGS="-k")
     assert (done.returncode, done.stdout) == (0, "down: nothing is deployed on stack dev\n")
 
 
 def test_a_shell_that_completes_words_gets_the_targets(checkout: Checkout) -> None:
-    """As bash-completion asks."""
+    """With the arguments of bash-completion."""
     told = checkout.run("make", "-npq", "__BASH_MAKE_COMPLETION__=1", ".DEFAULT").stdout
     assert set(re.findall(r"^([a-z][a-z-]*):(?!=)", told, re.MULTILINE)) >= TARGETS
 
 
-def test_every_command_of_the_makefile_is_there() -> None:
+def test_every_command_of_the_makefile_is_executable() -> None:
     ours = set(re.findall(r"@((?:scripts|toolchain|lab)/[a-z-]+)", MAKEFILE))
     assert ours
     assert [path for path in sorted(ours) if not (ROOT / path).stat().st_mode & stat.S_IXUSR] == []

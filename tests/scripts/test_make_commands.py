@@ -28,14 +28,14 @@ def test_output_prints_one_json_object_and_nothing_else(checkout: Checkout) -> N
         (
             "error: no stack selected; please use `pulumi stack select` to choose one",
             (
-                "stack mine is not in this backend: correct STACK or PULUMI_BACKEND_URL, or make it: "
+                "stack mine is not in this backend: correct STACK or PULUMI_BACKEND_URL, or create it: "
                 "make pulumi STACK=mine ARGS='stack init mine'"
             ),
         ),
         (
             "error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions",
             (
-                "no backend is chosen in which stack mine is: set PULUMI_BACKEND_URL, or pulumi login "
+                "no backend is selected for stack mine: set PULUMI_BACKEND_URL, or pulumi login "
                 "(docs/install.md, State and passphrase)"
             ),
         ),

@@ -56,7 +56,9 @@ def test_a_destroy_that_fails_keeps_the_stack(checkout: Checkout) -> None:
 def test_what_is_left_in_the_cloud_keeps_the_stack(checkout: Checkout) -> None:
     done = checkout.run("make", "down", "STACK=prod", LEFT="left: server congress-prod-bastion")
     assert done.returncode != 0
-    assert "left: server congress-prod-bastion\ndown: the stack stays until nothing is left" in done.stderr
+    assert (
+        "left: server congress-prod-bastion\ndown: the stack stays because of these leftovers" in done.stderr
+    )
     assert [call["args"][0] for call in checkout.calls()] == ["stack", "destroy"]
 
 
@@ -72,7 +74,7 @@ def test_a_purge_of_another_lab_leaves_what_dev_has(checkout: Checkout, tmp_path
     state, second = checkout.root / ".state/pulumi", tmp_path / "second"
     done = checkout.run("make", "lab-purge", LAB_STATE=str(second))
     assert done.returncode != 0
-    told = f"LAB_STATE={second} has no lab, and stack dev is on {checkout.lab_state}: nothing was removed."
+    told = f"there is no lab in LAB_STATE={second}, and stack dev is on {checkout.lab_state}: nothing was removed."
     assert told in done.stderr
     assert "lab purged" not in done.stdout
     second.mkdir()
@@ -90,7 +92,7 @@ def test_of_an_older_stack_the_lab_has_to_be_there(checkout: Checkout) -> None:
     (checkout.root / ".state/pulumi/lab-of-dev").unlink()
     done = checkout.run("make", "lab-purge", LAB_STATE="/nowhere")
     assert done.returncode != 0
-    assert "stack dev is on another one: nothing was removed" in done.stderr
+    assert "stack dev is on another lab: nothing was removed" in done.stderr
     checkout.lab_state.mkdir(exist_ok=True)
     assert checkout.run("make", "lab-purge").stdout == "lab purged\n"
     assert not (checkout.root / ".state/pulumi").exists()

@@ -154,7 +154,7 @@ def test_a_stack_s_name_leads_out_of_no_folder(checkout: Checkout, target: str, 
     kept.touch()
     done = checkout.run("make", target, f"STACK={name}")
     assert done.returncode != 0
-    assert "is no name of a stack" in done.stderr
+    assert "is not a name of a stack" in done.stderr
     assert checkout.calls() == []
     assert kept.exists()
 
@@ -168,7 +168,9 @@ def test_no_stack_has_the_name_of_what_the_checkout_keeps(checkout: Checkout, ta
     before = sorted((checkout.root / ".state").rglob("*"))
     done = checkout.run("make", target, f"STACK={name}")
     assert done.returncode != 0
-    assert f"STACK={name} cannot be used: .state/{Path(name).parts[0]} is this checkout's own" in done.stderr
+    assert (
+        f"STACK={name} cannot be used: .state/{Path(name).parts[0]} belongs to this checkout" in done.stderr
+    )
     assert checkout.calls() == []
     assert sorted((checkout.root / ".state").rglob("*")) == before
 

@@ -1,4 +1,4 @@
-"""A script that takes no arguments says so, before it does anything: `scripts/down --help` removed the deployment."""
+"""A script without arguments refuses any before it does anything: `scripts/down --help` removed the deployment."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ COMMANDS = sorted(
     if file.is_file() and os.access(file, os.X_OK) and "bash" in file.read_text().splitlines()[0]
 )
 READS_ITS_ARGUMENTS = re.compile(r'"\$@"|\$\{?[1#]|for a;')
-REFUSES = [file for file in COMMANDS if re.search(r"takes_nothing|takes no arguments", file.read_text())]
+REFUSES = [file for file in COMMANDS if re.search(r"refuse_arguments|takes no arguments", file.read_text())]
 
 
 @pytest.mark.parametrize("file", COMMANDS, ids=lambda file: str(file.relative_to(ROOT)))
 def test_each_command_reads_its_arguments(file: Path) -> None:
     lines = file.read_text().splitlines()
-    # Of its own, not of a function or of an awk program.
+    # Only the script's own lines, not those of a function or of an awk program.
     own = [line for line in lines if not line.startswith((" ", "\t", "#")) and "() {" not in line]
     assert any(READS_ITS_ARGUMENTS.search(line) for line in own)
 
@@ -42,5 +42,5 @@ def test_an_argument_is_refused_and_nothing_is_done(tmp_path: Path, file: Path) 
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_what_removes_or_makes_something_is_among_them() -> None:
+def test_scripts_that_create_or_remove_something_refuse_arguments() -> None:
     assert {"down", "lab-purge", "run", "up"} <= {file.name for file in REFUSES}

@@ -259,4 +259,4 @@ def test_settings_of_dev_are_changed_in_their_file(checkout: Checkout) -> None:
 def test_without_a_venv_there_is_one_clear_line(checkout: Checkout) -> None:
     Path(checkout.root / ".venv").unlink()
     done = checkout.run("scripts/pulumi", "stack", "ls")
-    assert (done.returncode, done.stderr) == (1, "pulumi: no .venv yet: make venv\n")
+    assert (done.returncode, done.stderr) == (1, "pulumi: .venv is missing: make venv\n")

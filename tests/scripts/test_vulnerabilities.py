@@ -1,4 +1,4 @@
-"""What `make audit` makes of pip-audit's answers."""
+"""How `make audit` reports pip-audit's answers."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ def pip_audit(folder: Path, *packages: dict[str, Any], status: int = 0) -> str:
     ("packages", "code"),
     [([SOUND], 0), ([SOUND, FAULTY], 1), ([SOUND, SKIPPED], 2), ([FAULTY, SKIPPED], 2)],
 )
-def test_silence_is_no_good_news(tmp_path: Path, packages: list[dict[str, Any]], code: int) -> None:
+def test_missing_data_is_a_failure(tmp_path: Path, packages: list[dict[str, Any]], code: int) -> None:
     assert vulnerabilities.main(pip_audit(tmp_path, *packages, status=1)) == code
 
 
-def test_each_is_named_with_the_version_that_mends_it(
+def test_each_vulnerability_is_listed_with_the_version_that_fixes_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     vulnerabilities.main(pip_audit(tmp_path, FAULTY, SKIPPED))
     said = capsys.readouterr().out
     for file in vulnerabilities.FILES:
         assert f"{file} (" in said
-    assert "faulty 2: PYSEC-1, CVE-1; mended in 2.1" in said
-    assert "faulty 2: PYSEC-2, CVE-1; mended in no version" in said
-    assert "nothing is known of 1 packages: PyPI's JSON API (pypi.org) did not answer" in said
+    assert "faulty 2: PYSEC-1, CVE-1; fixed in 2.1" in said
+    assert "faulty 2: PYSEC-2, CVE-1; fixed in no version" in said
+    assert "no data about 1 packages, because PyPI's JSON API (pypi.org) did not answer" in said
 
 
 def test_a_pip_audit_that_fails_is_an_error(tmp_path: Path) -> None:

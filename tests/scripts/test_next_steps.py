@@ -3,18 +3,18 @@ from pathlib import Path
 
 import pytest
 
-from scripts.outputs import next_steps, write_ca_file
+from scripts.next_steps import next_steps, write_ca_file
 from tests.scripts.support.checkout import OUTPUTS
 
 CA = Path(".state/dev/ca.pem")
 
 
 @pytest.mark.parametrize("auth", ["noauth", "keystone"])
-def test_what_is_told_to_try_is_a_shell_s(auth: str) -> None:
-    told = next_steps({**OUTPUTS, "auth": auth}, CA)
-    commands = [line for line in told.splitlines() if line.startswith("  ")]
+def test_the_commands_to_try_are_valid_shell(auth: str) -> None:
+    text = next_steps({**OUTPUTS, "auth": auth}, CA)
+    commands = [line for line in text.splitlines() if line.startswith("  ")]
     subprocess.run(["bash", "-n"], input="\n".join(commands), text=True, check=True)
-    assert "//v1" not in told
+    assert "//v1" not in text
 
 
 def test_with_keystone_every_request_has_a_token() -> None:
@@ -25,9 +25,7 @@ def test_with_keystone_every_request_has_a_token() -> None:
 
 
 @pytest.mark.parametrize(("certificate", "curl"), [("AUTHORITY\n", "curl -s --cacert {}"), ("", "curl -s")])
-def test_clients_are_told_of_the_authority_that_they_need(
-    tmp_path: Path, certificate: str, curl: str
-) -> None:
+def test_clients_get_the_ca_certificate_that_they_need(tmp_path: Path, certificate: str, curl: str) -> None:
     file, outputs = tmp_path / "dev/ca.pem", {**OUTPUTS, "ca_certificate": certificate}
     write_ca_file(OUTPUTS, file)
     write_ca_file(outputs, file)

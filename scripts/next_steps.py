@@ -1,6 +1,6 @@
-"""Turns the stack's outputs, one JSON object on stdin, into what a person needs next.
+"""Print what to try on a new deployment. Reads the stack's outputs, one JSON object, from stdin.
 
-usage: python -m scripts.outputs next FOLDER                 what to try on the deployment; ca.pem in FOLDER
+usage: python -m scripts.next_steps FOLDER      writes the CA certificate to FOLDER/ca.pem if clients need it
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LOG_IN = "openstack --os-cloud CLOUD token issue -f value -c id"
 
 
 def next_steps(outputs: dict[str, Any], ca_file: Path) -> str:
-    """Return the endpoint and commands to try on it; `ca_file` holds the stack's authority, if clients need it."""
+    """Return the endpoint and commands to try on it; `ca_file` has the CA certificate that clients may need."""
     endpoint = outputs["endpoint"].rstrip("/")
     engine = outputs["policy_engines"][0]["host"]
     who = login = ""
@@ -37,7 +37,7 @@ Try next{who}:{login}
 
 
 def write_ca_file(outputs: dict[str, Any], file: Path) -> None:
-    """Write the authority by which clients verify the endpoint; no file when its certificate was given."""
+    """Write the CA certificate that clients need. Remove the file if the endpoint's certificate is the user's own."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if outputs["ca_certificate"]:
         file.write_text(outputs["ca_certificate"])
@@ -45,16 +45,12 @@ def write_ca_file(outputs: dict[str, Any], file: Path) -> None:
         file.unlink(missing_ok=True)
 
 
-def main(arguments: list[str]) -> None:
+def main(folder: Path) -> None:
     outputs = json.load(sys.stdin)
-    match arguments:
-        case ["next", folder]:
-            ca_file = Path(folder) / "ca.pem"
-            write_ca_file(outputs, ca_file)
-            print(next_steps(outputs, ca_file))
-        case _:
-            sys.exit(__doc__)
+    ca_file = folder / "ca.pem"
+    write_ca_file(outputs, ca_file)
+    print(next_steps(outputs, ca_file))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(Path(sys.argv[1]))
