@@ -13,7 +13,7 @@ die() {
 }
 
 # refuse_arguments "$@": `scripts/down --help` must not remove anything.
-refuse_arguments() { (($# == 0)) || die "${0##*/}: nothing was done: it takes no arguments; pass settings to make as NAME=text: $*"; }
+refuse_arguments() { (($# == 0)) || die "${0##*/}: nothing was done: it takes no arguments; settings go to make, as NAME=text: $*"; }
 
 # The name is part of paths, which must stay inside .state.
 part='[A-Za-z0-9_][A-Za-z0-9_.-]*'

@@ -1,6 +1,6 @@
 """The tests here share one deployment on the lab and run in the order of their files and lines.
 
-They end by destroying stack `dev`; `make acceptance` is for machines whose lab carries nothing else.
+They end with the removal of stack `dev`; use `make acceptance` only on machines whose lab has nothing else.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.acceptance.support.traffic import Traffic, traffic
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """The run's first failure shows the lab, too; what fails after it often fails because of it."""
+    """The run's first failure also shows the lab; later failures are often a consequence of it."""
     report = yield
     if report.failed and not item.session.testsfailed:
         report.sections.append(("the lab", evidence.of_the_lab()))
@@ -29,7 +29,7 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(scope="session")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
-    """The stack after a first `pulumi up`."""
+    """The stack after the first `pulumi up`."""
     deployment = Deployment(tmp_path_factory.mktemp("ssh"))
     deployment.up()
     return deployment
@@ -37,7 +37,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
 
 @pytest.fixture(scope="session")
 def backup_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where test_60_backup.py writes the backup that test_95_restored.py restores."""
+    """The file that test_60_backup.py writes and test_95_restored.py restores."""
     return tmp_path_factory.mktemp("backup") / "congress.tar.gz"
 
 
@@ -50,6 +50,6 @@ def clouds() -> Iterator[dict[str, Connection]]:
 
 @pytest.fixture(scope="module")
 def clients(deployment: Deployment) -> Iterator[Traffic]:
-    """Clients at work at the endpoint."""
+    """Clients that use the endpoint."""
     with traffic(deployment) as clients:
         yield clients

@@ -1,4 +1,4 @@
-"""After the first `pulumi up`: the processes, the cluster and the schema that the document asks for."""
+"""After the first `pulumi up`: the processes, the cluster and the schema that the document requires."""
 
 from __future__ import annotations
 

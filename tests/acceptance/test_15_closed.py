@@ -1,4 +1,4 @@
-"""Who reaches whom: what the table of the firewall says, and nothing else, tried from every host and from outside."""
+"""Who can reach whom: exactly what the firewall's table allows, tested from every host and from outside."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.acceptance.support.deployment import Deployment
 
 pytestmark = pytest.mark.timeout(300)
 
-# Role that asks, role that answers, TCP port.
+# Client role, server role, TCP port.
 OPEN = {
     *(("bastion", role, 22) for role in ("database", "messaging", "datasource-node", "policy-engine")),
     ("bastion", "load-balancer", 22),
@@ -21,7 +21,7 @@ OPEN = {
     *(("load-balancer", "policy-engine", port) for port in (1789, 1889)),
     ("policy-engine", "load-balancer", 8405),
 }
-# Prints host and port of each that takes a connection; one that is closed by a security group never answers.
+# Prints host and port of each server that accepts a connection. A port that a security group closes never answers.
 PROBE = """
 import json, socket
 from concurrent.futures import ThreadPoolExecutor
@@ -37,7 +37,7 @@ with ThreadPoolExecutor(64) as pool:
 
 
 def listening(deployment: Deployment, host: str) -> set[int]:
-    """TCP ports on which something listens for more than the host itself."""
+    """TCP ports that listen on other addresses than the loopback."""
     lines = deployment.on(host, "ss -Hltn").splitlines()
     addresses = [line.split()[3].rsplit(":", 1) for line in lines]
     return {int(port) for address, port in addresses if not address.startswith(("127.", "[::1]"))}
@@ -87,7 +87,7 @@ def test_from_outside_only_ssh_and_the_api_answer(deployment: Deployment, host: 
 
 
 def test_on_no_host_does_another_user_than_root_reach_the_metadata_service(deployment: Deployment) -> None:
-    """It shows the host's SSH key. Refused at once, and not just without an answer, by the host's own rule."""
+    """The metadata service returns the host's SSH key. The host's own rule rejects the request at once."""
     ask = "runuser -u nobody -- bash -c ': < /dev/tcp/169.254.169.254/80' 2>&1 || true"
     hosts = deployment.outputs["hosts"]
     with ThreadPoolExecutor(len(hosts)) as pool:
@@ -95,7 +95,7 @@ def test_on_no_host_does_another_user_than_root_reach_the_metadata_service(deplo
     assert {host for host, told in said.items() if "Connection refused" in told} == set(hosts), said
 
 
-# A line for each process of Congress: what the kernel says of it, and whether it may write to /usr.
+# A line for each process of Congress: its kernel status, and whether it may write to /usr.
 SHUT_IN = """
 for process in $(pgrep -u congress); do
   awk '/^(CapEff|NoNewPrivs|Seccomp):/ {printf "%s ", $2}' /proc/$process/status
@@ -105,7 +105,7 @@ done
 
 
 def test_congress_is_shut_in_wherever_it_runs(deployment: Deployment) -> None:
-    """No capabilities, no new privileges, a filter of system calls: engines by their unit, the node by Pacemaker's."""
+    """No capabilities, no new privileges, a system call filter: by the unit of engines and of Pacemaker."""
     pair, engines = deployment.hosts("datasource-node"), deployment.hosts("policy-engine")
     found = {host: deployment.on(host, SHUT_IN).splitlines() for host in (*pair, *engines)}
     assert [host for host in engines if not found[host]] == []

@@ -1,4 +1,4 @@
-"""Where hosts may open connections to, with `network.egressCidrs` and without."""
+"""Where hosts may open connections to, with and without `network.egressCidrs`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tests.acceptance.support.deployment import Deployment
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(600)]
 
-# An option for one key of an object replaces all of it.
+# An option for one key of an object replaces the whole object.
 LIMITED = ("network.externalNetwork=public", "network.egressCidrs[0]=10.233.0.0/16")
 
 
 @pytest.fixture
 def outside() -> Iterator[tuple[str, int]]:
-    """Something that listens on this machine, at an address that is none of the lab's."""
+    """A listener on this machine, at an address outside the lab."""
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as asking:
         asking.connect(("192.0.2.1", 9))  # sends nothing
         address = str(asking.getsockname()[0])
@@ -29,7 +29,7 @@ def outside() -> Iterator[tuple[str, int]]:
 
 
 def reached(deployment: Deployment, target: tuple[str, int]) -> set[str]:
-    """Hosts that can connect to an address and port; a group's silence is waited for."""
+    """Hosts that can connect to an address and port; a security group's silence runs into the timeout."""
     host, port = target
     ask = f"timeout 4 bash -c ': < /dev/tcp/{host}/{port}' 2> /dev/null && echo in || echo out"
     return {name for name in deployment.outputs["hosts"] if deployment.on(name, ask) == "in"}

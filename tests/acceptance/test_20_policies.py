@@ -1,4 +1,4 @@
-"""What a user of the endpoint gets: policies that every engine evaluates, datasources, one engine per client."""
+"""What a user gets at the endpoint: policies that every engine evaluates, datasources, one engine per client."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_rule_over_the_datasource_is_evaluated_by_every_engine(
     deployment: Deployment, engines: dict[str, str], clouds: dict[str, Connection]
 ) -> None:
     rule = f'active(name) :- {congress.NOVA}:servers(name=name, status="ACTIVE")'
-    # An engine knows a new datasource's tables after its next synchronisation, and refuses the rule until then.
+    # An engine gets a new datasource's tables at its next synchronisation, and refuses the rule until then.
     wait_for(
         "the endpoint takes a rule over nova's table",
         SYNC,
@@ -81,7 +81,7 @@ def test_a_rule_over_the_datasource_is_evaluated_by_every_engine(
 
 
 def test_one_client_stays_on_one_engine(deployment: Deployment) -> None:
-    """ "It is recommended that a sticky configuration be used"; each request here is a connection of its own."""
+    """ "It is recommended that a sticky configuration be used"; each request here has its own connection."""
     before = requests_by_engine(deployment)
     for _ in range(20):
         congress.ok(deployment.api("GET", "/v1/policies"))
@@ -91,7 +91,7 @@ def test_one_client_stays_on_one_engine(deployment: Deployment) -> None:
 
 
 def requests_by_engine(deployment: Deployment) -> dict[str, int]:
-    """Requests that HAProxy sent to each engine, health checks left out."""
+    """Requests that HAProxy sent to each engine, without health checks."""
     listed = deployment.on("load-balancer", "curl -s 'http://127.0.0.1:8404/;csv'")
     header, *lines = (line.lstrip("# ").split(",") for line in listed.splitlines() if line)
     found = [dict(zip(header, line, strict=False)) for line in lines]

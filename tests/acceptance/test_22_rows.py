@@ -1,6 +1,6 @@
-"""A table of 20,000 rows, about what the security group rules of 1,000 servers are: the API goes on.
+"""The API keeps working with a table of 20,000 rows, about the security group rules of 1,000 servers.
 
-And rows that change all the time: every engine follows, and has exactly the datasource's rows.
+And with rows that change all the time, every engine follows and has exactly the datasource's rows.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def table(deployment: Deployment) -> Iterator[Pushed]:
 def test_the_api_goes_on_while_a_large_table_comes_and_changes(
     deployment: Deployment, clients: Traffic, table: Pushed
 ) -> None:
-    """Upstream, engines built each row anew at each synchronisation: from 15,000 rows on none of them answered."""
+    """Upstream, engines rebuilt each row at each synchronisation: from 15,000 rows on, none answered."""
     down, began = taken_down(deployment), time.time()
     for changed in range(3):
         rows = events(ROWS, changed)

@@ -1,4 +1,4 @@
-"""Drivers of 2020 meet a cloud of today: their rows, column by column, are what the cloud's APIs say."""
+"""Drivers of 2020 with a current cloud: their rows equal, column by column, what the cloud's APIs return."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Schemas = dict[str, dict[str, list[str]]]
 
 @pytest.fixture(scope="module")
 def apis(clouds: dict[str, Connection]) -> Iterator[Apis]:
-    """The lab's cloud, with something in it for each column."""
+    """The lab's cloud, with content for each column."""
     with ExitStack() as made:
         admin = clouds["lab-admin"]
         create = Creation(admin, made)
@@ -41,14 +41,14 @@ def apis(clouds: dict[str, Connection]) -> Iterator[Apis]:
 
 
 class Creation:
-    """Create something by an API; it goes at the end."""
+    """Create an object by an API; delete it at the end."""
 
     def __init__(self, admin: Connection, made: ExitStack) -> None:
         self.session: Any = admin.session
         self.made = made
 
     def __call__(self, service: str, path: str, **body: Any) -> str:
-        """`body`: what is created, in one field of its name where the API wants that. Returns its id."""
+        """`body`: the object, wrapped in a field of its name where the API requires that. Returns its id."""
         where = {"service_type": service, "interface": "public"}
         answer = self.session.post(path, json=body, endpoint_filter=where, headers=COMPUTE).json()
         id_ = str((answer if "id" in answer else answer[next(iter(body))])["id"])
@@ -69,7 +69,7 @@ def tagged(admin: Connection, path: str) -> Iterator[None]:
 
 def identity(create: Creation) -> None:
     create("identity", "/domains", domain={"name": NAME, "enabled": False, "description": "a domain"})
-    # Congress knows no text but ASCII.
+    # Congress supports only ASCII text.
     project = create("identity", "/projects", project={"name": NAME, "description": "Zürich"})
     create("identity", "/users", user={"name": NAME, "enabled": False, "default_project_id": project})
     create("identity", "/roles", role={"name": NAME})
@@ -115,7 +115,7 @@ def network(create: Creation, public: str) -> None:
 
 @pytest.fixture(scope="module")
 def engine(deployment: Deployment, apis: Apis) -> Iterator[str]:
-    """URL of an engine of a stack with a datasource of each driver, which bears its name."""
+    """URL of an engine of a stack that has a datasource of each driver, named after the driver."""
     assert not {s["name"] for s in congress.ok(deployment.api("GET", "/v1/data-sources"))["results"]} & set(
         TABLES
     )
@@ -167,7 +167,7 @@ def test_rows_are_what_the_api_says(
 def differing(
     columns: Sequence[str], expected: list[tuple[str, ...]], found: list[tuple[str, ...]]
 ) -> dict[str, Any]:
-    """Rows that only one side has, and the columns in whose values the two differ."""
+    """Rows that only one side has, and the columns whose values differ."""
     values = {
         column: (
             {row[i] for row in expected} - {row[i] for row in found},

@@ -1,4 +1,4 @@
-"""`pulumi up` again: nothing without a change, and with one only the steps that it concerns."""
+"""`pulumi up` again: it changes nothing without a change, and otherwise only the steps concerned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Congress as a service of the cloud: registered by its administrator, asked with its tokens; and back to noauth."""
+"""Congress as a service of the cloud: an administrator registers it, users have tokens; and back to noauth."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def status(deployment: Deployment, url: str, token: str | None = None, method: s
 
 
 def registered(admin: Connection) -> dict[str, list[Any]]:
-    """What is there of Congress: as who it logs in, of any generation, and its entry in the catalog."""
+    """The registration of Congress: its users of any generation, and its entry in the catalog."""
     identity: Any = admin.identity
     services = list(identity.services(type="policy"))
     return {
@@ -73,7 +73,7 @@ def test_who_has_no_token_gets_401_and_who_is_no_admin_403(
 
 @pytest.mark.usefixtures("clouds")
 def test_the_cloud_s_own_command_line_finds_congress(deployment: Deployment, tmp_path: Path) -> None:
-    """By the catalog, with python-congressclient."""
+    """Through the catalog, with python-congressclient."""
     authority = tmp_path / "ca.pem"
     authority.write_text(deployment.outputs["ca_certificate"])
 
@@ -110,7 +110,7 @@ def test_a_second_up_changes_nothing(deployment: Deployment) -> None:
 
 
 def service_user(deployment: Deployment) -> v3.Password:
-    """The login of Congress itself, as an engine has it."""
+    """The login of Congress itself, from an engine's configuration."""
     text = deployment.on(deployment.engines[0]["host"], "cat /etc/congress/congress.conf")
     config = configparser.ConfigParser(strict=False, interpolation=None)
     config.read_string(text)

@@ -1,4 +1,4 @@
-"""Changes of the engines and of the load balancer, with clients at the endpoint that notice nothing of them."""
+"""Changes of the engines and of the load balancer, which clients at the endpoint must not notice."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNIT = "congress-policy-engine@{}.service"
 
 
 def change(deployment: Deployment, *settings: str) -> dict[str, str]:
-    """An `up` that does what its preview said."""
+    """Run an `up` that changes exactly what its preview announced."""
     return dict(as_previewed(deployment, lambda: deployment.up(*settings), *setting_options(*settings)))
 
 
@@ -50,7 +50,7 @@ def test_an_engine_s_host_is_rebooted(deployment: Deployment, clients: Traffic) 
     engine = deployment.engines[0]
     booted = deployment.on(engine["host"], "cat /proc/sys/kernel/random/boot_id; stat -c %Y /proc/1")
     with clients.unnoticed():
-        # The answer comes first; a timer by itself may be a minute late.
+        # The answer comes first; a timer may be a minute late.
         soon = "systemd-run -q --on-active=1 --timer-property=AccuracySec=100ms"
         deployment.on(engine["host"], f"{soon} systemctl reboot")
         wait_for(
@@ -68,11 +68,11 @@ def test_an_engine_s_host_is_rebooted(deployment: Deployment, clients: Traffic) 
 
 
 def test_an_engine_more_and_fewer_again(deployment: Deployment, clients: Traffic) -> None:
-    """As many as the lab has compute hosts: the default, hard anti-affinity, allows no fourth host."""
+    """As many engine hosts as the lab has compute hosts: hard anti-affinity, the default, allows no fourth."""
     before = deployment.engine_pids()
     with clients.unnoticed():
         changed = change(deployment, SYNC, "policyEngines.count=3")
-    # The load balancer learns them; those that were there go on undisturbed.
+    # The load balancer adds them; the existing ones continue undisturbed.
     assert {name for name, how in changed.items() if how != "created"} == {"load-balancer-haproxy"}
     assert len(deployment.engines) == 3
     assert {node_id: pid for node_id, pid in deployment.engine_pids().items() if node_id in before} == before

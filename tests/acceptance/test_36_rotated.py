@@ -1,4 +1,4 @@
-"""New passwords of database and bus, new keys and certificates, while clients use the API: they notice nothing."""
+"""New passwords of database and bus, new keys and certificates, while clients use the API without an error."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ try:
 except pymysql.err.OperationalError as error:
     print(error.args[0])
 """
-# MariaDB's for a user whose password is wrong, and for one that it does not know.
+# MariaDB's errors for a user with a wrong password, and for an unknown user.
 ACCESS_DENIED = {"1045", "1698"}
 
 
 def database_login(deployment: Deployment, host: str) -> tuple[str, str]:
-    """User and password of the database, as a Congress host's configuration has them."""
+    """User and password of the database in the configuration of a Congress host."""
     line = deployment.on(host, "grep '^connection = ' /etc/congress/congress.conf")
     found = re.search(r"//([^:]+):([^@]+)@", line)
     assert found
@@ -43,7 +43,7 @@ def tried(deployment: Deployment, host: str, login: tuple[str, str]) -> str:
 
 
 def users(deployment: Deployment) -> tuple[set[str], set[str], set[str]]:
-    """Of ours: users of the database, users of the bus, and as whom the bus's connections are."""
+    """Our users: those of the database, those of the bus, and those of the bus's connections."""
     ask = "SELECT User FROM mysql.user WHERE User LIKE 'congress%'"
     of_bus = "rabbitmqctl -q {} --no-table-headers | cut -f 1"
     commands = (
@@ -56,7 +56,7 @@ def users(deployment: Deployment) -> tuple[set[str], set[str], set[str]]:
 
 
 def keys(deployment: Deployment) -> set[bytes]:
-    """Public keys of the certificates of endpoint, database and bus."""
+    """Public keys in the certificates of endpoint, database and bus."""
     return {
         x509.load_pem_x509_certificate(pem.encode())
         .public_key()
@@ -82,7 +82,7 @@ def test_a_new_generation_goes_unnoticed_and_ends_the_old_one(
 
 
 def test_what_was_edited_is_put_back(deployment: Deployment, clients: Traffic) -> None:
-    """Whoever counts down gets new passwords as well."""
+    """A decreased number also gives new passwords."""
     with clients.unnoticed():
         deployment.up()
     assert users(deployment) == ({"congress"}, {"congress"}, {"congress"})

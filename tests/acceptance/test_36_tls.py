@@ -1,4 +1,4 @@
-"""TLS at endpoint, database and bus, as clients and a scanner see it; other certificates while clients are at work."""
+"""TLS at endpoint, database and bus, from clients and a scanner; certificates change while clients are active."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.acceptance.support.deployment import Deployment, request
 from tests.acceptance.support.traffic import Traffic
 from tests.support import tls_scan
 
-# On a Congress host: with the right passwords, but without TLS. A line for each that refuses.
+# Runs on a Congress host, with the right passwords but without TLS. Prints a line for each server that refuses.
 PLAIN = """
 import configparser
 from urllib.parse import urlsplit

@@ -1,4 +1,4 @@
-"""Congress's pins change and change back, with clients at the endpoint that notice nothing of it."""
+"""Congress's pins change and change back, with clients at the endpoint that notice nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UP = ("up", "--yes", "--skip-preview", "--non-interactive")
 
 @pytest.fixture
 def other_pins(tmp_path: Path) -> Path:
-    """This checkout with other pins: for the hosts any other text is, and gets an environment of its own."""
+    """This checkout with other pins. Any other text gives the hosts a new virtual environment."""
     tree = tmp_path / "checkout"
     for name in run(["git", "ls-files", "-z"], timeout=30).rstrip("\0").split("\0"):
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
@@ -31,7 +31,7 @@ def other_pins(tmp_path: Path) -> Path:
 
 
 def environments(deployment: Deployment) -> dict[str, str]:
-    """Host -> the virtual environment that its Congress is started from."""
+    """Host -> the virtual environment in which its Congress runs."""
     hosts = [*deployment.hosts("datasource-node"), *deployment.hosts("policy-engine")]
     return {host: deployment.on(host, "readlink /opt/congress") for host in hosts}
 

@@ -1,4 +1,4 @@
-"""The datasource node survives every single fault, and at no moment do two of them run."""
+"""The datasource node survives every single fault, and two nodes never run at the same time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.timeout(600)
 
 SEED = 1
 SEQUENCE = 8 * 60  # seconds
-# Its audit waits for the end of failure-timeout, and the bus lost is much the same to the node.
+# Its audit waits until failure-timeout has passed, and the loss of the bus has nearly the same effect on the node.
 LONG = {"database lost for the host"}
 CONGRESS_CONF = "/etc/congress/congress.conf"
 LOGIN = "/etc/congress-ha/fencing.json"
@@ -107,7 +107,7 @@ def test_a_configuration_that_differs_on_the_standby_is_refused(deployment: Depl
 
 @contextmanager
 def swapped(host: Server, file: str, edit: str) -> Iterator[None]:
-    """A file of a host, changed by sed for a while."""
+    """A file of a host, temporarily changed by sed."""
     host.run(f"cp -p {file} {file}.kept && sed -i '{edit}' {file}")
     try:
         yield

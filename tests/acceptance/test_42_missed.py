@@ -1,8 +1,8 @@
-"""An engine that misses what a datasource published has it soon after, however quiet that table is from then on.
+"""An engine that misses a publication of a datasource gets the rows soon after, even if the table changes no more.
 
-Publications go to queues that end with RabbitMQ; what the datasource node publishes before an engine is connected again
-reaches that engine never. Here one engine is stopped while RabbitMQ restarts and a row changes, so it misses the change
-for certain, and no later one could tell it that something is missing.
+The queues of publications end with RabbitMQ. What the datasource node publishes before an engine is connected again
+never reaches that engine. Here one engine is stopped while RabbitMQ restarts and a row changes, so it certainly misses
+the change, and no later change can reveal that something is missing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MISSED = 30  # seconds after the engine goes on
 
 @pytest.fixture(scope="module")
 def engines(deployment: Deployment, clouds: dict[str, Connection]) -> Iterator[dict[str, str]]:
-    """node_id -> URL of engines with a rule over keystone's roles."""
+    """node_id -> URL of the engines, with a rule over keystone's roles."""
     congress.forget(deployment, POLICY, DATASOURCE)
     made = congress.datasource_of("keystonev3", DATASOURCE, clouds["lab-admin"], poll_time=1)
     congress.ok(deployment.api("POST", "/v1/data-sources", made, timeout=130))
@@ -68,7 +68,7 @@ def has(role: str, engines: dict[str, str], node_id: str, seconds: float) -> Non
 
 @contextmanager
 def stopped(deployment: Deployment, engine: dict[str, Any]) -> Iterator[None]:
-    """SIGSTOP: shorter than congress_runtime.guard would take for a hang."""
+    """SIGSTOP, for less time than congress_runtime.guard takes for a hang."""
     unit = f"congress-policy-engine@{engine['node_id']}"
     kill = f"systemctl kill --kill-whom=main {unit} --signal"
     deployment.on(engine["host"], f"{kill} STOP")
@@ -80,7 +80,7 @@ def stopped(deployment: Deployment, engine: dict[str, Any]) -> Iterator[None]:
 
 @contextmanager
 def role(admin: Connection) -> Iterator[Any]:
-    """Name of a role of keystone that means nothing, and what creates it."""
+    """The name of an unused role of keystone, and a function that creates it."""
     keystone: Any = admin.identity
     name, created = f"congress-missed-{uuid4().hex[:8]}", []
     try:

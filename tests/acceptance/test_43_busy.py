@@ -1,6 +1,6 @@
 """An engine that answers nothing for a while is busy and not dead, on the real hosts.
 
-SIGSTOP keeps its loop from turning, as a long evaluation does; `congress_runtime.guard` would kill it after 120 s.
+SIGSTOP blocks its event loop, as a long evaluation does; `congress_runtime.guard` would kill it after 120 s.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ def balanced(deployment: Deployment) -> dict[str, dict[str, str]]:
 
 
 def downs(deployment: Deployment) -> dict[str, str]:
-    """How often HAProxy took each engine out."""
+    """How often HAProxy marked each engine down."""
     return {node_id: row["chkdown"] for node_id, row in balanced(deployment).items()}
 
 
 @contextmanager
 def at_work(deployment: Deployment, *engines: dict[str, Any]) -> Iterator[None]:
-    """HAProxy knows it."""
+    """HAProxy marks it as busy."""
     kill = "systemctl kill --kill-whom=main congress-policy-engine@{} --signal {}"
     try:
         for engine in engines:
@@ -65,9 +65,9 @@ def weighs(deployment: Deployment, engine: dict[str, Any], weight: str) -> None:
 
 @contextmanager
 def reading(deployment: Deployment) -> Iterator[list[tuple[float, float, int]]]:
-    """A client that only reads: when each request began, the seconds that it took, its status.
+    """A client that only reads: the start, the duration in seconds and the status of each request.
 
-    One that writes may have locked tables at the moment at which its engine is stopped.
+    A client that writes might hold table locks when its engine is stopped.
     """
     over, asked = threading.Event(), []
 
@@ -95,7 +95,7 @@ def test_while_one_is_busy_its_clients_go_to_the_other(deployment: Deployment, n
             known = time.time()
             time.sleep(AT_WORK)
             end = time.time()
-        # What was under way when it was stopped was answered when it went on.
+        # Requests in progress when it was stopped were answered when it continued.
         wait_for("all is answered", 20, lambda: asked[-1][0] > end)
     assert {status for _, _, status in asked} == {200}
     assert [seconds for began, seconds, _ in asked if known < began < end and seconds > LONGEST] == []

@@ -1,4 +1,4 @@
-"""Nothing secret is shown: known secrets are looked for in all that runs write or show, and on every host."""
+"""No secret is shown: known secrets are searched for in everything that runs write or show, and on every host."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LOGS = ROOT / ".toolchain/home/logs"
 BROKEN = "policy-engine-host-1"
 CONF = "/etc/congress/congress.conf"
 ENGINE_JOURNAL = "journalctl --quiet -u congress-policy-engine@{} | grep -c 'Exception caught for request'"
-# Hosts that are searched at a time, on a machine with few cores.
+# Hosts that are searched at the same time, on a machine with few cores.
 AT_A_TIME = 2
 
 
@@ -56,7 +56,7 @@ def canary(
 
 
 def test_the_search_finds_every_form_of_every_secret(canary: CanaryDeployment) -> None:
-    """Where there is one: else that none is found would tell nothing."""
+    """The search finds a secret where there is one; otherwise finding none would prove nothing."""
     assert canary.ask("bastion", "missed") == []
 
 
@@ -85,7 +85,7 @@ def test_an_up_that_configures_every_congress_host(canary: CanaryDeployment) -> 
 
 
 def test_callers_and_datasources(canary: CanaryDeployment, clouds: dict[str, Connection]) -> None:
-    """Answers, and what engines write of requests that go well, are refused, or end in an error of their own."""
+    """Answers, and the engines' logs of requests that succeed, are refused, or end in an error."""
     member = str(clouds["lab"].authorize())
 
     def ask(method: str, path: str, body: object = None, token: str | None = canary.token) -> tuple[int, Any]:
@@ -111,14 +111,14 @@ def test_callers_and_datasources(canary: CanaryDeployment, clouds: dict[str, Con
 
 
 def fail_requests(canary: CanaryDeployment, admin: Connection) -> None:
-    """Without its database an engine cannot answer, and says why in its journal."""
+    """Without its database an engine cannot answer, and logs the reason in its journal."""
     engine = canary.deployment.engines[0]
     body = canary.datasource(REFUSED, GOOD, admin)
     with canary.deployment.engine_urls() as urls:
         url = urls[engine["node_id"]]
         canary.deployment.on("database", "systemctl stop mariadb")
         try:
-            # It may as well not answer in time.
+            # It may also miss the deadline.
             with contextlib.suppress(TimeoutError, urllib.error.URLError):
                 request("GET", f"{url}/v1/policies", timeout=15, token=canary.token)
             with contextlib.suppress(TimeoutError, urllib.error.URLError):
@@ -130,7 +130,7 @@ def fail_requests(canary: CanaryDeployment, admin: Connection) -> None:
 
 
 def test_a_step_that_fails(canary: CanaryDeployment) -> None:
-    """It has every secret of congress.conf in its script, and is cut off when the file is to be put in its place."""
+    """The step's script has every secret of congress.conf, and fails when it puts the file in its place."""
     change = ("--config", "congress-ha:policyEngines.syncPeriod=7", "--config-path")
     canary.deployment.on(BROKEN, f"mv {CONF} {CONF}.kept && mkdir {CONF}")
     try:
@@ -156,7 +156,7 @@ def test_no_console_showed_a_secret(canary: CanaryDeployment) -> None:
 
 
 def test_a_trace_with_secrets_is_for_the_user_alone(canary: CanaryDeployment) -> None:
-    """From -v=5 on the provider writes what it is told, from -v=9 on the engine what it tells and hears."""
+    """From -v=5 on the provider logs its inputs; from -v=9 on the engine logs all requests and answers."""
     apart = Console(canary.console.folder / "trace")
     apart.folder.mkdir()
     trace = ("preview", "--non-interactive", *canary.options, "--diff", "--debug", "--logflow")
@@ -167,7 +167,7 @@ def test_a_trace_with_secrets_is_for_the_user_alone(canary: CanaryDeployment) ->
     assert apart.leaks(canary.search) == []
     logs = [file for file in apart.temporary.iterdir() if file.is_file()]
     assert {file.stat().st_mode & 0o777 for file in logs} == {0o600}
-    # Once they have none, --logtostderr need not be refused.
+    # If the logs contain no secrets any more, --logtostderr need not be refused.
     assert any(canary.search.within(file.read_bytes()) for file in logs)
     shutil.rmtree(apart.folder)
 
@@ -177,7 +177,7 @@ def test_what_runs_leave_on_this_machine(canary: CanaryDeployment, began: float)
     folders = (STATE, LOGS, canary.console.temporary, canary.settings.parent)
     hits, files = canary.search.files(map(str, folders))
     passphrase = ("the state's passphrase", str(STATE / "passphrase"), "0600")
-    # Only if `make ssh` was used.
+    # Exists only if `make ssh` was used.
     key = ("deployer-key", str(STATE / STACK / "id_ed25519"), "0600")
     assert {(hit["secret"], hit["place"], hit["mode"]) for hit in hits} - {key} == {passphrase}
     written = [file for file in (STATE / "pulumi").rglob("*.json") if file.stat().st_mtime >= began]
@@ -196,7 +196,7 @@ def test_every_host_has_what_it_may_have_and_nothing_else(canary: CanaryDeployme
         expected = secret_locations.allowed(host, hosts[host]["roles"][0], LOGIN)
         wrong += secret_locations.report(host, hits, secret_locations.found_in(hits) ^ expected)
     assert wrong == []
-    # sudo's note of the command that showed it.
+    # sudo logs the command that showed it.
     assert decoys >= {(BROKEN, "the journal")}
     assert {host for host, _ in decoys} == {BROKEN}
 

@@ -1,4 +1,4 @@
-"""What somebody changed by hand, on hosts and in the cloud, is named by one command and put right by another."""
+"""One command reports manual changes on hosts and in the cloud, and another one undoes them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEY = "/etc/congress/keys/aes_key"
 MARIADB = "/etc/mysql/mariadb.conf.d/90-congress.cnf"
 ENGINE = "congress-policy-engine@policy-engine-1.service"
 LOST = "policy-engine-host-2"
-# The steps that put it right, and those of the host that is made anew. No other host's.
+# The steps that undo the changes, and those of the recreated host. No other host's.
 STEPS = {
     "policy-engine-host-1-configuration",
     "policy-engine-1",
@@ -36,7 +36,7 @@ STEPS = {
 
 
 def verify() -> list[tuple[str, str]]:
-    """Row and text of every finding of `make verify`; its exit code fits."""
+    """Row and text of every finding of `make verify`, whose exit code must match."""
     done = subprocess.run(
         [*CONGRESS_HA, "verify", "--json"],
         cwd=ROOT,
@@ -56,7 +56,7 @@ def group_id(cloud: Connection, role: str) -> str:
 
 
 def change_the_cloud(cloud: Connection) -> list[tuple[str, str]]:
-    """A rule more, a rule less, a port's groups, a server less; and what has to be said of it."""
+    """Add a rule, remove a rule, change a port's groups, remove a server; return the expected findings."""
     database, bastion, balancer = (group_id(cloud, role) for role in ("database", "bastion", "load-balancer"))
     cloud.network.create_security_group_rule(
         security_group_id=database,
@@ -96,7 +96,7 @@ def change_the_cloud(cloud: Connection) -> list[tuple[str, str]]:
 
 
 def change_the_hosts(deployment: Deployment) -> list[tuple[str, str]]:
-    """A file edited and its service restarted, one disabled, a mode, a file less, rules flushed, a service stopped."""
+    """Edit a file and restart its service, disable one, change a mode, remove a file, flush rules, stop a service."""
     deployment.on(
         "policy-engine-host-1",
         f"echo '# by hand' >> {CONF}; systemctl restart {ENGINE}; systemctl disable -q {ENGINE}",

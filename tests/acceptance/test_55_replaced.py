@@ -1,4 +1,4 @@
-"""`make replace`: a host gets a new server by one command, and only what was said is missing meanwhile."""
+"""`make replace` gives a host a new server by one command; meanwhile only the announced services are missing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOVES = 5.0
 
 
 class Servers:
-    """The stack's servers in the cloud, at a moment; names are those of the hosts."""
+    """The stack's servers in the cloud at a moment, by the names of their hosts."""
 
     def __init__(self, cloud: Connection) -> None:
         prefix = f"congress-{STACK}-"
@@ -43,7 +43,7 @@ class Servers:
 
 @pytest.fixture(scope="module")
 def new_image(deployment: Deployment, clouds: dict[str, Connection]) -> Iterator[str]:
-    """Id of an image that has the name in the settings, and is younger than all servers."""
+    """The id of a new image with the name in the settings, younger than all servers."""
     assert deployment.outputs
     with (LAB_STATE / "guest.img").open("rb") as content:
         made = clouds["lab"].create_image(
@@ -63,14 +63,14 @@ def new_image(deployment: Deployment, clouds: dict[str, Connection]) -> Iterator
 
 
 def replaced(deployment: Deployment, host: str, cloud: Connection) -> str:
-    """`make replace`; what it printed. The host, and no other, has a new server at its old addresses."""
+    """Run `make replace`; return its output. Only this host gets a new server, at its old addresses."""
     before = Servers(cloud)
     printed = run([*CONGRESS_HA, "replace", host], timeout=840)
     deployment.hang_up(before.ids if host == "bastion" else [host])
     after = Servers(cloud)
     assert after.new_since(before) == {host}
     assert after.addresses == before.addresses
-    # Let in by the host key that it had before.
+    # SSH accepts the host key that it had before.
     assert deployment.on(host, "hostname") == f"congress-{STACK}-{host}"
     return printed
 
@@ -88,7 +88,7 @@ def test_a_new_image_replaces_nothing_by_itself(
 
 
 def changed_by(deployment: Deployment, host: str, cloud: Connection) -> dict[str, str]:
-    """What the replacement of a host changed, which has to be what `pulumi preview` said."""
+    """The changes of a host's replacement, which must equal those of `pulumi preview`."""
     urn = next(urn for urn, r in deployment.resources().items() if r["type"] == INSTANCE and ends(urn, host))
     return dict(as_previewed(deployment, lambda: replaced(deployment, host, cloud), "--replace", urn))
 
@@ -98,7 +98,7 @@ def ends(urn: str, name: str) -> bool:
 
 
 def made_again(deployment: Deployment, host: str) -> dict[str, str]:
-    """What a replacement changes of every host: its server, and all steps that make a host of it."""
+    """A replacement changes the server of the host and all steps that configure the host."""
     steps = {
         urn.rsplit("::", 1)[1]: "updated"
         for urn, resource in deployment.resources().items()
@@ -145,7 +145,7 @@ def test_the_datasource_node_moves_before_its_host_is_replaced_and_the_new_one_i
 
 
 def content(deployment: Deployment) -> dict[str, Any]:
-    """What the API tells of policies, their rules, and datasources."""
+    """Policies, their rules, and datasources, as the API lists them."""
 
     def results(path: str) -> list[dict[str, Any]]:
         return list(congress.ok(deployment.api("GET", f"/v1/{path}"))["results"])

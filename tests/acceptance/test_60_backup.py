@@ -1,4 +1,4 @@
-"""`make backup`, and `make restore` into the deployment that it is of."""
+"""`make backup`, and `make restore` into the same deployment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An `up` that was cut off: the next one ends in the state of one that was not."""
+"""After an interrupted `up`, the next one ends in the same state as an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.acceptance.support.interruptions import GROWTH, LASTS, SETTING, Inter
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(600)]
 
-# Two that take their share of the suite's time; `make acceptance-full` does ten, cold ones too.
+# Two interruptions, because they take time; `make acceptance-full` does ten, including cold ones.
 SEED = 1
 
 

@@ -1,4 +1,4 @@
-"""Another SSH key of the deployer lets in everywhere, the one before nowhere. There is no way back: nearly the end."""
+"""A new SSH key of the deployer works everywhere, and the former key nowhere. It cannot be undone, so it is last."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.full, pytest.mark.timeout(600)]
 
 
 def let_in(folder: Path, host: str) -> str:
-    """What SSH by the files of a folder, on a connection of its own, says: `in`, or why not."""
+    """The result of SSH with the files of a folder, on its own connection: `in`, or the reason why not."""
     ssh = ["ssh", "-F", "ssh_config", "-o", "ControlPath=none", "-o", "ConnectTimeout=30", host, "echo in"]
     done = subprocess.run(ssh, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
     return (done.stdout or done.stderr).strip()
@@ -31,7 +31,7 @@ def test_another_key_goes_in_and_the_one_before_does_not(
         deployment.up("rotation.ssh=2")
     hosts = deployment.outputs["hosts"]
     assert {host: let_in(deployment.folder, host) for host in hosts} == dict.fromkeys(hosts, "in")
-    # By the bastion with the new key: else it alone would have refused the former one.
+    # Through the bastion with the new key; otherwise the bastion alone would have refused the former key.
     config = (former / "ssh_config").read_text()
     (former / "ssh_config").write_text(config.replace("ssh -F", f"env -C {deployment.folder} ssh -F"))
     told = {host: let_in(former, host) for host in hosts}

@@ -1,4 +1,4 @@
-"""`pulumi destroy` leaves nothing in the cloud, also cut off half-way and with no host that answers."""
+"""`pulumi destroy` leaves nothing in the cloud, even if it was interrupted and no host answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.acceptance.support.disruptions import DISRUPTIONS, Run
 from tests.acceptance.support.inventory import inventory
 from tests.support.waiting import wait_for
 
-# On the lab `destroy` takes 25 s, its servers go after the first five.
+# On the lab `destroy` takes 25 s; its servers are deleted after the first five.
 HALF_WAY = 10.0
 
 
@@ -30,7 +30,7 @@ def test_destroy_leaves_nothing(deployment: Deployment, clouds: dict[str, Connec
 
 
 def power_off(cloud: Connection, name: str) -> None:
-    """The bastion: then no host at all is reached by SSH."""
+    """Delete the bastion, so that SSH reaches no host at all."""
     (server,) = cloud.compute.servers(name=f"^{name}$")
     cloud.compute.stop_server(server)
     wait_for(f"{name} is off", 90, lambda: cloud.compute.get_server(server).status == "SHUTOFF")

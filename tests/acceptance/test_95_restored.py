@@ -1,7 +1,7 @@
-"""A backup brings a deployment that was destroyed back, into a fresh one with another encryption key.
+"""A backup restores a destroyed deployment into a new one with another encryption key.
 
-That one is made with all that Pulumi shows of itself: no secret in the whole of a first `up`, which makes servers
-and credentials.
+The new one is created with Pulumi's most verbose output: it must contain no secret during a whole first `up`, which
+creates servers and credentials.
 """
 
 from __future__ import annotations

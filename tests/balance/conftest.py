@@ -1,4 +1,4 @@
-"""A real HAProxy with the real configuration, and a client that notices what goes wrong."""
+"""A real HAProxy with the real configuration, and a client that records errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def behind(tmp_path: Path) -> Iterator[Balanced[Counting]]:
 
 
 class Client(threading.Thread):
-    """Asks again and again on one connection, as a client that keeps it; `answers` are the engines' ids."""
+    """Sends requests all the time on one persistent connection; `answers` are the engines' ids."""
 
     def __init__(self, behind: Balanced[Any]) -> None:
         super().__init__(daemon=True)
@@ -55,7 +55,7 @@ class Client(threading.Thread):
 def client(behind: Balanced[Counting]) -> Iterator[Client]:
     client = Client(behind)
     client.start()
-    # Two first requests at the same moment may stick to different engines.
+    # Two simultaneous first requests may stick to different engines.
     wait_for("the client has an engine", 15, lambda: client.answers)
     yield client
     client.end()

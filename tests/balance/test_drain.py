@@ -1,4 +1,4 @@
-"""An engine leaves the load balancer and comes back, and no client notices."""
+"""An engine leaves the load balancer and returns, and no client notices."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_reload_keeps_clients_where_they_are(behind: Balanced[Counting]) -> No
     first.drain("out", "20")
     assert behind.get() == second.node_id
     first.drain("back", "20")
-    # A process hands its table on only after the 5 s in which it waits for one from an older process itself.
+    # A process passes its table on only after the 5 s in which it waits for that of an older process.
     wait_for("HAProxy is past its start", 15, lambda: "resync_timeout=<PAST>" in behind.runtime("show peers"))
     behind.reload()
     stuck = "server_key=policy-engine-2"

@@ -1,4 +1,4 @@
-"""HTTPS at the endpoint: what it offers, and that it gets another certificate without a client that notices."""
+"""HTTPS at the endpoint: its protocols, and a change of its certificate that no client notices."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_renewed_certificate_reaches_clients_and_fails_no_request(
 
 
 def gate(behind: Balanced[Counting], reached_at: str) -> subprocess.CompletedProcess[str]:
-    """The question with which the step ends, asked of this HAProxy."""
+    """The check with which the step ends, on this HAProxy."""
     context = {**case("load_balancer/haproxy.sh.j2").context, "reached_at": reached_at}
     script = render("load_balancer/haproxy.sh.j2", {**context, "address": "127.0.0.1", "port": behind.port})
     (question,) = re.findall(r"^answers\(\) \{.*?^\}$", script, re.DOTALL | re.MULTILINE)

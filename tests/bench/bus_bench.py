@@ -1,10 +1,10 @@
-"""What a table costs that crosses a real bus, as the table in docs/figures.md: upstream's way / ours.
+"""The cost of a table that crosses a real bus, as the table in docs/figures.md: upstream / ours.
 
 python -m tests.bench.bus_bench [ROWS...]       (100 100000; root on Debian with rabbitmq-server, three minutes)
 
 A datasource node and four engines, each a process, and RabbitMQ with TLS, all on loopback. A table is pushed through
-the first engine. `longest`: the processor's time for which nobody else in that process had a turn; on standard error,
-where that was. Upstream's way: without patches.large_json and patches.row_requests.
+the first engine. `longest`: the longest processor time for which the process's event loop was blocked; standard error
+shows where. Upstream: without patches.large_json and patches.row_requests.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Nodes:
         return {name: self.ask(name, "/turns") for name in self.ports}
 
     def push(self, count: int, changed: int) -> dict[str, float]:
-        """Push a table: what it costs until every engine has it."""
+        """Push a table; return its cost until every engine has it."""
         self.told()
         rows, began = events(count, changed), time.monotonic()
         self.ask(ENGINES[0], ROWS, "PUT", rows)
@@ -83,7 +83,7 @@ class Nodes:
         return {"answered, s": time.monotonic() - began, **self.costs()}
 
     def subscribe(self) -> dict[str, float]:
-        """All engines ask for the whole table at once."""
+        """All engines request the whole table at the same time."""
         self.told()
         began = time.monotonic()
         with ThreadPoolExecutor() as pool:
@@ -108,7 +108,7 @@ class Nodes:
 
 
 def measured(folder: Path, sizes: list[int], *without: str) -> dict[tuple[str, str, int], float]:
-    """(what happens, what was measured, rows) -> how much."""
+    """(operation, measured quantity, rows) -> value."""
     folder.mkdir()
     bus = Bus(folder)
     found: dict[tuple[str, str, int], float] = {}

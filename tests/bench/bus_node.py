@@ -1,8 +1,8 @@
-"""Run by the Python that Congress is installed in: a node on a real bus that tells for how long its loop stands still.
+"""Run by Congress's Python: a node on a real bus that reports how long its event loop is blocked.
 
-usage: bus_node.py FOLDER BUS_CONFIGURATION engine-1|...|datasources PORT [MODULE...]: armed as the launcher does
-it, without each MODULE. The database is SQLite. At PORT it serves the API, and for bus_bench.py /turns, what was
-measured since the last question, /rows/N, the number of rows if row N of the pushed table is there, and /subscribe.
+usage: bus_node.py FOLDER BUS_CONFIGURATION engine-1|...|datasources PORT [MODULE...]: patched as the launcher
+does it, but without each MODULE. The database is SQLite. PORT serves the API and, for bus_bench.py, /turns (figures
+since the last request), /rows/N (the number of rows if the pushed table has row N) and /subscribe.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ threads = eventlet.patcher.original("threading")
 
 
 class Turns:
-    """How long others wait for a turn in the loop, seconds of this process's processor; and where it stands then."""
+    """How long others wait for a turn in the loop, in seconds of processor time, and the code that blocks it."""
 
     def __init__(self) -> None:
         self.collection = self.collecting = 0.0

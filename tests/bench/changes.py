@@ -1,6 +1,6 @@
-"""Changes of the deployed stack dev with clients at its endpoint, measured. The stack ends as it was.
+"""Measures changes of the deployed stack dev with clients at its endpoint. The stack ends as it was.
 
-Prints a table in Markdown: seconds that a change took, requests that clients made meanwhile, how many failed, the
+Prints a table in Markdown: duration of the change in seconds, requests of clients meanwhile, failed ones, the
 slowest.
 """
 
@@ -39,7 +39,7 @@ class Measured:
 
 
 def restart_all_at_once(deployment: Deployment) -> None:
-    """What a change without order does: no engine waits for another."""
+    """A change of all engines at the same time, without waiting for each other."""
 
     def restart(engine: dict[str, str]) -> str:
         return deployment.on(
@@ -51,7 +51,7 @@ def restart_all_at_once(deployment: Deployment) -> None:
 
 
 def measured(name: str, clients: Traffic, change: Callable[[], object]) -> Measured:
-    """Do one change; requests count until every client is served well again, for an outage may outlast its change."""
+    """Do one change. Requests count until every client is served again, because an outage may outlast its change."""
     print(f"changes: {name}: ", end="", file=sys.stderr, flush=True)
     began = time.time()
     change()

@@ -1,9 +1,10 @@
-"""The deployed stack dev with many rows, measured with clients at its endpoint. The stack ends as it was.
+"""Measures the deployed stack dev with many rows and with clients at its endpoint. The stack ends as it was.
 
-ROWS: tables that are pushed; what the clients met while a table came and one of its rows changed again and again,
-seconds until every engine had it, memory of the nodes. DURATION: tables of ROWS rows each, one row of the first changes
-each second and the last is replaced each minute for so long; FAULTS: then faults beside it. SERVERS: a simulated cloud
-that the real drivers poll. Each prints a table in Markdown, and stops where an engine does not get the rows.
+ROWS: sizes of pushed tables; measures the clients' requests while a table arrives and one of its rows changes again and
+again, the seconds until every engine has the rows, and the memory of the nodes. DURATION: for so many seconds, one row
+of the first table changes each second and the last table is replaced each minute; FAULTS: then also during faults.
+SERVERS: size of a simulated cloud that the real drivers poll. Each prints a table in Markdown, and stops if an engine
+does not get the rows.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ HEADER = (
 
 
 def measured(deployment: Deployment, clients: Traffic, table: Pushed, count: int) -> str:
-    """Push a table of `count` rows, change a row of it some times: a line of the table."""
+    """Push a table of `count` rows and change one row several times; return a line of the table."""
     print(f"data: {count} rows: ", end="", file=sys.stderr, flush=True)
     down, began = sum(taken_down(deployment).values()), time.time()
     seconds: list[float] = []
@@ -129,7 +130,7 @@ def measure(
         bool, typer.Option(envvar="FAULTS", help="With DURATION: faults afterwards, while rows change.")
     ] = False,
 ) -> None:
-    """Measure tables that are pushed, rows that change all the time, or a cloud that is polled."""
+    """Measure pushed tables, rows that change continuously, or a polled cloud."""
     if servers:
         measure_servers(servers)
         return

@@ -1,4 +1,4 @@
-"""Rows that change all the time on the deployed stack dev, and faults beside it: a part of tests/bench/data.py."""
+"""Rows that change continuously on the deployed stack dev, also during faults: a part of tests/bench/data.py."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ MEASURED_FAULTS = {
 
 
 def measure_changes(sizes: list[int], tables: int, seconds: float, *, faults: bool) -> None:
-    """Change rows all the time, in tables of each size."""
+    """Change rows continuously, in tables of each size."""
     lines, after = [], []
     with (
         deployed() as deployment,
@@ -64,7 +64,7 @@ def measure_changes(sizes: list[int], tables: int, seconds: float, *, faults: bo
 
 @contextmanager
 def followed(deployment: Deployment, *, faults: bool) -> Iterator[tuple[Mapping[str, str], Pair | None]]:
-    """URLs of the engines, and for faults the pair that they are done to."""
+    """URLs of the engines and, for faults, the pair that has them."""
     if not faults:
         with deployment.engine_urls() as engines:
             yield engines, None
@@ -74,7 +74,7 @@ def followed(deployment: Deployment, *, faults: bool) -> Iterator[tuple[Mapping[
 
 
 def changed(deployment: Deployment, clients: Traffic, table: Alarms, seconds: float) -> str:
-    """Push all tables, change rows for so long: a line of the table."""
+    """Push all tables and change rows for so many seconds; return a line of the table."""
     print(f"data: {len(table.sources)} tables of {table.size} rows: ", end="", file=sys.stderr, flush=True)
     down, began = sum(taken_down(deployment).values()), time.time()
     pushed_all, changing_since = table.push_all(LIMIT), time.time()
@@ -102,7 +102,7 @@ def changed(deployment: Deployment, clients: Traffic, table: Alarms, seconds: fl
 
 
 def suffered(pair: Pair, clients: Traffic, table: Alarms, name: str) -> str:
-    """Do a fault while rows change: a line of the table. Who pushed rows pushes them again afterwards."""
+    """Cause a fault while rows change; return a line of the table. Afterwards, the rows are pushed again."""
     print(f"data: {name}: ", end="", file=sys.stderr, flush=True)
     pair.whole()
     began = time.time()

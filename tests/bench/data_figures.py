@@ -1,4 +1,4 @@
-"""What the measurements with many rows have in common."""
+"""Shared parts of the measurements with many rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LIMIT = 600.0  # seconds for one push to reach every engine
 
 
 def resident(deployment: Deployment) -> tuple[int, int]:
-    """MiB of the largest engine and of the datasource node."""
+    """Memory in MiB of the largest engine and of the datasource node."""
 
     def largest(role: str) -> int:
         told = [
@@ -28,7 +28,7 @@ def resident(deployment: Deployment) -> tuple[int, int]:
 
 
 def told(figures: Sequence[object], failed: Sequence[Asked]) -> str:
-    """A line of a table, printed with the first requests that failed."""
+    """A line of a table; the first failed requests are printed too."""
     line = f"| {' | '.join(str(figure) for figure in figures)} |"
     print(line, file=sys.stderr, flush=True)
     for request in failed[:3]:

@@ -1,9 +1,9 @@
-"""Prints a table: what policies over many rows cost in upstream's evaluator and in ours, in seconds of the CPU.
+"""Prints a table of what policies over many rows cost in upstream's evaluator and in ours, in CPU seconds.
 
     .validators/congress/bin/python -m tests.bench.evaluation_bench [ROWS ...]
 
-ROWS of ten columns in each of three tables; 20000 and 100000 where none are named. The joins over 100000 rows take
-upstream minutes. One process for each column, one after another.
+Each of three tables has ROWS rows of ten columns (default: 20000 and 100000). Upstream needs minutes for joins over
+100000 rows. Each column of the result has its own process; they run one after another.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ RULES = {
 
 
 def rows(count: int) -> Iterator[tuple[Any, ...]]:
-    """Column 1 is another row's column 0; column 9 is a number."""
+    """Column 1 is column 0 of another row; column 9 is a number."""
     for number in range(count):
         values = [f"{column}-{number}" for column in range(COLUMNS - 1)]
         values[1] = f"0-{(number * 7 + 3) % count}"
@@ -73,7 +73,7 @@ def run(upstream: bool, count: int, names: list[str]) -> Iterator[tuple[str, flo
     for number, (name, body) in enumerate(RULES.items()):
         if name in names:
             runtime.insert(f"r{number}(a0) :- {body}", "p")
-            # Twice, as a policy is asked again and again: the first one makes the indexes.
+            # Twice, because policies are evaluated again and again: the first evaluation creates the indexes.
             for time_of in ("first", "again"):
                 start = time.process_time()
                 found = len(runtime.get_row_data(f"r{number}", "p"))
@@ -82,7 +82,7 @@ def run(upstream: bool, count: int, names: list[str]) -> Iterator[tuple[str, flo
 
 
 def resident() -> float:
-    """KiB of memory."""
+    """Memory in KiB."""
     return int(pathlib.Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 1024
 
 

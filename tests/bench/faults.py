@@ -1,8 +1,8 @@
-"""Faults on the deployed stack dev: each measured some times, or a random sequence. The lab and its stack stay.
+"""Faults on the deployed stack dev: each measured several times, or a random sequence. The lab and the stack stay.
 
-Measuring prints a table in Markdown: seconds from the fault until every engine had a row of a datasource that was
-written after it, and the seconds without a datasource node. Stops at the first fault that is not survived as
-tests/acceptance expects it.
+A measurement prints a table in Markdown: the seconds from the fault until every engine has a row that was written after
+it, and the seconds without a datasource node. It stops at the first fault whose effects exceed what tests/acceptance
+permits.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def table(outcomes: dict[str, list[Outcome]]) -> str:
 
 
 def done(pair: Pair, number: int, name: str) -> Outcome:
-    """Do one fault and tell how it went."""
+    """Cause one fault and print the result."""
     print(f"faults: {number}. {name}: ", end="", file=sys.stderr, flush=True)
     started = time.monotonic()
     try:
@@ -83,7 +83,7 @@ def sequence(
     count: Annotated[int, typer.Option(min=1, help="How many faults.")] = 30,
     seed: Annotated[int, typer.Option(help="The same seed gives the same sequence.")] = 1,
 ) -> None:
-    """Do faults in random order."""
+    """Cause faults in random order."""
     dice = random.Random(seed)  # noqa: S311  no cryptography
     with deployed() as pair:
         for number in range(1, count + 1):

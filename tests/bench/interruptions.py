@@ -1,7 +1,7 @@
-"""Cuts `up` and `destroy` of stack dev off at random moments, and audits what the next run makes of it.
+"""Interrupts `up` and `destroy` of stack dev at random moments, and audits the result of the next run.
 
-Begins with an uninterrupted `up` where nothing is deployed, and ends with a whole deployment. Stops at the first
-interruption after which anything is not as an uninterrupted run makes it.
+Begins with an uninterrupted `up` if nothing is deployed, and ends with a complete deployment. Stops at the first
+interruption whose result differs from that of an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def main(
     count: Annotated[int, typer.Option(min=1, help="How many interruptions.")] = 10,
     seed: Annotated[int, typer.Option(help="The same seed gives the same interruptions.")] = 1,
 ) -> None:
-    """Interrupt, go on, audit."""
+    """Interrupt, run again, audit."""
     with (
         tempfile.TemporaryDirectory(prefix="congress-ha-interruptions-") as folder,
         lab_cloud("lab") as cloud,

@@ -1,7 +1,7 @@
 """Measures a deployment on the running lab: cold `up` by phase, `up` without a change, `preview`, `destroy`.
 
-Prints a table in Markdown: seconds, median and worst of the runs. Each run starts from and ends with an
-empty cloud. The phases come from the engine's event log, whose times are whole seconds.
+Prints a table in Markdown: seconds, median and worst of the runs. Each run starts and ends with an empty cloud. The
+phases are computed from the engine's event log, which has whole seconds.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SERVERS = "up: last server active"
 READY = "up: last host ready (cloud-init, SSH)"
 PACKAGES = "up: last packages installed"
 ACTIVATION = "up: all roles active"
-# A phase lasts until the last of its resources is made; those of different hosts overlap.
+# A phase lasts until its last resource exists; the phases of different hosts overlap.
 PHASES = {
     SERVERS: re.compile(r"openstack:compute/instance:Instance::"),
     READY: re.compile(r":Command::.*-ready$"),
@@ -59,7 +59,7 @@ def table(runs: list[dict[str, float]]) -> str:
 
 
 def _timed(log: Path, *arguments: str, **env: str) -> float:
-    """Run the Pulumi CLI; return its seconds. Its output goes to the log, and is shown when it fails."""
+    """Run the Pulumi CLI; return its duration in seconds. Its output goes to the log, and is shown after a failure."""
     print(f"bench: pulumi {' '.join(arguments[:2])} ...", file=sys.stderr, flush=True)
     started = time.perf_counter()
     with log.open("w") as out:
@@ -101,7 +101,7 @@ def main(
         sys.exit("bench: it deploys and destroys again and again: only on stack dev")
     if list(ROOT.glob(".state/pulumi/.pulumi/stacks/*/dev.json")):
         sys.exit("bench: stack dev is deployed; it starts from an empty cloud: make down first")
-    # The event log holds the inputs of every resource.
+    # The event log contains the inputs of every resource.
     with tempfile.TemporaryDirectory(prefix="congress-ha-bench-") as folder:
         figures = [_measure(Path(folder)) for _ in range(runs)]
     print(table(figures))

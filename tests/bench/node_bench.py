@@ -1,4 +1,4 @@
-"""Real services for a real Congress node: see node_faults.py."""
+"""Real services for a real Congress node; see node_faults.py."""
 
 import contextlib
 import os
@@ -43,7 +43,7 @@ def run(*command: str, **more: object) -> str:
 
 
 def wait(what: str, condition: Callable[[], object], seconds: float = ENOUGH) -> float:
-    """Wait until `condition`; the seconds it took."""
+    """Wait for `condition`; return the seconds."""
     start = time.monotonic()
     while not condition():
         if time.monotonic() - start > seconds:

@@ -1,10 +1,10 @@
-"""Real faults on a real Congress node, by hand.
+"""Real faults of a real Congress node; run by hand.
 
     python -m tests.bench.node_faults VENV [SCENARIO...]        (root, Debian 12, about 8 minutes)
 
-VENV is a virtual environment with constraints.txt, into which files/congress is copied. MariaDB and RabbitMQ
-must be installed (they need not run): own ones are started on loopback, their state in a temporary folder.
-Only Pacemaker's two commands are stand-ins, which write down that they were called. Prints what was seen.
+VENV is a virtual environment with the packages of files/congress/constraints.txt; congress_runtime is copied into it.
+MariaDB and RabbitMQ must be installed: the program starts its own on loopback, with their state in a temporary folder.
+Only Pacemaker's two commands are fakes, which record their calls. Prints the observations.
 """
 
 import os
@@ -22,7 +22,7 @@ from tests.bench.node_bench import API_PORT, DEADLINE, Bench, wait
 
 ENGINE = ("--api", "--policy-engine")
 PATIENCE = 120 + 2 * DEADLINE
-# A node in whose service loop something blocks five seconds after the start.
+# A node whose service loop blocks five seconds after the start.
 HANG = """
 import sys
 from congress_runtime import launcher
@@ -36,7 +36,7 @@ sys.exit(launcher.main(sys.argv[1:]))
 
 
 def ends(bench: Bench, node: subprocess.Popen[bytes], reports: int = 1, within: float = 100) -> None:
-    """Wait for the end of `node`; it must be reported to Pacemaker `reports` times."""
+    """Wait for the end of `node`, which must be reported to Pacemaker `reports` times."""
     logged, before = len(bench.logged), bench.reported()
     took = wait("the node ends", lambda: node.poll() is not None, within)
     if reports:
@@ -107,7 +107,7 @@ def short_outages(bench: Bench) -> None:
 
 
 def bus_short_of_memory(bench: Bench) -> None:
-    """The bus takes no publication: of a node that works, and of one that starts meanwhile."""
+    """The bus accepts no publication, of a running node and of one that starts meanwhile."""
     for name, roles, serves in (
         ("datasource node", ("--datasources",), bench.serving),
         ("policy engine", ENGINE, lambda: answer() == 200),
@@ -121,7 +121,7 @@ def bus_short_of_memory(bench: Bench) -> None:
                     time.sleep(DEADLINE)  # until the watchdog has its answer
                     bench.memory_for_bus(enough=False)
                 logged = len(bench.logged)
-                # Longer than any patience of the watchdog.
+                # Longer than any timeout of the watchdog.
                 time.sleep(PATIENCE if starts_meanwhile else 3 * DEADLINE)
                 assert node.poll() is None, bench.said(logged)
                 waits = sum("this node waits" in line for line in bench.logged[logged:])

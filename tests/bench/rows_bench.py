@@ -1,4 +1,4 @@
-"""What rows cost an engine and a datasource node, upstream's and ours, as the table in docs/figures.md.
+"""The cost of rows for an engine and a datasource node, upstream and ours, as the table in docs/figures.md.
 
 python -m tests.bench.rows_bench [ROWS...]       (100 10000 100000, about two minutes)
 """

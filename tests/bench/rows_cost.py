@@ -1,6 +1,6 @@
-"""Run by the Python that Congress is installed in: what rows cost an engine and a datasource node.
+"""Run by Congress's Python: the cost of rows for an engine and a datasource node.
 
-usage: rows_cost.py ours|upstream ROWS: prints one JSON object. Seconds are of the processor.
+usage: rows_cost.py ours|upstream ROWS: prints one JSON object. Seconds are processor time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from oslo_serialization import jsonutils
 
 
 class Bus:
-    """It sends to nobody; `sent` is what oslo.messaging would hand to RabbitMQ."""
+    """A transport without receivers; `sent` is what oslo.messaging would pass to RabbitMQ."""
 
     sent = ""
 
@@ -59,7 +59,7 @@ def seconds(task: Callable[[], object]) -> float:
 
 
 def longest(task: Callable[[], object]) -> float:
-    """The longest time for which nobody else had a turn."""
+    """The longest time without a turn for others."""
     turns = [time.process_time()]
 
     def look() -> None:

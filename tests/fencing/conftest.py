@@ -1,4 +1,4 @@
-"""The fence agent as a process, spoken to as Pacemaker's fencer does; a small cloud over real HTTP."""
+"""Runs the fence agent as Pacemaker's fencer does, with a small cloud over real HTTP."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from tests.fencing.support.fake_cloud import ONE, SECRET, TOKEN, TWO, Cloud, serving
 
 AGENT = Path(__file__).parents[2] / "files" / "fencing" / "fence_congress_openstack.py"
-# An agent with seconds instead of its minute, for the cases in which it has to give up.
+# An agent with a deadline of seconds instead of a minute, for cases in which it must give up.
 HASTY = """
 import sys
 sys.path.insert(0, {folder!r})

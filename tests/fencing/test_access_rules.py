@@ -1,4 +1,4 @@
-"""What the fencing credential may ask of nova, decided by keystone's own middleware."""
+"""Requests to nova that the fencing credential allows, decided by keystone's own middleware."""
 
 from __future__ import annotations
 
@@ -44,6 +44,6 @@ def allowed(requests: list[tuple[str, str]]) -> list[bool]:
 
 
 def test_what_the_agent_asks_is_allowed_and_nothing_else() -> None:
-    """Of an action the name stands in the body, so all of them are allowed, as docs/security.md tells."""
+    """The name of an action is in the body, so all actions are allowed, as docs/security.md says."""
     answers = dict(zip([*OURS, *REFUSED], allowed([*OURS, *REFUSED]), strict=True))
     assert [request for request, answer in answers.items() if answer] == OURS

@@ -1,4 +1,4 @@
-"""The fence agent as a process, spoken to as Pacemaker's fencer does; a small cloud over real HTTP."""
+"""Runs the fence agent as Pacemaker's fencer does, with a small cloud over real HTTP."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.fencing.support.fake_cloud import ONE, SECRET, TWO, Cloud, Server
 def test_metadata_says_what_pacemaker_asks_for(fence: Fence) -> None:
     root = ET.fromstring(fence("metadata").out)  # noqa: S314 (our own text)
     assert root.attrib["name"] == "fence_congress_openstack"
-    # Pacemaker hands the server over as `plug` because the metadata has it, and turns nothing on by itself.
+    # Pacemaker passes the server as `plug` because of the metadata, and never turns a server on by itself.
     assert {p.attrib["name"] for p in root.iter("parameter")} == {
         *("action", "plug", "credentials", "resource", "witness", "delay")
     }
@@ -38,7 +38,7 @@ def test_the_older_name_port_is_understood(cloud: Cloud, fence: Fence) -> None:
 
 
 def test_where_nova_does_not_pause_a_stop_is_the_proof(cloud: Cloud, fence: Fence) -> None:
-    """As where the hypervisor's driver has no pause: nova takes the order, and its entry says Error."""
+    """As with a hypervisor driver without pause: nova accepts the action, and its record says Error."""
     cloud.ends["pause"] = (1, "ACTIVE", "Error")
     done = fence("reboot", ONE)
     assert (done.status, done.out) == (0, "Success: SHUTOFF, rebooting\n")
@@ -59,7 +59,7 @@ def test_a_hard_reboot_is_no_proof_whatever_nova_says(cloud: Cloud, fence: Fence
 def test_a_state_is_no_proof_while_the_hypervisor_says_that_it_runs(
     cloud: Cloud, fence: Fence, status: str
 ) -> None:
-    """Somebody resumed it behind nova. Nova takes a hard reboot alone, and then the pause."""
+    """Somebody resumed it without nova. Nova then accepts only a hard reboot, and after it the pause."""
     cloud.servers[ONE] = Server(status, runs_on=True)
     assert fence("reboot", ONE).out == "Success: paused, rebooting\n"
     assert cloud.actions == [(ONE, action) for action in ("reboot", "pause", "reboot")]
@@ -71,7 +71,7 @@ def test_a_state_is_no_proof_while_the_hypervisor_says_that_it_runs(
 
 
 def test_a_pause_that_hangs_is_ended_by_a_reboot_and_asked_for_again(cloud: Cloud, fence: Fence) -> None:
-    """The reboot's own Success proves nothing; the pause of whatever runs after it does."""
+    """The reboot's own Success proves nothing; the pause of the new guest does."""
     cloud.ends["pause"] = (10**6, "PAUSED", "Success")
     cloud.then["reboot"] = {"pause": (1, "PAUSED", "Success")}
     done = fence("reboot", ONE, hasty=True)
@@ -80,7 +80,7 @@ def test_a_pause_that_hangs_is_ended_by_a_reboot_and_asked_for_again(cloud: Clou
 
 
 def test_a_server_in_error_is_stopped(cloud: Cloud, fence: Fence) -> None:
-    """As after a reboot that failed: nova pauses none, and a reboot would prove nothing."""
+    """As after a failed reboot: nova refuses a pause, and a reboot would prove nothing."""
     cloud.servers[ONE] = Server("ERROR")
     assert fence("reboot", ONE).out == "Success: SHUTOFF, rebooting\n"
     assert cloud.actions == [(ONE, "os-stop"), (ONE, "reboot")]

@@ -1,4 +1,4 @@
-"""What the agent may take at most, on a clock of its own, lies below what Pacemaker gives it."""
+"""The longest run of the agent, on a simulated clock, is shorter than Pacemaker's timeout."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Reply(io.BytesIO):
 
 
 class Clock:
-    """Time that passes by what is waited for. The cloud lets nobody in at first, then answers, then not at all."""
+    """Only waiting advances the clock. The cloud first refuses connections, then answers, then does not answer."""
 
     def __init__(self, login: float, answer: float) -> None:
         self.now, self.login, self.answer = 0.0, login, answer
@@ -66,7 +66,7 @@ class Clock:
 
 
 def seconds(name: str) -> float:
-    """Of Pacemaker."""
+    """The timeout of Pacemaker."""
     (found,) = re.findall(rf"{name}(\d+)s", CRM)
     return float(found)
 
@@ -98,14 +98,14 @@ def test_the_longest_fencing_ends_before_pacemaker_gives_up(
     )
     with pytest.raises(agent.FenceError, match="in time"):
         agent.run(asked)
-    # It came so far as to ask for the pause.
+    # The agent got as far as the request for the pause.
     assert clock.actions
     assert clock.now < seconds("pcmk_reboot_timeout=")
 
 
 def test_all_that_the_agent_may_take_is_below_pacemaker_s_limits(agent: Any) -> None:
     split = importlib.import_module("fence_congress_split")
-    # Where the node runs, and whether it works, before and at the end of what is held back.
+    # The two checks of the delayed host: where the node runs, and whether it works, before and after the delay.
     questions = 3 * split.QUESTION_LIMIT + split.PAUSE
     assert agent.LIMITS["reboot"] + split.HOLD_LIMIT + questions < seconds("pcmk_reboot_timeout=")
     assert agent.LIMITS["monitor"] < seconds(r"op monitor interval=60s timeout=")

@@ -1,7 +1,7 @@
-"""Both hosts ask a slow cloud for each other: exactly one is paused, and it is not the one that runs the node.
+"""Both hosts fence each other in a slow cloud: exactly one is paused, and it is not the host that runs the node.
 
-Two agents at once, as two hosts run them; the one whose server is paused stops in the middle, as its host does. An
-eighth of all times, so that a cloud of 15 seconds an answer is tried in some seconds.
+Two agents run at the same time, as on two hosts; the agent whose server is paused stops at that moment, like its host.
+All times are divided by eight, so that a cloud with 15 seconds per answer is tested in a few seconds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.fencing.conftest import AGENT, write
 from tests.fencing.support.fake_cloud import ONE, SECRET, TWO, Cloud
 
 SCALE = 1 / 8
-# Nova pauses within two seconds of its own; a host that has to become Pacemaker's DC first asks later.
+# Nova pauses within two seconds; a host that must first become Pacemaker's DC requests it later.
 PAUSES, ELECTION = 2.0, 5.0
 HOST = """
 import platform, sys
@@ -39,7 +39,7 @@ sys.exit(agent.main())
 
 
 class Host:
-    """One of the pair, which has the other one fenced; `where`: the host on which it knows the node."""
+    """A host of the pair that has the other one fenced; `where`: the host on which it believes the node runs."""
 
     def __init__(self, name: str, target: str, where: str, folder: Path, witness: str) -> None:
         crm_resource = folder / "crm_resource"
@@ -97,10 +97,10 @@ def test_the_host_that_runs_the_node_wins(slow: Cloud, tmp_path: Path, seconds: 
         ):
             hosts[server] = Host(name, target, "one", tmp_path, "true")
             time.sleep(ELECTION * SCALE)
-        # The slowest of all: the limit of the one that holds back, and then that of its action.
+        # The slowest case: the limit of the delayed host, and then that of its action.
         status = hosts[ONE].process.wait((60 + 110 + ELECTION) * SCALE + 10)
         assert hosts[TWO].frozen
-        # What it had asked for before would be done by then.
+        # Its earlier requests would have been completed by then.
         time.sleep((seconds + PAUSES) * SCALE * 1.5)
         assert {server for server, _ in slow.actions} == {TWO}
         assert slow.servers[ONE].status == "ACTIVE"

@@ -1,4 +1,4 @@
-"""Which host wins a split: the one that runs the resource, unless it does its work no more."""
+"""Which host wins a split: the one that runs the resource, unless the resource no longer works."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Split = Callable[..., float]
 
 @pytest.fixture
 def split(cloud: Cloud, credentials: Path, fence: Fence, tmp_path: Path) -> Split:
-    """Seconds until the other host was fenced; `where` Pacemaker says the resource runs, and its witness."""
+    """Seconds until the other host was fenced; `where`: the host on which Pacemaker runs the resource."""
 
     def split(where: str | None, witness: str, other: str = OTHER) -> float:
         write(
@@ -67,7 +67,7 @@ def test_where_it_runs_nowhere_the_names_decide(split: Split, other: str, *, hol
 
 
 def test_a_witness_that_falls_silent_meanwhile_ends_it(split: Split, tmp_path: Path) -> None:
-    """Works when it is asked first, and then no more: no second round for a node that is gone."""
+    """It works at the first check and then no more: no second delay for a node that no longer works."""
     once = f"mkdir {tmp_path}/asked"
     assert DELAY <= split(OTHER, once) < 2 * DELAY
 

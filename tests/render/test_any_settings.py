@@ -32,7 +32,7 @@ from tests.unit.support.parsing import parse
 from tests.unit.support.recording import WITH_KEYSTONE, Recording, settings_with
 
 __all__ = ["read"]
-# As a step's script calls put_file: path, and what stands between the marks.
+# A step's call of put_file: the path, and the content between the marks.
 FILE = re.compile(r"^put_file \"([^\"]+)\" \S+ \S+ <<'(END_\w+)'\n(.*?)^\2$", re.MULTILINE | re.DOTALL)
 KEYS = {"host_private_key": PRIVATE_KEY, "host_public_key": HOST_KEY, "deployer_public_keys": DEPLOYER_KEYS}
 ALIKE = settings(
@@ -43,7 +43,7 @@ ALIKE = settings(
 
 
 def passed(drawn: dict[str, Any]) -> Settings | None:
-    """The settings, None where they are refused; nothing else may happen to them."""
+    """The settings, or None if they are refused; any other error fails."""
     try:
         parsed = parse(settings_with(**drawn))
         first_boot.check("test", "congress-test", parsed.guest, roles(parsed))
@@ -53,7 +53,7 @@ def passed(drawn: dict[str, Any]) -> Settings | None:
 
 
 def recorded(drawn: dict[str, Any], parsed: Settings) -> Recording:
-    """The whole program, on a cloud that has what the settings name."""
+    """The whole program, on a cloud that has everything the settings name."""
     cloud = replace(WITH_KEYSTONE, flavor_ids={name: f"id of {name}" for name in parsed.flavors.used()})
     if parsed.network.existing is not None:
         cloud = replace(cloud, existing_network=ExistingNetwork("n", "s", "10.9.0.0/24"))
@@ -67,7 +67,7 @@ def recorded(drawn: dict[str, Any], parsed: Settings) -> Recording:
 
 
 def files(script: str) -> dict[str, str]:
-    """Path -> content, of all that a step's script puts."""
+    """Path -> content of all files that a step's script writes."""
     return {path: content for path, _, content in FILE.findall(script)}
 
 
@@ -109,7 +109,7 @@ def test_what_passes_is_read_back_from_the_files_as_it_was_given(read: Reader, d
         assert {key: told.values[f"keystone_authtoken.{key}"] for key in given} == given
 
 
-# Not shrunk: each example is a whole stack.
+# Without shrinking, because each example is a whole stack.
 @settings(ALIKE, max_examples=8, phases=[Phase.explicit, Phase.generate])
 @given(any_settings())
 def test_what_passes_is_a_stack_whose_files_their_validators_accept(

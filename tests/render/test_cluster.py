@@ -14,13 +14,13 @@ from tests.render.support.contexts import CLUSTER, MEMBERS, SERVERS
 from tests.support.programs import ocf_agent, private, program, run
 
 HERE = str(MEMBERS[0]["address"])
-# The first host's corosync runs, its Pacemaker left in good order; and the same host after it was fenced.
+# The first host runs corosync, with Pacemaker stopped in good order; and the same host after fencing.
 PENDING = 'in_ccm="true" crmd="offline" join="down" expected="down"'
 FENCED = 'in_ccm="false" crmd="offline" join="down" expected="down"'
 
 
 def corosync(text: str, folder: Path) -> tuple[int, str]:
-    """Verdict of `corosync -t` on a host that has the first member's address and the step's authkey."""
+    """Result of `corosync -t` on a host with the first member's address and the step's authkey."""
     etc = folder / "corosync"
     etc.mkdir(exist_ok=True)
     (etc / "corosync.conf").write_text(text)
@@ -64,7 +64,7 @@ corosync-cmapctl -g runtime.config.totem.consensus
 
 
 def test_corosync_takes_another_token_while_it_runs(tmp_path: Path) -> None:
-    """And what it derives from the token follows: it waits 1.2 tokens more before it goes on without the other host."""
+    """The derived timeout changes too: a host waits 1.2 tokens more before it continues without the other one."""
     corosync(case("datasource_node/corosync.conf.j2").text, tmp_path)
     mounts = {"/etc/corosync": tmp_path / "corosync"}
     for path in ("/run", "/var/lib/corosync", "/dev/shm"):  # noqa: S108  of a namespace of its own
@@ -109,7 +109,7 @@ class Pacemaker:
         shutil.copy(ocf_agent(), self.agents / "openstack")
         (self.agents / "openstack/congress-datasource").chmod(0o755)
         self.env = {"CIB_file": str(self.cib), "HOME": str(folder), "TERM": "dumb"}
-        # As on the pair: both hosts see each other.
+        # As on the pair, both hosts are in the membership.
         empty = run(program("cibadmin"), "--empty").stdout
         nodes = "".join(f'<node id="{member["id"]}" uname="{member["name"]}"/>' for member in MEMBERS)
         known = empty.replace("<cib ", '<cib have-quorum="1" ', 1).replace(
@@ -118,7 +118,7 @@ class Pacemaker:
         self.cib.write_text(known)
 
     def load(self, text: str) -> tuple[int, str]:
-        """`crm configure load update`, as the step does it; exit status and what it complains about."""
+        """`crm configure load update` as in the step; its exit status and its complaints."""
         file = self.cib.with_name("ds-node.crm")
         file.write_text(text)
         argv = private(
@@ -127,12 +127,12 @@ class Pacemaker:
             overlays={"/usr/sbin": self.fencing},
         )
         done = run(*argv, env=self.env)
-        # Said by Pacemaker of every cluster without fencing.
+        # Pacemaker reports this for every cluster without fencing.
         said = [line for line in (done.stdout + done.stderr).splitlines() if "Blind faith" not in line]
         return done.returncode, "\n".join(said)
 
     def plan(self, first: str) -> str:
-        """What Pacemaker on the second host does when it is up, and the first one's state has these attributes."""
+        """The actions of Pacemaker on the second host if it is up and the first one's state has these attributes."""
         lost, here = (str(member["name"]) for member in MEMBERS)
         up = 'in_ccm="true" crmd="online" join="member" expected="member"'
         states = "".join(
@@ -159,7 +159,7 @@ def pacemaker(tmp_path: Path) -> Pacemaker:
 def test_pacemaker_takes_the_documents_primitive(case: Case, pacemaker: Pacemaker) -> None:
     assert pacemaker.load(case.text) == (0, "")
     verified = run(program("crm_verify"), "--xml-file", pacemaker.cib, "-VV")
-    # Nothing is wrong with it but that no host has joined: Pacemaker would fence them.
+    # The only error is that no host has joined: Pacemaker would fence them.
     known = ("schedule_fencing", "Blind faith", "Warnings found during check")
     assert not [line for line in verified.stderr.splitlines() if not any(word in line for word in known)]
 
@@ -173,7 +173,7 @@ def test_pacemaker_takes_the_documents_primitive(case: Case, pacemaker: Pacemake
     assert parameters == {**wanted, **more}
     operations = {op.get("name"): (op.get("interval"), op.get("timeout")) for op in primitive.iter("op")}
     assert operations["monitor"] == (node["monitor_interval"], node["monitor_timeout"])
-    # The agent's own stop waits up to 15 s for Congress before it kills.
+    # The agent's stop waits up to 15 s for Congress before it kills.
     assert int(str(operations["stop"][1]).removesuffix("s")) >= 20
     assert [device.get("id") for device in devices] == [f"fence-{host}" for host in node["devices"]]
 
@@ -199,7 +199,7 @@ def test_each_host_is_fenced_from_the_other_by_the_id_of_its_server(
 def test_a_host_whose_pacemaker_was_stopped_holds_the_node_up_until_it_is_fenced(
     pacemaker: Pacemaker,
 ) -> None:
-    """Docs/recover.md: the other one has restarted meanwhile, and `stonith_admin --reboot` is the way out."""
+    """docs/recover.md: the other host has restarted meanwhile, and `stonith_admin --reboot` is the way out."""
     assert pacemaker.load(case("datasource_node/ds_node.crm.j2", "defaults").text) == (0, "")
     (pending,) = [line for line in pacemaker.plan(PENDING).splitlines() if "Start      ds-node" in line]
     assert pending.endswith("blocked")
@@ -218,7 +218,7 @@ def test_defaults_are_the_documents_example() -> None:
 
 
 def test_second_load_takes_a_parameter_back(pacemaker: Pacemaker) -> None:
-    """What the settings no longer hold must not stay in the cluster."""
+    """What is no longer in the settings must not stay in the cluster."""
     for variant in ("everything", "defaults"):
         assert pacemaker.load(case("datasource_node/ds_node.crm.j2", variant).text) == (0, "")
     names = {pair.get("name") for pair in pacemaker.xml.iter("nvpair")}

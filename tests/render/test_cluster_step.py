@@ -1,4 +1,4 @@
-"""The step that forms the cluster, run for real but for systemd: what it stops and starts, and when."""
+"""The step that forms the cluster, with real commands except systemd: what it stops and starts, and when."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from components.foundation.template import render
 from tests.render.support.contexts import CLUSTER
 from tests.render.support.library import ME, Library
 
-# A unit is active when its file is there; what corosync.conf said at that moment is kept.
+# A unit is active if its file exists, which has corosync.conf as it was at the start.
 SYSTEMCTL = """unit=${{*: -1}}
 case $1 in
   is-active) [ -e {folder}/active-$unit ] ;;
@@ -18,7 +18,7 @@ case $1 in
   stop) rm -f {folder}/active-$unit; cp {conf} {folder}/at-stop 2> {folder}/log || true ;;
 esac"""
 
-# What corosync took at its last reload.
+# The value that corosync read at its last reload.
 RUNTIME = """sed -n 's/^ *token: /runtime.config.totem.token (u32) = /p' {folder}/reloaded"""
 
 DROP_IN = Path("/etc/systemd/system/pacemaker.service.d/congress-ha.conf")
@@ -42,7 +42,7 @@ class Step:
         self.script = self.script.replace(str(DROP_IN.parent), str(folder))
 
     def run(self) -> list[str]:
-        """What it stopped and started."""
+        """The units that it stopped and started."""
         self.library.forget_calls()
         done = self.library.run(f"{self.script}\nkeep_record")
         assert done.returncode == 0, done.stderr
@@ -59,7 +59,7 @@ STOP, START = (
 
 @pytest.fixture
 def step(tmp_path: Path) -> Step:
-    """A host whose cluster runs."""
+    """A host with a running cluster."""
     made = Step(tmp_path)
     assert made.run() == [*STOP, *START]
     return made

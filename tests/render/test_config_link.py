@@ -1,4 +1,4 @@
-"""The name that the agent gets for Congress's configuration: a link of ours, or nothing is done."""
+"""The path of Congress's configuration for the agent is our own link; otherwise nothing is done."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TEXT = "[DEFAULT]\n"
 
 
 def put_link(config: Path) -> subprocess.CompletedProcess[str]:
-    """Runs the template's own lines about the link, where `config` is."""
+    """Runs the template's own lines about the link, with `config` as the path."""
     template = (ROOT / "templates/datasource_node/agent.sh.j2").read_text()
     lines = template.split('{% if config != "/etc/congress/congress.conf" %}\n')[1].split("{% endif %}")[0]
     script = lines.replace("{{ config }}", str(config)).replace("{{ host }}", "datasource-1")

@@ -20,7 +20,7 @@ from tests.support.programs import congress_python
 
 @dataclass(frozen=True)
 class Read:
-    """What Congress makes of configuration files."""
+    """What Congress reads from configuration files."""
 
     values: dict[str, Any]
     errors: list[str]
@@ -31,7 +31,7 @@ Reader = Callable[..., Read]
 
 @pytest.fixture(scope="module")
 def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    """Gives texts of configuration files to congress_options.py, run by Congress's Python."""
+    """Sends configuration files to congress_options.py, run by Congress's Python."""
     folder = tmp_path_factory.mktemp("congress")
     paths = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     with (folder / "stderr").open("w") as stderr:
@@ -79,7 +79,7 @@ def test_values_are_what_the_document_asks_for(read: Reader) -> None:
     assert values["DEFAULT.auth_strategy"] == "noauth"
     assert values["DEFAULT.datasource_sync_period"] == 5
     assert values["evaluation.limit"] == 60
-    # The folder in which configuration.sh.j2 puts aes_key.
+    # The folder in which configuration.sh.j2 writes aes_key.
     assert values["DEFAULT.encryption_key_path"] == "/etc/congress/keys"
     assert values["DEFAULT.api_paste_config"] == "/etc/congress/api-paste.ini"
 
@@ -102,7 +102,7 @@ def test_any_password_is_read_as_it_was_given(read: Reader, password: str) -> No
 
 
 def test_engine_adds_its_address_and_port(read: Reader) -> None:
-    """In the order of the unit's command line: a later file wins."""
+    """In the order of the unit's command line: a later file takes precedence."""
     engine = case("policy_engines/engine.conf.j2", "tenth")
     values = read(case("congress_host/congress.conf.j2").text, engine.text).values
     assert values["DEFAULT.bind_port"] == 1798

@@ -12,7 +12,7 @@ from components.foundation.template import render
 from tests.render.support.cases import TABLE, TEMPLATES, Case, Validator, cases
 from tests.support.programs import program
 
-# Not a jinja2 template: it stands in front of every step's script, and test_library.py runs it.
+# Not a jinja2 template: it precedes every step's script, and test_library.py runs it.
 LIBRARY = "step/lib.sh"
 
 
@@ -34,7 +34,7 @@ def test_every_step_is_validated_as_a_script() -> None:
 
 @pytest.mark.parametrize("validator", Validator, ids=lambda validator: validator.name)
 def test_every_validator_is_used_in_a_test(validator: Validator) -> None:
-    """Some test is parametrized by cases(Validator.X), that is, by every template that the table gives to X."""
+    """A test is parametrized by cases(Validator.X), that is, by every template that the table assigns to X."""
     asked = set()
     for file in Path(__file__).parent.glob("test_*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
@@ -45,7 +45,7 @@ def test_every_validator_is_used_in_a_test(validator: Validator) -> None:
 
 @pytest.mark.parametrize("case", cases(), ids=str)
 def test_a_name_left_out_is_an_error(case: Case) -> None:
-    """Names that only an included template uses count too; those that this one leaves to others do not."""
+    """Includes names that only an included template uses, but not names that this template does not use."""
     used = [name for name in case.context if name in _names(case.template)]
     for name in used:
         known = {key: value for key, value in case.context.items() if key != name}
@@ -54,7 +54,7 @@ def test_a_name_left_out_is_an_error(case: Case) -> None:
 
 
 def _names(template: str) -> set[str]:
-    """Names in a template and in those that it puts into files."""
+    """Names in a template and in those that it writes to files."""
     tree = jinja2.Environment(autoescape=True).parse((TEMPLATES / template).read_text())
     names = {node.name for node in tree.find_all(jinja2.nodes.Name)}
     for call in tree.find_all(jinja2.nodes.Call):

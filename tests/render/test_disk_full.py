@@ -1,4 +1,4 @@
-"""A disk that is full: one clear word, nothing that was there is lost, and it heals when there is room."""
+"""A full disk: one clear error, no existing content is lost, and the step succeeds when there is space."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WORD = "is full: make room there"
 
 
 def on_small_disk(library: Library, body: str, after: str = "true") -> subprocess.CompletedProcess[str]:
-    """A step whose state is on a disk of 64 KiB, where `fill` leaves no room; then `after`, which may run it again."""
+    """Run a step whose state is on a disk of 64 KiB, which `fill` fills; then `after`, which may run it again."""
     state = library.state
     state.mkdir(exist_ok=True)
     script = library.script(body)
@@ -28,7 +28,7 @@ def on_small_disk(library: Library, body: str, after: str = "true") -> subproces
 
 
 def test_a_file_keeps_its_content_and_nothing_of_the_new_one_stays(tmp_path: Path) -> None:
-    """Seen: what was half written stayed beside it, and it may be a secret."""
+    """Regression: a half-written file stayed beside the target, and may contain a secret."""
     library = Library(tmp_path)
     file = library.state / "file"
     content = "new\n" * 5000
@@ -47,7 +47,7 @@ def test_a_file_keeps_its_content_and_nothing_of_the_new_one_stays(tmp_path: Pat
 
 
 def test_a_step_that_fails_on_a_full_disk_says_so(tmp_path: Path) -> None:
-    """Apt's log stands on the same disk, so its own words are lost. Seen: it asked for its lists again, for ever."""
+    """Apt's log is on the same disk, so its errors are lost. Regression: it fetched its lists again, endlessly."""
     library = Library(tmp_path)
     library.fake("dpkg-query", "exit 1")
     library.fake("dpkg")

@@ -1,4 +1,4 @@
-"""The dump before a migration: the step, and the program that it leaves on the database's host."""
+"""The dump before a migration: the step, and the program that it installs on the database's host."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OPTIONS = "--single-transaction --databases congress --add-drop-database"
 
 
 class Host:
-    """A database's host whose `congress` has `tables` tables, and whose dumps are in `backups`."""
+    """A database's host whose database `congress` has `tables` tables, with dumps in `backups`."""
 
     def __init__(self, folder: Path) -> None:
         self.library, self.backups = Library(folder), folder / "backups"
@@ -29,7 +29,7 @@ class Host:
         self.library.fake("mariadb-dump", "echo 'SQL'")
 
     def tables(self, count: int, holder: str = "42") -> None:
-        """`holder`: of the lock, when the dump is made; the session that took it is 42."""
+        """`holder`: session that holds the lock during the dump; session 42 took it."""
         answers = f"case $* in *IS_USED_LOCK*) echo {holder} ;; *TABLES*) echo {count} ;;"
         self.library.fake("mariadb", f"{answers} *) while read -r _; do printf '1\\t42\\n'; done ;; esac")
 
@@ -98,7 +98,7 @@ def test_what_dumps_that_were_cut_off_left_goes(host: Host) -> None:
 
 
 def test_a_database_that_a_restore_left_half_done_is_not_dumped(host: Host) -> None:
-    """Seen: between DROP and the last CREATE of a load, a dump looked good."""
+    """Regression: a dump between the DROP and the last CREATE of a load looked valid."""
     (host.backups / "congress").mkdir()
     (host.backups / "congress/restoring").write_text("before-restore-20261125T000000Z.sql.gz\n")
     for words in ((), ("before-migration",)):

@@ -18,7 +18,7 @@ Sections = dict[str, list[list[str]]]
 
 
 def sections(text: str) -> Sections:
-    """Section's heading -> its lines as words, comments left out."""
+    """Heading of a section -> its lines as words, without comments."""
     found: Sections = defaultdict(list)
     heading = ""
     for line in text.splitlines():
@@ -41,7 +41,7 @@ def seconds(section: list[list[str]], name: str) -> float:
 
 
 def check(text: str, folder: Path) -> tuple[int, str]:
-    """HAProxy's verdict; -dW makes a warning an error."""
+    """HAProxy's result; -dW makes a warning an error."""
     file, identity = folder / "haproxy.cfg", folder / "endpoint.pem"
     own = authority()
     identity.write_text(own.pem + own.key)
@@ -105,7 +105,7 @@ def test_congress_itself_answers_a_request_that_hangs(parsed: Sections) -> None:
 
 
 def test_a_check_needs_nothing_that_a_busy_engine_cannot_give(parsed: Sections) -> None:
-    """A connection, which its kernel takes; all else is the agent's to ask."""
+    """The kernel accepts a connection; the agent checks everything else."""
     backend = parsed["backend policy_engines"]
     assert not [words for words in backend if words[0] in {"http-check", "tcp-check", "option"}]
 

@@ -1,4 +1,4 @@
-"""`put` and `put_file` together: any content arrives byte for byte, through bash, in a file."""
+"""`put` and `put_file` together: any content arrives in a file, through bash, byte for byte."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.render.support.cases import case
 from tests.render.support.library import ME, Library
 from tests.support.programs import run
 
-# What a text file may hold: surrogates are no characters, and bash ends a word at NUL.
+# Possible characters of a text file: no surrogates, and no NUL, at which bash ends a word.
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 SHELL = st.lists(
     st.sampled_from(
@@ -58,7 +58,7 @@ def test_any_content_arrives_byte_for_byte(tmp_path: Path, content: str) -> None
 @settings(max_examples=40, deadline=None)
 @given(TEXT | SHELL)
 def test_the_filter_sh_keeps_any_value_one_word(value: str) -> None:
-    """Through a real template: the key of configuration.sh.j2, which a here-string hands to put_file."""
+    """Through a real template: the key of configuration.sh.j2, which a here-string passes to put_file."""
     context = {**case("congress_host/configuration.sh.j2").context, "encryption_key": value}
     text = render_step("congress_host/configuration.sh.j2", context)
     (line,) = [part for part in text.split("\nput_file ") if part.startswith("/etc/congress/keys/aes_key")]

@@ -50,7 +50,7 @@ def test_put_file_leaves_an_unchanged_file_alone(library: Library) -> None:
 
 @pytest.mark.parametrize("change", [{"content": "two"}, {"mode": "0644"}])
 def test_put_file_replaces_in_one_move(library: Library, change: dict[str, str]) -> None:
-    """Whoever has the old file open goes on reading the old content; nobody ever sees half of the new one."""
+    """A process that has the old file open still reads the old content; no process sees half of the new one."""
     file = library.folder / "file"
     library.run(put(file, "one"))
     with file.open() as opened:
@@ -71,7 +71,7 @@ def test_put_file_that_fails_ends_the_step_and_keeps_the_old_file(library: Libra
 
 
 def test_put_file_leaves_no_content_in_another_file(library: Library) -> None:
-    """Neither where it fails in the end, nor what a step left that was killed before its end."""
+    """Neither after a failure, nor from a step that was killed before its end."""
     folder = library.folder / "folder"
     (folder / "file").mkdir(parents=True)
     (folder / ".congress-ha.file.abc123").write_text("a secret\n")

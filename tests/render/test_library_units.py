@@ -1,4 +1,4 @@
-"""When the shell library restarts a unit: not with its files as they are, else always."""
+"""When the shell library restarts a unit: always, unless it runs with its present files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ esac"""
 
 @pytest.fixture
 def unit(library: Library) -> Library:
-    """A host where `congress.service` runs with the file as it is."""
+    """A host on which `congress.service` runs with the present file."""
     library.fake("systemctl", SYSTEMCTL.format(folder=library.folder))
     library.fake("journalctl", "echo 'it says why'")
     assert library.run(step(library, "one")).returncode == 0
@@ -57,7 +57,7 @@ def test_unit_is_restarted_when_it_does_not_run(unit: Library) -> None:
 
 
 def test_unit_is_restarted_after_a_cut_off_behind_put_file(unit: Library) -> None:
-    """The first run ends between the new file and the restart; the second finds the file in place."""
+    """The first run ends between the new file and the restart; the second one finds the file in place."""
     unit.run(put(unit.folder / "file", "two"))
     assert unit.run(step(unit, "two")).returncode == 0
     assert restarts(unit) == ["systemctl restart congress"]
@@ -91,7 +91,7 @@ def test_unit_is_enabled_also_if_somebody_masked_it(unit: Library) -> None:
 
 @pytest.mark.parametrize("broken", ["echo edited >> {}", "chmod 0600 {}", "rm {}"])
 def test_unit_that_was_restarted_with_an_edited_file_is_restarted_again(unit: Library, broken: str) -> None:
-    """The note has the right sum: it is of before the file was edited."""
+    """The note has the right sum, from before the file was edited."""
     file = unit.folder / "file"
     unit.run(broken.format(file))
     assert unit.run(step(unit, "one")).returncode == 0
@@ -100,7 +100,7 @@ def test_unit_that_was_restarted_with_an_edited_file_is_restarted_again(unit: Li
 
 
 def test_unit_is_restarted_after_a_cut_off_behind_a_file_that_was_put_back(unit: Library) -> None:
-    """The note goes before. Else the next step would find the file right, and the note, too."""
+    """The note is removed first. Otherwise the next step would find both the file and the note right."""
     unit.fake("mv", '/bin/mv "$@"; kill -KILL $PPID')
     (unit.folder / "file").write_text("edited\n")
     assert unit.run(step(unit, "one")).returncode != 0
@@ -111,7 +111,7 @@ def test_unit_is_restarted_after_a_cut_off_behind_a_file_that_was_put_back(unit:
 
 
 def test_a_file_that_is_read_at_another_path_is_the_same_file(library: Library) -> None:
-    """As /opt/congress, which leads to the virtual environment that is installed."""
+    """Like /opt/congress, a link to the installed virtual environment."""
     library.fake("systemctl", SYSTEMCTL.format(folder=library.folder))
     (library.folder / "real").mkdir()
     (library.folder / "link").symlink_to("real")
@@ -126,7 +126,7 @@ def test_a_file_that_is_read_at_another_path_is_the_same_file(library: Library) 
 
 
 def test_a_link_that_was_put_back_is_as_good_as_a_changed_file(library: Library) -> None:
-    """Somebody may have restarted the service while /opt/congress led to a virtual environment of his own."""
+    """Somebody may have restarted the service while /opt/congress led to another virtual environment."""
     library.fake("systemctl", SYSTEMCTL.format(folder=library.folder))
     real, link = library.folder / "real", library.folder / "link"
     body = f"{put(real / 'file', 'one')}put_link {link} {real}\nbring_up_to_date restart congress {link}/file"
@@ -147,7 +147,7 @@ def test_a_note_of_another_file_is_kept(unit: Library) -> None:
 
 
 def since(library: Library) -> str:
-    """What the agent's step prints: since when the files are as they are."""
+    """The output of the agent's step: since when the files are as they are."""
     file = library.folder / "file"
     done = library.run(
         put(file, "one")

@@ -1,4 +1,4 @@
-"""The metadata service is for root alone: nft takes the rules, systemd the unit that brings them at every boot."""
+"""Only root may use the metadata service: nft accepts the rules, and systemd the unit that loads them at boot."""
 
 from __future__ import annotations
 

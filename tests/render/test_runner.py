@@ -1,4 +1,4 @@
-"""files/host/congress-ha-step, the runner of every step, for real, with a /run of its own."""
+"""files/host/congress-ha-step, the runner of every step, with its own /run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def until(condition: Callable[[], bool], seconds: float = 20) -> None:
 
 
 class Host:
-    """`run` is its /run. A step that runs `hold` goes on until `go` is touched, at the test's end at last."""
+    """`run` is its /run. A step that runs `hold` continues until `go` exists, at the latest at the test's end."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.run = folder, folder / "run"
@@ -35,7 +35,7 @@ class Host:
         self.steps: list[subprocess.Popen[str]] = []
 
     def start(self, body: str, name: str = "step", limit: int = 20) -> subprocess.Popen[str]:
-        """Start a step; its output goes to files, so that what it leaves behind holds no pipe of ours."""
+        """Start a step; its output goes to files, so that its child processes hold no pipe of ours."""
         number = len(self.steps)
         source, out, err = (self.folder / f"{kind}{number}" for kind in ("script", "out", "err"))
         source.write_text(body)
@@ -48,7 +48,7 @@ class Host:
         return step
 
     def end(self, step: subprocess.Popen[str]) -> tuple[int, str, str]:
-        """Exit status, stdout and stderr of a step, when it has ended."""
+        """Exit status, stdout and stderr of a step after its end."""
         status = step.wait(timeout=40)
         number = self.steps.index(step)
         return status, (self.folder / f"out{number}").read_text(), (self.folder / f"err{number}").read_text()
@@ -105,7 +105,7 @@ def test_large_script_and_output_arrive_whole(host: Host) -> None:
 
 
 def test_nobody_else_reads_the_script(host: Host) -> None:
-    """Folder and file are private, while what the step itself makes has the ordinary modes."""
+    """Folder and file are private, while files that the step creates have the ordinary modes."""
     _, out, _ = host.step(
         f'stat -c %a "$(dirname "$0")" "$0"; touch {host.folder}/made; stat -c %a {host.folder}/made'
     )
@@ -163,7 +163,7 @@ def test_service_that_a_step_leaves_behind_holds_no_lock(host: Host) -> None:
 
 
 def test_runner_that_is_ended_leaves_no_script(host: Host) -> None:
-    """The step itself goes on, as after a lost connection; its lock holds the next run back."""
+    """The step itself continues, as after a lost connection; its lock delays the next run."""
     step = host.start(f"{host.hold}; echo went on\n{END_MARKER}\n")
     until(host.begun.exists)
     os.kill(step.pid, signal.SIGTERM)
@@ -176,7 +176,7 @@ def test_runner_that_is_ended_leaves_no_script(host: Host) -> None:
 
 
 def test_nobody_but_root_can_hold_a_step_up(host: Host) -> None:
-    """In /run/lock the user congress could: a lock of the step's name, held before the step runs."""
+    """In /run/lock the user congress could create and hold a lock of the step's name before the step runs."""
     (host.run / "lock/congress-ha-step").touch()
     held = subprocess.Popen(["flock", host.run / "lock/congress-ha-step", "sleep", "300"])
     try:
@@ -190,7 +190,7 @@ def test_nobody_but_root_can_hold_a_step_up(host: Host) -> None:
 
 
 def test_a_step_that_an_older_runner_began_is_waited_for(host: Host) -> None:
-    """As it runs the step: `flock` with the lock of before, as root."""
+    """As root, with `flock` and the former lock, as it runs the step."""
     older = subprocess.Popen(
         private(
             [

@@ -1,10 +1,10 @@
 """No step puts a secret on a command line, where every user of the host could read it in /proc.
 
-The contexts' secrets all begin with CANARY. What bash does itself makes no command line: assignments,
-here-documents, here-strings and its builtin printf. So a script is taken apart: bodies of here-documents are
-taken out (only programs known to read them may have one with a secret), variables that hold a secret count as
-the secret, and what is HARMLESS is taken out of each line. A secret that is left is an error. No more of bash
-is known than that: a form that it does not know is an error, also where no harm is done.
+The contexts' secrets all begin with CANARY. Bash creates no command line for assignments, here-documents,
+here-strings and its builtin printf. So the test parses a script: it removes the bodies of here-documents (only
+programs that are known to read them may have one with a secret), treats variables with a secret as the secret, and
+removes HARMLESS parts of each line. A remaining secret is an error. The parser knows no other forms: an unknown
+form with a secret is an error even if it is harmless.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from tests.render.support.cases import Case, Validator, cases
 from tests.render.support.contexts import CANARY
 
 HEREDOC = re.compile(r"<<'?(\w+)'?$")
-# Who reads a here-document with a secret in it, and from where: its standard input.
+# The readers of a here-document with a secret, which they read from standard input.
 READERS = (r'put_file "[^"]+" \S+ \d+', r"mariadb")
 SECRET = rf"'?{CANARY}\S*?'?(?=[ )]|$)"
 WORD = r"[\w./$:-]+"
 HARMLESS = re.compile(
-    # Not exported: a child would hand it on to its own children.
+    # Not exported, because a child would pass it on to its own children.
     rf"^\w+={SECRET}$"
-    # To the standard input of a command.
+    # Commands that read standard input.
     rf"|<<< {SECRET}"
-    # bash's own where a command begins, and read by another through a pipe or <(...).
+    # Builtins of bash at the start of a command, or read by another one through a pipe or <(...).
     rf"|(?:^|(?<=\|\| )|(?<=if )|(?<=<\())printf '[^']*'(?: {WORD}| {SECRET})*(?= \||\))"
 )
 
 
 def commands(script: str) -> Iterator[tuple[str, str]]:
-    """Each line that bash runs, with the body of the here-document behind it; comments left out."""
+    """Each line that bash runs, with the body of its here-document; without comments."""
     lines = iter(script.replace("\\\n", " ").splitlines())
     for line in lines:
         if line.lstrip().startswith("#"):
@@ -50,7 +50,7 @@ def commands(script: str) -> Iterator[tuple[str, str]]:
 
 
 def exposed(script: str) -> list[str]:
-    """Lines that may show a secret to others."""
+    """Lines that may show a secret to other users."""
     found: list[str] = []
     names: set[str] = set()
     for written, body in commands(script):
@@ -61,7 +61,7 @@ def exposed(script: str) -> list[str]:
             line = re.sub(rf'"?\$\{{?{name}\b\}}?"?', f"'{CANARY}-{name}'", line)
         if assigned := re.fullmatch(rf"(\w+)={SECRET}", line):
             names.add(assigned[1])
-        # Both would make arguments of what stands on standard input.
+        # Both would turn standard input into arguments.
         made_argument = "xargs" in line or re.search(r"\$\([^)]*<<<|`[^`]*<<<", line)
         if CANARY in HARMLESS.sub("", line) or (CANARY in line and made_argument):
             found.append(written)
@@ -74,7 +74,7 @@ def test_no_command_line_shows_a_secret(case: Case) -> None:
 
 
 def test_the_contexts_hold_secrets() -> None:
-    """Else nothing would be looked for: every step that gets a secret has it in its script."""
+    """Otherwise nothing would be searched: every step that gets a secret has it in its script."""
     secret = {c.template for c in cases(Validator.BASH) if CANARY in render_step(c.template, c.context)}
     assert secret == {
         "congress_host/configuration.sh.j2",
@@ -129,7 +129,7 @@ def test_a_hidden_secret_is_let_pass(line: str) -> None:
 
 
 def test_only_files_for_congress_or_root_hold_secrets() -> None:
-    """Modes of what put_file writes: a secret's file is closed to others."""
+    """Modes of the files that put_file writes: a file with a secret is closed to others."""
     for one in cases(Validator.BASH):
         for command, body in commands(render_step(one.template, one.context)):
             if CANARY in body + command and (written := re.search(r"put_file \S+ \S+ (\d{4})", command)):

@@ -15,7 +15,7 @@ from tests.support.programs import missing, private, program, run
 
 
 def systemd(text: str, folder: Path) -> tuple[int, str]:
-    """Verdict on a unit, on a host that has our programs in /usr/local/bin and the agent of the engine."""
+    """Result for a unit, on a host with our programs in /usr/local/bin and the agent of the engine."""
     unit = folder / "congress-policy-engine@policy-engine-1.service"
     unit.write_text(text)
     programs = folder / "bin"
@@ -70,7 +70,7 @@ def test_unit_starts_the_documents_command_and_stays_up() -> None:
 
 @pytest.mark.parametrize("case", cases(Validator.SYSTEMD), ids=str)
 def test_what_clients_talk_to_is_shut_in(case: Case, tmp_path: Path) -> None:
-    """Exposure of 10 is everything a process of its user may do; without the sandbox it is 9.2."""
+    """An exposure of 10 means that a process may do everything its user may; without the sandbox it is 9.2."""
     unit = tmp_path / f"{case.template.split('/')[1].split('.')[0]}@a.service"
     unit.write_text(case.text)
     checked = run(
@@ -80,7 +80,7 @@ def test_what_clients_talk_to_is_shut_in(case: Case, tmp_path: Path) -> None:
 
 
 def drop_in(text: str, folder: Path) -> tuple[int, str]:
-    """Verdict on a file beside Pacemaker's unit."""
+    """Result for a drop-in of Pacemaker's unit."""
     unit = folder / "pacemaker.service"
     unit.write_text(f"[Service]\nExecStart={program('true')}\n")
     beside = folder / "pacemaker.service.d"
@@ -100,7 +100,7 @@ def test_systemd_takes_the_file_beside_a_unit(case: Case, tmp_path: Path) -> Non
 
 
 def mariadb(text: str, folder: Path) -> tuple[int, dict[str, str], str]:
-    """What MariaDB takes its variables for with this file alone: exit status, name -> value, errors."""
+    """MariaDB's variables with only this file: exit status, name -> value, errors."""
     file = folder / "90-congress.cnf"
     file.write_text(text)
     file.chmod(0o644)
@@ -129,7 +129,7 @@ def test_mariadb_takes_its_file(case: Case, tmp_path: Path) -> None:
     # 10 engines and the datasource node, each with up to 15 connections (SQLAlchemy's 5 and 10 more).
     assert int(values["max-connections"]) >= 11 * 15
     assert values["skip-name-resolve"] == "TRUE"
-    # The locks of an engine whose host lost power are free within 15 s.
+    # The locks of an engine whose host lost power are released within 15 s.
     idle, pause, probes = (int(values[f"tcp-keepalive-{name}"]) for name in ("time", "interval", "probes"))
     assert 0 < idle + pause * probes <= 15
     assert values["require-secure-transport"] == "TRUE"
@@ -146,9 +146,9 @@ def test_mariadb_refuses_what_is_wrong(tmp_path: Path) -> None:
 
 @pytest.fixture
 def accounts(tmp_path: Path) -> Callable[[str], tuple[str, list[list[str]]]]:
-    """Runs SQL on a fresh installation; gives errors, and what accounts may do: user, host, login, privilege.
+    """Run SQL on a fresh installation; return errors, and the accounts' rights: user, host, login, privilege.
 
-    A server with --bootstrap listens nowhere and ends after its input, one statement a line. It knows no
+    A server with --bootstrap does not listen, and ends after its input, which has one statement per line. It has no
     accounts before FLUSH PRIVILEGES.
     """
     options = ["--no-defaults", f"--datadir={tmp_path}/data", "--user=root"]
@@ -182,7 +182,7 @@ def sql_of(text: str) -> str:
 def test_account_has_the_privileges_that_congress_needs_and_no_other(
     accounts: Callable[[str], tuple[str, list[list[str]]]],
 ) -> None:
-    """The step runs again at every change, so its SQL is run twice; in between, somebody granted too much."""
+    """The step runs at every change, so its SQL is run twice; between the runs, somebody granted too much."""
     sql = sql_of(case("database/mariadb.sh.j2").text)
     too_much = "GRANT EVENT ON congress.* TO 'congress'@'10.20.0.0/255.255.255.0' WITH GRANT OPTION;"
     errors, rows = accounts(f"{sql}\n{too_much}\n{sql}")
@@ -201,7 +201,7 @@ RABBITMQ = Path("/usr/lib/rabbitmq/lib")
 
 
 def rabbitmq(text: str, folder: Path) -> tuple[int, str]:
-    """Verdict of RabbitMQ's own reader (cuttlefish, with RabbitMQ's schema), as at its start."""
+    """Result of RabbitMQ's own parser (cuttlefish, with RabbitMQ's schema), as at its start."""
     escript = program("escript")
     homes = sorted(RABBITMQ.glob("rabbitmq_server-*/plugins")) or missing("rabbitmq-server is not installed")
     (schema,) = homes[-1].glob("rabbit-*/priv/schema/rabbit.schema")

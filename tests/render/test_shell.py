@@ -1,4 +1,4 @@
-"""Every step as the whole script that a host gets: bash reads it, shellcheck finds nothing in it."""
+"""Every step as the whole script that a host gets: bash parses it, and shellcheck finds nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from components.foundation.template import END_MARKER, ROOT, render_step
 from tests.render.support.cases import Case, Validator, cases
 from tests.support.programs import program, run
 
-# What shellcheck may not say about these scripts, and why. Nothing else is excluded anywhere.
+# The excluded checks of shellcheck for these scripts, with reasons. Nothing else is excluded.
 EXCLUDED = {
     "SC2016": "single quotes around a $ are meant: a value from the settings, quoted by the filter sh",
 }

@@ -1,4 +1,4 @@
-"""The files that a reader of a change wants to see change; `pytest --snapshot-update` renews them."""
+"""Files whose changes a reviewer must see; `pytest --snapshot-update` renews them."""
 
 from __future__ import annotations
 

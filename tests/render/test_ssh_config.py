@@ -1,4 +1,4 @@
-"""ssh_config, read by ssh itself for every host in it."""
+"""ssh reads ssh_config for every host in it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.programs import program, run
 
 
 def resolve(text: str, host: str, folder: Path) -> dict[str, str]:
-    """What ssh would do for `host`, by `ssh -G`: option in lower case -> value."""
+    """Options of ssh for `host`, from `ssh -G`: option in lower case -> value."""
     (folder / "ssh_config").write_text(text)
     checked = run(program("ssh"), "-G", "-T", "-F", "ssh_config", host, cwd=folder)
     assert checked.returncode == 0, checked.stderr
@@ -37,5 +37,5 @@ def test_ssh_goes_through_the_bastion_and_knows_the_key(case: Case, host: str, t
     if host == "bastion":
         assert "proxycommand" not in known
     else:
-        # %h and %p are the inner ssh's to ask for; the outer one must find the bastion in the same file.
+        # The inner ssh replaces %h and %p; the outer one must find the bastion in the same file.
         assert known["proxycommand"] == "ssh -F ssh_config -W %h:%p bastion"

@@ -1,4 +1,4 @@
-"""What a host installs by itself: apt reads the file as apt's daily run does, over what Debian ships."""
+"""Automatic upgrades of a host: apt reads the file as in its daily run, over Debian's own files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.render.support.cases import Case, Validator, case, cases
 from tests.support.programs import program, run
 
 TEMPLATE = "host/upgrades.conf.j2"
-# As unattended-upgrades ships them, in 50unattended-upgrades and 20auto-upgrades.
+# The files 50unattended-upgrades and 20auto-upgrades of the package unattended-upgrades.
 SHIPPED = """
 APT::Periodic::Update-Package-Lists "1";
 APT::Periodic::Unattended-Upgrade "1";
@@ -23,7 +23,7 @@ Unattended-Upgrade::Origins-Pattern {
 
 
 def apt(text: str, folder: Path) -> tuple[int, list[tuple[str, str]], str]:
-    """Exit status, (option, value) of all, errors. A file of APT_CONFIG is read before the others."""
+    """Exit status, all (option, value) pairs, errors. A file of APT_CONFIG is read before the others."""
     parts = folder / "parts"
     parts.mkdir(exist_ok=True)
     (parts / "50shipped").write_text(SHIPPED)

@@ -17,7 +17,7 @@ TEMPLATE = "host/user_data.yaml.j2"
 
 
 def schema(text: str, folder: Path) -> tuple[int, str]:
-    """Verdict of `cloud-init schema`, which exits 0 on keys that it only warns of."""
+    """Result of `cloud-init schema`, which exits 0 for keys that it only warns of."""
     file = folder / "user_data"
     file.write_text(text)
     checked = run(program("cloud-init"), "schema", "--config-file", file)
@@ -50,7 +50,7 @@ def test_cloud_init_refuses_what_is_wrong(tmp_path: Path, old: str, new: str) ->
 
 @pytest.mark.parametrize("case", cases(Validator.CLOUD_INIT), ids=str)
 def test_no_key_stands_in_it_twice(case: Case) -> None:
-    """YAML takes the last of two silently."""
+    """YAML silently takes the last of two equal keys."""
     root = yaml.compose(case.text)
     assert isinstance(root, yaml.MappingNode)
     keys = [key.value for key, _ in root.value]
@@ -61,7 +61,7 @@ def test_no_key_stands_in_it_twice(case: Case) -> None:
 def test_host_shows_the_key_that_the_deployer_knows_and_no_other(variant: str) -> None:
     known = content(variant)
     assert known["ssh_keys"] == {"ed25519_private": PRIVATE_KEY, "ed25519_public": HOST_KEY}
-    # Those of the image; cloud-init generates none where it is given one.
+    # The image's own; cloud-init generates none if it is given one.
     assert known["ssh_deletekeys"] is True
 
 
@@ -93,7 +93,7 @@ def test_the_runner_arrives_byte_for_byte() -> None:
 
 
 def sshd(variant: str, folder: Path) -> dict[str, str]:
-    """Option -> value of a host's sshd with the file that it is given."""
+    """Option -> value of a host's sshd with the given file."""
     (_, addition) = content(variant)["write_files"]
     assert addition["path"].startswith("/etc/ssh/sshd_config.d/")
     config = folder / "ssh"
@@ -103,7 +103,7 @@ def sshd(variant: str, folder: Path) -> dict[str, str]:
     run(program("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", config / "ssh_host_ed25519_key")
     (folder / "run").mkdir()
     mounts = {"/etc/ssh": config, "/run": folder / "run"}
-    # sshd's privilege separation wants /run/sshd.
+    # sshd's privilege separation needs /run/sshd.
     checked = run(*private(["sh", "-c", f"mkdir -p /run/sshd && {program('sshd')} -T"], mounts))
     assert checked.returncode == 0, checked.stderr
     return dict(line.split(" ", 1) for line in checked.stdout.splitlines())
@@ -120,7 +120,7 @@ def test_sshd_lets_the_deployer_in_by_key_and_nobody_else(tmp_path: Path, varian
 def test_the_bastion_leads_to_the_hosts_ssh_alone_and_to_all_at_once(tmp_path: Path) -> None:
     known = sshd("bastion", tmp_path)
     assert (known["permitopen"], known["allowtcpforwarding"]) == ("*:22", "local")
-    # One session a step, and every host's steps come through here at once.
+    # A session per step, and the steps of all hosts pass through here at the same time.
     assert int(known["maxstartups"].split(":")[0]) >= 50
     assert int(known["maxsessions"]) >= 50
 

@@ -34,7 +34,7 @@ def checkout(tmp_path: Path) -> Checkout:
     made.script("toolchain/build", "echo toolchain built")
     made.script("lab/up", "echo lab up")
     made.script("lab/purge", "echo lab purged")
-    # The cloud, asked after a destroy.
+    # The check of the cloud after a destroy.
     (root / "ops/stack/leftovers.py").write_text('import os, sys\nsys.exit(os.environ.get("LEFT"))\n')
     return made
 

@@ -1,4 +1,4 @@
-"""The canary test's own tools: a search that finds nothing because it is broken would let everything pass."""
+"""The canary test's own tools: a broken search that finds nothing would let every leak pass."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ secret_texts = st.text(
 
 
 def found(folder: Path, patterns: searcher.Patterns = PATTERNS) -> set[tuple[str, str]]:
-    """Secret and file's name of each hit."""
+    """Secret and file name of each hit."""
     hits, _ = Search(patterns).files([str(folder)])
     return {(hit["secret"], Path(hit["place"]).name) for hit in hits}
 
@@ -62,7 +62,7 @@ def test_every_form_is_found_in_a_file(secret: str) -> None:
 
 
 def test_half_of_a_datasource_s_password_is_found(tmp_path: Path) -> None:
-    """As upstream's log of a datasource showed it, masked up to the first quote."""
+    """As upstream's log of a datasource showed it, masked only up to the first quote."""
     password = canary_deployment.datasource_password()
     patterns = canary.patterns({"it": canary_deployment.halves(password)})
     (tmp_path / "masked").write_text(f"{{'password': '****'{password.split(canary_deployment.ODD)[1]}'}}")

@@ -15,7 +15,7 @@ STAGES = ["lab-purge", "test", "lint", "test-toolchain", "acceptance", "lab-purg
 
 @pytest.fixture
 def ci(tmp_path: Path) -> Path:
-    """Copy .ci/run beside a make that records its targets; the one in $BREAK fails, in $HANG hangs."""
+    """Copy .ci/run beside a make that records its targets; the target in $BREAK fails, that in $HANG hangs."""
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci/run", tmp_path / ".ci/run")
     make = tmp_path / "bin/make"

@@ -1,4 +1,4 @@
-"""`congress-ha` without make: a stack by option or environment, its version, what it says where there is nothing."""
+"""`congress-ha` without make: a stack by option or environment, its version, its errors without a deployment."""
 
 from __future__ import annotations
 

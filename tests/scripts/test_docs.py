@@ -22,24 +22,24 @@ FOLDERS = (
 )
 PATH = re.compile(rf"(?:^|(?<=[\s(]))((?:{FOLDERS})/[\w./-]*|[\w.]+\.(?:md|py|toml|txt|yaml))(?:::(\w+))?")
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
-# Files of Congress, of the user and of the state folder, which have no folder of ours before them.
+# Files of Congress, of the user and of the state folder, which are named without one of our folders.
 NOT_OURS = {"clouds.yaml", "Pulumi.mine.yaml", "Pulumi.NAME.yaml"}
 
 
 def code(text: str) -> list[str]:
-    """What stands as code: spans between backticks, and indented blocks line by line."""
+    """The code in a page: text between backticks, and the lines of indented blocks."""
     blocks = re.findall(r"^ {4}(\S.*)$", text, re.MULTILINE)
     spans = re.findall(r"`([^`]+)`", re.sub(r"^ {4}.*$", "", text, flags=re.MULTILINE))
     return [*blocks, *spans]
 
 
 def slug(heading: str) -> str:
-    """Name of a heading in a link, as Git forges make it."""
+    """The anchor of a heading, as Git forges generate it."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def known_setting(key: str) -> bool:
-    """Whether `policyEngines.count` and the like is a key of the settings."""
+    """Whether a key such as `policyEngines.count` is a setting."""
     models: list[type[BaseModel]] = [Settings]
     for part in key.removeprefix("congress-ha:").split("."):
         field = next((f for model in models for f in model.model_fields.values() if f.alias == part), None)
@@ -127,7 +127,7 @@ def test_every_decision_is_listed_once_by_its_number() -> None:
 
 
 def test_the_version_is_in_one_place() -> None:
-    """A heading of a release may not be above it, and nothing else says one."""
+    """The version of the newest release in the changelog must match."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     released = re.findall(r"^## \[(\d[^]]*)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert released[:1] in ([], [version])

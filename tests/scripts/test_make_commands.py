@@ -43,11 +43,11 @@ def test_output_prints_one_json_object_and_nothing_else(checkout: Checkout) -> N
 )
 @pytest.mark.parametrize("target", ["up", "preview", "output", "ssh", "status", "backup", "down"])
 def test_a_stack_that_is_not_there_is_said(checkout: Checkout, target: str, said: str, problem: str) -> None:
-    """Pulumi's own word names neither the stack nor a way out that is one here."""
+    """Pulumi's own message names neither the stack nor a remedy that works here."""
     words = ["FILE=x"] if target == "backup" else []
     done = checkout.run("make", target, "STACK=mine", *words, NO_STACK=said)
     assert done.returncode == 2
-    # What a stage of `up` says is in its log, too, and on the terminal as the program's own output.
+    # The error of a stage of `up` is in its log, and on the terminal as the program's output.
     lines = [line.removeprefix(f"{target}: ") for line in (done.stdout + done.stderr).splitlines()]
     assert problem in lines
     assert "stack select" not in done.stdout + done.stderr

@@ -42,7 +42,7 @@ def test_down_of_another_stack_keeps_its_configuration(checkout: Checkout) -> No
     done = checkout.run("make", "down", "STACK=prod")
     assert done.returncode == 0, done.stderr
     _, destroy, remove = (call["args"] for call in checkout.calls())
-    # Without a preview Pulumi would remove all that it may before it refuses to remove a protected server (seen).
+    # Without a preview, Pulumi removes everything else before it refuses to remove a protected server.
     assert destroy == ["destroy", "--yes", "--non-interactive"]
     assert remove == ["stack", "rm", "--yes", "--preserve-config", "--non-interactive"]
 
@@ -87,7 +87,7 @@ def test_a_purge_of_another_lab_leaves_what_dev_has(checkout: Checkout, tmp_path
 
 
 def test_of_an_older_stack_the_lab_has_to_be_there(checkout: Checkout) -> None:
-    """Which lab it is on was not noted."""
+    """There is no record of its lab."""
     checkout.deploy()
     (checkout.root / ".state/pulumi/lab-of-dev").unlink()
     done = checkout.run("make", "lab-purge", LAB_STATE="/nowhere")

@@ -1,4 +1,4 @@
-"""What is typed as NAME=text: it reaches what it is for as it was typed, and nothing in it runs on this machine."""
+"""The text of NAME=text reaches its command unchanged, and nothing in it runs on this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from tests.scripts.support.checkout import ROOT, Checkout
 
-# Each of these would leave a file behind if anything but the target's own command read it.
+# Each of these would create a file if anything but the target's own command interpreted it.
 HARM = [
     "true; touch ran",
     "true && touch ran",
@@ -24,7 +24,7 @@ HARM = [
     "ümlaut \t and  two blanks",
 ]
 SHOW = "import json, os, sys\nprint(json.dumps(sys.argv[1:]))\n"
-# In place of a command of congress-ha, whose name comes first.
+# Replaces a command of congress-ha, whose name is the first argument.
 SHOW_COMMAND = "import json, sys\nprint(json.dumps(sys.argv[2:]))\nsys.exit()\n"
 
 
@@ -185,7 +185,7 @@ def test_the_names_that_pulumi_knows_are_taken(checkout: Checkout, name: str) ->
 
 
 def test_no_recipe_has_a_text_of_the_user_s_in_its_line() -> None:
-    """What make itself puts into a line is its own: $(MAKE) alone."""
+    """Recipes let make expand only $(MAKE)."""
     recipes = re.findall(r"^\t.*(?:\\\n.*)*", Path(ROOT / "Makefile").read_text(), re.MULTILINE)
     expanded = {name for recipe in recipes for name in re.findall(r"(?<!\$)\$[({]([^)}]*)", recipe)}
     assert recipes

@@ -1,4 +1,4 @@
-"""Which processes the observer of the acceptance tests takes for dead already."""
+"""Which processes the observer of the acceptance tests regards as dead."""
 
 from __future__ import annotations
 

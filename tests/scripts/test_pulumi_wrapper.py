@@ -167,7 +167,7 @@ def test_whatever_believes_the_cloud_first_looks_whether_it_is_the_stack_s(
         "up -yC elsewhere",
         "up --cwd elsewhere",
         "up --cwd=elsewhere",
-        # "--" is the message here, so that the options go on.
+        # "--" is the message here, so options may follow.
         "up --message -- --stack other",
     ],
 )

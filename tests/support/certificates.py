@@ -1,4 +1,4 @@
-"""Certificates that tests make: authorities, and what they sign."""
+"""Certificates that tests create: authorities, and certificates that they sign."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Signed:
         begins: timedelta = -DAY,
         ends: timedelta = DAY,
     ) -> Signed:
-        """One that this signs; `begins` and `ends` count from now."""
+        """A certificate that this one signs; `begins` and `ends` count from now."""
         return _signed(self, name, names, addresses, authority=authority, begins=begins, ends=ends)
 
 

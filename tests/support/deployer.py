@@ -1,4 +1,4 @@
-"""Whom the tests without a cloud deploy as."""
+"""The deployer's login in tests without a cloud."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOGIN = Login(
 
 SCOPE = Scope("project-id", "RegionOne")
 
-# Where the deployer, or the administrator that the settings name, may register Congress.
+# The deployer, or the administrator that the settings name, may register Congress here.
 IDENTITY = Identity(
     auth_url=LOGIN.auth_url,
     region="RegionOne",

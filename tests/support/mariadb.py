@@ -1,4 +1,4 @@
-"""A real MariaDB of a test's own, in a folder; root is let in by the name of the system's user."""
+"""A real MariaDB in a folder of the test; root logs in by the name of the system's user."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def started(folder: Path, *options: str) -> Iterator[None]:
 
 @contextmanager
 def session(folder: Path) -> Iterator[Callable[[str], str]]:
-    """A client that goes on while the context lasts: its function sends a statement, and gives the one row of it."""
+    """A client for the duration of the context: its function sends a statement and returns the single row."""
     argv = client(folder, "--skip-column-names", "--batch", "--unbuffered")
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as opened:
         assert opened.stdin is not None

@@ -1,4 +1,4 @@
-"""What sslscan, from Debian's package, finds at a server."""
+"""What sslscan, from Debian's package, finds on a server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.support.programs import program, run
 
 
 def protocols(server: str) -> set[str]:
-    """Protocols that `server` (host:port) speaks. Asserts that nothing else about it is old or weak."""
+    """The protocols of `server` (host:port). Asserts that nothing else about it is old or weak."""
     scanned = run(program("sslscan"), "--no-colour", "--xml=-", server, deadline=100)
     assert scanned.returncode == 0, scanned.stdout + scanned.stderr
     found = ET.fromstring(scanned.stdout).find("ssltest")  # noqa: S314  a program's that was started here

@@ -1,4 +1,4 @@
-"""One recorded run of the program for each kind of stack that tests look at."""
+"""One recorded run of the program for each kind of stack that the tests use."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tests.unit.support.recording import Recording
 
 @pytest.fixture(scope="session")
 def recording() -> Recording:
-    """The smallest stack: every setting that has a default keeps it."""
+    """The smallest stack: every setting with a default keeps it."""
     return recorded.run()
 
 
 @pytest.fixture(scope="session")
 def with_keystone() -> Recording:
-    """The smallest stack that asks for tokens, registered by the deployer's own login."""
+    """The smallest stack with keystone, registered by the deployer's own login."""
     return recorded.run(recorded.settings_with(auth="keystone"), recorded.WITH_KEYSTONE)
 
 

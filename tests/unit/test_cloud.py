@@ -1,4 +1,4 @@
-"""What the settings name in the cloud is looked up before anything is made, and all that is missing told at once."""
+"""Objects of the cloud that the settings name are looked up first; all missing ones are reported at once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def things(*names: str, **more: Any) -> list[SimpleNamespace]:
 
 
 class Access:
-    """What keystone says of a login; `credential`: the application credential that it used, if any."""
+    """keystone's description of a login; `credential`: the application credential that it used, if any."""
 
     def __init__(self) -> None:
         self.role_names = ["reader", "member"]
@@ -41,7 +41,7 @@ class Access:
 
 
 class FakeCloud(SimpleNamespace):
-    """Answers as openstacksdk does; a test replaces what it wants different."""
+    """Answers as openstacksdk does; a test replaces what it needs."""
 
     def __init__(self) -> None:
         limits = SimpleNamespace(**LIMITS, total_ram=-1, total_ram_used=0)

@@ -1,4 +1,4 @@
-"""What the pair's hosts are asked before Pacemaker gets the resource."""
+"""Checks on the pair's hosts before Pacemaker gets the resource."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_both_hosts_are_asked_again_whenever_the_resource_changes(recording: Rec
 
 
 def test_the_node_is_restarted_for_the_files_that_its_hosts_have(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each agent's step prints since when its host has them; the last step compares it with what it noted."""
+    """Each agent's step prints since when its host has the files; the last step compares this with its note."""
     command = "command:remote:Command"
     made = {**RecordingMonitor.made, command: {"stdout": "{name} says", "stderr": ""}}
     monkeypatch.setattr(RecordingMonitor, "made", made)

@@ -1,4 +1,4 @@
-"""Who may stop a host of the pair: a credential that can do no more, and none where fencing is off."""
+"""Who may stop a host of the pair: a credential with no other right, and none if fencing is off."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def with_node(**node: Any) -> Recording:
 
 
 def login_file(recording: Recording, host: str) -> dict[str, Any]:
-    """The JSON that the host's step puts where its agent reads it."""
+    """The JSON that the host's step writes for its agent."""
     script = recording.step(f"{host}-fencing").inputs["stdin"]
     (text,) = re.findall(r"root:root 0600 <<'(\w+)'\n(.*?)\n\1\n", script, re.DOTALL)
     known: dict[str, Any] = json.loads(text[1])
@@ -113,7 +113,7 @@ def test_debians_agent_logs_in_with_the_password_given() -> None:
     assert "stdin" in recording.step("datasource-1-fencing").secrets
     script = recording.step("datasource-node").inputs["stdin"]
     assert "stonith:fence_openstack" in script
-    # One side is delayed, so that the two do not shoot each other.
+    # One side has a delay, so that the hosts do not fence each other.
     assert script.count("pcmk_delay_base") == 1
     assert "CANARY" not in script
 

@@ -113,7 +113,7 @@ def test_limited_on_the_way_out(servers: list[str], resolvers: list[str]) -> Non
 
 
 def test_no_group_is_replaced_for_what_goes_out(recording: Recording) -> None:
-    """Neutron's own rules go when a group is made; a group of an older program, which has them, is left alone."""
+    """A new group gets no rules of neutron; a group of an older program, which has them, is not changed."""
     for group in recording.of_type("openstack:networking/secGroup:SecGroup"):
         assert group.inputs["deleteDefaultRules"] is True
         assert group.options.ignoreChanges == ["deleteDefaultRules"]

@@ -1,4 +1,4 @@
-"""Names of hosts and the size of their first-boot data: refused in a preview, before there is anything."""
+"""A preview refuses wrong names of hosts and too large first-boot data, before anything is created."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tests.unit.support import recording
 from tests.unit.support.parsing import parse
 from tests.unit.support.recording import settings_with
 
-# As nova's schema of POST /servers has it.
+# The limit of nova's schema of POST /servers.
 NOVA = 65535
 
 
 def problem(stack: str, count: int = 2, files: tuple[Path, ...] = ()) -> str:
-    """What is told of a stack's name and files, "" where nothing is wrong."""
+    """The error for a stack's name and files; "" if there is none."""
     values = settings_with(policyEngines={"count": count}, guest={"caFiles": [str(file) for file in files]})
     settings = parse(values)
     try:
@@ -61,7 +61,7 @@ def test_files_are_taken_as_far_as_nova_takes_them_together(tmp_path: Path) -> N
     }
 
     def size(count: int) -> int:
-        """Characters of the longest user_data as nova gets it, with so many certificates in each file."""
+        """Length of the longest user_data in nova's encoding, with so many certificates in each file."""
         for file in files:
             file.write_text(pem * count)
         settings = parse(settings_with(guest={"caFiles": [str(file) for file in files]}))

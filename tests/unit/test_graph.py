@@ -1,7 +1,7 @@
 """Type, name and parent of every resource that deployed stacks have, for each kind of stack.
 
-To Pulumi, another name, type or parent is another resource: it deletes the one (the server with the data, or the key
-that opens every host) and makes the other. So the lists in __snapshots__ may grow, and a line that goes must be meant.
+For Pulumi, another name, type or parent is another resource: it deletes the first (the server with the data, or the key
+for every host) and creates the second. So the lists in __snapshots__ may grow, and a line may only go on purpose.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ STACKS: dict[str, tuple[dict[str, Any], Cloud]] = {
 
 
 def graph(recording: Recording) -> list[str]:
-    """One line a resource: the type behind those of all its parents, its name, and the parent's."""
+    """A line for each resource: its type without its parents' types, its name, and its parent's name."""
     return sorted(
         f"{resource.urn.split('::', 2)[2]} in {resource.parent.rpartition('::')[2]}"
         for resource in recording.resources.values()

@@ -1,4 +1,4 @@
-"""Hosts, node ids and ports; what every server, port and connection must have."""
+"""Hosts, node ids and ports; required properties of every server, port and connection."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_host_s_engines_stop_those_that_left_it(with_engines: Callable[[int, i
 def test_another_number_of_engines_changes_no_neighbour_s_configuration(
     with_engines: Callable[[int, int], Recording],
 ) -> None:
-    """It would restart there."""
+    """Otherwise the server would restart there."""
     (before,) = CONFIGURATION.findall(with_engines(3, 2).step("policy-engine-3").inputs["stdin"])
     (after,) = CONFIGURATION.findall(with_engines(4, 2).step("policy-engine-3").inputs["stdin"])
     assert after == before
@@ -205,9 +205,9 @@ def _floating(recording: Recording, host: str) -> str:
 def test_the_database_has_connections_for_every_engine_at_once(
     with_engines: Callable[[int, int], Recording], count: int
 ) -> None:
-    """As many as oslo.db takes in Congress, for each engine and for a datasource node on either host."""
+    """As many connections as oslo.db in Congress opens, for each engine and for a datasource node on either host."""
     script = with_engines(count, 1).step("database-mariadb").inputs["stdin"]
     (most,) = re.findall(r"^max_connections = (\d+)$", script, re.MULTILINE)
     assert int(most) >= 30 * (count + 2)
-    # The figure of before where it does: another one restarts MariaDB.
+    # The former figure if it suffices, because another one restarts MariaDB.
     assert (int(most) == 500) == (count <= 13)

@@ -1,4 +1,4 @@
-"""What keystone has for Congress is looked up before anything is made: who may register it, or a user for it."""
+"""Lookups in keystone before anything is created: who may register Congress, or a user for it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOGIN = {"username": "congress", "password": PASSWORD}
 
 
 class FakeIdentity:
-    """Lists as openstacksdk gives them; `refused`: the login may not."""
+    """Lists as openstacksdk returns them; `refused`: those that the login may not read."""
 
     def __init__(self) -> None:
         self.refused = False
@@ -48,7 +48,7 @@ def thing(name: str, **more: Any) -> SimpleNamespace:
 
 
 class Keystoned(FakeCloud):
-    """A cloud whose keystone is asked, by the deployer or by an administrator."""
+    """A cloud whose keystone is queried by the deployer or by an administrator."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -166,7 +166,7 @@ def test_a_user_of_another_generation_is_looked_for_by_its_own_name(fake: Keysto
 
 
 def test_a_user_that_is_there_is_tried_as_engines_will_use_it(fake: Keystoned) -> None:
-    """Whoever deploys with it needs no right in keystone."""
+    """The deployer then needs no right in keystone."""
     fake.identity.refused = True
     with keystone(PASSWORD, {"of-the-deployer": ["member"]}) as there:
         fake.session.auth.auth_url = there.url

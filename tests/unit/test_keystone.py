@@ -1,4 +1,4 @@
-"""Who may use Congress: by the cloud's tokens, checked as a user made for it, or everybody, who is warned then."""
+"""Who may use Congress: users with tokens of the cloud, or, with a warning, everybody."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CONFIGURED = ("datasource-1", "datasource-2", "policy-engine-host-1", "policy-en
 
 
 def with_settings(**keystone: Any) -> Recording:
-    """With `login`, the look-up finds nothing that the stack is to make."""
+    """With `login`, the lookup finds nothing that the stack must create."""
     identity = replace(IDENTITY, registration=None) if "login" in keystone else IDENTITY
     settings = recorded.settings_with(auth="keystone", keystone=keystone)
     return recorded.run(settings, replace(WITH_KEYSTONE, identity=identity))
@@ -36,7 +36,7 @@ def registered(recording: Recording) -> list[Registration]:
 
 
 def authtoken(recording: Recording, host: str) -> dict[str, str]:
-    """[keystone_authtoken] of congress.conf, as the host's step puts it."""
+    """[keystone_authtoken] of congress.conf, as the host's step writes it."""
     script = recording.step(f"{host}-configuration").inputs["stdin"]
     found = re.search(r"^\[keystone_authtoken\]\n(.*?)\n(?:END_|\[)", script, re.DOTALL | re.MULTILINE)
     assert found, script
@@ -81,7 +81,7 @@ def test_the_catalog_names_the_endpoint_that_has_answered(with_keystone: Recordi
 
 
 def test_what_is_registered_bears_the_stack_s_mark(with_keystone: Recording) -> None:
-    """Else the next preview would take it for somebody else's."""
+    """Otherwise the next preview would assume that it belongs to somebody else."""
     for type_ in (USER, SERVICE):
         (made,) = with_keystone.of_type(type_)
         assert made.inputs["description"] == mark("congress-test")

@@ -16,11 +16,11 @@ DATASOURCE_HOSTS = ("datasource-1", "datasource-2")
 ENGINE_HOSTS = ("policy-engine-host-1", "policy-engine-host-2")
 CONGRESS_HOSTS = (*DATASOURCE_HOSTS, *ENGINE_HOSTS)
 
-# (later, earlier), with the sentence that says so.
+# (later, earlier), with the sentence that requires it.
 ORDER = [
     # "Deploy messaging and database infrastructure to be shared by all the Congress nodes."
     ("schema", "database-mariadb"),
-    # What the tables hold is kept before they are migrated, and by then the software is there, on every host.
+    # The database is dumped before its migration, when every host has the software.
     ("schema", "schema-dump"),
     ("schema-dump", "database-mariadb"),
     *(("schema-dump", f"{host}-configuration") for host in CONGRESS_HOSTS),
@@ -38,21 +38,21 @@ ORDER = [
     # "Install the RA with following steps", before "You can now add the Pacemaker configuration".
     *(("datasource-node", f"{host}-agent") for host in DATASOURCE_HOSTS),
     *(("datasource-node", f"{host}-cluster") for host in DATASOURCE_HOSTS),
-    # Whoever may start the node must be able to stop the other host first.
+    # A host that may start the node must first be able to stop the other host.
     *(("datasource-node", f"{host}-fencing") for host in DATASOURCE_HOSTS),
     # "This step should be done only after the Datasource Drivers Node is deployed."
     ("policy-engine-1", "datasource-node"),
     ("policy-engine-2", "datasource-node"),
     ("policy-engine-1", "policy-engine-host-1-configuration"),
     ("policy-engine-2", "policy-engine-host-2-configuration"),
-    # The first engine alone on an empty database, and every change one engine at a time.
+    # Only the first engine works on an empty database, and every change affects one engine at a time.
     ("policy-engine-2", "policy-engine-1"),
     # "Deploy a load-balancer to load-balance between the N policy-engine nodes."
     ("load-balancer-haproxy", "policy-engine-1"),
     ("load-balancer-haproxy", "policy-engine-2"),
 ]
 
-# What must not wait, so that hosts are prepared all at once: (free, of).
+# Dependencies that must not exist, so that hosts are prepared in parallel: (free, of).
 FREE = [
     *(
         (f"{host}-software", other)
@@ -96,7 +96,7 @@ RESTARTS = ("crm_resource --restart", "bring_up_to_date restart congress-policy-
 def test_congress_is_restarted_by_node_and_engines_alone_and_after_the_migration(
     recording: Recording,
 ) -> None:
-    """New software serves no old tables: whoever restarts Congress waits for the schema."""
+    """New software must not run on an old schema: every restart of Congress waits for the migration."""
     restarting = [
         step for step in recording.steps() if any(words in step.inputs["stdin"] for words in RESTARTS)
     ]
@@ -106,7 +106,7 @@ def test_congress_is_restarted_by_node_and_engines_alone_and_after_the_migration
 
 
 def test_removing_a_dependency_is_seen(recording: Recording) -> None:
-    """The assertions above rest on `needs`: without the one edge between step 3 and step 4 it must say no."""
+    """The tests above depend on `needs`: without the single edge between steps 3 and 4 it must return False."""
     datasource_node, engine = recording.step("datasource-node"), recording.step("policy-engine-1")
     changed = Recording(
         {

@@ -1,4 +1,4 @@
-"""A role is one object in one table: whoever tells roles apart reads it, and nothing else has a list of them."""
+"""A role is one object in one table: all code that distinguishes roles reads it, and there is no other list."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from roles import DATABASE, POLICY_ENGINE, ROLES
 from tests.unit.support.parsing import parse
 from tests.unit.support.recording import ROOT, settings_with
 
-# Where a text is a role's name by chance, as something else's.
+# Texts that equal a role's name by chance.
 SOMETHING_ELSE = {
     ("components/database.py", "database"): "a variable of templates",
     ("components/inventory.py", "bastion"): "an output of the stack",
@@ -28,9 +28,9 @@ SOMETHING_ELSE = {
     ("settings/nodes.py", "datasource-node"): "the node's id",
     ("ops/health/parsing.py", "database"): "a probe",
 }
-# What the operator's commands stand on.
+# The modules that the operator's commands depend on.
 BELOW = {"ops/common", "ops/remote", "ops/stack", "ops/cloud", "ops/ssh"}
-# Who may import whom. Imports inside of a room are its own affair.
+# Which folder may import which. Imports inside a folder are not restricted.
 ROOMS = {
     "congress_runtime": set[str](),
     "roles": set(),
@@ -54,7 +54,7 @@ ROOMS = {
 
 @pytest.fixture(scope="module")
 def made_up() -> dict[str, Any]:
-    """What program and tools make of tests/unit/support/made_up_role.py."""
+    """What the program and the commands do with the role of tests/unit/support/made_up_role.py."""
     run = subprocess.run(
         [sys.executable, "-m", "tests.unit.support.made_up_role"],
         cwd=ROOT,
@@ -70,7 +70,7 @@ class TestAMadeUpRole:
     def test_has_hosts_flavors_and_a_place_in_the_network(self, made_up: dict[str, Any]) -> None:
         assert made_up["hosts"] == ["answer-cache", "answer-cache-2", "answer-cache-3"]
         assert made_up["flavor"] == "large"
-        # Three engines and three caches on different hosts, and the six hosts of the smallest stack beside engines.
+        # Three engines and three caches on different hosts, and the smallest stack's six hosts besides engines.
         assert "too small for 12 hosts" in made_up["too small"]
 
     def test_has_a_security_group_and_rules(self, made_up: dict[str, Any]) -> None:
@@ -96,7 +96,7 @@ class TestAMadeUpRole:
 
 
 def sources(room: str) -> Iterator[tuple[str, ast.Module]]:
-    """Path and syntax tree of a room's modules, without those of rooms inside it."""
+    """Path and syntax tree of a folder's modules, without those of its listed subfolders."""
     inside = [other for other in ROOMS if other.startswith(f"{room}/")]
     for file in sorted((ROOT / room).rglob("*.py")):
         path = str(file.relative_to(ROOT))
@@ -121,7 +121,7 @@ def test_no_role_or_host_is_named_outside_the_table() -> None:
 
 
 def imported(tree: ast.Module) -> set[str]:
-    """Dotted names of all modules that a module imports, also those for its types alone."""
+    """Dotted names of all modules that a module imports, including those for type checking only."""
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -138,7 +138,7 @@ def room_of(module: str) -> str | None:
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_imports_go_one_way(room: str) -> None:
-    # The table knows the settings as a type alone.
+    # The table uses the settings only as a type.
     allowed = {room, None, *ROOMS[room], *({"settings"} if room == "roles" else ())}
     wrong = {
         f"{path} imports {module}"
@@ -150,7 +150,7 @@ def test_imports_go_one_way(room: str) -> None:
 
 
 def test_the_table_can_be_read_without_pulumi_and_the_settings() -> None:
-    """The operator's tools read it at every start."""
+    """Every command reads it when it starts."""
     code = "import sys, roles; print(*{m.split('.')[0] for m in sys.modules} & {'pulumi', 'pydantic', 'settings'})"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.split() == []

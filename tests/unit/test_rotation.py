@@ -1,4 +1,4 @@
-"""New passwords: under which user, in which order, and when the old ones are dead."""
+"""New passwords: for which user, in which order, and when the old ones stop working."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_generation_has_a_user_and_a_password_of_its_own(
 @pytest.mark.parametrize("maker", ["database-mariadb", "messaging-rabbitmq"])
 @pytest.mark.parametrize("host", CONGRESS_HOSTS)
 def test_no_host_learns_of_a_user_before_it_is_there(recording: Recording, maker: str, host: str) -> None:
-    """A node that restarts in between, for whatever reason, logs in as its configuration says."""
+    """A node that restarts meanwhile logs in with its current configuration."""
     assert recording.needs(recording.step(f"{host}-configuration"), recording.step(maker))
 
 
@@ -87,7 +87,7 @@ def test_hosts_let_in_the_deployer_s_key_and_the_next_one(generation: int, key: 
 
 
 def test_keystone_has_a_user_for_each_generation_too() -> None:
-    """What is not in the program any more, the first one's, Pulumi deletes after everything else has succeeded."""
+    """Pulumi deletes resources that are no longer in the program after everything else has succeeded."""
     assert IDENTITY.registration is not None
     second = replace(IDENTITY.registration, user="congress-2")
     rotated = recorded.run(

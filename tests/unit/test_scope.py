@@ -1,4 +1,4 @@
-"""A stack is in one project and region of one cloud; a login to any other is refused before anything is made."""
+"""A stack is in one project and region of one cloud; any other login is refused before anything is created."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_stack_of_before_the_output_is_where_its_resources_are() -> None:
 
 
 def test_a_region_that_was_none_is_no_part_of_the_output() -> None:
-    """Pulumi drops what is None from an output."""
+    """Pulumi drops keys whose value is None from an output."""
     assert scope.recorded({scope.OUTPUT: {"project_id": "kept"}}) == Scope("kept", None)
 
 
@@ -111,7 +111,7 @@ def test_the_program_asks_the_engine_for_its_own_stack(monkeypatch: pytest.Monke
 
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What the CLI exports goes into this file; as 3.259 does, seen with its file backend."""
+    """This file has what the CLI exports, as 3.259 does with its file backend."""
     exported, pulumi_cli = tmp_path / "exported", tmp_path / "pulumi"
     pulumi_cli.write_text(f"""#!/bin/sh
 [ "$*" = "stack export --stack {NAME} --non-interactive" ] && [ -e {exported} ] && exec cat {exported}
@@ -126,7 +126,7 @@ echo "error: no stack named '{NAME}' found" >&2; exit 255
 def test_the_state_of_a_first_up_that_was_cut_off_tells_where_the_stack_is(
     monkeypatch: pytest.MonkeyPatch, cli: Path, outputs: dict[str, Any]
 ) -> None:
-    """Without outputs, plain `pulumi up` compared with nothing."""
+    """Without outputs, plain `pulumi up` had nothing to compare with."""
     answers(monkeypatch, outputs)
     port = {"urn": "urn::port", "type": PORT, "outputs": {"tenantId": "p", "region": "R"}}
     cli.write_text(json.dumps({"version": 3, "deployment": {"resources": [port]}}))
@@ -155,7 +155,7 @@ def test_a_state_that_cannot_be_read_ends_the_program(monkeypatch: pytest.Monkey
 
 
 def test_the_program_ends_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What look_up is given is what the engine says, and nothing is registered when it refuses."""
+    """look_up gets the engine's answer, and nothing is registered if it refuses."""
     given: list[Any] = []
 
     def refuse(*arguments: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Secrets stay in state and in private files: never on a command line, in a log or in an output."""
+"""Secrets are only in state and in private files: never on a command line, in a log or in an output."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 from tests.unit.support import recording as recorded
 from tests.unit.support.recording import Recording, Registration, strings
 
-# Inputs that hold secrets, by type; everywhere else a secret value is a leak.
+# Inputs that contain secrets, by type; elsewhere a secret value is a leak.
 MAY_HOLD = {
     "command:remote:Command": {"stdin", "connection"},
     "openstack:compute/instance:Instance": {"userData"},
@@ -23,7 +23,7 @@ MAY_HOLD = {
 
 
 def test_the_canaries_are_really_there(recording: Recording) -> None:
-    """The tests below look for values that start with CANARY; they would pass on a program without secrets."""
+    """The tests below search for values that start with CANARY; they would pass for a program without secrets."""
     scripts = "".join(step.inputs["stdin"] for step in recording.steps())
     assert "CANARY-password-of-database-password" in scripts
     assert "CANARY-password-of-messaging-password" in scripts
@@ -67,7 +67,7 @@ def test_nothing_of_a_step_is_logged_and_its_outputs_are_secret(recording: Recor
 
 
 def test_no_id_is_a_secret(recording: Recording, with_keystone: Recording) -> None:
-    """The state has ids in plain, and consoles show them: with the official plugin that of RandomBytes is its value."""
+    """Ids are unencrypted in the state and on consoles; in the official plugin that of RandomBytes is its value."""
     types = {r.type for one in (recording, with_keystone) for r in one.resources.values()}
     assert {type_ for type_ in types if type_.startswith("random:")} == {
         "random:index/randomPassword:RandomPassword"
@@ -75,7 +75,7 @@ def test_no_id_is_a_secret(recording: Recording, with_keystone: Recording) -> No
 
 
 def test_the_encryption_key_is_a_fernet_key(recording: Recording) -> None:
-    """In every case: 43 of base64's own characters are 32 bytes and two bits that nobody reads."""
+    """In every case: 43 characters of base64 are 32 bytes and two unused bits."""
     asked = recording.by_name("encryption-key", "random:index/randomPassword:RandomPassword").inputs
     assert asked == {"length": 43, "overrideSpecial": "-_"}
     for last in string.ascii_letters + string.digits + asked["overrideSpecial"]:

@@ -1,4 +1,4 @@
-"""Settings: what is accepted, and that every problem is told at once, with its key, what is allowed, an example."""
+"""Settings: which are accepted; all problems are reported at once, each with key, permitted values and an example."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_the_manual_names_every_key() -> None:
     text = (ROOT / "Pulumi.prod.yaml").read_text()
 
     def keys(model: type[BaseModel]) -> set[str]:
-        """Of the model and of all sections in it."""
+        """The keys of a model and of all sections in it."""
         fields = model.model_fields.values()
         inner = (keys(section) for field in fields for section in settings.models_in(field.annotation))
         return {str(field.alias) for field in fields}.union(*inner)

@@ -1,4 +1,4 @@
-"""The stack's authority, and the certificate of the endpoint: its own, or the one of the settings."""
+"""The stack's certificate authority, and the endpoint's certificate: its own, or that of the settings."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ GIVEN = BETWEEN.sign("endpoint", [NAME])
 def given(
     signed: Signed = GIVEN, *, key: str = "", chain: str | None = None, name: str | None = NAME
 ) -> dict[str, Any]:
-    """Settings with a certificate; its key and the certificates behind it may be others."""
+    """Settings with a certificate, its key and its chain."""
     tls = {
         "endpointName": name,
         "certificate": signed.pem + (BETWEEN.pem if chain is None else chain),

@@ -1,8 +1,8 @@
-"""Datasources of the vitrage driver, as large and as many as one likes: a table is pushed whole, a row by webhook.
+"""Datasources of the vitrage driver, any number and size. A whole table is pushed; a single row comes by webhook.
 
-It is Congress's one driver of both ways. Its rows bear the second at which they came (`receive_timestamp`), so a table
-that is pushed again has no row of before, even if nothing else changed. They are gone with the process that has them:
-after a failover who pushed them pushes them again.
+It is Congress's only driver with both ways. Each row has the second of its arrival (`receive_timestamp`), so a table
+that is pushed again has only new rows, even if nothing else changed. Only the process of the datasource node has the
+rows: after a failover the sender must push them again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.support.waiting import wait_for
 POLICY, DATASOURCE = "alarms", "pushed_alarms"
 TABLE = "alarms"
 CHANGED_ROW = "alarm-0"
-# What differs between rows here; the driver's other columns are empty.
+# The columns in which rows differ here; the driver's other columns are empty.
 COLUMNS = ("name", "state", "vitrage_id", "receive_timestamp", "resource_name")
 
 
@@ -32,14 +32,14 @@ def alarm(number: int, value: str = "") -> dict[str, Any]:
         "name": f"host-{number % 1000}",
         "state": "down" if number % 100 == 0 else "up",
         "vitrage_id": f"alarm-{number}",
-        # The driver drops what is older than ten days.
+        # The driver drops alarms that are older than ten days.
         "update_timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "resource": {"name": value},
     }
 
 
 def rules(sources: list[str]) -> list[str]:
-    """All rows of each table, the row that changes, a filter, a join of the first and the last table."""
+    """All rows of each table, the row that changes, a filter, and a join of the first and the last table."""
     columns = ", ".join(f"{column}={column}" for column in COLUMNS)
     first, last = sources[0], sources[-1]
     return [
@@ -52,7 +52,7 @@ def rules(sources: list[str]) -> list[str]:
 
 @dataclass
 class Alarms:
-    """`engines`: node_id -> URL that reaches that engine alone; `sources`: name -> id of each datasource."""
+    """`engines`: node_id -> URL of only that engine; `sources`: name -> id of each datasource."""
 
     deployment: Deployment
     engines: Mapping[str, str]
@@ -61,12 +61,12 @@ class Alarms:
 
     @property
     def first(self) -> str:
-        """The table of which a row changes."""
+        """The table in which a row changes."""
         return next(iter(self.sources))
 
     @property
     def last(self) -> str:
-        """The table that is replaced."""
+        """The table that is replaced as a whole."""
         return list(self.sources)[-1]
 
     def push(self, source: str) -> Answer:
@@ -82,7 +82,7 @@ class Alarms:
         return self.deployment.api("POST", path, notified, timeout=TIMEOUT)
 
     def push_all(self, seconds: float) -> float:
-        """Push each table, and wait until every engine has exactly these rows: the seconds that it took."""
+        """Push each table; return the seconds until every engine has exactly these rows."""
         began = time.monotonic()
         for source in self.sources:
             answer = self.push(source)
@@ -91,10 +91,10 @@ class Alarms:
         return time.monotonic() - began
 
     def exact(self, seconds: float, size: int | None = None) -> float:
-        """Wait until each engine has exactly the rows that the datasource node has: the seconds that it took.
+        """Return the seconds until each engine has exactly the rows that the datasource node has.
 
-        `size`: how many these have to be. Nobody changes rows meanwhile. It takes seconds itself: 100,000 rows are
-        megabytes of JSON, from each node.
+        `size`: the expected number of rows. No row may change meanwhile. The comparison itself takes seconds: 100,000
+        rows are megabytes of JSON from each node.
         """
         began = time.monotonic()
         for source in self.sources:
@@ -116,7 +116,7 @@ class Alarms:
         return True
 
     def of_the_datasource(self, source: str) -> list[tuple[str, ...]]:
-        """What the datasource node itself has of COLUMNS, sorted."""
+        """The COLUMNS of the rows in the datasource node itself, sorted."""
         url, table = next(iter(self.engines.values())), f"data-sources/{self.sources[source]}/tables/{TABLE}"
         schema = congress.ok(self.deployment.api("GET", f"/v1/{table}/spec", timeout=TIMEOUT))
         names = [column["name"] for column in schema["columns"]]
@@ -126,7 +126,7 @@ class Alarms:
 
 @contextmanager
 def alarms(deployment: Deployment, engines: Mapping[str, str], tables: int) -> Iterator[Alarms]:
-    """So many datasources with a row or none; they and the policy are removed at the end."""
+    """Create so many datasources with at most one row; remove them and the policy at the end."""
     names = [f"{DATASOURCE}_{number}" for number in range(tables)]
     forget(deployment)
     try:
@@ -149,7 +149,7 @@ def alarms(deployment: Deployment, engines: Mapping[str, str], tables: int) -> I
 
 
 def create(deployment: Deployment, name: str) -> str:
-    # The API wants a configuration, though the driver needs none.
+    # The API requires a configuration, although the driver needs none.
     source = {"name": name, "driver": "vitrage", "config": {"persist_data": "False"}}
     return str(congress.ok(deployment.api("POST", "/v1/data-sources", source, timeout=TIMEOUT))["id"])
 

@@ -1,4 +1,4 @@
-"""A policy, a rule and a datasource with a password, which outlive the deployment in a backup."""
+"""A policy, a rule and a datasource with a password, which must survive in a backup."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ RESTORE = 300
 
 
 def make(target: str, argument: str, timeout: float = RESTORE) -> str:
-    """What `make backup FILE=...` or `make restore FILE=...` printed; it has to succeed."""
+    """Run `make backup FILE=...` or `make restore FILE=...`, which must succeed; return its output."""
     return run(["make", target, argument], timeout=timeout)
 
 
 def prepare(deployment: Deployment, admin: Connection) -> None:
-    """Make them anew at the endpoint."""
+    """Recreate the sample at the endpoint."""
     congress.forget(deployment, POLICY, DATASOURCE)
     datasource = congress.datasource_of("keystonev3", DATASOURCE, admin)
     congress.ok(deployment.api("POST", "/v1/data-sources", datasource, timeout=130))
@@ -42,13 +42,13 @@ def prepare(deployment: Deployment, admin: Connection) -> None:
 
 
 def rules(deployment: Deployment) -> set[str]:
-    """The policy's rules at the endpoint; none without the policy."""
+    """The rules of the policy at the endpoint; empty if there is no policy."""
     answer = deployment.api("GET", f"/v1/policies/{POLICY}/rules")
     return {rule["rule"] for rule in answer.body["results"]} if answer.status == 200 else set()
 
 
 def works(deployment: Deployment, admin: Connection) -> None:
-    """Every engine evaluates the rules, over rows that the datasource polled just now, with its password."""
+    """Assert that every engine evaluates the rules over rows that the datasource has just polled with its password."""
     keystone: Any = admin.identity
     with deployment.engine_urls() as engines, project(keystone) as name:
         wait_for(
@@ -82,7 +82,7 @@ def private(file: Path) -> bool:
 
 @contextmanager
 def project(keystone: Any) -> Iterator[str]:
-    """Name of a project of the cloud that is there for a while."""
+    """A temporary project of the cloud; yields its name."""
     made = keystone.create_project(name=f"congress-backup-sample-{time.time_ns()}")
     try:
         yield made.name

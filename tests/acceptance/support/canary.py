@@ -1,4 +1,4 @@
-"""The secrets of a deployment, and every form in which one may be shown."""
+"""The secrets of a deployment, and every form in which each may appear."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 
 from tests.acceptance.support.searcher import Patterns
 
-# Of a longer secret a part is looked for: a form of it then breaks in one place at most where a text is wrapped.
+# Only a part of a longer secret is searched for, so that a line break splits each form at most once.
 LONGEST = 40
 
 PASSWORD, KEY = "password", "key"
-# Type -> outputs that are a secret of their own.
+# Type -> outputs that are secrets themselves.
 SECRETS = {
     "random:index/randomPassword:RandomPassword": {"result": PASSWORD, "bcryptHash": PASSWORD},
     "tls:index/privateKey:PrivateKey": {
@@ -30,7 +30,7 @@ SECRETS = {
     "openstack:identity/user:User": {"password": PASSWORD},
     "openstack:compute/instance:Instance": {"adminPass": PASSWORD},
 }
-# What is secret because one of those stands in it, or may.
+# Properties that are secret only because they contain, or may contain, one of those.
 CARRIERS = {
     "command:remote:Command": {"connection", "stdin", "stdout", "stderr"},
     "openstack:compute/instance:Instance": {"userData"},
@@ -45,7 +45,7 @@ SIGNATURE, SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75f
 def of_stack(exported: Mapping[str, Any]) -> dict[str, dict[str, bytes]]:
     """Name of a resource -> its secrets, from what `pulumi stack export --show-secrets` prints.
 
-    An AssertionError names a secret value that nobody would look for.
+    An AssertionError names a secret value that the search does not cover.
     """
     found: dict[str, dict[str, bytes]] = {}
     unknown = set()
@@ -64,7 +64,7 @@ def of_stack(exported: Mapping[str, Any]) -> dict[str, dict[str, bytes]]:
 
 
 def secret_values(value: Any) -> Iterator[Any]:
-    """Of an input or output: it may be secret itself, or have secret parts."""
+    """The secret parts of an input or output, which may be secret as a whole."""
     if isinstance(value, dict) and value.get(SIGNATURE) == SECRET:
         yield json.loads(value["plaintext"])
     elif isinstance(value, (dict, list)):
@@ -73,7 +73,7 @@ def secret_values(value: Any) -> Iterator[Any]:
 
 
 def of_key(name: str, text: str) -> dict[str, bytes]:
-    """What makes a private key one, in whatever file it stands, and the line of its file that has most of it."""
+    """The bytes that make a private key one, in any file format, and the line of its PEM file with most of them."""
     load = load_ssh_private_key if "OPENSSH" in text.splitlines()[0] else load_pem_private_key
     key = load(text.encode(), password=None)
     if isinstance(key, EllipticCurvePrivateKey):
@@ -87,14 +87,14 @@ def of_key(name: str, text: str) -> dict[str, bytes]:
 
 
 def line_with(seed: bytes, text: str) -> bytes:
-    """The line of a PEM file in which the middle of `seed` stands."""
+    """The line of a PEM file that contains the middle of `seed`."""
     lines = [line for line in text.splitlines() if line and not line.startswith("-")]
     middle = base64.b64decode("".join(lines)).index(seed) + len(seed) // 2
     return lines[middle * 4 // 3 // len(lines[0])].encode()
 
 
 def patterns(secrets: Mapping[str, Mapping[str, bytes]]) -> Patterns:
-    """What to search for: each secret in all of its forms."""
+    """The patterns to search for: all forms of each secret."""
     return {
         name: {
             f"{part}, {form}": pattern
@@ -106,7 +106,7 @@ def patterns(secrets: Mapping[str, Mapping[str, bytes]]) -> Patterns:
 
 
 def forms(value: bytes) -> dict[str, bytes]:
-    """Each that differs from those before it."""
+    """The forms that differ from all forms before them."""
     first = max(0, (len(value) - LONGEST) // 2)
     value = value[first : first + LONGEST]
     found: dict[str, bytes] = {}
@@ -132,8 +132,8 @@ def all_forms(value: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def base64_at(offset: int, value: bytes) -> bytes:
-    """The base64 of any text that has `value` behind a multiple of three and `offset` bytes, without the characters
-    that its neighbours have a part in.
+    """The base64 of `value` at a position of `offset` bytes after a multiple of three in any text, without the
+    characters that also depend on the neighbouring bytes.
     """
     encoded = base64.b64encode(bytes(offset) + value)
     return encoded[-(-8 * offset // 6) : 8 * (offset + len(value)) // 6]

@@ -1,4 +1,4 @@
-"""A deployment whose every secret is known: the stack's own, and some that are given to it to be looked for."""
+"""A deployment of which every secret is known: those of the stack, and additional ones to search for."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tests.acceptance.support.deployment import PULUMI, ROOT, Deployment, run
 from tests.acceptance.support.searcher import Patterns, Search
 
 STATE = ROOT / ".state"
-# As whom engines check tokens, and as whom a datasource asks the cloud; with what role.
+# The users with which engines check tokens and a datasource logs in, each with its role.
 USERS = {"congress-canary": "service", "congress-canary-datasource": "admin"}
 ENGINES, DATASOURCE = USERS
 LOGIN = "the password of keystone.login"
 GOOD, BAD = "the password of a datasource", "the password of a datasource that cannot log in"
 DECOY = "what is shown on purpose"
-# Name -> the password that it is given; and one that an engine shall not be able to make.
+# Name -> the password that the datasource gets; and a datasource that an engine must fail to create.
 DATASOURCES = {"canary_good": GOOD, "canary_bad": BAD}
 REFUSED = "canary_refused"
 SEARCH = 900
@@ -34,22 +34,22 @@ ODD = "'\"\\ü%s"
 
 
 def canary_password() -> str:
-    """With characters that are written otherwise in a URL, in JSON and in a file of oslo.config."""
+    """A password whose characters are encoded differently in a URL, in JSON and in a file of oslo.config."""
     return f'canary/{token_urlsafe(9)}+%"{token_urlsafe(9)}'
 
 
 def datasource_password() -> str:
-    """With characters at which what masks a password in a text may take it for over."""
+    """A password with characters at which a filter may assume that the password ends."""
     return f"canary/{token_urlsafe(12)}{ODD}{token_urlsafe(12)}"
 
 
 def halves(password: str) -> dict[str, bytes]:
-    """What is looked for of a datasource's password: each side of the odd characters, for one alone may be shown."""
+    """The patterns of a datasource's password: both sides of the odd characters, because only one may be shown."""
     first, last = password.split(ODD)
     return {"first half": first.encode(), "last half": last.encode()}
 
 
-# No repr: pytest would show it.
+# Without a repr, because pytest would print it.
 @dataclass(repr=False)
 class CanaryDeployment:
     """`settings`: a stack configuration with keystone.login in it, encrypted; `token`: an administrator's."""
@@ -66,7 +66,7 @@ class CanaryDeployment:
         return Search(self.patterns)
 
     def up(self, name: str, *options: str, fails: bool = False) -> str:
-        """`pulumi up` in keystone mode."""
+        """Run `pulumi up` in keystone mode."""
         command = [PULUMI, "up", "--yes", "--skip-preview", "--non-interactive", *self.options, *options]
         shown = self.console.run(name, command, fails=fails)
         self.deployment.forget()
@@ -82,7 +82,7 @@ class CanaryDeployment:
         )
 
     def ask(self, host: str, question: str, patterns: Patterns | None = None) -> Any:
-        """An answer of searcher.py on a host; all that is secret goes there on standard input."""
+        """Run searcher.py on a host and return its answer; all secrets are passed on standard input."""
         patterns = self.patterns if patterns is None else patterns
         script = f"{Path(searcher.__file__).read_text()}\nanswer({question!r}, {patterns!r})\n"
         told = run([*self.deployment.ssh_command(host), "sudo -n python3 -"], stdin=script, timeout=SEARCH)
@@ -102,7 +102,7 @@ class CanaryDeployment:
 def canary_deployment(
     deployment: Deployment, clouds: Mapping[str, Connection], folder: Path
 ) -> Iterator[CanaryDeployment]:
-    """Back to noauth at the end; users and datasources are gone."""
+    """Return to noauth at the end, and remove the users and datasources."""
     given = {name: canary_password() for name in (LOGIN, DECOY)}
     given |= {name: datasource_password() for name in (GOOD, BAD)}
     with users(clouds["lab-admin"], {ENGINES: given[LOGIN], DATASOURCE: given[GOOD]}):
@@ -124,7 +124,7 @@ def canary_deployment(
 
 @contextmanager
 def users(admin: Connection, passwords: Mapping[str, str]) -> Iterator[None]:
-    """As docs/install.md asks of an administrator, for keystone.login; without what an earlier run left."""
+    """Create the users that docs/install.md asks for with keystone.login. Remove those of an earlier run first."""
     identity: Any = admin.identity
     domain = identity.find_domain("Default", ignore_missing=False)
     project = identity.find_project("service", domain_id=domain.id, ignore_missing=False)
@@ -146,7 +146,7 @@ def users(admin: Connection, passwords: Mapping[str, str]) -> Iterator[None]:
 
 
 def write_settings(folder: Path, password: str) -> Path:
-    """The stack's own configuration and keystone.login, the password as `pulumi config set --secret` encrypts it."""
+    """The stack's configuration with keystone.login; `pulumi config set --secret` encrypts the password."""
     file = folder / "settings/Pulumi.canary.yaml"
     file.parent.mkdir()
     written = yaml.safe_load((STATE / "Pulumi.dev.yaml").read_text())
@@ -157,7 +157,7 @@ def write_settings(folder: Path, password: str) -> Path:
     file.touch(mode=0o600)
     file.write_text(yaml.safe_dump(written))
     name = "congress-ha:keystone.login.password"
-    # The last --config-file counts: the first is the wrapper's.
+    # The last --config-file counts; the wrapper passes the first.
     run(
         [PULUMI, "config", "--config-file", file, "set", "--secret", "--path", name],
         stdin=password,

@@ -1,4 +1,4 @@
-"""Certificates that the stack's servers show."""
+"""Certificates that the stack's servers present."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INSIDE = {"database": ("3306", "-starttls mysql"), "messaging": ("5671", "")}
 
 
 def shown(deployment: Deployment) -> dict[str, str]:
-    """Certificates that new connections get, inside as Congress verifies them."""
+    """Certificates that new connections get; those inside the deployment are verified as Congress does it."""
     host, port = deployment.endpoint.removeprefix("https://").split(":")
     found = {"endpoint": ssl.get_server_certificate((host, int(port)))}
     engine = deployment.engines[0]["host"]

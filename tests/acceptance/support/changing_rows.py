@@ -1,4 +1,4 @@
-"""Rows that change all the time: one each second, a whole table now and then; and when each engine knew."""
+"""Rows that change continuously: one each second, a whole table from time to time; and when each engine has them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tests.support.waiting import wait_for
 
 EACH = 1.0  # seconds between two changes of a row
 READ = 0.1
-# An engine that answers later is asked again: what the bus lost hangs for minutes.
+# An engine that does not answer in time is asked again, because a message that the bus lost blocks for minutes.
 PATIENCE = 10.0
-# Changes under way at once: those of a failover wait for its end.
+# Concurrent changes: during a failover, changes wait for its end.
 AT_ONCE = 200
 
 
@@ -32,7 +32,7 @@ class ChangingRows:
     def __init__(self, alarms: Alarms, whole: float) -> None:
         self.alarms, self.whole = alarms, whole
         self.asked: list[Asked] = []
-        self.written: dict[int, float] = {}  # number of the change -> when it was asked for
+        self.written: dict[int, float] = {}  # number of the change -> time of the request
         self.seen: dict[str, dict[int, float]] = {node_id: {} for node_id in alarms.engines}
         self._over, self._all_over = threading.Event(), threading.Event()
 
@@ -55,11 +55,11 @@ class ChangingRows:
             thread.join(PATIENCE)
 
     def stop(self) -> None:
-        """Ask for no more changes; engines are still watched."""
+        """Request no more changes; continue to watch the engines."""
         self._over.set()
 
     def quiet(self) -> None:
-        """Stop, and wait for the changes that are under way."""
+        """Stop, and wait for the changes in progress."""
         self.stop()
         for thread in self._writers:
             thread.join(TIMEOUT)
@@ -69,16 +69,16 @@ class ChangingRows:
         return [asked for asked in list(self.asked) if asked.wrong and asked.began >= moment]
 
     def took(self, request: str) -> float:
-        """Median seconds of such a request."""
+        """Median seconds of a kind of request."""
         return statistics.median(asked.seconds for asked in self.asked if asked.request == request)
 
     def arrived(self, seconds: float) -> list[float]:
-        """Of each change that was answered well the seconds until the last engine had it or a later one."""
+        """For each successful change, the seconds until the last engine had it or a later one."""
         numbers = sorted(self.written)
         return [self._known(number, seconds) - self.written[number] for number in numbers]
 
     def fresh(self, moment: float, seconds: float) -> float:
-        """Seconds from `moment` until every engine had a change that was asked for after it."""
+        """Seconds from `moment` until every engine had a change that was requested after it."""
 
         def known() -> float:
             return max(
@@ -135,7 +135,7 @@ class ChangingRows:
 
     def _read(self, node_id: str, url: str) -> None:
         while not self._all_over.wait(READ):
-            # An engine that answers nothing knows nothing.
+            # An engine that does not answer has no row.
             with contextlib.suppress(AssertionError, OSError, http.client.HTTPException):
                 for (value,) in congress.rows(url, f"policies/{POLICY}/tables/changed", PATIENCE):
                     if value.isdigit():

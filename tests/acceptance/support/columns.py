@@ -1,4 +1,4 @@
-"""What each row of the drivers' tables has to be, made of what the cloud's APIs say."""
+"""The rows that the drivers' tables must have, computed from the cloud's APIs."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from openstack.connection import Connection
 
 Item = dict[str, Any]
 
-# The driver's own: later ones tell a server's flavor by its name and a hypervisor's id as a UUID.
+# The driver's API version: later ones return a server's flavor by name and a hypervisor's id as a UUID.
 COMPUTE = {"OpenStack-API-Version": "compute 2.26"}
-# The driver calls everything else OTHER.
+# The driver reports any other status as OTHER.
 STATUS = {"ACTIVE", "DOWN", "BUILD", "ERROR"}
 FLOATING_STATUS = {"ACTIVE", "DOWN", "ERROR"}
 
 
 @dataclass(frozen=True)
 class Apis:
-    """The cloud's answers as they are, without openstacksdk's opinion of them."""
+    """The cloud's answers, unchanged by openstacksdk."""
 
     admin: Connection
 
     def listed(self, service: str, path: str, key: str) -> list[Item]:
-        """All items of a collection; glance has pages of 25."""
+        """All items of a collection; glance returns pages of 25."""
         items, next_ = [], path
         while next_:
             answer = self.admin.session.get(
@@ -49,7 +49,7 @@ class Apis:
 
 @dataclass(frozen=True)
 class Table:
-    """`items`: one for each row; `columns`: how a column is made of it, where it is not the field of that name."""
+    """`items`: one for each row; `columns`: how to compute a column that is not the field of the same name."""
 
     items: Callable[[Apis], Iterable[Item]]
     columns: Mapping[str, Callable[[Item], Any]] = field(default_factory=dict)
@@ -59,14 +59,14 @@ class Table:
         return sorted(tuple(text(value(item)) for value in known.values()) for item in items)
 
     def absent(self, items: list[Item], columns: Iterable[str]) -> set[str]:
-        """Columns of which the API tells nothing in any item."""
+        """Columns that the API returns for no item."""
         return {
             c for c in columns if items and c not in self.columns and not any(c in item for item in items)
         }
 
 
 def text(value: Any) -> str:
-    """As Congress has a value: no truth values, no nothing, and no text but ASCII."""
+    """A value as Congress stores it: without booleans or null, and only ASCII text."""
     return value.encode("ascii", "ignore").decode() if isinstance(value, str) else str(value)
 
 
@@ -75,7 +75,7 @@ def renamed(name: str) -> Callable[[Item], Any]:
 
 
 def id_of(name: str) -> Callable[[Item], Any]:
-    """A server without an image, because it has a volume, has an empty text there."""
+    """A server without an image, because it has a volume, has an empty string there."""
     return lambda item: item[name]["id"] if item[name] else item[name]
 
 
@@ -84,12 +84,12 @@ def status(known: set[str]) -> Callable[[Item], Any]:
 
 
 def parts(items: Iterable[Item], parent: str, name: str) -> list[Item]:
-    """The dictionaries in a field, each with its parent's id."""
+    """The dictionaries in a field, each with the id of its parent."""
     return [part | {parent: item["id"]} for item in items for part in item[name]]
 
 
 def values(items: Iterable[Item], parent: str, name: str, column: str) -> list[Item]:
-    """The texts in a field, each with its parent's id."""
+    """The texts in a field, each with the id of its parent."""
     return [{parent: item["id"], column: value} for item in items for value in item[name]]
 
 
@@ -165,7 +165,7 @@ NEUTRON = {
     "external_gateway_infos": Table(gateways),
     "external_fixed_ips": Table(lambda apis: parts(gateways(apis), "router_id", "external_fixed_ips")),
     "security_groups": Table(lambda apis: apis.network("security_groups")),
-    # The driver takes them out of their groups.
+    # The driver takes the rules out of their groups.
     "security_group_rules": Table(lambda apis: apis.network("security_group_rules")),
     "floating_ips": Table(lambda apis: apis.network("floatingips"), {"status": status(FLOATING_STATUS)}),
 }
@@ -180,7 +180,7 @@ GLANCE = {
     "tags": Table(lambda apis: values(apis.images(), "image_id", "tags", "tag")),
 }
 
-# Driver -> its tables, all of them.
+# Driver -> all of its tables.
 TABLES: Mapping[str, Mapping[str, Table]] = {
     "nova": NOVA,
     "neutronv2": NEUTRON,

@@ -1,4 +1,4 @@
-"""Congress through its API, as one engine or all of them see it."""
+"""Congress through its API, from the view of one engine or of all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOVA = "acceptance_nova"
 
 
 def ok(answer: Answer) -> Any:
-    """Body of an answer that has to be good."""
+    """The body of an answer, which must be successful."""
     assert answer.status in {200, 201}, f"{answer.status}: {answer.body}"
     return answer.body
 
@@ -27,12 +27,12 @@ def rows(url: str, path: str, timeout: float = 30, token: str | None = None) -> 
 def by_engine(
     urls: Mapping[str, str], path: str, token: str | None = None
 ) -> dict[str, list[tuple[str, ...]]]:
-    """The same table as each engine has it."""
+    """The same table from each engine."""
     return {node_id: rows(url, path, token=token) for node_id, url in urls.items()}
 
 
 def forget(deployment: Deployment, policy: str | None, datasource: str | None = None) -> None:
-    """Remove what an earlier run of the tests left at the endpoint."""
+    """Remove leftovers of an earlier run of the tests at the endpoint."""
     for kind, name in (("policies", policy), ("data-sources", datasource)):
         for there in ok(deployment.api("GET", f"/v1/{kind}"))["results"]:
             if there["name"] == name:
@@ -40,7 +40,7 @@ def forget(deployment: Deployment, policy: str | None, datasource: str | None = 
 
 
 def datasource_of(driver: str, name: str, admin: Connection, poll_time: int = 2) -> dict[str, Any]:
-    """A datasource of the lab's own cloud. Drivers ask for everything of all projects: an administrator's right."""
+    """A datasource of the lab's cloud. Drivers read everything of all projects, which needs an administrator."""
     auth = admin.config.get_auth_args()
     return {
         "name": name,

@@ -1,4 +1,4 @@
-"""What commands show on the deployer's terminal, kept to be searched."""
+"""Output of commands on the deployer's terminal, recorded for a search."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from tests.acceptance.support.deployment import ROOT
 from tests.acceptance.support.searcher import Search
 
-# All that Pulumi and its plugins tell about themselves and that is shown.
+# The most verbose output of Pulumi and its plugins that is shown.
 VERBOSE = ("--debug", "-v=4", "--logtostderr", "--logflow")
 
 
 @dataclass
 class Console:
-    """`folder` (private) keeps what was shown, and is where the commands put their temporary files."""
+    """`folder` (private) has the recorded output, and the temporary files of the commands."""
 
     folder: Path
     shown: dict[str, bytes] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class Console:
         return folder
 
     def run(self, name: str, command: Sequence[object], *, fails: bool = False, timeout: float = 900) -> str:
-        """Both streams of a command that has to succeed, or to fail."""
+        """Run a command that must succeed, or fail; return both streams."""
         done = subprocess.run(
             [*map(str, command)],
             stdin=subprocess.DEVNULL,
@@ -44,12 +44,12 @@ class Console:
         kept.touch(mode=0o600)
         kept.write_bytes(done.stdout)
         self.shown[f"{name} ({kept})"] = done.stdout
-        # Not the text itself: it may show what is looked for.
+        # The message does not contain the text, which may show a secret.
         assert bool(done.returncode) is fails, f"{name} ended with {done.returncode}: {kept}"
         return done.stdout.decode(errors="replace")
 
     def leaks(self, search: Search) -> list[str]:
-        """What was shown of the secrets."""
+        """The secrets that the output shows."""
         return [
             f"{name}: {secret} ({form})"
             for name, text in self.shown.items()

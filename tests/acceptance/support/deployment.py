@@ -1,4 +1,4 @@
-"""What the acceptance tests do with a deployment: change it, ask its API, look into its hosts."""
+"""Operations of the acceptance tests on a deployment: change it, call its API, run commands on its hosts."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ ROOT = Path(__file__).resolve().parents[3]
 PULUMI = ROOT / "scripts/pulumi"
 CONGRESS_HA = (sys.executable, "-m", "ops")
 STACK = "dev"
-# What these tests start reads it: a STACK of the user's would be deployed and destroyed instead.
+# Programs that these tests start read this variable. With the user's STACK, they would destroy that stack.
 os.environ["STACK"] = STACK
 STEP = "command:remote:Command"
 UNASKED = ("--yes", "--skip-preview", "--non-interactive")
 
 
 class CommandError(AssertionError):
-    """A command failed; the text is what it printed last."""
+    """A command failed; the text is the end of its output."""
 
 
 def setting_options(*settings: str) -> list[str]:
-    """Options of `pulumi up` for settings such as policyEngines.syncPeriod=7, which hold for that run."""
+    """Options of `pulumi up` for settings such as policyEngines.syncPeriod=7, for one run."""
     changed = [part for s in settings for part in ("--config", f"congress-ha:{s}")]
     return ["--config-path", *changed] if settings else []
 
 
 def run(command: Sequence[str | Path], *, timeout: float, stdin: str | None = None) -> str:
-    """Standard output of a command that has to succeed within `timeout` seconds."""
+    """Run a command that must succeed within `timeout` seconds; return its standard output."""
     done = subprocess.run(
         [str(part) for part in command],
         input=stdin,
@@ -77,7 +77,7 @@ def request(
     tls: ssl.SSLContext | None = None,
     token: str | None = None,
 ) -> Answer:
-    """One HTTP request on a connection of its own; any status is an answer. `tls`: how a server is verified."""
+    """Send one HTTP request on its own connection; any status is an answer. `tls`: how to verify the server."""
     data = None if body is None else json.dumps(body).encode()
     sent = {"Content-Type": "application/json", **({"X-Auth-Token": token} if token else {})}
     asked = urllib.request.Request(url, data=data, headers=sent, method=method)  # noqa: S310  http(s) only
@@ -91,7 +91,7 @@ def request(
 
 
 def require_lab() -> None:
-    """End with one clear line where the lab does not answer."""
+    """Exit with one clear line if the lab does not answer."""
     try:
         check_lab(LAB_STATE)
     except StackError as error:
@@ -108,10 +108,10 @@ def lab_cloud(name: str) -> Iterator[Connection]:
 
 
 class Deployment:
-    """Stack `dev` on the lab. `folder` is for the SSH files of this run; `token`: what requests to the API bear."""
+    """Stack `dev` on the lab. `folder`: for the SSH files of this run; `token`: sent with API requests."""
 
     def __init__(self, folder: Path) -> None:
-        # scripts/pulumi takes the stack of the environment: it would be broken and destroyed in the place of dev.
+        # scripts/pulumi uses the STACK of the environment, so another stack would be destroyed instead of dev.
         if (named := os.environ.get("STACK", STACK)) != STACK:
             raise SystemExit(f"this is for stack {STACK} alone, and STACK is {named}: nothing was done")
         require_lab()
@@ -119,11 +119,11 @@ class Deployment:
         self.token: str | None = None
 
     def up(self, *settings: str, timeout: float = 900) -> str:
-        """`pulumi up`, with settings such as policyEngines.syncPeriod=7 for this run; what it printed."""
+        """Run `pulumi up`, with settings such as policyEngines.syncPeriod=7 for this run; return its output."""
         return self.up_with(*setting_options(*settings), timeout=timeout)
 
     def up_with(self, *options: str, timeout: float = 900) -> str:
-        """`pulumi up` with options of its own; what it printed."""
+        """Run `pulumi up` with these options; return its output."""
         printed = run([PULUMI, "up", *UNASKED, *options], timeout=timeout)
         self.forget()
         return printed
@@ -141,7 +141,7 @@ class Deployment:
         return {resource["urn"]: resource for resource in self.exported().get("resources", [])}
 
     def troubles(self) -> list[str]:
-        """What `make status` finds wrong."""
+        """The problems that `make status` reports."""
         done = subprocess.run(
             [*CONGRESS_HA, "status", "--json"],
             cwd=ROOT,
@@ -156,7 +156,7 @@ class Deployment:
         return [f"{f['role']}: {f['what']}" for f in findings if f["severity"] == "wrong"]
 
     def well(self, seconds: float) -> None:
-        """Wait until `make status` finds nothing wrong, by itself."""
+        """Wait until `make status` reports no problem."""
 
         def nothing_wrong() -> bool:
             assert (troubles := self.troubles()) == [], troubles
@@ -165,7 +165,7 @@ class Deployment:
         wait_for("all is well by itself", seconds, nothing_wrong)
 
     def steps_run(self) -> dict[str, str]:
-        """Name of every remote step -> when it last ran."""
+        """Name of every remote step -> time of its last run."""
         return {
             urn.rsplit("::", 1)[1]: resource["modified"]
             for urn, resource in self.resources().items()
@@ -173,7 +173,7 @@ class Deployment:
         }
 
     def forget(self) -> None:
-        """Read the outputs anew at their next use."""
+        """Discard the cached outputs."""
         for known in ("outputs", "tls"):
             self.__dict__.pop(known, None)
 
@@ -197,7 +197,7 @@ class Deployment:
 
     @cached_property
     def tls(self) -> ssl.SSLContext:
-        """Verifies the endpoint by the stack's authority, and by no other."""
+        """Verifies the endpoint only by the stack's certificate authority."""
         return ssl.create_default_context(cadata=self.outputs["ca_certificate"])
 
     @property
@@ -209,12 +209,12 @@ class Deployment:
         return [name for name, host in self.outputs["hosts"].items() if role in host["roles"]]
 
     def ssh_command(self, host: str) -> list[str]:
-        """Start of an ssh command for a host, over a connection that is kept open between commands."""
+        """The first words of an ssh command for a host, over a connection that stays open between commands."""
         assert self.outputs
         ssh = ["env", "-C", str(self.folder), "ssh", "-F", "ssh_config", "-o", "ControlPath=control-%C"]
         alive = subprocess.run([*ssh, "-O", "check", host], capture_output=True, timeout=10, check=False)
         if alive.returncode:
-            # Apart, and with no pipe of ours: it would hold a command's output open for as long as it lives.
+            # A separate process without our pipes, which it would keep open as long as it runs.
             options = ["-o", "ControlMaster=yes", "-o", "ControlPersist=60", "-o", "ConnectTimeout=30"]
             nothing = subprocess.DEVNULL
             subprocess.run(
@@ -228,30 +228,30 @@ class Deployment:
         return [*ssh, "-o", "ConnectTimeout=30", host]
 
     def on(self, host: str, command: str, timeout: float = 60) -> str:
-        """Output of a shell command as root on a host."""
+        """Run a shell command as root on a host; return its output."""
         return run([*self.ssh_command(host), f"sudo bash -c {shlex.quote(command)}"], timeout=timeout).strip()
 
     def api(self, method: str, path: str, body: Any = None, timeout: float = 30) -> Answer:
-        """A request to the endpoint."""
+        """Send a request to the endpoint."""
         return request(method, self.endpoint + path, body, timeout, tls=self.tls, token=self.token)
 
     def engine_pids(self) -> dict[str, str]:
-        """node_id -> process of each engine."""
+        """node_id -> pid of each engine."""
         show = "systemctl show -P MainPID congress-policy-engine@"
         return {
             engine["node_id"]: self.on(engine["host"], show + engine["node_id"]) for engine in self.engines
         }
 
     def hang_up(self, hosts: Iterable[str]) -> None:
-        """Close the kept connections to hosts: they would go on to a server that is no more, or through one."""
+        """Close the open connections to hosts, which may lead to or through a server that no longer exists."""
         for host in hosts:
             end = ["ssh", "-F", "ssh_config", "-o", "ControlPath=control-%C", "-O", "exit", host]
-            # There may be none, or one that just ended by itself.
+            # There may be no connection, or it may just have ended.
             subprocess.run(end, cwd=self.folder, capture_output=True, timeout=10, check=False)
 
     @contextmanager
     def engine_urls(self) -> Iterator[dict[str, str]]:
-        """node_id -> a URL that reaches that engine alone, tunnelled through the load balancer's host."""
+        """node_id -> URL of only that engine, through a tunnel over the load balancer's host."""
         first = 21789
         ports = {engine["node_id"]: first + index for index, engine in enumerate(self.engines)}
         forwards = [f"127.0.0.1:{ports[e['node_id']]}:{e['address']}:{e['port']}" for e in self.engines]

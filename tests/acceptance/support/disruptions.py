@@ -1,4 +1,4 @@
-"""What happens to a run of Pulumi: signals, networks and mirrors that go away, a server that is deleted."""
+"""Disruptions of a run of Pulumi: signals, a network or mirror that fails, a server that is deleted."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tests.support.waiting import wait_for
 PROC = Path("/proc")
 TABLE = "congress_interruption"
 OUTAGE = 40.0  # seconds without network or mirror
-ENDS = 900.0  # seconds after which every run has ended, also a disrupted one
+ENDS = 900.0  # seconds after which every run has ended, even a disrupted one
 
 
 @dataclass
 class Run:
-    """A run of Pulumi as a person starts it in a terminal: a session of its own, so that Ctrl-C reaches all of it."""
+    """A run of Pulumi as in a terminal: in its own session, so that Ctrl-C reaches all of its processes."""
 
     process: subprocess.Popen[bytes]
     output: Path
@@ -32,7 +32,7 @@ class Run:
     @classmethod
     @contextmanager
     def started(cls, output: Path, *words: str) -> Iterator[Run]:
-        """It does not outlive the context."""
+        """Start the run; end it with the context."""
         with output.open("wb") as out:
             process = subprocess.Popen(
                 [PULUMI, *words],
@@ -54,14 +54,14 @@ class Run:
         return self.process.poll() is not None
 
     def wait(self, seconds: float = ENDS) -> int:
-        """Exit code; fails when the time is over."""
+        """Wait for the end and return the exit code; fail at the deadline."""
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"a run has not ended within {seconds:.0f} s:\n{self.text()}") from None
 
     def last(self, seconds: float) -> None:
-        """Wait so long, or for the run's end."""
+        """Wait for so many seconds, or for the end of the run."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(seconds)
 
@@ -69,7 +69,7 @@ class Run:
         return self.output.read_text(errors="replace")
 
     def processes(self) -> dict[int, str]:
-        """Pid -> name of the run's own process and of all that it started."""
+        """Pid -> name of the run's process and of all its descendants."""
         found, todo = {}, [self.process.pid]
         while todo:
             pid = todo.pop()
@@ -80,7 +80,7 @@ class Run:
         return found
 
     def kill(self, name: str) -> None:
-        """SIGKILL to those of its processes that are named so (15 letters), as soon as there is one."""
+        """Send SIGKILL to its processes of this name (15 letters), as soon as there is one."""
 
         def there() -> list[int]:
             return [pid for pid, found in self.processes().items() if found == name]
@@ -115,7 +115,7 @@ def ctrl_c(running: Run, _cloud: Connection, _host: str) -> None:
 
 @disruption("Ctrl-C twice")
 def ctrl_c_twice(running: Run, _cloud: Connection, _host: str) -> None:
-    """The second one ends the engine at once, whatever is under way."""
+    """The second one ends the engine at once."""
     interrupt(running)
     wait_for("the engine heard the first", 30, lambda: "cancel" in running.text() or running.ended)
     interrupt(running)
@@ -133,14 +133,14 @@ def language_host_killed(running: Run, _cloud: Connection, _host: str) -> None:
 
 @disruption("network lost")
 def network_lost(running: Run, _cloud: Connection, _host: str) -> None:
-    """The deployer's, to the cloud's API and to every host."""
+    """The deployer's connections to the cloud's API and to every host."""
     with chain("output", f"ip daddr {{ {lab('LAB_MGMT_CIDR')}, {lab('LAB_EXT_CIDR')} }} drop"):
         running.last(OUTAGE)
 
 
 @disruption("mirror refused")
 def mirror_refused(running: Run, _cloud: Connection, _host: str) -> None:
-    """Hosts reach the package sources through this machine."""
+    """Hosts reach the package mirrors through this machine."""
     rule = f'iifname "{lab("LAB_EXT_BRIDGE")}" tcp dport {{ 80, 443 }} reject with tcp reset'
     with chain("forward", rule):
         running.last(OUTAGE)
@@ -148,7 +148,7 @@ def mirror_refused(running: Run, _cloud: Connection, _host: str) -> None:
 
 @disruption("server destroyed")
 def server_destroyed(running: Run, cloud: Connection, host: str) -> None:
-    """By somebody else, right after the run made it."""
+    """By another user, right after the run created it."""
     name = f"congress-{STACK}-{host}"
 
     def made() -> list[str]:
@@ -166,7 +166,7 @@ def lab(name: str) -> str:
 
 @contextmanager
 def chain(hook: str, rule: str) -> Iterator[None]:
-    """A rule of this machine's firewall, in a table of its own, for a while."""
+    """A temporary rule of this machine's firewall, in its own table."""
     nft(f"add table inet {TABLE}; delete table inet {TABLE}")
     nft(f"table inet {TABLE} {{\nchain cut {{\ntype filter hook {hook} priority 0;\n{rule}\n}}\n}}")
     try:

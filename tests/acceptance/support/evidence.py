@@ -1,4 +1,4 @@
-"""What the lab looks like when a test failed: the run ends with the lab removed, and nobody could look any more."""
+"""The state of the lab when a test failed, because the run ends with the removal of the lab."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tests.acceptance.support.deployment import LAB_STATE, ROOT
 
-# Seconds for one look, and servers whose console is shown, for the evidence of a broken cloud must come to an end, too.
+# Limits of a command's seconds and of the consoles shown, because even a broken cloud's evidence must be finite.
 PATIENCE, CONSOLES = 30, 12
 ON_A_NODE = """
 virsh -c lxc:/// list --all
@@ -18,7 +18,7 @@ grep -hE ' (ERROR|CRITICAL) | (Stopped|Paused) .Lifecycle|stop API' \\
 
 
 def look(*command: str) -> tuple[bool, str]:
-    """Whether a command of the lab did its work, and what it printed."""
+    """Whether a command of the lab succeeded, and its output."""
     try:
         done = subprocess.run(
             [f"{ROOT}/lab/{command[0]}", *command[1:]],
@@ -35,7 +35,7 @@ def look(*command: str) -> tuple[bool, str]:
 
 
 def commands() -> Iterator[tuple[str, ...]]:
-    """The cloud's servers, the ends of their consoles, and what the nodes complain about."""
+    """The cloud's servers, the ends of their consoles, and errors on the nodes."""
     yield ("os", "server", "list", "--long")
     listed, names = look("os", "server", "list", "-f", "value", "-c", "Name")
     for name in names.split()[:CONSOLES] if listed else ():
@@ -45,5 +45,5 @@ def commands() -> Iterator[tuple[str, ...]]:
 
 
 def of_the_lab() -> str:
-    """What was looked for and seen; a look that fails is evidence as well."""
+    """The commands and their output; a command that fails is evidence too."""
     return "\n".join(f"$ lab/{' '.join(command).strip()}\n{look(*command)[1]}" for command in commands())

@@ -1,7 +1,7 @@
-"""The single faults that a pair has to survive, done as hosts, networks, clouds and operators do them.
+"""The single faults that a pair must survive, caused as hosts, networks, clouds and operators cause them.
 
-Nothing here helps the cluster: what a fault does after its `yield` plugs a cable in again, gives power back, or takes
-an operator's own order back.
+Nothing here helps the cluster: the code after a fault's `yield` only reconnects a cable, restores power, or reverts an
+operator's own command.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def mariadb_restarted(pair: Pair) -> Iterator[float]:
 def both_off_and_on(pair: Pair) -> Iterator[float]:
     for server in pair.servers:
         server.virsh("destroy")
-    off = time.time()  # until the second is, the node may go on
+    off = time.time()  # until the second host is off, the node may continue
     for server in pair.servers:
         server.power_on()
     yield off
@@ -172,7 +172,7 @@ def bus_lost(pair: Pair) -> Iterator[None]:
 
 @fault("database lost for the host", limit=90)
 def database_lost(pair: Pair) -> Iterator[None]:
-    """The datasources go on without it, so rows stay fresh; but nobody could make a datasource any more."""
+    """The datasources continue without it, so rows stay fresh; but nobody can create a datasource."""
     host, database = pair.active, pair.deployment.outputs["hosts"]["database"]["address"]
     with blackhole([host], [database]):
         wait_for(
@@ -182,14 +182,14 @@ def database_lost(pair: Pair) -> Iterator[None]:
 
 
 def restarted(pair: Pair, host: str, service: str) -> float:
-    """When it had stopped: it still served while it was stopping."""
+    """Return when the service had stopped: it still served while it was stopping."""
     stop, start = f"systemctl stop {service}", f"systemctl start {service}"
     return float(pair.deployment.on(host, f"{stop} && date +%s.%N && {start}"))
 
 
 @contextmanager
 def blackhole(servers: Sequence[Server], addresses: Sequence[str]) -> Iterator[None]:
-    """Cut servers from addresses; a server that is started anew by fencing has lost the cut."""
+    """Cut servers off from addresses. A server that fencing restarts no longer has the cut."""
     try:
         for server in servers:
             own = server.run("hostname -I").split()

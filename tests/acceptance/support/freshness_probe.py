@@ -1,7 +1,7 @@
-"""A datasource that changes all the time, and when each engine's policy knows of a change.
+"""A datasource that changes continuously, and when each engine's policy has each change.
 
-A counter stands in the description of a project in keystone; the datasource node polls keystone, the engines get its
-rows, and a rule of a policy makes a table of them. What an engine says of that table came the whole way.
+The description of a project in keystone has a counter. The datasource node polls keystone, the engines get its rows,
+and a rule of a policy derives a table from them. So a row of that table in an engine has passed the whole way.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DATASOURCE = "freshness_keystone"
 PROJECT = "congress-freshness"
 RULE = f'counter(count) :- {DATASOURCE}:projects(name="{PROJECT}", description=count)'
 WRITE, READ = 0.4, 0.2
-# A request that the bus lost hangs for a minute or two; who asks again has the rows long before.
+# A request that the bus lost blocks for a minute or two; a new request has the rows long before.
 PATIENCE = 5.0
 
 
@@ -40,7 +40,7 @@ class FreshnessProbe:
         self._over = threading.Event()
 
     def prepare(self) -> None:
-        """Make datasource, policy and rule, and wait until every engine follows."""
+        """Create the datasource, the policy and the rule."""
         self.forget()
         made = congress.datasource_of("keystonev3", DATASOURCE, self.admin, poll_time=1)
         congress.ok(self.deployment.api("POST", "/v1/data-sources", made, timeout=130))
@@ -52,7 +52,7 @@ class FreshnessProbe:
         )
 
     def forget(self) -> None:
-        """Its datasource has the administrator's password."""
+        """Remove the datasource, because it has the administrator's password."""
         congress.forget(self.deployment, POLICY, DATASOURCE)
 
     def __enter__(self) -> Self:
@@ -70,7 +70,7 @@ class FreshnessProbe:
             thread.join(60)
 
     def fresh(self, moment: float, limit: float) -> float:
-        """Seconds from `moment` until every engine knows a count that was written after it."""
+        """Seconds from `moment` until every engine has a count that was written after it."""
         return max(
             wait_for(
                 f"{node_id} knows a row of the datasource that is younger than the fault",
@@ -82,7 +82,7 @@ class FreshnessProbe:
         )
 
     def single(self, limit: float) -> None:
-        """Wait until each engine has the one row that there is: none of an earlier datasource node is left."""
+        """Wait until each engine has exactly one row, with no row of an earlier datasource node."""
 
         def one_each() -> bool:
             found = congress.by_engine(self.engines, f"policies/{POLICY}/tables/counter")
@@ -97,7 +97,7 @@ class FreshnessProbe:
         return min(times) - moment
 
     def _story(self) -> str:
-        """Ages in seconds of the last row that was written, and of the last that each engine knew."""
+        """Ages in seconds of the last written row, and of the last row in each engine."""
         last = {"written": list(self.written.values())}
         last |= {
             node_id: [self.written.get(count, 0) for count in list(seen)]
@@ -109,12 +109,12 @@ class FreshnessProbe:
     def _write(self) -> None:
         while not self._over.wait(WRITE):
             count, moment = f"{time.time():.1f}", time.time()
-            with contextlib.suppress(Exception):  # a cloud that is slow for once only counts less often
+            with contextlib.suppress(Exception):  # a temporarily slow cloud only counts less often
                 self.keystone.update_project(self.project, description=count)
                 self.written[count] = moment
 
     def _read(self, node_id: str, url: str) -> None:
         while not self._over.wait(READ):
-            with contextlib.suppress(AssertionError, OSError):  # an engine that answers nothing knows nothing
+            with contextlib.suppress(AssertionError, OSError):  # an engine that does not answer has no row
                 for (count,) in congress.rows(url, f"policies/{POLICY}/tables/counter", PATIENCE):
                     self.seen[node_id].setdefault(count, time.time())

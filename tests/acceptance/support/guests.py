@@ -1,7 +1,7 @@
-"""The lab's servers seen from the machine that they run on: they are containers on its kernel.
+"""The lab's servers from outside: they are containers on the kernel of this machine.
 
-So a fault can be done to a server that no network reaches any more, and all processes of all servers can be watched
-without asking any of them.
+So a fault can hit a server that no network reaches, and all processes of all servers can be observed without access to
+the servers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PROC = Path("/proc")
 
 
 def hostname(pid: int) -> str:
-    """Of the container that a process is in; "" when it just ended."""
+    """The hostname of the container of a process; "" if the process has just ended."""
     try:
         return (PROC / str(pid) / "root" / "etc/hostname").read_text().strip()
     except OSError:
@@ -30,13 +30,13 @@ def pids() -> list[int]:
 
 
 def init_of(server: str) -> int | None:
-    """Pid, as this machine counts, of process 1 of a server; None while it does not run."""
+    """The pid, on this machine, of process 1 of a server; None if the server does not run."""
     for pid in pids():
         try:
             status = (PROC / f"{pid}/status").read_text()
         except OSError:
             continue
-        # A process of a server has three: on this machine, on the compute host, in the server.
+        # A process of a server has three pids: on this machine, on the compute host, in the server.
         numbers = next((line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:")), [])
         if len(numbers) == 3 and numbers[2] == "1" and hostname(pid) == server:
             return pid
@@ -45,7 +45,7 @@ def init_of(server: str) -> int | None:
 
 @dataclass(frozen=True)
 class Server:
-    """A server of the stack. `name`: its own and Pacemaker's name of it."""
+    """A server of the stack. `name`: its hostname, which Pacemaker also uses."""
 
     name: str
     id: str
@@ -57,7 +57,7 @@ class Server:
         return {"instance": shown.instance_name, "node": shown.hypervisor_hostname}
 
     def run(self, command: str, timeout: float = 30) -> str:
-        """Output of a shell command as root inside, without any network."""
+        """Run a shell command as root in the server, without a network; return its output."""
         init = init_of(self.name)
         assert init is not None, f"{self.name} does not run"
         return run(
@@ -65,11 +65,11 @@ class Server:
         )
 
     def signal(self, pattern: str, name: str) -> None:
-        """Send a signal to the processes whose command line matches; there must be one."""
+        """Send a signal to the processes whose command line matches; at least one must exist."""
         self.run(f"pkill -{name} -f -- '{pattern}'")
 
     def virsh(self, *words: str) -> str:
-        """On the compute host, behind nova's back."""
+        """Run virsh on the compute host, without nova's knowledge."""
         return run(
             [
                 ROOT / "lab/on",
@@ -85,7 +85,7 @@ class Server:
         )
 
     def link(self, state: str) -> None:
-        """Plug or unplug the server's only cable: the compute host's end of it, `up` or `down`."""
+        """Set the compute host's end of the server's only link `up` or `down`."""
         (port,) = self.cloud.network.ports(device_id=self.id)
         run(
             [ROOT / "lab/on", self._shown["node"], "ip", "link", "set", f"tap{port.id[:11]}", state],
@@ -93,5 +93,5 @@ class Server:
         )
 
     def power_on(self) -> None:
-        """As the cloud's user does with a server whose compute host came back."""
+        """Start the server, as the cloud's user does after its compute host is back."""
         self.cloud.compute.reboot_server(self.id, "HARD")

@@ -1,4 +1,4 @@
-"""Runs of `up` and `destroy` that are cut off, and the audit of what the next run makes of it."""
+"""Interrupted runs of `up` and `destroy`, and the audit of the result of the next run."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tests.acceptance.support.disruptions import DISRUPTIONS, Run
 from tests.acceptance.support.inventory import inventory
 
 COLD, SETTING, GROWTH, DESTROY = "cold up", "changed setting", "third engine", "destroy"
-# Seconds that each takes on the lab, so that a moment falls anywhere in it.
+# Duration in seconds of each operation on the lab; an interruption comes at any moment of it.
 LASTS = {COLD: 150.0, SETTING: 30.0, GROWTH: 90.0, DESTROY: 25.0}
 SETTINGS = {SETTING: ("policyEngines.syncPeriod=7",), GROWTH: ("policyEngines.count=3",)}
 AT_BIRTH = "server destroyed"
-# A setting makes no server and installs nothing; `destroy` runs no program and asks no host.
+# A changed setting creates no server and installs nothing; `destroy` runs no program and contacts no host.
 SENSELESS = {
     SETTING: {AT_BIRTH, "mirror refused"},
     DESTROY: {AT_BIRTH, "mirror refused", "language host killed"},
@@ -30,7 +30,7 @@ MADE = {
     COLD: ["bastion", "database", "messaging", "load-balancer", "datasource-1", "policy-engine-host-2"],
     GROWTH: ["policy-engine-host-3"],
 }
-# Operation and the next run, again and again: from a whole deployment to nothing and back to a whole one.
+# Operation and next run, repeated: from a complete deployment to none, and back to a complete one.
 ROUND = (
     (DESTROY, "destroy"),
     (COLD, "destroy"),
@@ -44,7 +44,7 @@ SECOND_ENGINE = re.compile(r"policy-engine-(host-)?2\b")
 
 @dataclass(frozen=True)
 class Interruption:
-    """`moment`: seconds after the begin; `then`: the next run, "up" or "destroy"; `host`: one that the run makes."""
+    """`moment`: seconds after the start; `then`: the next run, "up" or "destroy"; `host`: one that the run creates."""
 
     operation: str
     disruption: str
@@ -73,21 +73,21 @@ def plan(seed: int, count: int) -> Iterator[Interruption]:
 
 @dataclass(frozen=True)
 class Whole:
-    """How often there is what: in the state by type and name, in the cloud by kind and name."""
+    """Counts of resources in the state by type and name, and in the cloud by kind and name."""
 
     resources: Counter[str]
     things: dict[str, Counter[str]]
 
     @classmethod
     def of(cls, deployment: Deployment, cloud: Connection) -> Whole:
-        """As it is now; fails while the state holds operations of which nobody knows the end."""
+        """The present counts; fails if the state has pending operations."""
         state = deployment.exported()
         assert not state.get("pending_operations"), state["pending_operations"]
         names = [f"{r['type']} {r['urn'].rsplit('::', 1)[1]}" for r in state.get("resources", [])]
         return cls(Counter(names), inventory(cloud))
 
     def grown(self) -> Whole:
-        """With a third engine on a third host, which have all that the second ones have."""
+        """The counts with a third engine on a third host, with the same resources as the second ones."""
 
         def more(names: Counter[str]) -> Counter[str]:
             third = {
@@ -102,14 +102,14 @@ class Whole:
 
 @dataclass(frozen=True)
 class Outcome:
-    """`code`: with which the disrupted run ended; `next`: seconds that the next one took."""
+    """`code`: exit code of the disrupted run; `next`: duration of the next run in seconds."""
 
     code: int
     next: float
 
 
 class Laboratory:
-    """A deployment whose runs are cut off, and the whole of it as uninterrupted runs made it."""
+    """A deployment whose runs are interrupted, and its resources after uninterrupted runs."""
 
     def __init__(self, deployment: Deployment, cloud: Connection) -> None:
         self.deployment, self.cloud = deployment, cloud
@@ -140,13 +140,13 @@ class Laboratory:
         return Outcome(code, took)
 
     def audit(self, *settings: str) -> None:
-        """A further `up` changes nothing, every role works, and all is there that an uninterrupted run makes, once."""
+        """Assert that another `up` changes nothing, every role works, and all resources exist exactly once."""
         self.deployment.up_with("--expect-no-changes", *setting_options(*settings))
         self.deployment.well(60)
         expected = self.uninterrupted.grown() if settings == SETTINGS[GROWTH] else self.uninterrupted
         assert Whole.of(self.deployment, self.cloud) == expected
 
     def told(self) -> str:
-        """What the interrupted run printed last."""
+        """The end of the interrupted run's output."""
         lines = self.output.read_text(errors="replace").splitlines()
         return "\n".join(["the interrupted run ended with:", *lines[-40:]])

@@ -1,4 +1,4 @@
-"""Everything that the deploying project has in the cloud, by kind, under names that a second deployment has again."""
+"""All resources of the deploying project in the cloud, by kind, under names that a second deployment reuses."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 from openstack.connection import Connection
 
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-# Behind what Pulumi names by itself.
+# The suffix of names that Pulumi generates.
 RANDOM_DIGITS = re.compile(r"-[0-9a-f]{7}$")
 
 
 def inventory(cloud: Connection) -> dict[str, Counter[str]]:
-    """Kind -> how many there are of each name; kinds of which there is nothing are left out."""
+    """Kind -> count of each name; without kinds of which nothing exists."""
     identity: Any = cloud.identity
     network, mine = cloud.network, {"project_id": cloud.current_project_id}
     groups = {group.id: group.name for group in network.security_groups(**mine)}

@@ -15,11 +15,11 @@ from tests.simulated_cloud.apis import serving
 from tests.simulated_cloud.cloud import Cloud, id_of
 from tests.support.waiting import wait_for
 
-# Of this machine, on the lab's bridge: hosts reach it as they reach everything outside.
+# This machine's address on the lab's bridge; hosts reach it like any address outside.
 ADDRESS, PORT = "10.233.100.1", 35357
 # The library's policies name datasources by their drivers.
 DRIVERS = ("nova", "neutronv2", "keystonev3", "glancev2")
-# UnsafeTraffic names a table of SecurityGroups. Those left out act on servers or are about volumes.
+# UnsafeTraffic uses a table of SecurityGroups. The policies left out act on servers or concern volumes.
 LIBRARY = (
     "CrossProjectNetwork",
     "BadFlavors",
@@ -39,14 +39,14 @@ PAUSE = 0.5
 
 @dataclass
 class LargeCloud:
-    """`engines`: node_id -> URL that reaches that engine alone."""
+    """`engines`: node_id -> URL of only that engine."""
 
     deployment: Deployment
     engines: Mapping[str, str]
     cloud: Cloud
 
     def polled(self, seconds: float) -> float:
-        """Wait until each engine has all rules of all security groups: the seconds that it took."""
+        """Return the seconds until each engine has all rules of all security groups."""
 
         def all_there() -> bool:
             found = {n: len(self.rows(url, POLICY, "rules")) for n, url in self.engines.items()}
@@ -56,7 +56,7 @@ class LargeCloud:
         return waited("every engine has all rows", seconds, all_there)
 
     def changed(self, seconds: float) -> float:
-        """Change a rule of a security group: the seconds until each engine knows."""
+        """Change a rule of a security group; return the seconds until each engine has the change."""
         prefix = self.cloud.change_a_rule()
         return waited(
             f"every engine has the changed rule {prefix}",
@@ -65,7 +65,7 @@ class LargeCloud:
         )
 
     def evaluated(self, policy: str) -> dict[str, float]:
-        """Seconds in which an engine answers for each table that the policy itself defines."""
+        """The seconds that an engine needs for each table that the policy itself defines."""
         node_id, url = next(iter(self.engines.items()))
         tables = wait_for(
             f"{node_id} knows the tables of {policy}",
@@ -94,7 +94,7 @@ def waited(what: str, seconds: float, condition: object) -> float:
 
 @contextmanager
 def large_cloud(deployment: Deployment, servers: int) -> Iterator[LargeCloud]:
-    """Datasources and policies over it, removed at the end. A datasource of somebody else is not touched."""
+    """Create datasources and policies over the cloud; remove them at the end. Other datasources are not touched."""
     cloud = Cloud(servers)
     there = {source["name"] for source in congress.ok(deployment.api("GET", "/v1/data-sources"))["results"]}
     assert not there & set(DRIVERS), (
@@ -126,7 +126,7 @@ def large_cloud(deployment: Deployment, servers: int) -> Iterator[LargeCloud]:
 
 
 def activate(deployment: Deployment, name: str) -> None:
-    """Make the library's policy a policy of the stack."""
+    """Copy the library's policy to the stack."""
     library = congress.ok(deployment.api("GET", "/v1/librarypolicies"))["results"]
     id_ = next(policy["id"] for policy in library if policy["name"] == name)
     congress.ok(deployment.api("POST", f"/v1/policies?library_policy={id_}", {}, timeout=TIMEOUT))

@@ -1,7 +1,7 @@
-"""Watches how many datasource nodes there are, ten times a second, on both hosts and on the message bus.
+"""Counts the running datasource nodes ten times a second, on both hosts and on the message bus.
 
-The servers share this machine's kernel, so every process of every server is in this machine's /proc, and no fault of
-a network hides it.
+The servers share this machine's kernel, so every process of every server is in this machine's /proc, and no network
+fault hides it.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from typing import Self
 from tests.acceptance.support.guests import PROC, hostname, pids
 
 PERIOD = 0.1
-# A process that is this old runs no other program any more.
+# A process of this age does not execute another program any more.
 YOUNG = 3.0
 CGROUP = Path("/sys/fs/cgroup/freezer")
 # PF_EXITING, linux/sched.h
 EXITING = 0x4
 
-# Sent to a Congress host: consumers of the datasource manager's queue, several times a second.
+# Runs on a Congress host: prints the number of consumers of the datasource manager's queue, several times a second.
 CONSUMERS = """
 import configparser, ssl, sys, time
 from urllib.parse import unquote, urlsplit
@@ -64,7 +64,7 @@ class Sample:
 
 @dataclass
 class Record:
-    """What was seen in a span of time. `consumers`: (time, count), -1 while the bus does not answer."""
+    """Observations in a span of time. `consumers`: (time, count), -1 if the bus does not answer."""
 
     samples: list[Sample] = field(default_factory=list)
     consumers: list[tuple[float, int]] = field(default_factory=list)
@@ -75,7 +75,7 @@ class Record:
 
     @property
     def absences(self) -> list[float]:
-        """Length in seconds of each span in which no node ran."""
+        """The length in seconds of each span without a running node."""
         spans: list[float] = []
         since: float | None = None
         for sample in self.samples:
@@ -89,12 +89,12 @@ class Record:
 
     @property
     def longest_pause(self) -> float:
-        """Between two samples: nothing is known of that time."""
+        """The longest span between two samples, of which nothing is known."""
         times = [sample.time for sample in self.samples]
         return max(later - earlier for earlier, later in pairwise(times))
 
     def story(self) -> str:
-        """Every change, for an error's text."""
+        """Every change, for an error message."""
         lines, before = [], None
         for sample in self.samples:
             if sample.nodes != before:
@@ -104,7 +104,7 @@ class Record:
 
 
 class Observer:
-    """`hosts`: names of the pair's servers. Use as a context; `since(time)` gives what was seen from then on."""
+    """`hosts`: names of the pair's servers. Use as a context; `since(time)` returns the observations from then on."""
 
     def __init__(self, hosts: Iterable[str], bus: list[str]) -> None:
         self.hosts, self.bus = frozenset(hosts), bus
@@ -137,7 +137,7 @@ class Observer:
         self._watcher.stdout.close()
 
     def since(self, moment: float) -> Record:
-        """Fails if the observer itself could not look all the time."""
+        """Fails if the observer itself could not observe all the time."""
         if self._trouble:
             raise AssertionError("the observer failed") from self._trouble
         return Record(
@@ -162,7 +162,7 @@ class Observer:
             self._record.consumers.append((float(moment), int(count)))
 
     def running(self) -> Iterator[tuple[str, int]]:
-        """Datasource nodes on the pair that are able to run: not frozen with their server, not dead already."""
+        """Datasource nodes of the pair that can run: neither frozen with their server nor already dead."""
         seen = set()
         for pid in pids():
             with contextlib.suppress(OSError, ValueError):
@@ -179,7 +179,7 @@ class Observer:
             del self._known[key]
 
     def _node_of(self, pid: int) -> str | None:
-        """Host of the pair if the process is a datasource node there."""
+        """The host of the pair, if the process is a datasource node there."""
         words = (PROC / f"{pid}/cmdline").read_bytes().split(b"\0")
         if b"--datasources" not in words:
             return None
@@ -188,15 +188,15 @@ class Observer:
 
 
 def stat(pid: int) -> tuple[str, str]:
-    """State and start time."""
+    """The state and the start time."""
     fields = (PROC / f"{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return fields[0], fields[19]
 
 
 def killed(pid: int) -> bool:
-    """SIGKILL waits for it, or it is on its way out: it will not do a thing of its own any more.
+    """SIGKILL is pending, or the process is exiting: it does not run its own code any more.
 
-    libvirt kills a paused container before it thaws it (virLXCProcessStop); on a busy machine its end takes a while.
+    libvirt kills a paused container before it thaws it (virLXCProcessStop); on a busy machine this takes a while.
     """
     status = dict(
         line.split(":", 1) for line in (PROC / f"{pid}/status").read_text().splitlines() if ":" in line
@@ -207,7 +207,7 @@ def killed(pid: int) -> bool:
 
 
 def frozen(pid: int) -> bool:
-    """Paused by the cloud, with the whole server: it cannot do anything."""
+    """The cloud paused the process with its whole server, so it cannot do anything."""
     for line in (PROC / f"{pid}/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers == "freezer":

@@ -1,4 +1,4 @@
-"""The pair under test: which host runs the datasource node, and whether all is well again after a fault."""
+"""The pair under test: which host runs the datasource node, and whether the pair is healthy after a fault."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from tests.acceptance.support.guests import Server
 from tests.acceptance.support.observer import Observer, Record
 from tests.support.waiting import wait_for
 
-# Until a host that was fenced has booted and rejoined, and the bus has dropped the connection of a lost node.
+# Time until a fenced host has booted and rejoined, and the bus has dropped the connection of a lost node.
 WELL_AGAIN = 180.0
 MAY_PAUSE = 1.0
-# As templates/datasource_node/ds_node.crm.j2 has them, with half a minute for Pacemaker to look.
+# The values of templates/datasource_node/ds_node.crm.j2, and half a minute for Pacemaker to check.
 AVOIDED, FORGOTTEN = 3, 150.0
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What a fault may do. `limit`: seconds until a row is fresh through every engine.
+    """The permitted effects of a fault. `limit`: seconds until every engine has a fresh row.
 
-    `vanishes`: a host may go without closing its connections, so that the bus still counts its consumer until the
-    heartbeat is over, beside that of the other host.
+    `vanishes`: a host may disappear without closing its connections. Then the bus counts its consumer, beside that of
+    the other host, until the heartbeat times out.
     """
 
     limit: float
@@ -45,7 +45,7 @@ class Pair:
 
     @property
     def active(self) -> Server:
-        """Runs the datasource node; fails unless exactly one does."""
+        """The server that runs the datasource node; fails unless there is exactly one."""
         ((host, _),) = self.observer.running()
         return next(server for server in self.servers if server.name == host)
 
@@ -55,15 +55,15 @@ class Pair:
         return next(server for server in self.servers if server is not active)
 
     def troubles(self) -> list[str]:
-        """What `make status` finds wrong."""
+        """The problems that `make status` reports."""
         return self.deployment.troubles()
 
     def well(self, seconds: float = WELL_AGAIN) -> None:
-        """Wait until nothing is wrong any more, by itself."""
+        """Wait until the deployment has no problem."""
         self.deployment.well(seconds)
 
     def whole(self) -> None:
-        """Wait until Pacemaker avoids neither host for its failures: until then it is no standby for a next fault."""
+        """Wait until Pacemaker avoids neither host because of failures; until then it has no standby."""
 
         def avoids_none() -> bool:
             host, count = (
@@ -77,7 +77,7 @@ class Pair:
         wait_for("failures are forgotten", FORGOTTEN, avoids_none)
 
     def audit(self, moment: float, expected: Expected) -> Record:
-        """After a fault at `moment`: well again, rows fresh and none left over, never two nodes in between."""
+        """After a fault at `moment`, assert health, fresh rows without old ones, and never two nodes in between."""
         self.well()
         self.probe.fresh(time.time(), limit=15)
         self.probe.single(limit=15)
@@ -94,14 +94,14 @@ class Pair:
 
 @contextmanager
 def watched(deployment: Deployment, admin: Connection) -> Iterator[Pair]:
-    """The deployment's pair with observer and probe at work."""
+    """The deployment's pair, with a running observer and freshness probe."""
     names = [f"congress-{STACK}-{name}" for name in deployment.hosts("datasource-node")]
     bus = [*deployment.ssh_command(deployment.engines[0]["host"]), "sudo /opt/congress/bin/python -"]
     with deployment.engine_urls() as engines:
         probe = FreshnessProbe(deployment, admin, engines)
         probe.prepare()
         with probe, Observer(names, bus) as observer:
-            # An engine takes up a new datasource, then a rule over it, each at a synchronisation of its own.
+            # An engine gets a new datasource and then a rule over it, each at a separate synchronisation.
             probe.fresh(time.time(), limit=60)
             yield Pair(deployment, admin, observer, probe)
     probe.forget()

@@ -15,14 +15,14 @@ from tests.acceptance.support.guests import PROC, hostname, pids
 from tests.acceptance.support.observer import stat
 from tests.acceptance.support.searcher import Search
 
-# A process that is this old was looked at in what it runs.
+# A process of this age has been checked after it executed its program.
 YOUNG = 3.0
 PAUSE = 0.05
 
 
 @dataclass
 class Process:
-    """`texts`: what it showed when it was looked at last."""
+    """`texts`: what the process showed at the last check."""
 
     host: str
     first: float
@@ -30,9 +30,10 @@ class Process:
 
 
 class Watch:
-    """Use as a context. `hits`: what was found, by secret, form and place; `seen`: how many processes there were.
+    """Use as a context. `hits`: secrets found, by secret, form and place; `seen`: the number of processes.
 
-    Environments are those on servers whose names begin with `prefix`: the program and its tests have theirs here.
+    Environments are checked only on servers whose names begin with `prefix`, because those of the program and its tests
+    on this machine contain secrets.
     """
 
     def __init__(self, search: Search, prefix: str) -> None:
@@ -71,7 +72,7 @@ class Watch:
     def _look(self) -> None:
         there = set()
         for pid in pids():
-            # It may end at any moment.
+            # The process may end at any moment.
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 key = (pid, stat(pid)[1])
                 there.add(key)

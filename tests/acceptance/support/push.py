@@ -1,4 +1,4 @@
-"""A datasource whose rows are pushed through the API, as large as one likes, and what every engine makes of them."""
+"""A datasource of any size whose rows are pushed through the API, and the rows that every engine has."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RULES = (
     f'seen(id) :- {DATASOURCE}:events(monitor_event_id=id, monitor="bench")',
     f'down(host) :- {DATASOURCE}:events(hostname=host, status="down")',
 )
-SYNC = 60.0  # seconds; an engine knows a new datasource's tables after its next synchronisation
+SYNC = 60.0  # seconds; an engine has a new datasource's tables after its next synchronisation
 
 
 def events(count: int, changed: int = 0) -> list[dict[str, Any]]:
@@ -45,7 +45,7 @@ class Pushed:
     """The table `events` of a datasource of the doctor driver, and a policy with rules over it."""
 
     deployment: Deployment
-    engines: Mapping[str, str]  # node_id -> URL that reaches that engine alone
+    engines: Mapping[str, str]  # node_id -> URL of only that engine
     datasource: str  # its id
 
     def push(self, rows: list[dict[str, Any]]) -> None:
@@ -55,7 +55,7 @@ class Pushed:
         assert answer.status in {200, 204}, answer
 
     def reached(self, rows: list[dict[str, Any]], seconds: float) -> float:
-        """Wait until each engine has exactly these rows: the seconds that it took."""
+        """Return the seconds until each engine has exactly these rows."""
         expected = {row["details"]["monitor_event_id"] for row in rows}
 
         def same() -> bool:
@@ -74,7 +74,7 @@ class Pushed:
 
 @contextmanager
 def pushed(deployment: Deployment) -> Iterator[Pushed]:
-    """An empty table at first; datasource and policy are removed at the end."""
+    """Create an empty table; remove datasource and policy at the end."""
     congress.forget(deployment, POLICY, DATASOURCE)
     made = {"name": DATASOURCE, "driver": "doctor", "config": {}}
     datasource = congress.ok(deployment.api("POST", "/v1/data-sources", made, timeout=TIMEOUT))
@@ -98,7 +98,7 @@ def pushed(deployment: Deployment) -> Iterator[Pushed]:
 
 
 def taken_down(deployment: Deployment) -> dict[str, int]:
-    """node_id -> how often HAProxy took that engine for dead since it was started."""
+    """node_id -> how often HAProxy has marked that engine down since HAProxy started."""
     listed = deployment.on("load-balancer", "curl -s 'http://127.0.0.1:8404/;csv'").removeprefix("# ")
     return {
         row["svname"]: int(row["chkdown"])

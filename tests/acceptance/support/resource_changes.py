@@ -1,4 +1,4 @@
-"""What an `up` changes: what `pulumi preview` says, and what the state shows afterwards."""
+"""The changes of an `up`: those that `pulumi preview` announces, and those that the state shows afterwards."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.acceptance.support.deployment import PULUMI, Deployment, run
 
 # Name of a resource -> created, updated, replaced or deleted.
 Changes = Mapping[str, str]
-# Pulumi's name of a step -> what it is here; a replacement is several steps.
+# Pulumi's name of a step -> our name; a replacement has several steps.
 OPERATIONS = {
     "create": "created",
     "update": "updated",
@@ -27,14 +27,14 @@ def name_of(urn: str) -> str:
 
 
 def previewed(*options: str, pulumi: Path = PULUMI) -> Changes:
-    """What `pulumi preview` with these options says; `pulumi`: that of another checkout."""
+    """The changes that `pulumi preview` announces with these options; `pulumi`: of another checkout."""
     printed = run([pulumi, "preview", "--json", "--non-interactive", *options], timeout=120)
     steps = json.loads(printed)["steps"]
     return {name_of(step["urn"]): OPERATIONS[step["op"]] for step in steps if step["op"] in OPERATIONS}
 
 
 def happened(before: Mapping[str, dict[str, Any]], after: Mapping[str, dict[str, Any]]) -> Changes:
-    """The difference of two states (`Deployment.resources`); components and providers have none."""
+    """The difference of two states (`Deployment.resources`), without components and providers."""
     found = {}
     for urn in {*before, *after}:
         was, is_now = before.get(urn), after.get(urn)
@@ -52,7 +52,7 @@ def happened(before: Mapping[str, dict[str, Any]], after: Mapping[str, dict[str,
 def as_previewed(
     deployment: Deployment, up: Callable[[], Any], *options: str, pulumi: Path = PULUMI
 ) -> Changes:
-    """Run an `up` with options; what changed, which has to be what `pulumi preview` said."""
+    """Run an `up` with options; return its changes, which must equal those of `pulumi preview`."""
     said = previewed(*options, pulumi=pulumi)
     before = deployment.resources()
     up()

@@ -1,8 +1,8 @@
-"""Searches a machine for secrets and tells their names and places, never a value.
+"""Searches a machine for secrets and prints their names and places, but no value.
 
-Its text is sent to a host's own python3 on standard input, with the patterns behind it: so it is one file that imports
-nothing but the standard library, and nothing secret stands on a command line or in a file. Patterns are
-secret's name -> form's name -> the bytes to look for.
+Its source is sent to a host's python3 on standard input, followed by the patterns. So it is one file that imports only
+the standard library, and no command line and no file contains a secret. Patterns are secret's name -> form's name ->
+the bytes to search for.
 """
 
 import json
@@ -19,12 +19,12 @@ from typing import Any
 Patterns = Mapping[str, Mapping[str, bytes]]
 Hit = dict[str, str]
 
-# The kernel's own, no files.
+# File systems of the kernel, without real files.
 NO_FILES = ("/proc", "/sys")
 GZIP, XZ = b"\x1f\x8b\x08", b"\xfd7zXZ\0"
-# grep is not to take what it looks for from chance.
+# The shortest pattern, so that grep does not match by chance.
 SHORTEST = 4
-# As many names as surely fit on a command line.
+# A number of names that certainly fits on a command line.
 NAMES_AT_A_TIME = 500
 METADATA = "http://169.254.169.254/"
 DOCUMENTS = ("openstack/latest/user_data", "openstack/latest/meta_data.json", "latest/user-data")
@@ -36,19 +36,19 @@ for url in sys.argv[1:]:
 
 
 def squeezed(data: bytes) -> bytes:
-    """Without what wraps a text: base64 in lines, and that within JSON."""
+    """The bytes without line breaks: of base64, and of base64 in JSON."""
     return data.translate(None, b" \t\r\n").replace(b"\\n", b"")
 
 
 def pieces(pattern: bytes) -> Iterator[bytes]:
-    """Its two halves, each without what grep takes for the end of a line: a wrapped text has one of them whole."""
+    """Both halves, without characters that grep takes for a line end. A wrapped text contains one half unbroken."""
     middle = len(pattern) // 2
     for half in (pattern[:middle], pattern[middle:]):
         yield max(half.replace(b"\0", b"\n").split(b"\n"), key=len)
 
 
 class Search:
-    """grep, which looks for all patterns in one pass, says where to look; what is there is then told exactly."""
+    """One grep for all patterns finds suspects; each suspect is then checked exactly."""
 
     def __init__(self, patterns: Patterns) -> None:
         self.patterns = [
@@ -59,7 +59,7 @@ class Search:
         parts = {piece for _, _, form, _ in self.patterns for piece in pieces(form)}
         if any(len(piece) < SHORTEST for piece in parts):
             raise ValueError("a pattern is too short to be told from anything else")
-        # In memory, and opened anew by each grep.
+        # In memory; each grep opens it again.
         self.file = os.memfd_create("patterns")
         os.write(self.file, b"\n".join(sorted(parts)) + b"\n")
 
@@ -73,23 +73,23 @@ class Search:
         )
 
     def within(self, data: bytes) -> set[tuple[str, str]]:
-        """(secret, form) of all that stands in these bytes, wrapped or not."""
+        """The (secret, form) pairs in these bytes, wrapped or not."""
         whole = squeezed(data)
         return {(secret, name) for secret, name, form, bare in self.patterns if form in data or bare in whole}
 
     def files(self, roots: Iterable[str]) -> tuple[list[Hit], int]:
-        """Hits in the regular files below these folders, and in their names; how many files there are."""
+        """Hits in the regular files below these folders, and in their names; and the number of files."""
         paths = list(regular_files(roots))
         names = b"\0".join(map(os.fsencode, paths))
         hits = [hit(secret, form, "a file's name") for secret, form in self.within(names)]
-        # Those of packages are manuals, by the thousand.
+        # Without the thousands of manuals of packages.
         compressed = (path for path in paths if not path.startswith("/usr/") and is_compressed(path))
         for path in {*self.suspects(paths), *compressed}:
             hits += self.file_hits(path)
         return hits, len(paths)
 
     def suspects(self, paths: Sequence[str]) -> Iterator[str]:
-        """Files that may have a hit. One that went meanwhile is none; any other trouble is an error."""
+        """Files that may have a hit. Files removed meanwhile are ignored; any other problem is an error."""
         for first in range(0, len(paths), NAMES_AT_A_TIME):
             grep = self.grep("-lZ", "--", *paths[first : first + NAMES_AT_A_TIME], stderr=subprocess.PIPE)
             found, complaints = grep.communicate()
@@ -109,7 +109,7 @@ class Search:
             yield hit(secret, form, path, owner, mode)
 
     def journal(self) -> list[Hit]:
-        """Hits in every field of the whole journal; then again by who wrote, which an entry's line does not tell."""
+        """Hits in every field of the whole journal; then again by writer, which an entry does not show."""
         hits = list(self.entries())
         if not hits:
             return []
@@ -131,7 +131,7 @@ class Search:
             if shown.stdout and suspects.stdout:
                 shown.stdout.close()
                 for line in suspects.stdout:
-                    # A field with a line's end in it is written without its name.
+                    # A field with a line break is written without its name.
                     field = (
                         line.partition(b"=")[0].decode(errors="replace") if b"=" in line[:40] else "a field"
                     )
@@ -141,7 +141,7 @@ class Search:
             raise OSError(f"journalctl ended with {shown.returncode}, grep with {suspects.returncode}")
 
     def metadata(self, user: str) -> list[Hit]:
-        """What the metadata service tells a user's process; a hit without a secret if nothing."""
+        """Hits in the metadata service's answer to a user's process; a hit without a secret if there is no answer."""
         place = f"the metadata service, asked by {user}"
         urls = [METADATA + document for document in DOCUMENTS]
         told = subprocess.run(
@@ -168,7 +168,7 @@ def is_compressed(path: str) -> bool:
 
 
 def unpacked(data: bytes) -> bytes:
-    """What is compressed in a file, as far as it goes: one that is being written has no end yet."""
+    """The uncompressed content of a file as far as possible: a file that is being written has no end yet."""
     parts = []
     while data.startswith((GZIP, XZ)):
         packed = zlib.decompressobj(31) if data.startswith(GZIP) else lzma.LZMADecompressor()
@@ -178,7 +178,7 @@ def unpacked(data: bytes) -> bytes:
 
 
 def regular_files(roots: Iterable[str]) -> Iterator[str]:
-    """Each file once, whatever links there are to it."""
+    """Each file once, even if it has several links."""
     seen = set()
 
     def trouble(error: OSError) -> None:
@@ -199,7 +199,7 @@ def regular_files(roots: Iterable[str]) -> Iterator[str]:
 
 
 def missed(patterns: Patterns) -> list[str]:
-    """Forms that the search does not find in a file of their own, as they are and in lines of 64 characters."""
+    """Forms that the search does not find in a file of their own, unchanged and in lines of 64 characters."""
     wanted: dict[str, tuple[str, str]] = {}
     with tempfile.TemporaryDirectory(prefix="canary-") as folder:
         for secret, forms in patterns.items():
@@ -217,7 +217,7 @@ def missed(patterns: Patterns) -> list[str]:
 
 
 def everywhere(patterns: Patterns) -> dict[str, Any]:
-    """All hits of this machine."""
+    """All hits on this machine."""
     search = Search(patterns)
     hits, files = search.files("/")
     hits += search.journal()
@@ -227,5 +227,5 @@ def everywhere(patterns: Patterns) -> dict[str, Any]:
 
 
 def answer(question: str, patterns: Patterns) -> None:
-    """For whoever sent this text: JSON on standard output."""
+    """Print the answer as JSON, for the sender of this text."""
     json.dump({"missed": missed, "everywhere": everywhere}[question](patterns), sys.stdout)

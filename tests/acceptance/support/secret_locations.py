@@ -1,4 +1,4 @@
-"""Where on the hosts each secret may be: docs/security.md, "Where secrets are", as a table to be exact about."""
+"""Where each secret may be on the hosts: docs/security.md, "Where secrets are", as an exact table."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from tests.acceptance.support.searcher import Hit
 
 CONGRESS_HOSTS = {"datasource-node", "policy-engine"}
-# An instance's folder is named by its server's id.
+# The folder of an instance has its server's id as name.
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 CLOUD_INIT = "/var/lib/cloud/instances/ID"
-# Secret, file (or what else shows it), owner, mode.
+# Secret, file (or other source), owner, mode.
 Location = tuple[str, str, str, str]
 
-# Role -> where the key of its certificate is.
+# Role -> location of its certificate's key.
 CERTIFICATES: dict[str, Location] = {
     "load-balancer": ("endpoint-key", "/etc/haproxy/endpoint.pem", "root:root", "0600"),
     "database": ("database-key", "/etc/mysql/congress.pem", "root:mysql", "0640"),
@@ -23,18 +23,18 @@ CERTIFICATES: dict[str, Location] = {
 
 
 def allowed(host: str, role: str, login: str) -> set[Location]:
-    """All that a host may have. `login`: the secret with which engines check their callers' tokens."""
+    """All locations that a host may have. `login`: the secret with which engines check the tokens of their callers."""
     key = f"{host}-host-key"
     locations = {
         (key, "/etc/ssh/ssh_host_ed25519_key", "root:root", "0600"),
-        # What cloud-init keeps of the user_data.
+        # cloud-init's copies of the user_data.
         (key, f"{CLOUD_INIT}/user-data.txt", "root:root", "0600"),
         (key, f"{CLOUD_INIT}/user-data.txt.i", "root:root", "0600"),
         (key, f"{CLOUD_INIT}/cloud-config.txt", "root:root", "0600"),
         (key, f"{CLOUD_INIT}/obj.pkl", "root:root", "0400"),
-        # It has the user_data as well.
+        # It returns the user_data too.
         (key, "the metadata service, asked by root", "", ""),
-        # The host itself refuses everybody else there.
+        # The host itself blocks all other users from it.
         ("", "the metadata service, asked by nobody: no answer", "", ""),
     }
     if role in CERTIFICATES:
@@ -56,7 +56,7 @@ def found_in(hits: Iterable[Hit]) -> set[Location]:
 
 
 def report(host: str, hits: Iterable[Hit], wrong: Iterable[Location]) -> list[str]:
-    """A line for each location that is wrong, with the forms in which the secret was found there, if it was."""
+    """A line for each wrong location, with the forms in which the secret was found there, if any."""
     forms: dict[Location, set[str]] = {}
     for hit in hits:
         (location,) = found_in([hit])

@@ -1,7 +1,7 @@
-"""Clients at the endpoint that read and write all the time, and what went wrong for them.
+"""Clients that read and write at the endpoint all the time, and the errors that they get.
 
-HAProxy binds a client to an engine by its address. So the clients have addresses of their own; one has another for each
-connection, and so no engine of its own. Some keep their connection, some make a new one for each request.
+HAProxy assigns a client to an engine by its address. So each client has its own address; one has a new address for each
+connection, and so no fixed engine. Some keep their connection, some open a new one for each request.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from tests.acceptance.support.deployment import Deployment
 from tests.support.waiting import wait_for
 
 POLICY = "traffic"
-# On the lab's bridge to the endpoint, beside its pool of floating addresses.
+# On the lab's bridge to the endpoint, outside the pool of floating addresses.
 BRIDGE, ADDRESSES = "lab-ext", [f"10.233.100.{last}" for last in range(230, 242)]
 PAUSE = 0.05
-# Congress may take 120 s over a request; a client that gives up before would hide how long it was.
+# Congress may need 120 s for a request; a client with a shorter timeout would hide its duration.
 TIMEOUT = 130.0
-# No request may take longer while something is changed.
+# The longest time that a request may take during a change.
 LONGEST = 2.0
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One request: when it began (time.time()), the seconds that it took, what was wrong with it."""
+    """One request: start (time.time()), duration in seconds, error."""
 
     client: str
     request: str
@@ -48,7 +48,7 @@ class Asked:
 
 
 class Client(threading.Thread):
-    """Asks until it is told to end; `kept`: on one connection."""
+    """Sends requests until it is stopped; `kept`: on one connection."""
 
     def __init__(
         self, label: str, deployment: Deployment, addresses: Sequence[str], *, kept: bool, writes: bool
@@ -115,7 +115,7 @@ class Client(threading.Thread):
 
 
 class Traffic:
-    """What all clients met since a moment."""
+    """All requests of all clients since a moment."""
 
     def __init__(self, clients: Sequence[Client]) -> None:
         self.clients = clients
@@ -127,7 +127,7 @@ class Traffic:
         return [asked for asked in self.since(moment) if asked.wrong]
 
     def answered(self) -> None:
-        """Wait until every client has an answer to what it asked from now on: a lost request shows at its end."""
+        """Wait until every client has an answer to a request sent from now on: a lost request appears at its end."""
         now = time.time()
         wait_for(
             "every client got an answer since",
@@ -136,7 +136,7 @@ class Traffic:
         )
 
     def served(self) -> None:
-        """Wait until every client's last request, made from now on, went well: an outage is over."""
+        """Wait until the last request of every client, sent from now on, succeeded: an outage is over."""
         now = time.time()
         wait_for(
             "every client is served again",
@@ -148,7 +148,7 @@ class Traffic:
 
     @contextmanager
     def unnoticed(self) -> Iterator[None]:
-        """Assert that no request which began inside failed or took long."""
+        """Assert that no request that began inside failed or was slow."""
         began = time.time()
         yield
         self.answered()
@@ -162,7 +162,7 @@ class Traffic:
 
 @contextmanager
 def addresses() -> Iterator[Sequence[str]]:
-    """More addresses of this machine on the lab's bridge."""
+    """Additional addresses of this machine on the lab's bridge."""
     for address in ADDRESSES:
         subprocess.run(["ip", "address", "replace", f"{address}/32", "dev", BRIDGE], check=True)
     try:
@@ -174,7 +174,7 @@ def addresses() -> Iterator[Sequence[str]]:
 
 @contextmanager
 def traffic(deployment: Deployment) -> Iterator[Traffic]:
-    """Clients at work: readers and writers, with kept connections and new ones, sticky and not."""
+    """Running clients: readers and writers, with persistent and new connections, sticky and not."""
     congress.forget(deployment, POLICY)
     congress.ok(deployment.api("POST", "/v1/policies", {"name": POLICY}))
     congress.ok(deployment.api("POST", f"/v1/policies/{POLICY}/rules", {"rule": "known(1)"}))

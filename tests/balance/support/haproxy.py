@@ -1,4 +1,4 @@
-"""Two stand-ins for engines, with their real agents, behind a real HAProxy with the real configuration."""
+"""Two fake engines, with their real agents, behind a real HAProxy with the real configuration."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from tests.support.waiting import wait_for
 
 DRAIN = ROOT / "files/policy_engines/congress_drain.py"
 HEALTH = "/health"
-# What HAProxy thinks of an engine: is it up, its weight.
+# HAProxy's state of an engine: whether it is up, and its weight.
 FREE, BUSY, DOWN = "1 100 ", "1 1 ", "0 "
 
 
 class Engine:
-    """What HAProxy and an agent know of one: ports and a name."""
+    """An engine as HAProxy and its agent see it: ports and a name."""
 
     def __init__(self, number: int, run: Path) -> None:
         self.node_id, self.run = f"policy-engine-{number}", run
@@ -41,7 +41,7 @@ class Engine:
         raise NotImplementedError
 
     def drain(self, *words: str, main_pid: bool = True) -> subprocess.CompletedProcess[str]:
-        """What the unit and the step run."""
+        """Run the command of the unit and of the step."""
         extra = {"MAINPID": "1"} if main_pid else {}
         return subprocess.run(
             [DRAIN, words[0], self.node_id, *words[1:]],
@@ -54,10 +54,10 @@ class Engine:
 
 
 class Counting(Engine):
-    """Answers with its id, each request in a thread, so that it is never busy.
+    """Answers with its id, each request in its own thread, so that it is never busy.
 
-    A request for /slow takes as long as `pause`; `serving` is set when one came. `healthy`: health checks get 200.
-    `loading`: they also tell that tables are missing. `forwarded`: what the last other request said of its way.
+    A request for /slow takes `pause` seconds; `serving` is set when it arrives. `healthy`: health checks get 200.
+    `loading`: health checks also report missing tables. `forwarded`: the Forwarded headers of the last other request.
     """
 
     def __init__(self, number: int, run: Path) -> None:
@@ -112,7 +112,7 @@ class Balanced(Generic[E]):
         return next(engine for engine in self.engines if engine.node_id == node_id)
 
     def renew(self) -> None:
-        """Another certificate, as a later `up` puts it."""
+        """Replace the certificate, as a later `up` does."""
         own = self.authority.sign("endpoint", addresses=["127.0.0.1"])
         self.identity.write_text(own.pem + own.key)
 
@@ -121,7 +121,7 @@ class Balanced(Generic[E]):
         return ssl.get_server_certificate(("127.0.0.1", self.port))
 
     def write(self, engines: list[E]) -> None:
-        """The template's text, with what only a host has (users, syslog, fixed ports) replaced."""
+        """Write the rendered template; replace what only a host has (users, syslog, fixed ports)."""
         servers = [
             {
                 "id": number,
@@ -161,11 +161,11 @@ class Balanced(Generic[E]):
             return str(answer.read().decode())
 
     def until(self, node_id: str, state: str) -> None:
-        """Wait until HAProxy thinks that of an engine: is it up, its weight, its requests."""
+        """Wait for HAProxy's state of an engine: whether it is up, its weight, its requests."""
         wait_for(f"{node_id} is {state}", 60, lambda: self.state(node_id).startswith(state), pause=0.05)
 
     def worker(self) -> dict[str, str]:
-        """What HAProxy tells of the process that answers at its socket."""
+        """HAProxy's information about the process that answers at its socket."""
         return dict(line.split(": ", 1) for line in self.runtime("show info").splitlines() if ": " in line)
 
     def runtime(self, command: str) -> str:
@@ -176,14 +176,14 @@ class Balanced(Generic[E]):
             return b"".join(iter(lambda: admin.recv(65536), b"")).decode()
 
     def reload(self) -> None:
-        """As the package's systemd unit does it; back when the new process answers."""
+        """Reload as the package's systemd unit does; return when the new process answers."""
         old = self.worker()["Pid"]
         self.process.send_signal(signal.SIGUSR2)
         wait_for("a new process answers", 15, lambda: self.worker()["Pid"] != old, pause=0.05)
 
 
 def free_port() -> int:
-    """Below those that the kernel gives to connections, which could have it before the program that it is for."""
+    """A port below those that the kernel assigns to connections, which could take it before the program does."""
     while True:
         with suppress(OSError), socket.create_server(("127.0.0.1", randrange(10_000, 32_768))) as taken:  # noqa: S311
             return int(taken.getsockname()[1])

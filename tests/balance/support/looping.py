@@ -1,8 +1,8 @@
-"""Run as a process: an engine of one loop, as Congress's is, which answers nothing while it is at work.
+"""Run as a process: an engine with one event loop, like Congress, which answers nothing while the loop is blocked.
 
-usage: looping.py NODE_ID PORT UNWELL SECONDS: at work for SECONDS from the moment on at which it takes connections.
-/busy/N: N seconds of work that keep the loop, then the answer. /wait/N: the answer after N seconds in which the loop
-turns. /health: 503 while the file UNWELL is there. Each answer is the node's id. Prints the path of each request.
+usage: looping.py NODE_ID PORT UNWELL SECONDS: blocks for SECONDS after it begins to accept connections.
+/busy/N: blocks the loop for N seconds, then answers. /wait/N: answers after N seconds without blocking.
+/health: 503 while the file UNWELL exists. Each answer is the node's id. Prints the path of each request.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ async def answer(
         print(path, flush=True)
         _, what, *seconds = path.split("/")
         if what == "busy":
-            time.sleep(float(seconds[0]))  # noqa: ASYNC251  that is what it is for
+            time.sleep(float(seconds[0]))  # noqa: ASYNC251  it must block the loop
         elif what == "wait":
             await asyncio.sleep(float(seconds[0]))
         status = 503 if what == "health" and unwell.exists() else 200  # noqa: ASYNC240

@@ -13,7 +13,7 @@ from typing import Any
 
 SECRET = "the-secret-of-the-credential"
 TOKEN = "the-token-of-keystone"
-# Nova's numbers for what the hypervisor says.
+# Nova's numbers of the hypervisor's power states.
 RUNNING, POWER = 1, {"PAUSED": 3, "SHUTOFF": 4, "SUSPENDED": 7}
 # As check_instance_state in nova/compute/api.py.
 FROM = {"pause": {"ACTIVE"}, "os-stop": {"ACTIVE", "ERROR"}, "os-start": {"SHUTOFF"}}
@@ -22,7 +22,7 @@ ONE, TWO = "11111111-aaaa-4aaa-8aaa-111111111111", "22222222-bbbb-4bbb-8bbb-2222
 
 @dataclass
 class Server:
-    """`pending` is what the compute host does next: (looks until it is done, status, result)."""
+    """`pending`: the next result of the compute host: (requests until it is complete, status, result)."""
 
     status: str = "ACTIVE"
     task: str | None = None
@@ -50,15 +50,15 @@ class Server:
 
 @dataclass
 class Cloud:
-    """What the tests set beforehand and look at afterwards.
+    """Settings and results of the tests.
 
-    `lag`: seconds that a request waits before anything becomes of it. `takes`: seconds of a compute host's work on an
-    action, in place of the looks in `ends`; `ended` is told of its end.
+    `lag`: seconds before a request is processed. `takes`: seconds that a compute host needs for an action, instead of
+    the requests in `ends`; then `ended` is called.
     """
 
     servers: dict[str, Server] = field(default_factory=lambda: {ONE: Server(), TWO: Server()})
     actions: list[tuple[str, str]] = field(default_factory=list)
-    # What becomes of an accepted action: (looks, status, result); absent: refused with a conflict.
+    # The result of an accepted action: (requests, status, result); without an entry: refused with a conflict.
     ends: dict[str, tuple[int, str, str]] = field(
         default_factory=lambda: {
             "pause": (2, "PAUSED", "Success"),
@@ -67,7 +67,7 @@ class Cloud:
             "os-start": (3, "ACTIVE", "Success"),
         }
     )
-    # What an action changes in `ends` for those after it.
+    # Changes of `ends` by an action, for later actions.
     then: dict[str, dict[str, tuple[int, str, str]]] = field(default_factory=dict)
     allowed: bool = True
     refused: str = ""  # action that the policy forbids
@@ -121,7 +121,7 @@ class Cloud:
             return 400, {}, {"badRequest": {"message": "Invalid input for field/attribute type."}}
         if action == self.refused:
             return 403, {}, {"forbidden": {"message": f"Policy doesn't allow {action} to be performed."}}
-        # Nova refuses what the state does not allow; a pause that hangs may be followed by a hard reboot.
+        # Nova refuses actions that the state does not allow; a hard reboot may follow a pause that hangs.
         busy = server.task not in ((None, "pausing") if action == "reboot" else (None,))
         wrong = server.status not in FROM.get(action, {server.status})
         if action not in self.ends or busy or wrong:
@@ -157,7 +157,7 @@ def serving(cloud: Cloud) -> Iterator[Cloud]:
             for name, value in headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(text)))
-            # A client may have lost its patience by now.
+            # The client may have given up by now.
             with suppress(ConnectionError):
                 self.end_headers()
                 self.wfile.write(text)

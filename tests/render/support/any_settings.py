@@ -1,4 +1,4 @@
-"""Settings drawn at random, as a stack's config holds them: mostly such that pass, and some that must not."""
+"""Random settings in the form of a stack's config: most are valid, some must be refused."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 TEXT = st.text(min_size=1, max_size=12)
-# Characters that mean something in one of the files, in pairs.
+# Characters with a meaning in one of the files, in pairs.
 SHARP = st.text("$\\'\"`{}%#;=<>&|!\n\t ~*?[]()éß語😀", min_size=1, max_size=8)
 NAMES = TEXT | SHARP | st.just("Default")
 SECONDS = st.builds("{}{}".format, st.integers(0, 12000), st.sampled_from(["s", "min"]))
@@ -82,7 +82,7 @@ GUEST = maybe(
 ROTATION = maybe(
     **{key: st.integers(0, 9999) for key in ("database", "messaging", "certificates", "ssh", "keystone")}
 )
-# One key at a time: a stack in which all of them are drawn hardly ever passes.
+# One key at a time, because a stack with all of them is hardly ever valid.
 CHANGES = {
     "image": NAMES,
     "flavors": st.fixed_dictionaries({"default": NAMES}, optional={"database": NAMES, "policyEngine": NAMES}),
@@ -101,7 +101,7 @@ CHANGES = {
 
 @st.composite
 def settings(draw: st.DrawFn) -> dict[str, Any]:
-    """Keys of CHANGES with what was drawn for them."""
+    """Keys of CHANGES with their random values."""
     keys = draw(st.lists(st.sampled_from(sorted(CHANGES)), min_size=1, max_size=3, unique=True))
     drawn = {key: draw(CHANGES[key]) for key in keys}
     return {

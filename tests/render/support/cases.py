@@ -60,7 +60,7 @@ class Case:
 
     @property
     def text(self) -> str:
-        """As it lands in a file."""
+        """The text of the file."""
         return whole(render(self.template, self.context))
 
 
@@ -121,7 +121,7 @@ def cases(*validators: Validator) -> list[Case]:
 
 
 def case(template: str, variant: str | None = None) -> Case:
-    """The case of a template with one variant, or the variant named."""
+    """The case of a template that has one variant, or the named variant."""
     contexts = TABLE[template][1]
     name = variant or next(iter(contexts))
     return Case(template, name, contexts[name])

@@ -1,8 +1,8 @@
-"""Run by the Python that Congress is installed in: reads configuration files as a node does.
+"""Run by Congress's Python: reads configuration files as a node does.
 
-Each line on standard input is a JSON list of files, as in --config-file; each line of the answer one JSON
-object: `values` ("group.name" of every key in the files -> value as Congress sees it) and `errors` (keys that
-no option answers to, values that their option refuses). One process for all, as importing takes seconds.
+Each line on standard input is a JSON list of files, as in --config-file. Each line of the answer is a JSON object:
+`values` ("group.name" of every key in the files -> value as Congress reads it) and `errors` (keys without an
+option, values that their option refuses). One process serves all, because the imports take seconds.
 """
 
 import json
@@ -15,7 +15,7 @@ from congress_runtime.patches import evaluation
 from keystoneauth1 import loading
 from oslo_config import cfg
 
-# Those of Congress's own congress-config-generator.conf, and of the libraries beside them.
+# The namespaces of Congress's own congress-config-generator.conf, and of its libraries.
 NAMESPACES = (
     "congress",
     "oslo.log",
@@ -34,7 +34,7 @@ def load() -> list[tuple[str | None, list[cfg.Opt]]]:
         ("watchdog", launcher.OPTIONS),
         ("evaluation", evaluation.OPTIONS),
     ]
-    # Which of them there are depends on auth_type, so keystonemiddleware does not list them.
+    # These depend on auth_type, so keystonemiddleware does not list them.
     user = loading.get_auth_plugin_conf_options("password")
     for opt in user:
         opt.required = False  # with noauth nobody logs in

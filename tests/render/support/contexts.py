@@ -18,7 +18,7 @@ from components.preflight.identity import Identity
 from settings import DatasourceNode, FencingLogin, Guest, PolicyEngines
 from tests.support.deployer import LOGIN
 
-# Every secret begins with this, so that a test can look for them all.
+# Every secret begins with this text, so that a test can search for all of them.
 CANARY = "Canary"
 PASSWORD = f"{CANARY}Password0123456789abcdefghij"
 ENCRYPTION_KEY = f"{CANARY}EncryptionKey0123456789-_abcdefghijk="

@@ -1,4 +1,4 @@
-"""Runs templates/step/lib.sh for real: own state folder, and fakes of what belongs to the system on PATH."""
+"""Runs templates/step/lib.sh with its own state folder and with fakes of system programs on PATH."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ME = f"{getpass.getuser()}:{grp.getgrgid(os.getgid()).gr_name}"
 STATE = "STATE=/var/lib/congress-ha\n"
 POLICY = "POLICY=/usr/sbin/policy-rc.d\n"
 
-# Tells what it was called with, then does what the test wrote into <name>.does.
+# Records its arguments, then runs what the test wrote into <name>.does.
 FAKE = """#!/bin/bash
 echo "$(basename "$0") $*" >> {folder}/calls
 source {folder}/"$(basename "$0").does"
@@ -24,13 +24,13 @@ source {folder}/"$(basename "$0").does"
 
 
 def put(file: Path, content: str, owner: str = ME, mode: str = "0640") -> str:
-    """Shell text that puts `content` and the end of a line into a file."""
+    """Shell code that writes `content` and a line end to a file."""
     return f"put_file {file} {owner} {mode} <<'END'\n{content}\nEND\n"
 
 
 @dataclass(frozen=True)
 class Library:
-    """A host's view: `folder` holds its state, the fakes, and what they were asked."""
+    """A simulated host: `folder` has its state, the fakes, and the record of their calls."""
 
     folder: Path
 
@@ -40,13 +40,13 @@ class Library:
 
     @property
     def record(self) -> list[list[str]] | None:
-        """What the last step recorded, None if it left no record."""
+        """The record of the last step; None if there is none."""
         file = self.state / "steps/one"
         return [line.split("\t") for line in file.read_text().splitlines()] if file.exists() else None
 
     @property
     def policy(self) -> Path:
-        """Stands for Debian's policy-rc.d."""
+        """Replaces Debian's policy-rc.d."""
         return self.folder / "policy-rc.d"
 
     @property
@@ -77,7 +77,7 @@ class Library:
         return script
 
     def run(self, body: str, step: str = "one", deadline: float = 60) -> subprocess.CompletedProcess[str]:
-        """The same, as bash runs a step's script."""
+        """Run the script as bash runs a step's script."""
         script = self.script(body, step)
         path = f"{self.folder}/bin:{os.environ['PATH']}"
         return run("bash", script, env={"PATH": path}, deadline=deadline)

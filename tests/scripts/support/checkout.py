@@ -1,4 +1,4 @@
-"""A checkout with the real scripts and recording stand-ins for the engine, the lab and the toolchain."""
+"""A checkout with the real scripts, and recording fakes of the engine, the lab and the toolchain."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[3]
 
-# Appends its arguments and what decides where it works to a log, one JSON object per call.
+# Appends its arguments, environment and working directory to a log, one JSON object per call.
 FAKE_PULUMI = """#!{python}
 import json, os, sys
 names = ("PULUMI_", "OS_")
@@ -46,21 +46,21 @@ OUTPUTS = {
 
 
 def write_clouds(folder: Path, port: int) -> None:
-    """Write the lab's clouds.yaml, with its identity service at a port of this machine."""
+    """Write the lab's clouds.yaml, with its identity service on a port of this machine."""
     auth = {"auth_url": f"http://127.0.0.1:{port}/v3"}
     (folder / "clouds.yaml").write_text(json.dumps({"clouds": {"lab": {"auth": auth}}}))
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """A temporary checkout and the stand-ins' record."""
+    """A temporary checkout and the record of the fakes."""
 
     root: Path
     log: Path
     lab_state: Path
 
     def run(self, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run a command there, with nothing of the caller's stack, cloud or CI in its environment."""
+        """Run a command there, without the caller's stack, cloud and CI in its environment."""
         foreign = ("OS_", "PULUMI_", "CI", "STACK", "SECRETS", "MAKE")
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
         inherited["PATH"] = f"{self.root}/fake:{inherited['PATH']}"

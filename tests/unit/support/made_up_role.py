@@ -1,6 +1,6 @@
-"""Puts a role that does not exist into the table, and prints what the program and the operator's tools make of it.
+"""Adds a role that does not exist to the table, and prints what the program and the commands do with it.
 
-Run on its own, for the table has to have the role before anything reads it.
+It runs in its own process, because the table must have the role before anything reads it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CACHE = Role(
 )
 roles.ROLES = (*roles.ROLES, CACHE)
 
-# Only now, what reads the table.
+# Imported after the change, because these modules read the table.
 from components import inventory  # noqa: E402
 from components.foundation import firewall  # noqa: E402
 from ops.common.limits import Limits  # noqa: E402
@@ -59,7 +59,7 @@ SETTINGS = recording.settings_with(
 
 
 class Commands(Hosts):
-    """Keeps what hosts would be told."""
+    """Records the commands for hosts."""
 
     def __init__(self) -> None:
         super().__init__(Path())

@@ -1,7 +1,7 @@
 """Runs __main__.py under Pulumi's mocks and records every registration as the engine would receive it.
 
-Mock tests pass silently when nothing is awaited, so tests look at the record alone, and asking it for a resource
-that was never registered is an error.
+Tests with mocks pass silently if nothing is awaited. So tests only use the record, and a request for a resource that
+was never registered is an error.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def settings_with(**changes: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Registration:
-    """One resource as the program asked the engine for it. `secrets` are the inputs that are secret as a whole."""
+    """One resource as the program registered it. `secrets`: inputs that are secret as a whole."""
 
     urn: str
     type: str
@@ -78,7 +78,7 @@ class Recording:
         return found
 
     def by_name(self, name: str, type_: str | None = None) -> Registration:
-        """Resource `name`, the only one unless `type_` tells which."""
+        """Resource `name`; `type_` is needed if several have the name."""
         found = [r for r in self.resources.values() if r.name == name and type_ in (None, r.type)]
         if len(found) != 1:
             raise LookupError(f"{len(found)} resources are named {name}")
@@ -91,7 +91,7 @@ class Recording:
         return self.of_type(STEP)
 
     def needs(self, later: Registration, earlier: Registration) -> bool:
-        """Whether `later` cannot be made before `earlier` is, directly or through others."""
+        """Whether `later` must wait for `earlier`, directly or through others."""
         seen: set[str] = set()
         todo = list(later.dependencies)
         while todo:
@@ -108,7 +108,7 @@ STEP = "command:remote:Command"
 
 
 class RecordingMonitor(mocks.MockMonitor):
-    """Answers like the engine does for a create, and keeps the raw requests."""
+    """Answers a create as the engine does, and stores the raw requests."""
 
     made: ClassVar[dict[str, dict[str, Any]]] = {
         "tls:index/privateKey:PrivateKey": {
@@ -190,7 +190,7 @@ class _NoMocks(mocks.Mocks):
 
 
 def run(settings: Mapping[str, Any] | None = None, existing: cloud.Cloud = CLOUD) -> Recording:
-    """Run the whole program with a stack's settings on a cloud that has what `existing` says."""
+    """Run the whole program with a stack's settings on a cloud with `existing`."""
     monitor = RecordingMonitor()
     values = SETTINGS if settings is None else settings
     with (
@@ -229,7 +229,7 @@ def _plain(value: Any) -> Any:
 
 
 def strings(value: Any) -> Iterator[str]:
-    """Every text in a value, however deep."""
+    """Every text in a value, at any depth."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
