@@ -5,12 +5,15 @@ from __future__ import annotations
 import http.client
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.balance.support.haproxy import Balanced, Counting, balanced
+from tests.balance.support.looping_engine import Looping
 from tests.support.waiting import wait_for
 
 
@@ -59,3 +62,23 @@ def client(behind: Balanced[Counting]) -> Iterator[Client]:
     wait_for("the client has an engine", 15, lambda: client.answers)
     yield client
     client.end()
+
+
+@pytest.fixture
+def looping(tmp_path: Path) -> Iterator[Balanced[Looping]]:
+    """Tries twice, because another process may take a free port before the engine binds it."""
+    with ExitStack() as stack:
+        folders = [tmp_path / "first", tmp_path / "second"]
+        for folder in folders:
+            folder.mkdir()
+        try:
+            found = stack.enter_context(balanced(folders[0], Looping))
+        except AssertionError:
+            found = stack.enter_context(balanced(folders[1], Looping))
+        yield found
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(400) as threads:
+        yield threads
