@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Shared by build, env and test: versions, places, and whether the official Pulumi is installed.
+# Shared by build, env and test: versions, paths, and a check for the official Pulumi.
 toolchain_src=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 toolchain_out=$(dirname "$toolchain_src")/.toolchain
 # shellcheck source=toolchain/versions.env
@@ -19,11 +19,11 @@ plugin_path() {
   printf '%s/home/plugins/resource-%s-v%s/pulumi-resource-%s\n' "$toolchain_out" "$1" "$2" "$1"
 }
 
-# One set of flags, so that the engine, the plugins and their tests share what is compiled. No C compiler
-# is needed; debug information is left out because it costs time and nobody debugs these binaries.
+# One set of flags, so that the engine, the plugins and their tests share compiled packages. No C compiler is needed.
+# Debug information takes time and nobody debugs these binaries, so it is left out.
 go_build_environment() {
   export CGO_ENABLED=0 GOWORK=off
   export GOFLAGS='-mod=readonly -buildvcs=false -trimpath -tags=grpcnotrace -gcflags=all=-dwarf=false'
-  # The checksum database does not serve these; the go.sum files hold all of them.
+  # The checksum database does not have these modules; the go.sum files have all their checksums.
   export GONOSUMDB='github.com/pulumi/*,github.com/terraform-provider-openstack/*'
 }

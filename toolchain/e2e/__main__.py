@@ -1,4 +1,4 @@
-"""Secrets, keys, certificates and commands; the variable PHASE says what differs between two updates."""
+"""Secrets, keys, certificates and commands; the variable PHASE changes the program between two updates."""
 
 import os
 

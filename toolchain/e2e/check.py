@@ -1,4 +1,4 @@
-"""Drive the program beside this file through the real engine; run by toolchain/test, in its environment.
+"""Run the program beside this file with the real engine; started by toolchain/test, in its environment.
 
 Usage: check.py FOLDER (an empty one, for the state and for a copy of the program: the engine writes there)
 """
@@ -23,7 +23,7 @@ def passed(what: str) -> None:
 
 
 def check(what: str, **facts: object) -> None:
-    """Every fact must be true; the names of those that are not tell what went wrong."""
+    """Every fact must be true; the error lists the names of those that are not."""
     wrong = [name for name, fact in facts.items() if not fact]
     if wrong:
         sys.exit(f"FAILED: {what}: {', '.join(wrong)}")
@@ -31,7 +31,7 @@ def check(what: str, **facts: object) -> None:
 
 
 def pulumi(phase: str, *arguments: str, fails: bool = False) -> str:
-    """Run the Pulumi CLI and return all it prints; any but the expected ending ends the test."""
+    """Run the Pulumi CLI and return its output; an unexpected exit code ends the test."""
     run = subprocess.run(
         ["pulumi", *arguments, "-C", os.environ["PROGRAM"], "--non-interactive", "--color", "never"],
         env=os.environ | {"PHASE": phase},
@@ -77,7 +77,7 @@ def check_openstack_types() -> None:
 def check_state(state: Path, secrets: dict[str, str]) -> None:
     stored = "".join(file.read_text() for file in state.rglob("*.json"))
     hidden = {name: json.dumps(secret)[1:-1] not in stored for name, secret in secrets.items()}
-    check("the state holds no secret in clear", encrypted="ciphertext" in stored, **hidden)
+    check("the state contains no unencrypted secret", encrypted="ciphertext" in stored, **hidden)
 
 
 def check_program(state: Path) -> None:
