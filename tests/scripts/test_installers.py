@@ -58,7 +58,7 @@ def _install_validators(checkout: Checkout, ci: str) -> subprocess.CompletedProc
     stamp.write_bytes(sums)
     few = checkout.root / "few"
     few.mkdir()
-    for name in ("bash", "env", "dirname", "sha256sum", "cat", "flock", "mkdir", "python3.11", "cut"):
+    for name in ("bash", "env", "dirname", "sha256sum", "cat", "flock", "mkdir", "python3.11", "cut", "rm"):
         if found := shutil.which(name):
             (few / name).symlink_to(found)
     return checkout.run("scripts/validators", PATH=str(few), CI=ci)
@@ -76,3 +76,19 @@ def test_in_ci_a_missing_validator_is_a_failure(checkout: Checkout) -> None:
     done = _install_validators(checkout, ci="true")
     assert done.returncode == 1
     assert "not Debian" in done.stderr
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_the_folder_of_the_former_name_is_removed_unless_it_is_linked(
+    checkout: Checkout, tmp_path: Path, *, linked: bool
+) -> None:
+    target, former = tmp_path / "of-another-checkout", checkout.root / ".judges"
+    target.mkdir()
+    if linked:
+        former.symlink_to(target)
+    else:
+        former.mkdir()
+    (former / "apt.log").touch()
+    assert _install_validators(checkout, ci="").returncode == 0
+    assert former.exists() is linked
+    assert (target / "apt.log").exists() is linked
