@@ -55,7 +55,7 @@ def test_every_host_reaches_what_the_table_says_and_nothing_else(deployment: Dep
             return {(asking, host, port) for host, port in found}
 
         seen = set().union(*pool.map(reached, hosts))
-    roles = {host: set(known["roles"]) for host, known in hosts.items()}
+    roles = {host: set(details["roles"]) for host, details in hosts.items()}
     assert seen == {
         (asking, host, port)
         for asking in hosts
@@ -92,7 +92,7 @@ def test_on_no_host_does_another_user_than_root_reach_the_metadata_service(deplo
     hosts = deployment.outputs["hosts"]
     with ThreadPoolExecutor(len(hosts)) as pool:
         said = dict(zip(hosts, pool.map(lambda host: deployment.on(host, ask), hosts), strict=True))
-    assert {host for host, told in said.items() if "Connection refused" in told} == set(hosts), said
+    assert {host for host, error in said.items() if "Connection refused" in error} == set(hosts), said
 
 
 # A line for each process of Congress: its kernel status, and whether it may write to /usr.

@@ -48,10 +48,10 @@ def test_the_cloud_s_administrator_registers_congress(
     deployment: Deployment, clouds: dict[str, Connection]
 ) -> None:
     deployment.up(*KEYSTONE)
-    there = registered(clouds["lab-admin"])
-    (user,), (service,) = there["users"], there["services"]
+    registration = registered(clouds["lab-admin"])
+    (user,), (service,) = registration["users"], registration["services"]
     assert service.name == "congress"
-    assert {(e.interface, e.url) for e in there["endpoints"]} == {
+    assert {(e.interface, e.url) for e in registration["endpoints"]} == {
         (interface, deployment.endpoint) for interface in ("public", "internal", "admin")
     }
     roles = clouds["lab-admin"].identity.role_assignments(user_id=user.id, include_names=True)  # type: ignore[union-attr]
@@ -65,8 +65,10 @@ def test_who_has_no_token_gets_401_and_who_is_no_admin_403(
     with deployment.engine_urls() as urls:
         for url in (deployment.endpoint, *urls.values()):
             for path in ("/v1/policies", "/v1/policies/action"):
-                told = [status(deployment, url + path, token) for token in (None, "forged", member, admin)]
-                assert told == [401, 401, 403, 200], url + path
+                statuses = [
+                    status(deployment, url + path, token) for token in (None, "forged", member, admin)
+                ]
+                assert statuses == [401, 401, 403, 200], url + path
             assert status(deployment, url + "/v1/policies/action", member, "DELETE") == 403
             assert status(deployment, url + "/health") == 200
 

@@ -92,13 +92,13 @@ def test_while_one_is_busy_its_clients_go_to_the_other(deployment: Deployment, n
     before = downs(deployment)
     with reading(deployment) as asked:
         with at_work(deployment, deployment.engines[number]):
-            known = time.time()
+            marked = time.time()
             time.sleep(AT_WORK)
             end = time.time()
         # Requests in progress when it was stopped were answered when it continued.
         wait_for("all is answered", 20, lambda: asked[-1][0] > end)
     assert {status for _, _, status in asked} == {200}
-    assert [seconds for began, seconds, _ in asked if known < began < end and seconds > LONGEST] == []
+    assert [seconds for began, seconds, _ in asked if marked < began < end and seconds > LONGEST] == []
     assert downs(deployment) == before
 
 
@@ -123,8 +123,8 @@ def test_a_flood_of_questions_for_health_takes_no_engine_out(
         return found
 
     with ThreadPoolExecutor(20) as pool:
-        told = set().union(*pool.map(flood, [deployment.tls] * 20))
+        statuses = set().union(*pool.map(flood, [deployment.tls] * 20))
     clients.answered()
-    assert told == {200}
+    assert statuses == {200}
     assert [str(asked) for asked in clients.failed(began)] == []
     assert downs(deployment) == before

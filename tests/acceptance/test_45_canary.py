@@ -62,8 +62,8 @@ def test_the_search_finds_every_form_of_every_secret(canary: CanaryDeployment) -
 
 def test_previews(canary: CanaryDeployment) -> None:
     for options in (("--diff",), ("--json",), ("--diff", *VERBOSE)):
-        told = canary.preview(f"preview {' '.join(options)}", *options)
-        assert BROKEN in told
+        output = canary.preview(f"preview {' '.join(options)}", *options)
+        assert BROKEN in output
 
 
 def test_an_up_that_configures_every_congress_host(canary: CanaryDeployment) -> None:
@@ -105,8 +105,8 @@ def test_callers_and_datasources(canary: CanaryDeployment, clouds: dict[str, Con
         assert [created, again] == [201, 409]
         made.append(datasource["id"])
     one = [f"/v1/data-sources/{id_}{what}" for id_ in made for what in ("", "/status")]
-    told = [ask("GET", path) for path in ("/v1/data-sources", *one)]
-    assert [status for status, _ in told] == [200] * 5
+    output = [ask("GET", path) for path in ("/v1/data-sources", *one)]
+    assert [status for status, _ in output] == [200] * 5
     fail_requests(canary, clouds["lab-admin"])
 
 
@@ -134,11 +134,11 @@ def test_a_step_that_fails(canary: CanaryDeployment) -> None:
     change = ("--config", "congress-ha:policyEngines.syncPeriod=7", "--config-path")
     canary.deployment.on(BROKEN, f"mv {CONF} {CONF}.kept && mkdir {CONF}")
     try:
-        told = canary.up("up with a step that fails", "--diff", *change, fails=True)
+        output = canary.up("up with a step that fails", "--diff", *change, fails=True)
     finally:
         canary.deployment.on(BROKEN, f"rmdir {CONF} && mv {CONF}.kept {CONF}")
-    assert f"{BROKEN}-configuration" in told
-    assert "cannot overwrite" in told
+    assert f"{BROKEN}-configuration" in output
+    assert "cannot overwrite" in output
     canary.up("up afterwards", *change)
     canary.deployment.well(60)
 
@@ -161,8 +161,8 @@ def test_a_trace_with_secrets_is_for_the_user_alone(canary: CanaryDeployment) ->
     apart.folder.mkdir()
     trace = ("preview", "--non-interactive", *canary.options, "--diff", "--debug", "--logflow")
     for level in ("-v=5", "-v=9"):
-        told = apart.run(f"{level} --logtostderr", [PULUMI, *trace, level, "--logtostderr"], fails=True)
-        assert "leave --logtostderr out" in told
+        output = apart.run(f"{level} --logtostderr", [PULUMI, *trace, level, "--logtostderr"], fails=True)
+        assert "leave --logtostderr out" in output
     apart.run("preview -v=9", [PULUMI, *trace, "-v=9"])
     assert apart.leaks(canary.search) == []
     logs = [file for file in apart.temporary.iterdir() if file.is_file()]
@@ -204,8 +204,8 @@ def test_every_host_has_what_it_may_have_and_nothing_else(canary: CanaryDeployme
 def test_consoles_of_the_servers(canary: CanaryDeployment, clouds: dict[str, Connection]) -> None:
     consoles = Console(canary.console.folder)
     for server in clouds["lab"].compute.servers():
-        told = clouds["lab"].compute.get_server_console_output(server)["output"]
-        assert told, f"{server.name} has no console log"
-        consoles.shown[f"console of {server.name}"] = told.encode()
+        output = clouds["lab"].compute.get_server_console_output(server)["output"]
+        assert output, f"{server.name} has no console log"
+        consoles.shown[f"console of {server.name}"] = output.encode()
     assert len(consoles.shown) == len(canary.deployment.outputs["hosts"])
     assert consoles.leaks(canary.search) == []

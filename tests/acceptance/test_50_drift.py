@@ -46,9 +46,9 @@ def verify() -> list[tuple[str, str]]:
         check=False,
     )
     assert done.returncode in {0, 1}, done.stderr
-    told = json.loads(done.stdout)
-    assert told["ok"] is (done.returncode == 0) is (told["findings"] == [])
-    return [(finding["role"], finding["what"]) for finding in told["findings"]]
+    report = json.loads(done.stdout)
+    assert report["ok"] is (done.returncode == 0) is (report["findings"] == [])
+    return [(finding["role"], finding["what"]) for finding in report["findings"]]
 
 
 def group_id(cloud: Connection, role: str) -> str:

@@ -137,8 +137,8 @@ def test_the_datasource_node_moves_before_its_host_is_replaced_and_the_new_one_i
 
         ids = Servers(clouds["lab"]).ids
         for member in deployment.hosts("datasource-node"):
-            known = json.loads(deployment.on(member, f"cat {LOGIN}"))["servers"]
-            assert known == {name: ids[name.removeprefix(prefix)] for name in (old.name, other.name)}
+            login_servers = json.loads(deployment.on(member, f"cat {LOGIN}"))["servers"]
+            assert login_servers == {name: ids[name.removeprefix(prefix)] for name in (old.name, other.name)}
         moment = time.time()
         other.run(f"stonith_admin --reboot {old.name} --timeout 120", timeout=150)
         pair.audit(moment, Expected(limit=0, absences=0))

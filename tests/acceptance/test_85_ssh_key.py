@@ -34,5 +34,5 @@ def test_another_key_goes_in_and_the_one_before_does_not(
     # Through the bastion with the new key; otherwise the bastion alone would have refused the former key.
     config = (former / "ssh_config").read_text()
     (former / "ssh_config").write_text(config.replace("ssh -F", f"env -C {deployment.folder} ssh -F"))
-    told = {host: let_in(former, host) for host in hosts}
-    assert [host for host in hosts if "Permission denied (publickey)" not in told[host]] == [], told
+    results = {host: let_in(former, host) for host in hosts}
+    assert [host for host in hosts if "Permission denied (publickey)" not in results[host]] == [], results

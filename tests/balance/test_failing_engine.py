@@ -107,13 +107,13 @@ def test_a_configuration_that_knows_nothing_of_busy_engines_is_told_no_less_than
     """In that configuration an engine has weight 1, of which 1% is nothing."""
     engine, _, request = at_work(looping, pool)
 
-    def told(line: bytes) -> bytes:
+    def agent_answer(line: bytes) -> bytes:
         with socket.create_connection(("127.0.0.1", engine.agent_port), timeout=5) as asking:
             asking.sendall(line)
             return asking.recv(64)
 
-    assert told(b"weight 100\n") == b"1%\n"
-    assert told(b"") == b"100%\n"
+    assert agent_answer(b"weight 100\n") == b"1%\n"
+    assert agent_answer(b"") == b"100%\n"
     request.result()
 
 

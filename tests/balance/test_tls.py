@@ -74,8 +74,8 @@ def test_engines_are_told_that_clients_come_by_https_and_nothing_that_clients_sa
     sent = {"Forwarded": "proto=http;host=evil", "X-Forwarded-Proto": "http", "X-Forwarded-Host": "evil"}
     asked = urllib.request.Request(f"https://127.0.0.1:{behind.port}/", headers=sent)
     urllib.request.urlopen(asked, timeout=5, context=behind.tls).close()  # noqa: S310
-    (told,) = [engine.forwarded for engine in behind.engines if engine.forwarded]
-    assert told == {"x-forwarded-proto": "https"}
+    (forwarded_headers,) = [engine.forwarded for engine in behind.engines if engine.forwarded]
+    assert forwarded_headers == {"x-forwarded-proto": "https"}
 
 
 def test_a_scanner_finds_nothing_old(behind: Balanced[Counting]) -> None:

@@ -58,51 +58,51 @@ class Nodes:
         with urllib.request.urlopen(request, timeout=LIMIT) as answer:  # noqa: S310
             return json.loads(answer.read() or b"null")
 
-    def told(self) -> dict[str, dict[str, Any]]:
+    def figures(self) -> dict[str, dict[str, Any]]:
         return {name: self.ask(name, "/turns") for name in self.ports}
 
     def push(self, count: int, changed: int) -> dict[str, float]:
         """Push a table; return its cost until every engine has it."""
-        self.told()
+        self.figures()
         rows, began = events(count, changed), time.monotonic()
         self.ask(ENGINES[0], ROWS, "PUT", rows)
         answered = time.monotonic() - began
 
-        def there() -> bool:
-            told = {engine: self.ask(engine, f"/rows/{changed}") for engine in ENGINES}
-            assert set(told.values()) == {count}, told
+        def all_have_rows() -> bool:
+            figures = {engine: self.ask(engine, f"/rows/{changed}") for engine in ENGINES}
+            assert set(figures.values()) == {count}, figures
             return True
 
-        wait_for("every engine has the rows", LIMIT, there, pause=0.05)
+        wait_for("every engine has the rows", LIMIT, all_have_rows, pause=0.05)
         return {"answered, s": answered, "at every engine, s": time.monotonic() - began, **self.costs()}
 
     def read(self) -> dict[str, float]:
-        self.told()
+        self.figures()
         began = time.monotonic()
         self.ask(ENGINES[0], ROWS)
         return {"answered, s": time.monotonic() - began, **self.costs()}
 
     def subscribe(self) -> dict[str, float]:
         """All engines request the whole table at the same time."""
-        self.told()
+        self.figures()
         began = time.monotonic()
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda engine: self.ask(engine, "/subscribe"), ENGINES))
         return {"at every engine, s": time.monotonic() - began, **self.costs()}
 
     def costs(self) -> dict[str, float]:
-        told = self.told()
-        for name, one in told.items():
+        figures = self.figures()
+        for name, one in figures.items():
             print(f"{name}: {one['longest']:.3f} s {one['where']}", file=sys.stderr)
-        others = [told[engine] for engine in ENGINES[1:]]
+        others = [figures[engine] for engine in ENGINES[1:]]
         return {
-            "longest, first engine, s": told[ENGINES[0]]["longest"],
+            "longest, first engine, s": figures[ENGINES[0]]["longest"],
             "longest, other engines, s": max(one["longest"] for one in others),
-            "longest, datasource node, s": told[DATASOURCES]["longest"],
-            "processor of all, s": sum(one["processor"] for one in told.values()),
-            "first engine, at most, MB": told[ENGINES[0]]["MB"],
+            "longest, datasource node, s": figures[DATASOURCES]["longest"],
+            "processor of all, s": sum(one["processor"] for one in figures.values()),
+            "first engine, at most, MB": figures[ENGINES[0]]["MB"],
             "other engines, at most, MB": max(one["MB"] for one in others),
-            "datasource node, at most, MB": told[DATASOURCES]["MB"],
+            "datasource node, at most, MB": figures[DATASOURCES]["MB"],
             "RabbitMQ afterwards, MB": int(self.bus.control("eval", "erlang:memory(total).")) / 1e6,
         }
 
@@ -129,7 +129,9 @@ def measured(folder: Path, sizes: list[int], *without: str) -> dict[tuple[str, s
                 "rows read": nodes.read(),
                 "four engines ask": nodes.subscribe(),
             }
-            found |= {(what, how, count): much for what, told in tasks.items() for how, much in told.items()}
+            found |= {
+                (what, how, count): much for what, figures in tasks.items() for how, much in figures.items()
+            }
     return found
 
 

@@ -88,7 +88,7 @@ class Turns:
             self.collection += now - self.collecting
         self.collecting = now
 
-    def told(self) -> dict[str, Any]:
+    def figures(self) -> dict[str, Any]:
         with open("/proc/self/status") as status:  # noqa: PTH123
             at_most = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
         processor = time.process_time() - self.began
@@ -141,9 +141,11 @@ def serve(port: int, app: Any, turns: Turns, engine: Any = None) -> None:
         path, _, changed = environ["PATH_INFO"].removeprefix("/").partition("/")
         if path not in {"turns", "rows", "subscribe"}:
             return app(environ, start)
-        told: Any = turns.told() if path == "turns" else rows(changed) if path == "rows" else subscribe()
+        figures: Any = (
+            turns.figures() if path == "turns" else rows(changed) if path == "rows" else subscribe()
+        )
         start("200 OK", [("Content-Type", "application/json")])
-        return [json.dumps(told).encode()]
+        return [json.dumps(figures).encode()]
 
     wsgi.server(eventlet.listen(("127.0.0.1", port)), answer, log_output=False)
 

@@ -22,7 +22,7 @@ from tests.acceptance.support.large_cloud import LIBRARY, POLL_TIME, activate, l
 from tests.acceptance.support.push import Pushed, events, pushed, taken_down
 from tests.acceptance.support.traffic import Traffic, traffic
 from tests.bench.data_changes import WHOLE, measure_changes
-from tests.bench.data_figures import LIMIT, deployed, resident, told
+from tests.bench.data_figures import LIMIT, deployed, resident, table_row
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -62,7 +62,7 @@ def measured(deployment: Deployment, clients: Traffic, table: Pushed, count: int
         f"{statistics.median(seconds[1:]):.1f}",
         *(f"{figure}" for figure in resident(deployment)),
     ]
-    return told(figures, failed)
+    return table_row(figures, failed)
 
 
 def measure_rows(sizes: list[int]) -> None:

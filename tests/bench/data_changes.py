@@ -15,7 +15,7 @@ from tests.acceptance.support.faults import FAULTS, Fault
 from tests.acceptance.support.pair import Expected, Pair, watched
 from tests.acceptance.support.push import taken_down
 from tests.acceptance.support.traffic import Traffic, traffic
-from tests.bench.data_figures import LIMIT, deployed, resident, told
+from tests.bench.data_figures import LIMIT, deployed, resident, table_row
 
 WHOLE = 60.0  # seconds between two pushes of a whole table, while others change row by row
 CHANGES_HEADER = (
@@ -98,7 +98,7 @@ def changed(deployment: Deployment, clients: Traffic, table: Alarms, seconds: fl
         *(f"{changing.took(what):.1f}" for what in ("whole table", "filter", "join")),
         *resident(deployment),
     ]
-    return told(figures, failed)
+    return table_row(figures, failed)
 
 
 def suffered(pair: Pair, clients: Traffic, table: Alarms, name: str) -> str:
@@ -120,4 +120,4 @@ def suffered(pair: Pair, clients: Traffic, table: Alarms, name: str) -> str:
     again = table.push_all(LIMIT)
     clients.answered()
     asked, failed = clients.since(began), clients.failed(began)
-    return told([name, len(asked), len(failed), f"{fresh:.1f}", f"{exact:.1f}", f"{again:.1f}"], failed)
+    return table_row([name, len(asked), len(failed), f"{fresh:.1f}", f"{exact:.1f}", f"{again:.1f}"], failed)

@@ -18,16 +18,16 @@ def resident(deployment: Deployment) -> tuple[int, int]:
     """Memory in MiB of the largest engine and of the datasource node."""
 
     def largest(role: str) -> int:
-        told = [
+        outputs = [
             deployment.on(host, "ps -u congress -o rss= -o args= | grep congress-server | sort -n | tail -1")
             for host in deployment.hosts(role)
         ]
-        return max(int(line.split()[0]) for line in told if line) // 1024
+        return max(int(line.split()[0]) for line in outputs if line) // 1024
 
     return largest("policy-engine"), largest("datasource-node")
 
 
-def told(figures: Sequence[object], failed: Sequence[Asked]) -> str:
+def table_row(figures: Sequence[object], failed: Sequence[Asked]) -> str:
     """A line of a table; the first failed requests are printed too."""
     line = f"| {' | '.join(str(figure) for figure in figures)} |"
     print(line, file=sys.stderr, flush=True)

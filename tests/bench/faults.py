@@ -57,8 +57,8 @@ def done(pair: Pair, number: int, name: str) -> Outcome:
     except AssertionError as error:
         sys.exit(f"not survived: {error}")
     absent, seconds = sum(outcome.record.absences), time.monotonic() - started
-    told = f"fresh after {outcome.fresh:.1f} s, absent {absent:.1f} s; {seconds:.0f} s with its audit"
-    print(told, file=sys.stderr, flush=True)
+    summary = f"fresh after {outcome.fresh:.1f} s, absent {absent:.1f} s; {seconds:.0f} s with its audit"
+    print(summary, file=sys.stderr, flush=True)
     return outcome
 
 

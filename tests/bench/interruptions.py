@@ -36,7 +36,7 @@ def main(
             try:
                 outcome = laboratory.suffer(planned)
             except AssertionError as error:
-                sys.exit(f"not survived: {error}\n{laboratory.told()}")
+                sys.exit(f"not survived: {error}\n{laboratory.output_end()}")
             seconds = time.monotonic() - began
             tell(
                 f"ended with {outcome.code}, the next took {outcome.next:.0f} s; {seconds:.0f} s with its audit"

@@ -100,8 +100,11 @@ def test_what_passes_is_read_back_from_the_files_as_it_was_given(read: Reader, d
         guest.apt_mirror is not None
     )
     if (fencer := parsed.datasource_node.fencing_login) is not None:
-        known = yaml.safe_load(password_login(LOGIN, fencer))["clouds"]["congress-ha"]["auth"]
-        assert (known["username"], known["password"]) == (fencer.username, fencer.password.get_secret_value())
+        login_auth = yaml.safe_load(password_login(LOGIN, fencer))["clouds"]["congress-ha"]["auth"]
+        assert (login_auth["username"], login_auth["password"]) == (
+            fencer.username,
+            fencer.password.get_secret_value(),
+        )
     if login is not None:
         given = {**AUTHTOKEN, **login.user(), "region_name": parsed.keystone.region or "RegionOne"}
         told = read(render("congress_host/congress.conf.j2", {**CONGRESS, "authtoken": given}) + "\n")

@@ -72,8 +72,8 @@ def test_corosync_takes_another_token_while_it_runs(tmp_path: Path) -> None:
         mounts[path].mkdir()
     program("corosync")
     done = run(*private(["bash", "-c", RELOAD], mounts, [HERE]))
-    told = [line.rpartition(" = ")[2] for line in done.stdout.splitlines() if " = " in line]
-    assert told == ["1000", "7000", "8400"], done.stdout + done.stderr
+    timeouts = [line.rpartition(" = ")[2] for line in done.stdout.splitlines() if " = " in line]
+    assert timeouts == ["1000", "7000", "8400"], done.stdout + done.stderr
 
 
 def test_every_member_stands_in_it_with_its_own_id() -> None:

@@ -65,9 +65,9 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 
 @pytest.mark.parametrize("case", cases(Validator.CONGRESS), ids=str)
 def test_congress_knows_every_key_and_value(case: Case, read: Reader) -> None:
-    known = read(case.text)
-    assert known.errors == []
-    assert known.values
+    parsed = read(case.text)
+    assert parsed.errors == []
+    assert parsed.values
 
 
 def test_values_are_what_the_document_asks_for(read: Reader) -> None:
@@ -87,8 +87,8 @@ def test_values_are_what_the_document_asks_for(read: Reader) -> None:
 def test_who_checks_tokens_is_read_as_it_was_given(read: Reader) -> None:
     values = read(case("congress_host/congress.conf.j2", "keystone").text).values
     assert values["DEFAULT.auth_strategy"] == "keystone"
-    known = {key.removeprefix("keystone_authtoken."): value for key, value in values.items()}
-    assert {key: known[key] for key in AUTHTOKEN} == AUTHTOKEN
+    parsed = {key.removeprefix("keystone_authtoken."): value for key, value in values.items()}
+    assert {key: parsed[key] for key in AUTHTOKEN} == AUTHTOKEN
 
 
 @pytest.mark.parametrize(
@@ -96,9 +96,9 @@ def test_who_checks_tokens_is_read_as_it_was_given(read: Reader) -> None:
 )
 def test_any_password_is_read_as_it_was_given(read: Reader, password: str) -> None:
     context = {**CONGRESS, "authtoken": {**AUTHTOKEN, "password": password}}
-    known = read(render("congress_host/congress.conf.j2", context) + "\n")
-    assert known.errors == []
-    assert known.values["keystone_authtoken.password"] == password
+    parsed = read(render("congress_host/congress.conf.j2", context) + "\n")
+    assert parsed.errors == []
+    assert parsed.values["keystone_authtoken.password"] == password
 
 
 def test_engine_adds_its_address_and_port(read: Reader) -> None:

@@ -39,11 +39,11 @@ def test_a_file_keeps_its_content_and_nothing_of_the_new_one_stays(tmp_path: Pat
         f" ROOM=1 step; cmp {file} - <<< '{content}' && echo same",
     )
     assert done.returncode == 1
-    old, *there, same = done.stdout.splitlines()
-    assert (old, {*there}, same) == ("old", {"file", "fill", "steps"}, "same")
-    told = done.stderr.splitlines()
-    assert "No space left on device" in told[0]
-    assert (WORD in told[-1], len(told)) == (True, 2)
+    old, *remaining, same = done.stdout.splitlines()
+    assert (old, {*remaining}, same) == ("old", {"file", "fill", "steps"}, "same")
+    errors = done.stderr.splitlines()
+    assert "No space left on device" in errors[0]
+    assert (WORD in errors[-1], len(errors)) == (True, 2)
 
 
 def test_a_step_that_fails_on_a_full_disk_says_so(tmp_path: Path) -> None:
@@ -54,8 +54,8 @@ def test_a_step_that_fails_on_a_full_disk_says_so(tmp_path: Path) -> None:
     library.fake("apt-get", "fill; echo 'E: Write error - write (28: No space left on device)'; exit 100")
     done = on_small_disk(library, "install_packages haproxy")
     assert done.returncode == 1
-    told, word = done.stderr.splitlines()[-2:]
-    assert told.startswith("apt could not install haproxy")
+    error, word = done.stderr.splitlines()[-2:]
+    assert error.startswith("apt could not install haproxy")
     assert word.startswith(f"the disk {library.state} of ")
     assert WORD in word
 

@@ -135,8 +135,8 @@ ls {folder}; mount -o remount,size=4M /var/backups; {PROGRAM} before-migration; 
 ls {folder} | wc -l"""
     path = f"PATH={host.library.folder}/bin:/usr/bin:/bin"
     done = run(*private(["env", path, "bash", "-c", script], {"/var/backups": host.backups}))
-    code, there, made, old, count = done.stdout.splitlines()
-    assert (code, there, old, count) == ("code 1", older, "old", "2")
+    code, present, made, old, count = done.stdout.splitlines()
+    assert (code, present, old, count) == ("code 1", older, "old", "2")
     assert made.startswith(f"{folder}/before-migration-")
     assert done.stderr.splitlines()[-1].startswith(f"the disk of {folder} on ")
     assert done.stderr.endswith("is full: make room there\n")
@@ -168,7 +168,7 @@ def test_the_step_ends_with_the_reason_when_the_dump_fails(host: Host) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("said", "way_out"),
     [
         (
             "  FAILED: Can't locate revision identified by 'f00d'",
@@ -180,10 +180,10 @@ def test_the_step_ends_with_the_reason_when_the_dump_fails(host: Host) -> None:
         ),
     ],
 )
-def test_a_migration_that_fails_says_why_and_the_way_back(host: Host, said: str, told: str) -> None:
+def test_a_migration_that_fails_says_why_and_the_way_back(host: Host, said: str, way_out: str) -> None:
     host.library.fake("runuser", f"echo {shlex.quote(said)}; exit 255")
     done = host.library.run(case("database/schema.sh.j2").text)
     assert done.returncode == 1
     assert done.stderr.startswith("the database's schema ")
-    assert told in done.stderr
+    assert way_out in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -39,9 +39,9 @@ class Host:
             assert path in script
             script = script.replace(path, str(ours))
         subprocess.run(["bash", "-euo", "pipefail", "-c", script], timeout=20, check=True)
-        there = {file.name for file in self.site.iterdir()}
-        assert there >= {*NOT_OURS, "congress_runtime", "congress_runtime.pth"}
-        return there & FLAT
+        modules = {file.name for file in self.site.iterdir()}
+        assert modules >= {*NOT_OURS, "congress_runtime", "congress_runtime.pth"}
+        return modules & FLAT
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ class Host:
         return self.end(self.start(f"{body}\n{END_MARKER}\n", limit=limit))
 
     @property
-    def left(self) -> list[str]:
+    def processes(self) -> list[str]:
         return [entry.name for entry in self.run.iterdir() if entry.name not in {"lock", "congress-ha"}]
 
 
@@ -89,13 +89,13 @@ def test_incomplete_script_does_not_run(host: Host, script: str) -> None:
     assert (status, out) == (65, "")
     assert err == "the script of step step arrived incomplete; run pulumi up again\n"
     assert not touched.exists()
-    assert host.left == []
+    assert host.processes == []
 
 
 @pytest.mark.parametrize("status", [0, 1, 3, 42])
 def test_passes_status_and_output_on_and_leaves_nothing(host: Host, status: int) -> None:
     assert host.step(f"echo out; echo err >&2; exit {status}") == (status, "out\n", "err\n")
-    assert host.left == []
+    assert host.processes == []
 
 
 def test_large_script_and_output_arrive_whole(host: Host) -> None:
@@ -126,7 +126,7 @@ def test_says_when_the_limit_ended_the_step(host: Host) -> None:
     assert status == 124
     assert err == f"step step was stopped after its limit of 1 s on {os.uname().nodename}\n"
     assert time.monotonic() - start < 20
-    assert host.left == []
+    assert host.processes == []
 
 
 def test_second_run_of_a_step_waits_for_the_first(host: Host) -> None:
@@ -134,13 +134,13 @@ def test_second_run_of_a_step_waits_for_the_first(host: Host) -> None:
     first = host.start(f"{host.hold}; echo first >> {log}\n{END_MARKER}\n")
     until(host.begun.exists)
     second = host.start(f"echo second >> {log}\n{END_MARKER}\n")
-    until(lambda: len(host.left) == 2)
+    until(lambda: len(host.processes) == 2)
     assert host.end(host.start(f"echo other >> {log}\n{END_MARKER}\n", name="other")) == (0, "", "")
     assert second.poll() is None
     host.go.touch()
     assert [host.end(step)[0] for step in (first, second)] == [0, 0]
     assert log.read_text().split() == ["other", "first", "second"]
-    assert host.left == []
+    assert host.processes == []
 
 
 def test_says_when_an_earlier_run_does_not_end(host: Host) -> None:
@@ -168,7 +168,7 @@ def test_runner_that_is_ended_leaves_no_script(host: Host) -> None:
     until(host.begun.exists)
     os.kill(step.pid, signal.SIGTERM)
     assert step.wait(timeout=20) == -signal.SIGTERM
-    assert host.left == []
+    assert host.processes == []
     assert host.step("echo never", limit=1)[0] == 75
     host.go.touch()
     assert host.step("echo next") == (0, "next\n", "")
@@ -203,7 +203,7 @@ def test_a_step_that_an_older_runner_began_is_waited_for(host: Host) -> None:
     until(host.begun.exists)
     log = host.folder / "log"
     second = host.start(f"echo second >> {log}\n{END_MARKER}\n")
-    until(lambda: len(host.left) == 1)
+    until(lambda: len(host.processes) == 1)
     assert host.end(host.start(f"echo other >> {log}\n{END_MARKER}\n", name="other")) == (0, "", "")
     assert second.poll() is None
     assert log.read_text() == "other\n"

@@ -23,7 +23,7 @@ def resolve(text: str, host: str, folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize("case", cases(Validator.SSH), ids=str)
 def test_ssh_goes_through_the_bastion_and_knows_the_key(case: Case, host: str, tmp_path: Path) -> None:
-    known = resolve(case.text, host, tmp_path)
+    options = resolve(case.text, host, tmp_path)
     wanted = {
         "hostname": HOSTS[host],
         "hostkeyalias": host,
@@ -33,9 +33,9 @@ def test_ssh_goes_through_the_bastion_and_knows_the_key(case: Case, host: str, t
         "userknownhostsfile": "known_hosts",
         "stricthostkeychecking": "true",
     }
-    assert {key: known.get(key) for key in wanted} == wanted
+    assert {key: options.get(key) for key in wanted} == wanted
     if host == "bastion":
-        assert "proxycommand" not in known
+        assert "proxycommand" not in options
     else:
         # The inner ssh replaces %h and %p; the outer one must find the bastion in the same file.
-        assert known["proxycommand"] == "ssh -F ssh_config -W %h:%p bastion"
+        assert options["proxycommand"] == "ssh -F ssh_config -W %h:%p bastion"

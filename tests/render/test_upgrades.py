@@ -37,8 +37,8 @@ def apt(text: str, folder: Path) -> tuple[int, list[tuple[str, str]], str]:
 
 def values(text: str, folder: Path, option: str) -> list[str]:
     """Values of an option, or the elements of a list."""
-    known = apt(text, folder)[1]
-    return [value for name, value in known if name.removesuffix("::") == option and value]
+    options = apt(text, folder)[1]
+    return [value for name, value in options if name.removesuffix("::") == option and value]
 
 
 @pytest.mark.parametrize("case", cases(Validator.APT), ids=str)

@@ -59,18 +59,18 @@ def test_no_key_stands_in_it_twice(case: Case) -> None:
 
 @pytest.mark.parametrize("variant", ["plain", "bastion-everything"])
 def test_host_shows_the_key_that_the_deployer_knows_and_no_other(variant: str) -> None:
-    known = content(variant)
-    assert known["ssh_keys"] == {"ed25519_private": PRIVATE_KEY, "ed25519_public": HOST_KEY}
+    data = content(variant)
+    assert data["ssh_keys"] == {"ed25519_private": PRIVATE_KEY, "ed25519_public": HOST_KEY}
     # The image's own; cloud-init generates none if it is given one.
-    assert known["ssh_deletekeys"] is True
+    assert data["ssh_deletekeys"] is True
 
 
 def test_only_the_deployer_logs_in_and_only_by_key() -> None:
-    known = content("plain")
-    (user,) = known["users"]
+    data = content("plain")
+    (user,) = data["users"]
     assert (user["name"], user["lock_passwd"]) == ("deployer", True)
     assert user["ssh_authorized_keys"] == DEPLOYER_KEYS
-    assert (known["ssh_pwauth"], known["disable_root"]) == (False, True)
+    assert (data["ssh_pwauth"], data["disable_root"]) == (False, True)
 
 
 def test_sudo_takes_the_deployers_rule(tmp_path: Path) -> None:
@@ -111,29 +111,29 @@ def sshd(variant: str, folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("variant", ["plain", "bastion"])
 def test_sshd_lets_the_deployer_in_by_key_and_nobody_else(tmp_path: Path, variant: str) -> None:
-    known = sshd(variant, tmp_path)
-    assert (known["allowusers"], known["permitrootlogin"]) == ("deployer", "no")
-    assert (known["passwordauthentication"], known["kbdinteractiveauthentication"]) == ("no", "no")
-    assert (known["allowagentforwarding"], known["x11forwarding"]) == ("no", "no")
+    data = sshd(variant, tmp_path)
+    assert (data["allowusers"], data["permitrootlogin"]) == ("deployer", "no")
+    assert (data["passwordauthentication"], data["kbdinteractiveauthentication"]) == ("no", "no")
+    assert (data["allowagentforwarding"], data["x11forwarding"]) == ("no", "no")
 
 
 def test_the_bastion_leads_to_the_hosts_ssh_alone_and_to_all_at_once(tmp_path: Path) -> None:
-    known = sshd("bastion", tmp_path)
-    assert (known["permitopen"], known["allowtcpforwarding"]) == ("*:22", "local")
+    data = sshd("bastion", tmp_path)
+    assert (data["permitopen"], data["allowtcpforwarding"]) == ("*:22", "local")
     # A session per step, and the steps of all hosts pass through here at the same time.
-    assert int(known["maxstartups"].split(":")[0]) >= 50
-    assert int(known["maxsessions"]) >= 50
+    assert int(data["maxstartups"].split(":")[0]) >= 50
+    assert int(data["maxsessions"]) >= 50
 
 
 def test_settings_of_the_site_arrive() -> None:
-    known = content("everything")
-    assert known["apt"] == {
+    data = content("everything")
+    assert data["apt"] == {
         "http_proxy": "http://user:pass@proxy.example:3128",
         "https_proxy": "http://user:pass@proxy.example:3128",
         "primary": [{"arches": ["default"], "uri": "http://mirror.example/debian"}],
         "security": [{"arches": ["default"], "uri": "http://mirror.example/debian-security"}],
     }
-    assert known["ca_certs"] == {"trusted": [CERTIFICATE, CERTIFICATE.strip()]}
+    assert data["ca_certs"] == {"trusted": [CERTIFICATE, CERTIFICATE.strip()]}
 
 
 def test_nothing_of_a_site_stands_where_none_is_set() -> None:

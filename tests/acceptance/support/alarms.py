@@ -98,9 +98,9 @@ class Alarms:
         """
         began = time.monotonic()
         for source in self.sources:
-            left = began + seconds - time.monotonic()
+            remaining = began + seconds - time.monotonic()
             wait_for(
-                f"every engine has exactly the rows of {source}", left, partial(self._same, source, size)
+                f"every engine has exactly the rows of {source}", remaining, partial(self._same, source, size)
             )
         return time.monotonic() - began
 
@@ -156,7 +156,7 @@ def create(deployment: Deployment, name: str) -> str:
 
 def forget(deployment: Deployment) -> None:
     congress.forget(deployment, POLICY)
-    there = congress.ok(deployment.api("GET", "/v1/data-sources", timeout=TIMEOUT))["results"]
-    for source in there:
+    datasources = congress.ok(deployment.api("GET", "/v1/data-sources", timeout=TIMEOUT))["results"]
+    for source in datasources:
         if source["name"].startswith(DATASOURCE):
             congress.ok(deployment.api("DELETE", f"/v1/data-sources/{source['id']}", timeout=TIMEOUT))

@@ -85,8 +85,8 @@ class CanaryDeployment:
         """Run searcher.py on a host and return its answer; all secrets are passed on standard input."""
         patterns = self.patterns if patterns is None else patterns
         script = f"{Path(searcher.__file__).read_text()}\nanswer({question!r}, {patterns!r})\n"
-        told = run([*self.deployment.ssh_command(host), "sudo -n python3 -"], stdin=script, timeout=SEARCH)
-        return json.loads(told)
+        answer = run([*self.deployment.ssh_command(host), "sudo -n python3 -"], stdin=script, timeout=SEARCH)
+        return json.loads(answer)
 
     def datasource(self, name: str, password: str, admin: Connection) -> dict[str, Any]:
         made = congress.datasource_of("keystonev3", name, admin)

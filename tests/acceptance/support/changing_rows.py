@@ -80,12 +80,12 @@ class ChangingRows:
     def fresh(self, moment: float, seconds: float) -> float:
         """Seconds from `moment` until every engine had a change that was requested after it."""
 
-        def known() -> float:
+        def latest() -> float:
             return max(
                 self._first(node_id, lambda n: self.written.get(n, 0.0) >= moment) for node_id in self.seen
             )
 
-        return wait_for("every engine has a row that is younger than the fault", seconds, known) - moment
+        return wait_for("every engine has a row that is younger than the fault", seconds, latest) - moment
 
     def _known(self, number: int, seconds: float) -> float:
         return wait_for(

@@ -55,8 +55,8 @@ class Table:
     columns: Mapping[str, Callable[[Item], Any]] = field(default_factory=dict)
 
     def rows(self, items: Iterable[Item], columns: Iterable[str]) -> list[tuple[str, ...]]:
-        known = {column: self.columns.get(column, lambda i, c=column: i.get(c)) for column in columns}
-        return sorted(tuple(text(value(item)) for value in known.values()) for item in items)
+        getters = {column: self.columns.get(column, lambda i, c=column: i.get(c)) for column in columns}
+        return sorted(tuple(text(value(item)) for value in getters.values()) for item in items)
 
     def absent(self, items: list[Item], columns: Iterable[str]) -> set[str]:
         """Columns that the API returns for no item."""
@@ -79,8 +79,8 @@ def id_of(name: str) -> Callable[[Item], Any]:
     return lambda item: item[name]["id"] if item[name] else item[name]
 
 
-def status(known: set[str]) -> Callable[[Item], Any]:
-    return lambda item: item["status"] if item["status"] in known else "OTHER"
+def status(statuses: set[str]) -> Callable[[Item], Any]:
+    return lambda item: item["status"] if item["status"] in statuses else "OTHER"
 
 
 def parts(items: Iterable[Item], parent: str, name: str) -> list[Item]:

@@ -34,9 +34,9 @@ def by_engine(
 def forget(deployment: Deployment, policy: str | None, datasource: str | None = None) -> None:
     """Remove leftovers of an earlier run of the tests at the endpoint."""
     for kind, name in (("policies", policy), ("data-sources", datasource)):
-        for there in ok(deployment.api("GET", f"/v1/{kind}"))["results"]:
-            if there["name"] == name:
-                ok(deployment.api("DELETE", f"/v1/{kind}/{there['id']}", timeout=130))
+        for entry in ok(deployment.api("GET", f"/v1/{kind}"))["results"]:
+            if entry["name"] == name:
+                ok(deployment.api("DELETE", f"/v1/{kind}/{entry['id']}", timeout=130))
 
 
 def datasource_of(driver: str, name: str, admin: Connection, poll_time: int = 2) -> dict[str, Any]:

@@ -174,8 +174,8 @@ class Deployment:
 
     def forget(self) -> None:
         """Discard the cached outputs."""
-        for known in ("outputs", "tls"):
-            self.__dict__.pop(known, None)
+        for cached in ("outputs", "tls"):
+            self.__dict__.pop(cached, None)
 
     @cached_property
     def outputs(self) -> dict[str, Any]:

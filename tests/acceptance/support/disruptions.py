@@ -82,11 +82,11 @@ class Run:
     def kill(self, name: str) -> None:
         """Send SIGKILL to its processes of this name (15 letters), as soon as there is one."""
 
-        def there() -> list[int]:
+        def pids() -> list[int]:
             return [pid for pid, found in self.processes().items() if found == name]
 
-        wait_for(f"{name} runs", 60, lambda: there() or self.ended, pause=0.05)
-        for pid in there():
+        wait_for(f"{name} runs", 60, lambda: pids() or self.ended, pause=0.05)
+        for pid in pids():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 

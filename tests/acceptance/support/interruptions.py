@@ -60,13 +60,13 @@ class Interruption:
 def plan(seed: int, count: int) -> Iterator[Interruption]:
     """Interruptions that begin with a complete deployment, each disruption equally often. A seed gives one sequence."""
     dice = random.Random(seed)  # noqa: S311  no cryptography
-    left: list[str] = []
+    remaining: list[str] = []
     for operation, then in islice(cycle(ROUND), count):
         sensible = set(DISRUPTIONS) - SENSELESS.get(operation, set())
-        if not sensible & set(left):
-            left += dice.sample(sorted(DISRUPTIONS), len(DISRUPTIONS))
-        disruption = next(name for name in left if name in sensible)
-        left.remove(disruption)
+        if not sensible & set(remaining):
+            remaining += dice.sample(sorted(DISRUPTIONS), len(DISRUPTIONS))
+        disruption = next(name for name in remaining if name in sensible)
+        remaining.remove(disruption)
         moment, host = dice.uniform(0, LASTS[operation]), dice.choice(MADE.get(operation, [""]))
         yield Interruption(operation, disruption, 0 if disruption == AT_BIRTH else moment, then, host)
 
@@ -146,7 +146,7 @@ class Laboratory:
         expected = self.uninterrupted.grown() if settings == SETTINGS[GROWTH] else self.uninterrupted
         assert Whole.of(self.deployment, self.cloud) == expected
 
-    def told(self) -> str:
+    def output_end(self) -> str:
         """The end of the interrupted run's output."""
         lines = self.output.read_text(errors="replace").splitlines()
         return "\n".join(["the interrupted run ended with:", *lines[-40:]])

@@ -96,9 +96,11 @@ def waited(what: str, seconds: float, condition: object) -> float:
 def large_cloud(deployment: Deployment, servers: int) -> Iterator[LargeCloud]:
     """Create datasources and policies over the cloud; remove them at the end. Other datasources are not touched."""
     cloud = Cloud(servers)
-    there = {source["name"] for source in congress.ok(deployment.api("GET", "/v1/data-sources"))["results"]}
-    assert not there & set(DRIVERS), (
-        f"the stack has datasources that bear these names: {there & set(DRIVERS)}"
+    existing = {
+        source["name"] for source in congress.ok(deployment.api("GET", "/v1/data-sources"))["results"]
+    }
+    assert not existing & set(DRIVERS), (
+        f"the stack has datasources that bear these names: {existing & set(DRIVERS)}"
     )
     try:
         with serving(cloud, ADDRESS, PORT) as auth_url, deployment.engine_urls() as engines:

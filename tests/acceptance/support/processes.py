@@ -41,7 +41,7 @@ class Watch:
         self.hits: set[tuple[str, str, str]] = set()
         self.seen = 0
         self.longest_pause = 0.0
-        self._known: dict[tuple[int, str], Process] = {}
+        self._processes: dict[tuple[int, str], Process] = {}
         self._over = threading.Event()
         self._trouble: BaseException | None = None
 
@@ -70,19 +70,19 @@ class Watch:
             self.longest_pause, before = max(self.longest_pause, now - before), now
 
     def _look(self) -> None:
-        there = set()
+        alive = set()
         for pid in pids():
             # The process may end at any moment.
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 key = (pid, stat(pid)[1])
-                there.add(key)
-                if key not in self._known:
-                    self._known[key] = Process(hostname(pid), time.monotonic())
+                alive.add(key)
+                if key not in self._processes:
+                    self._processes[key] = Process(hostname(pid), time.monotonic())
                     self.seen += 1
-                if time.monotonic() - self._known[key].first < YOUNG:
-                    self._read(pid, self._known[key])
-        for key in self._known.keys() - there:
-            del self._known[key]
+                if time.monotonic() - self._processes[key].first < YOUNG:
+                    self._read(pid, self._processes[key])
+        for key in self._processes.keys() - alive:
+            del self._processes[key]
 
     def _read(self, pid: int, process: Process) -> None:
         shown = ("cmdline", "environ") if process.host.startswith(self.prefix) else ("cmdline",)

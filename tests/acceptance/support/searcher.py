@@ -144,15 +144,15 @@ class Search:
         """Hits in the metadata service's answer to a user's process; a hit without a secret if there is no answer."""
         place = f"the metadata service, asked by {user}"
         urls = [METADATA + document for document in DOCUMENTS]
-        told = subprocess.run(
+        fetched = subprocess.run(
             ["runuser", "-u", user, "--", sys.executable, "-c", FETCH, *urls],
             capture_output=True,
             timeout=60,
             check=False,
         )
-        if told.returncode:
+        if fetched.returncode:
             return [hit("", "", f"{place}: no answer")]
-        return [hit(secret, form, place) for secret, form in self.within(told.stdout)]
+        return [hit(secret, form, place) for secret, form in self.within(fetched.stdout)]
 
 
 def hit(secret: str, form: str, place: str, owner: str = "", mode: str = "") -> Hit:
@@ -190,11 +190,11 @@ def regular_files(roots: Iterable[str]) -> Iterator[str]:
             folders[:] = [name for name in folders if str(Path(folder, name)) not in NO_FILES]
             for path in (Path(folder, name) for name in names):
                 try:
-                    known = path.lstat()
+                    status = path.lstat()
                 except FileNotFoundError:
                     continue
-                if path.is_file() and not path.is_symlink() and (known.st_dev, known.st_ino) not in seen:
-                    seen.add((known.st_dev, known.st_ino))
+                if path.is_file() and not path.is_symlink() and (status.st_dev, status.st_ino) not in seen:
+                    seen.add((status.st_dev, status.st_ino))
                     yield str(path)
 
 

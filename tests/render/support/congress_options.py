@@ -45,9 +45,9 @@ def load() -> list[tuple[str | None, list[cfg.Opt]]]:
     return found
 
 
-def read(known: list[tuple[str | None, list[cfg.Opt]]], files: list[str]) -> dict[str, object]:
+def read(known_options: list[tuple[str | None, list[cfg.Opt]]], files: list[str]) -> dict[str, object]:
     conf = cfg.ConfigOpts()
-    for group, opts in known:
+    for group, opts in known_options:
         conf.register_opts(opts, group=group)
     conf([word for file in files for word in ("--config-file", file)], project="congress")
     values: dict[str, object] = {}
@@ -67,9 +67,9 @@ def read(known: list[tuple[str | None, list[cfg.Opt]]], files: list[str]) -> dic
 
 
 def main() -> None:
-    known = load()
+    known_options = load()
     for line in sys.stdin:
-        print(json.dumps(read(known, json.loads(line)), default=str), flush=True)
+        print(json.dumps(read(known_options, json.loads(line)), default=str), flush=True)
 
 
 main()
