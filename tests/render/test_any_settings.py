@@ -37,7 +37,6 @@ FILE = re.compile(r"^put_file \"([^\"]+)\" \S+ \S+ <<'(END_\w+)'\n(.*?)^\2$", re
 KEYS = {"host_private_key": PRIVATE_KEY, "host_public_key": HOST_KEY, "deployer_public_keys": DEPLOYER_KEYS}
 ALIKE = settings(
     derandomize=True,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -41,7 +41,7 @@ SHELL = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(TEXT | SHELL)
 @example("END_" + digest("x\n") + "\nx")
 @example("\x01\x7f\x01\x01\n")
@@ -55,7 +55,7 @@ def test_any_content_arrives_byte_for_byte(tmp_path: Path, content: str) -> None
     assert file.read_bytes() == wanted.encode()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(TEXT | SHELL)
 def test_the_filter_sh_keeps_any_value_one_word(value: str) -> None:
     """Through a real template: the key of configuration.sh.j2, which a here-string passes to put_file."""

@@ -44,7 +44,7 @@ def refusal(file: Path) -> str:
     return str(refused.value)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(sql=st.binary(max_size=3000))
 def test_what_goes_in_comes_out(tmp_path: Path, sql: bytes) -> None:
     file = tmp_path / "backup"
@@ -99,7 +99,7 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
         archive.refuse_existing(tmp_path / "no/backup")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 @given(data=st.data())
 def test_a_changed_byte_is_found_or_changes_nothing(tmp_path: Path, data: st.DataObject) -> None:
     file = tmp_path / "backup"

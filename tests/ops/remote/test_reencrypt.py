@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.remote import REMOTE
@@ -28,7 +28,6 @@ def encrypted(config: dict[str, str], fields: list[str], key: str) -> str:
     return json.dumps({**config, **secret, ENCRYPTED: fields})
 
 
-@settings(deadline=None)
 @given(config=CONFIGS, data=st.data(), key=st.sampled_from([OLD, OWN]))
 def test_the_own_key_reads_what_either_key_wrote(
     config: dict[str, str], data: st.DataObject, key: str
