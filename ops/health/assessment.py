@@ -26,7 +26,7 @@ NAMED = 5
 MANY_ROWS = 200_000
 
 
-def judge(facts: Facts) -> list[Finding]:
+def assess(facts: Facts) -> list[Finding]:
     """All findings, in the order of the table's rows."""
     return [
         *servers(facts),
@@ -40,9 +40,9 @@ def judge(facts: Facts) -> list[Finding]:
     ]
 
 
-def mute(role: str, what: Unseen, subject: str, way_out: str) -> Iterator[Finding]:
+def unanswered(role: str, what: Unseen, subject: str, way_out: str) -> Iterator[Finding]:
     """A finding for what does not answer on a host that does, unless the host's own finding says it already."""
-    if not what.told:
+    if not what.explained:
         yield wrong(role, f"{subject}: {what.why}", way_out)
 
 
@@ -53,9 +53,9 @@ def servers(facts: Facts) -> Iterator[Finding]:
             f"the cloud could not be asked: {facts.cloud}",
             "run it again; if it stays, check OS_CLOUD, clouds.yaml and the cloud's API",
         )
-    lost_bastion = any(host.role == BASTION.name and host.ssh for host in facts.hosts.values())
+    bastion_unreachable = any(host.role == BASTION.name and host.ssh for host in facts.hosts.values())
     for name, host in facts.hosts.items():
-        yield from _server(name, host, behind=lost_bastion and host.role != BASTION.name)
+        yield from _server(name, host, behind=bastion_unreachable and host.role != BASTION.name)
 
 
 def _server(name: str, host: HostState, *, behind: bool) -> Iterator[Finding]:
@@ -77,20 +77,20 @@ def _server(name: str, host: HostState, *, behind: bool) -> Iterator[Finding]:
             way_out = f"openstack server reboot --hard {host.server}, else make replace HOST={name}"
             fault = f": {host.fault}" if host.fault else ""
             yield wrong("servers", f"{name} is in state ERROR{fault}", way_out)
-        case "ACTIVE" if host.role == DATASOURCE_NODE.name and host.shut_out:
+        case "ACTIVE" if host.role == DATASOURCE_NODE.name and host.isolated:
             what = f"{name} is shut out since it was confirmed dead: its port has no security group"
             yield wrong(
                 "servers", what, "make repair: pauses or stops it, reboots it hard, then lets it in again"
             )
         case "ACTIVE" | None if host.ssh is not None and not behind:
-            yield _silent(name, host)
+            yield _unreachable(name, host)
         case "ACTIVE" | None:
             pass
         case other:
             yield wrong("servers", f"{name} is {other}", f"wait, then: openstack server show {host.server}")
 
 
-def _silent(name: str, host: HostState) -> Finding:
+def _unreachable(name: str, host: HostState) -> Finding:
     if host.connected:
         return wrong("servers", f"{name}: {host.ssh}", f"overloaded? make ssh HOST={name} ARGS='top -b -n 1'")
     way_out = f"openstack console log show {host.server}; openstack server reboot --hard {host.server}"
@@ -107,7 +107,7 @@ def engines(facts: Facts) -> Iterator[Finding]:
     }
     changed = facts.database.changed if not isinstance(facts.database, Unseen) else None
     for node_id, view in views.items():
-        yield from _partly(node_id, view)
+        yield from _incomplete(node_id, view)
         for lacks in _out_of_sync(view, views):
             what = f"{node_id} is not in sync: {lacks}"
             restart = (
@@ -126,7 +126,7 @@ def _engine(node_id: str, engine: EngineState) -> Iterator[Finding]:
     if isinstance(engine.unit, tuple) and engine.unit[0] != "active":
         state = " ".join(engine.unit)
         yield wrong("engines", f"{node_id} does not run ({state})", f"{log}; sudo systemctl start {unit}")
-    elif isinstance(engine.view, Unseen) and not engine.view.told and (engine.cpu or 0) >= BUSY:
+    elif isinstance(engine.view, Unseen) and not engine.view.explained and (engine.cpu or 0) >= BUSY:
         what = f"{node_id} is busy: no answer to GET /health in time, and its process uses {engine.cpu:.0%} of a core"
         way_out = (
             "it takes rows in or evaluates a policy; if it stays, a table is too large: disable its datasource, as in "
@@ -135,7 +135,7 @@ def _engine(node_id: str, engine: EngineState) -> Iterator[Finding]:
         yield wrong("engines", what, way_out)
     elif isinstance(engine.view, Unseen):
         way_out = f"it is busy, or hangs and is killed after two minutes: {log}"
-        yield from mute("engines", engine.view, f"{node_id} does not answer GET /health", way_out)
+        yield from unanswered("engines", engine.view, f"{node_id} does not answer GET /health", way_out)
     elif engine.view.code != HTTPStatus.OK:
         way_out = f"look at database and bus first, then {log}"
         yield wrong("engines", f"{node_id} answers {engine.view.code} to GET /health", way_out)
@@ -166,7 +166,7 @@ def _out_of_sync(view: EngineView, views: dict[str, EngineView]) -> Iterator[str
             yield f"it does not know datasource {name}"
 
 
-def _partly(node_id: str, view: EngineView) -> Iterator[Finding]:
+def _incomplete(node_id: str, view: EngineView) -> Iterator[Finding]:
     """What an engine did not answer, though it answers."""
     if late := [name for name, policy in (view.policies or {}).items() if not policy.complete]:
         what = f"{node_id} told only a part of policy {late[0]} in time: in sync or not is not known"
@@ -201,10 +201,10 @@ def _datasources(views: dict[str, EngineView]) -> Iterator[Finding]:
 def load_balancer(facts: Facts) -> Iterator[Finding]:
     if isinstance(facts.endpoint, Unseen):
         way_out = "see the rows above; allowed from here? (setting access.apiCidrs)"
-        yield from mute("load balancer", facts.endpoint, "the endpoint does not answer", way_out)
+        yield from unanswered("load balancer", facts.endpoint, "the endpoint does not answer", way_out)
     if isinstance(facts.balancer, Unseen):
         way_out = "on load-balancer: sudo systemctl status haproxy; sudo systemctl restart haproxy"
-        yield from mute("load balancer", facts.balancer, "HAProxy's statistics", way_out)
+        yield from unanswered("load balancer", facts.balancer, "HAProxy's statistics", way_out)
         return
     for node_id in facts.engines:
         backend = facts.balancer.get(node_id)
@@ -222,7 +222,7 @@ def load_balancer(facts: Facts) -> Iterator[Finding]:
 def database(facts: Facts) -> Iterator[Finding]:
     if isinstance(facts.database, Unseen):
         way_out = "on database: sudo journalctl -u mariadb -n 50; sudo systemctl restart mariadb"
-        yield from mute(DATABASE.row, facts.database, "MariaDB does not answer", way_out)
+        yield from unanswered(DATABASE.row, facts.database, "MariaDB does not answer", way_out)
         return
     used, most = facts.database.connections, facts.database.max_connections
     if used >= FULL * most:
@@ -239,7 +239,7 @@ def bus(facts: Facts) -> Iterator[Finding]:
         way_out = (
             "on messaging: sudo journalctl -u rabbitmq-server -n 50; sudo systemctl restart rabbitmq-server"
         )
-        yield from mute("bus", facts.bus, "RabbitMQ does not answer", way_out)
+        yield from unanswered("bus", facts.bus, "RabbitMQ does not answer", way_out)
     elif facts.bus.alarms:
         way_out = "on messaging: free -m; df -h /var/lib/rabbitmq; free what lacks, it goes on by itself"
         yield wrong("bus", f"RabbitMQ takes no messages, alarms: {facts.bus.alarms}", way_out)
@@ -247,9 +247,9 @@ def bus(facts: Facts) -> Iterator[Finding]:
 
 def certificates(facts: Facts) -> Iterator[Finding]:
     way_out = "make up renews the stack's own, without an interruption; a given one: tls.certificate"
-    for row, left in facts.certificates.items():
-        if isinstance(left, Unseen):
-            yield from mute(row, left, "its certificate", "make verify tells whether its file is there")
-        elif left < ENDS_SOON:
-            what = f"its certificate ends in {left} days" if left >= 0 else "its certificate has ended"
+    for row, days in facts.certificates.items():
+        if isinstance(days, Unseen):
+            yield from unanswered(row, days, "its certificate", "make verify tells whether its file is there")
+        elif days < ENDS_SOON:
+            what = f"its certificate ends in {days} days" if days >= 0 else "its certificate has ended"
             yield wrong(row, what, way_out)

@@ -9,7 +9,7 @@ from ops.health.finding import Finding, note, wrong
 
 NODE = "ds-node"
 # Nova's tasks of a fencing.
-ORDERS = ("pausing", "powering-off", "reboot")
+FENCING_TASKS = ("pausing", "powering-off", "reboot")
 
 
 def pair(facts: Facts) -> Iterator[Finding]:
@@ -22,17 +22,17 @@ def pair(facts: Facts) -> Iterator[Finding]:
 
 def _once(findings: Iterable[Finding]) -> Iterator[Finding]:
     """Both hosts of the pair mostly see the same; the way out may name the one or the other."""
-    told = set()
+    last_failure = set()
     for finding in findings:
-        if finding.what not in told:
-            told.add(finding.what)
+        if finding.what not in last_failure:
+            last_failure.add(finding.what)
             yield finding
 
 
 def _cluster(facts: Facts, host: str) -> Iterator[Finding]:
     view = facts.clusters[host]
     if isinstance(view, Unseen):
-        if not view.told:
+        if not view.explained:
             way_out = (
                 f"on {host}: sudo systemctl start corosync pacemaker; sudo journalctl -u pacemaker -n 50"
             )
@@ -47,7 +47,7 @@ def _cluster(facts: Facts, host: str) -> Iterator[Finding]:
         )
     for node in view.nodes:
         yield from _member(node, host, facts)
-    for name in view.moved:
+    for name in view.move_constraints:
         way_out = f"on {host}: sudo crm resource clear {NODE}"
         if name.startswith("cli-ban-"):
             yield wrong("cluster", f"a move left {name}: {NODE} cannot run on that host", way_out)
@@ -56,15 +56,13 @@ def _cluster(facts: Facts, host: str) -> Iterator[Finding]:
 
 
 def _member(node: Node, host: str, facts: Facts) -> Iterator[Finding]:
-    if node.unclean and (dead := not_done(node.name, facts)):
-        name, task = dead
+    if node.unclean and (order := pending_fencing(node.name, facts)):
+        name, task = order
         what = (
-            f"{node.name} is lost, and nova took the order to stop it ({task}) and does not carry it out: its compute "
-            "host is down, or cut off from nova"
+            f"{node.name} is lost, and nova accepted the request to stop it ({task}) but does not carry it out: its "
+            "compute host is down, or cut off from nova"
         )
-        way_out = (
-            f"when the cloud's operator says that this compute host is down: make confirm-dead HOST={name}"
-        )
+        way_out = f"when the cloud's operator confirms that this compute host is down: make confirm-dead HOST={name}"
         yield wrong("cluster", what, way_out)
     elif node.unclean:
         way_out = (
@@ -87,10 +85,10 @@ def _member(node: Node, host: str, facts: Facts) -> Iterator[Finding]:
         yield wrong("cluster", f"{node.name} is in {word}: no standby for the datasource node", way_out)
 
 
-def not_done(server: str, facts: Facts) -> tuple[str, str] | None:
+def pending_fencing(server: str, facts: Facts) -> tuple[str, str] | None:
     """Name of a host whose fencing nova has accepted and does not do, and nova's task."""
     for name, host in facts.hosts.items():
-        if host.server == server and host.ssh is not None and host.task.startswith(ORDERS):
+        if host.server == server and host.ssh is not None and host.task.startswith(FENCING_TASKS):
             return name, host.task
     return None
 
@@ -107,10 +105,14 @@ def _fencing(view: Cluster) -> Iterator[Finding]:
     if not view.stonith_enabled:
         yield wrong("fencing", "there are devices, but stonith-enabled is false", "make up")
     for device in view.fencing:
-        told = next((f for f in view.failures if f.resource == device.id), None)
-        if device.started or (told is None and _starts_nothing(view)):
+        last_failure = next((f for f in view.failures if f.resource == device.id), None)
+        if device.started or (last_failure is None and _starts_nothing(view)):
             continue
-        last = f", last failure: {told.task} on {told.node}: {told.reason}" if told else ""
+        last = (
+            f", last failure: {last_failure.task} on {last_failure.node}: {last_failure.reason}"
+            if last_failure
+            else ""
+        )
         way_out = f"check the credential and the cloud's API, then: sudo crm resource cleanup {device.id}"
         yield wrong("fencing", f"device {device.id} is {device.state}{last}", way_out)
     online = {node.name for node in view.nodes if node.online and not node.unclean}
@@ -168,8 +170,12 @@ def _resource(view: Cluster) -> Iterator[Finding]:
 
 
 def _node(facts: Facts) -> Iterator[Finding]:
-    seen = {host: found for host, found in facts.processes.items() if not isinstance(found, Unseen)}
-    every: list[tuple[str, Process]] = [(host, process) for host, found in seen.items() for process in found]
+    seen = {
+        host: processes for host, processes in facts.processes.items() if not isinstance(processes, Unseen)
+    }
+    every: list[tuple[str, Process]] = [
+        (host, process) for host, processes in seen.items() for process in processes
+    ]
     running = ", ".join(f"{host} (pid {process.pid})" for host, process in every)
     if len(every) > 1:
         way_out = "on the host that Pacemaker does not name: sudo kill PID; then see cluster and fencing"
@@ -188,7 +194,7 @@ def _node(facts: Facts) -> Iterator[Finding]:
         yield wrong("datasource node", what, "the bus drops a lost one within 20 s; then see processes above")
     pings = facts.pings.values()
     if pings and all(isinstance(ping, Unseen) for ping in pings):
-        reasons = [ping.why for ping in pings if isinstance(ping, Unseen) and not ping.told]
+        reasons = [ping.why for ping in pings if isinstance(ping, Unseen) and not ping.explained]
         if reasons:
             way_out = "its watchdog ends it by itself; at once: sudo crm resource restart ds-node"
             yield wrong("datasource node", f"it does not answer a ping over the bus: {reasons[0]}", way_out)

@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 from ops.health.facts import Disk, Facts, Unseen
 from ops.health.finding import Finding, note, wrong
-from ops.remote.runner import Question
+from ops.remote.runner import Command
 from roles import by_name
 
 # Percent. A full disk stops MariaDB and RabbitMQ, and no step can put its files.
@@ -22,26 +22,26 @@ WAY_OUT = {
 }
 
 
-def question(role: str) -> Question:
+def command(role: str) -> Command:
     folders = (*EVERYWHERE, *by_name(role).folders)
     return {"argv": ["df", "--block-size=1M", "--output=pcent,ipcent,avail,target", *folders], "stdin": ""}
 
 
 def disks(df: str) -> tuple[Disk, ...]:
     """From what df printed; a disk that holds several of the folders stands there several times."""
-    found = {}
+    by_mount = {}
     for line in df.splitlines()[1:]:
         room, inodes, free, mount = line.split(maxsplit=3)
         # A filesystem that makes inodes as it needs them tells none.
         used = max(int(part.removesuffix("%")) for part in (room, inodes) if part != "-")
-        found[mount] = Disk(mount, used, int(free))
-    return tuple(found.values())
+        by_mount[mount] = Disk(mount, used, int(free))
+    return tuple(by_mount.values())
 
 
 def findings(facts: Facts) -> Iterator[Finding]:
     for name, seen in facts.disks.items():
         if isinstance(seen, Unseen):
-            if not seen.told:
+            if not seen.explained:
                 yield note("servers", f"{name}: its disks: {seen.why}", f"make ssh HOST={name} ARGS=df")
             continue
         for disk in seen:
@@ -53,8 +53,8 @@ def findings(facts: Facts) -> Iterator[Finding]:
 
 def _way_out(name: str, role: str, mount: str, seen: tuple[Disk, ...]) -> str:
     mounts = {disk.mount for disk in seen}
-    here = [folder for folder in by_name(role).folders if _disk_of(folder, mounts) == mount]
-    hints = [WAY_OUT[folder] for folder in here if folder in WAY_OUT]
+    folders = [folder for folder in by_name(role).folders if _disk_of(folder, mounts) == mount]
+    hints = [WAY_OUT[folder] for folder in folders if folder in WAY_OUT]
     du = f"make ssh HOST={name} ARGS='sudo du -xhd2 -t 100M {mount}' tells what fills it"
     return "; ".join([du, *hints, f"a larger flavor: make replace HOST={name}"])
 

@@ -11,7 +11,7 @@ class Unseen:
     """Something that could not be looked at. `told`: the host's own finding tells the reason already."""
 
     why: str
-    told: bool = False
+    explained: bool = False
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class HostState:
     """`status`: nova's, "missing" without a server, None when the cloud was not reached.
 
     `ssh`: why the host gave no answers; `connected`: it let us in all the same; `task`: nova's, "" without;
-    `shut_out`: its port has no security group, so that nobody reaches it.
+    `isolated`: its port has no security group, so that nobody reaches it.
     """
 
     role: str
@@ -29,7 +29,7 @@ class HostState:
     ssh: str | None = None
     connected: bool = False
     task: str = ""
-    shut_out: bool = False
+    isolated: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Cluster:
     resources: tuple[Resource, ...]
     failures: tuple[Failure, ...] = ()
     fence_events: tuple[FenceEvent, ...] = ()
-    moved: tuple[str, ...] = ()
+    move_constraints: tuple[str, ...] = ()
 
     @property
     def fencing(self) -> tuple[Resource, ...]:

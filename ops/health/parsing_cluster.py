@@ -30,7 +30,7 @@ def cluster(crm_mon: str, constraints: str) -> Cluster:
         resources=tuple(_resource(resource) for resource in seen.iterfind("resources//resource")),
         failures=tuple(_failure(failure) for failure in seen.iterfind("failures/failure")),
         fence_events=tuple(_event(event) for event in seen.iterfind("fence_history/fence_event")),
-        moved=tuple(
+        move_constraints=tuple(
             location.get("id", "")
             for location in section.iter("rsc_location")
             if location.get("id", "").startswith(MOVE_PREFIXES)

@@ -22,12 +22,12 @@ from components.preflight.scope import Scope
 from ops.cloud import servers as cloud
 from ops.common.limits import Limits
 from ops.common.progress import StoppedError, private_folder
-from ops.health.assessment import judge
+from ops.health.assessment import assess
 from ops.health.facts import Facts, Unseen
-from ops.health.parsing import read
-from ops.health.probes import questions
+from ops.health.parsing import parse_facts
+from ops.health.probes import health_commands
 from ops.health.table import as_json, lags, rows, show
-from ops.ssh.survey import look
+from ops.ssh.survey import run_on_hosts
 from ops.stack.outputs import Stack, StackError, parse, prefix_of
 from ops.stack.pulumi import read_outputs
 
@@ -35,7 +35,7 @@ from ops.stack.pulumi import read_outputs
 def endpoint(stack: Stack, limits: Limits) -> int | Unseen:
     """Milliseconds until GET /health was answered, or why it was not."""
     url = stack.endpoint
-    began = time.monotonic()
+    started = time.monotonic()
     opener = urllib.request.build_opener(
         urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=stack.tls())
     )
@@ -46,10 +46,10 @@ def endpoint(stack: Stack, limits: Limits) -> int | Unseen:
         return Unseen(f"{url} answers {error.code} to GET /health")
     except OSError as error:
         return Unseen(f"{url}: {getattr(error, 'reason', error)}")
-    return round((time.monotonic() - began) * 1000)
+    return round((time.monotonic() - started) * 1000)
 
 
-class CloudInquiry(Thread):
+class CloudQuery(Thread):
     """Asks the cloud meanwhile. A daemon: a cloud that hangs keeps nobody."""
 
     def __init__(self, prefix: str, limits: Limits) -> None:
@@ -67,19 +67,19 @@ class CloudInquiry(Thread):
         return self.answer if isinstance(self.answer, str) else self.answer.of(stack)
 
 
-def look_at(
-    stack: Stack, outputs: Mapping[str, Any], limits: Limits, inquiry: CloudInquiry | None = None
+def collect_facts(
+    stack: Stack, outputs: Mapping[str, Any], limits: Limits, inquiry: CloudQuery | None = None
 ) -> Facts:
     """Everything that can be seen of a stack; `inquiry`: one that was begun before."""
     if inquiry is None:
-        inquiry = CloudInquiry(f"{prefix_of(stack.name)}-", limits)
+        inquiry = CloudQuery(f"{prefix_of(stack.name)}-", limits)
         inquiry.start()
     with private_folder() as folder, ThreadPoolExecutor(1) as pool:
         answered = pool.submit(endpoint, stack, limits)
-        asked = {host: questions(host, stack, limits) for host in stack.hosts}
-        reports = look(asked, outputs, folder, limits)
+        commands = {host: health_commands(host, stack, limits) for host in stack.hosts}
+        reports = run_on_hosts(commands, outputs, folder, limits)
         facts_of_endpoint = answered.result()
-    return read(stack, reports, inquiry.wait(stack.scope), facts_of_endpoint)
+    return parse_facts(stack, reports, inquiry.wait(stack.scope), facts_of_endpoint)
 
 
 def main(
@@ -88,9 +88,9 @@ def main(
     """Show the health of every role of stack $STACK (default: dev); exit code 1 when something is wrong, 3 when not
     everything could be seen.
     """
-    began, limits = time.monotonic(), Limits.here()
+    started, limits = time.monotonic(), Limits.for_this_machine()
     name = os.environ.get("STACK", "dev")
-    inquiry = CloudInquiry(f"{prefix_of(name)}-", limits)
+    inquiry = CloudQuery(f"{prefix_of(name)}-", limits)
     inquiry.start()
     try:
         outputs = read_outputs()
@@ -99,17 +99,17 @@ def main(
         typer.echo(f"status: {error}", err=True)
         raise typer.Exit(2) from None
     try:
-        facts = look_at(stack, outputs, limits, inquiry)
+        facts = collect_facts(stack, outputs, limits, inquiry)
     except StoppedError as error:
         typer.echo(f"status: {error}", err=True)
         raise typer.Exit(1) from None
-    findings = judge(facts)
-    told = (name, rows(facts, findings), findings, time.monotonic() - began)
+    findings = assess(facts)
+    report = (name, rows(facts, findings), findings, time.monotonic() - started)
     if json_:
-        typer.echo(json.dumps({**as_json(*told), "lag": lags(facts)}, indent=1))
+        typer.echo(json.dumps({**as_json(*report), "lag": lags(facts)}, indent=1))
     else:
-        show(*told)
-    summary = as_json(*told)
+        show(*report)
+    summary = as_json(*report)
     if not summary["ok"]:
         raise typer.Exit(1)
     if not summary["complete"]:

@@ -27,10 +27,10 @@ STYLES = {"ok": "green", "note": "yellow", "wrong": "bold red", "unseen": "magen
 
 def rows(facts: Facts, findings: Iterable[Finding]) -> dict[str, tuple[str, str]]:
     """Role -> (state, summary). State: ok, note, wrong, or unseen when its hosts could not be asked."""
-    return judged(_summaries(facts), findings)
+    return with_states(_summaries(facts), findings)
 
 
-def judged(summaries: Mapping[str, str], findings: Iterable[Finding]) -> dict[str, tuple[str, str]]:
+def with_states(summaries: Mapping[str, str], findings: Iterable[Finding]) -> dict[str, tuple[str, str]]:
     """The same for any roles and what was seen of them, "" when nothing."""
     worst: dict[str, str] = {}
     for finding in sorted(findings, key=lambda finding: RANK.index(finding.severity)):
@@ -72,15 +72,15 @@ def _fencing(view: Cluster) -> str:
 
 
 def _node(facts: Facts, view: Cluster | None) -> str:
-    said = []
+    parts = []
     node = next((resource for resource in view.resources if resource.id == "ds-node"), None) if view else None
     if node:
-        said.append(f"{node.role} on {', '.join(node.nodes) or 'no host'}")
+        parts.append(f"{node.role} on {', '.join(node.nodes) or 'no host'}")
     if not isinstance(facts.bus, Unseen):
-        said.append(f"{facts.bus.consumers} on the bus")
+        parts.append(f"{facts.bus.consumers} on the bus")
     if times := [ping for ping in facts.pings.values() if not isinstance(ping, Unseen)]:
-        said.append(f"ping {min(times)} ms")
-    return ", ".join(said)
+        parts.append(f"ping {min(times)} ms")
+    return ", ".join(parts)
 
 
 def _engines(facts: Facts) -> str:
@@ -93,18 +93,18 @@ def _engines(facts: Facts) -> str:
         return ""
     times = ", ".join(f"{view.ms} ms" for view in views.values())
     first = next((view for view in views.values() if view.policies is not None), None)
-    said = [f"{len(views)} of {len(facts.engines)} answer ({times})"]
+    parts = [f"{len(views)} of {len(facts.engines)} answer ({times})"]
     if any(view.listed == HTTPStatus.UNAUTHORIZED for view in views.values()):
-        said.append("what they know takes a token to look at")
+        parts.append("what they know takes a token to look at")
     if first and first.policies is not None:
         rules = sum(policy.rules for policy in first.policies.values())
-        said.append(
+        parts.append(
             f"{len(first.policies)} policies, {rules} rules, {len(first.datasources or {})} datasources"
             + _largest(first.datasources or {})
         )
     if lags := [(node_id, view.lag) for node_id, view in views.items() if view.lag]:
-        said.append("behind: " + ", ".join(f"{node_id} {_behind(lag)}" for node_id, lag in lags))
-    return ", ".join(said)
+        parts.append("behind: " + ", ".join(f"{node_id} {_behind(lag)}" for node_id, lag in lags))
+    return ", ".join(parts)
 
 
 def _behind(lag: Lag) -> str:
@@ -123,22 +123,22 @@ def lags(facts: Facts) -> dict[str, dict[str, Any] | None]:
 
 def _largest(datasources: Mapping[str, DatasourceView]) -> str:
     """Those with most rows, and how old these are."""
-    known = [(view.rows, name, view.age) for name, view in datasources.items() if view.rows is not None]
-    told = [
+    sizes = [(view.rows, name, view.age) for name, view in datasources.items() if view.rows is not None]
+    described = [
         f"{name} {rows:,} rows" + (f" {age} s old" if age is not None else "")
-        for rows, name, age in sorted(known, key=lambda one: -one[0])[:LARGEST]
+        for rows, name, age in sorted(sizes, key=lambda one: -one[0])[:LARGEST]
     ]
-    return f": {', '.join(told)}" if told else ""
+    return f": {', '.join(described)}" if described else ""
 
 
 def _balancer(facts: Facts) -> str:
-    said = []
+    parts = []
     if not isinstance(facts.balancer, Unseen):
         up = sum(backend.status.startswith("UP") for backend in facts.balancer.values())
-        said.append(f"{up} of {len(facts.balancer)} engines up")
+        parts.append(f"{up} of {len(facts.balancer)} engines up")
     if not isinstance(facts.endpoint, Unseen):
-        said.append(f"endpoint answers in {facts.endpoint} ms")
-    return ", ".join(said)
+        parts.append(f"endpoint answers in {facts.endpoint} ms")
+    return ", ".join(parts)
 
 
 def show(stack: str, rows: Rows, findings: list[Finding], seconds: float) -> None:

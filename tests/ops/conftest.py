@@ -8,8 +8,8 @@ import pytest
 
 from ops.cloud import servers as cloud
 from ops.replacement import procedure
-from ops.replacement.departure import Leaving
-from ops.replacement.interrupted_run import Unfinished
+from ops.replacement.departure import Departure
+from ops.replacement.interrupted_run import RecordFile
 from ops.ssh.commands import Hosts
 from tests.ops.drifted import state
 from tests.ops.healthy import STACK
@@ -35,17 +35,17 @@ def hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hosts:
 
 @pytest.fixture
 def stand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stand:
-    known = Stand(Unfinished("dev", HOST, tmp_path))
+    known = Stand(RecordFile("dev", HOST, tmp_path))
     monkeypatch.setenv("STACK", "dev")
     monkeypatch.setattr(procedure, "read_outputs", lambda: OUTPUTS)
     monkeypatch.setattr(procedure, "parse", lambda *_: STACK)
-    monkeypatch.setattr(procedure, "look_at", lambda *_: known.seen)
+    monkeypatch.setattr(procedure, "collect_facts", lambda *_: known.seen)
     monkeypatch.setattr(procedure, "server", lambda _: known.server)
     monkeypatch.setattr(procedure, "_pulumi", known.do)
     monkeypatch.setattr(procedure, "read_state", state)
-    monkeypatch.setattr(cloud, "refuse_another", known.see)
-    monkeypatch.setattr(Leaving, "leave", lambda leaving: known.do("leave", leaving.host))
-    monkeypatch.setattr(procedure, "settle", lambda _, host, __: known.do("settle", host))
-    monkeypatch.setattr(procedure, "Unfinished", lambda stack, host: Unfinished(stack, host, tmp_path))
-    monkeypatch.setattr(procedure, "WELL_AGAIN", 0)
+    monkeypatch.setattr(cloud, "require_same_scope", known.see)
+    monkeypatch.setattr(Departure, "carry_out", lambda departure: known.do("leave", departure.host))
+    monkeypatch.setattr(procedure, "clear_failures", lambda _, host, __: known.do("clear_failures", host))
+    monkeypatch.setattr(procedure, "RecordFile", lambda stack, host: RecordFile(stack, host, tmp_path))
+    monkeypatch.setattr(procedure, "RECOVERY_TIMEOUT", 0)
     return known

@@ -13,7 +13,7 @@ from components.preflight.state import SERVER
 from ops.cloud.servers import CloudError
 from ops.health.facts import Facts
 from ops.replacement import replace
-from ops.replacement.interrupted_run import Unfinished
+from ops.replacement.interrupted_run import RecordFile
 from ops.stack.host_server import Server
 from tests.ops import changes
 
@@ -31,7 +31,7 @@ app.command()(replace.main)
 class Stand:
     """Stands in for Pulumi, the hosts and the cloud. `fails`: what ends badly, by its first word."""
 
-    note: Unfinished
+    record_file: RecordFile
     server: Server = OLD
     seen: Facts = field(default_factory=changes.healthy)
     fails: dict[str, bool | BaseException] = field(default_factory=dict)
@@ -50,8 +50,8 @@ class Stand:
         if self.elsewhere:
             raise CloudError(self.elsewhere)
 
-    def database_note(self) -> Unfinished:
-        return Unfinished("dev", "database", self.note.file.parents[2])
+    def database_record_file(self) -> RecordFile:
+        return RecordFile("dev", "database", self.record_file.file.parents[2])
 
     def run(self, host: str = HOST, *more: str) -> Result:
         self.done = []

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from ops.common.waiting import last_look
+from ops.common.waiting import poll
 
 
 def test_the_first_look_that_is_enough() -> None:
     looks = iter([1, 2, 3, 4])
-    assert last_look(5, 0.001, lambda: next(looks), lambda found: found == 3) == 3
+    assert poll(5, 0.001, lambda: next(looks), lambda found: found == 3) == 3
     assert next(looks) == 4
 
 
 def test_the_last_one_at_the_deadline() -> None:
-    assert last_look(0.02, 0.005, lambda: "never", lambda _: False) == "never"
+    assert poll(0.02, 0.005, lambda: "never", lambda _: False) == "never"
 
 
 def test_what_a_look_raises_is_raised() -> None:
@@ -22,4 +22,4 @@ def test_what_a_look_raises_is_raised() -> None:
         raise LookupError("no such thing")
 
     with pytest.raises(LookupError, match="no such thing"):
-        last_look(5, 0.001, broken, lambda _: True)
+        poll(5, 0.001, broken, lambda _: True)

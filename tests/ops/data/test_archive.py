@@ -78,7 +78,7 @@ def test_the_file_is_the_operator_s_alone_and_so_is_what_comes_out_of_it(tmp_pat
 def test_a_file_that_exists_is_left_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "backup"
     file.write_text("mine")
-    with pytest.raises(ArchiveError, match="backup exists already, and is left as it is"):
+    with pytest.raises(ArchiveError, match="backup already exists and was not changed"):
         write(file)
     assert file.read_text() == "mine"
     assert list(tmp_path.iterdir()) == [file]
@@ -95,7 +95,7 @@ def test_a_file_that_came_meanwhile_is_left_as_it_is(tmp_path: Path, monkeypatch
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ArchiveError, match="no file can be written in the folder"):
+    with pytest.raises(ArchiveError, match="cannot write into the folder"):
         archive.refuse_existing(tmp_path / "no/backup")
 
 
@@ -121,14 +121,14 @@ def test_a_file_that_was_cut_off_is_refused(tmp_path: Path, part: float) -> None
     write(file)
     whole = file.read_bytes()
     file.write_bytes(whole[: int(part * len(whole)) if 0 < part < 1 else int(part)])
-    assert "is no backup of congress-ha, or is damaged" in refusal(file)
+    assert "is not a backup of congress-ha, or is damaged" in refusal(file)
 
 
 @pytest.mark.parametrize("content", [b"", b"text", gzip.compress(b"-- a dump", mtime=0)])
 def test_another_file_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "other"
     file.write_bytes(content)
-    assert f"{file} is no backup of congress-ha, or is damaged" in refusal(file)
+    assert f"{file} is not a backup of congress-ha, or is damaged" in refusal(file)
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ class Dump(io.BytesIO):
 def main(folder: Path, slow_: Annotated[str, typer.Option('--slow')] = ""):
     global slow
     slow = slow_
-    with backup.told("backup"):
+    with backup.reported_errors("backup"):
         archive.write(folder / "backup", Dump(os.urandom(1 << 20)), Fernet.generate_key().decode(),
                       written=datetime.now(UTC), stack="dev", congress="11.0.0", revision="c0")
 typer.run(main)
@@ -211,11 +211,11 @@ def repacked(file: Path, **changed: bytes | None) -> Path:
     ("member", "text", "problem"),
     [
         ("aes_key", None, "a part of it is missing"),
-        ("aes_key", b"another", "is damaged: aes_key is not what the manifest tells of it"),
+        ("aes_key", b"another", "is damaged: aes_key does not match the manifest"),
         ("manifest_json", b'{"format": 2}', "has format 2; this version of congress-ha reads 1"),
-        ("manifest_json", b'{"format": 1}', "manifest.json is not understood: written"),
-        ("manifest_json", b"[]", "manifest.json is not understood"),
-        ("other", b"", "is no backup of congress-ha: it holds other"),
+        ("manifest_json", b'{"format": 1}', "manifest.json is invalid: written"),
+        ("manifest_json", b"[]", "manifest.json is invalid"),
+        ("other", b"", "is not a backup of congress-ha: it holds other"),
     ],
 )
 def test_a_part_that_is_wrong_is_named(tmp_path: Path, member: str, text: bytes | None, problem: str) -> None:
@@ -227,7 +227,7 @@ def test_a_part_that_is_wrong_is_named(tmp_path: Path, member: str, text: bytes 
 def test_a_dump_that_is_not_the_manifest_s_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "backup"
     write(file)
-    assert "congress.sql is not what the manifest tells of it" in refusal(
+    assert "congress.sql does not match the manifest" in refusal(
         repacked(file, **{"congress.sql": b"DROP DATABASE congress;"})
     )
 
@@ -235,7 +235,7 @@ def test_a_dump_that_is_not_the_manifest_s_is_refused(tmp_path: Path) -> None:
 def test_a_key_that_is_none_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "backup"
     write(file, key="no key")
-    assert "aes_key is no encryption key of Congress" in refusal(file)
+    assert "aes_key is not an encryption key of Congress" in refusal(file)
 
 
 def tampered(file: Path, *members: tarfile.TarInfo) -> Path:
@@ -269,7 +269,7 @@ def special(name: str, kind: bytes, target: str = "", size: int = 0) -> tarfile.
 def test_what_does_not_belong_there_is_refused(tmp_path: Path, member: tarfile.TarInfo, problem: str) -> None:
     file = tmp_path / "backup"
     write(file)
-    assert refusal(tampered(file, member)) == f"{file} is no backup of congress-ha: {problem}"
+    assert refusal(tampered(file, member)) == f"{file} is not a backup of congress-ha: {problem}"
 
 
 @pytest.mark.parametrize(
@@ -284,14 +284,14 @@ def test_a_link_or_a_folder_is_no_part(tmp_path: Path, member: tarfile.TarInfo) 
     file = tmp_path / "backup"
     with tarfile.open(file, "w:gz") as made:
         made.addfile(member)
-    assert refusal(file) == f"{file} is no backup of congress-ha: it holds {member.name}"
+    assert refusal(file) == f"{file} is not a backup of congress-ha: it holds {member.name}"
 
 
 def test_a_key_that_is_too_large_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "backup"
     with tarfile.open(file, "w:gz") as made:
         made.addfile(special("aes_key", tarfile.REGTYPE, size=100_000), io.BytesIO(b"\0" * 100_000))
-    assert refusal(file) == f"{file} is no backup of congress-ha: its aes_key is too large"
+    assert refusal(file) == f"{file} is not a backup of congress-ha: its aes_key is too large"
 
 
 def test_a_dump_for_which_there_is_no_room_is_not_unpacked(
@@ -301,4 +301,4 @@ def test_a_dump_for_which_there_is_no_room_is_not_unpacked(
     write(file)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10}))
     assert f"its congress.sql has {len(SQL)} bytes" in refusal(file)
-    assert "set TMPDIR to a folder with more" in refusal(file)
+    assert "set TMPDIR to a larger folder" in refusal(file)

@@ -1,4 +1,4 @@
-"""The order of a restore, and that whatever fails in it is put back."""
+"""The order of a restore, and that whatever fails in it is rolled back."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from typer.testing import CliRunner
 
 from ops.common.progress import Progress
 from ops.data import archive, backup, restore
-from ops.data.database import LOCK, CongressDatabase, Software, fits
+from ops.data.database import LOCK, CongressDatabase, Software, require_known_revision
 from ops.data.dump import DatabaseError, revision_in
-from ops.data.restore import RestoreError, begun
+from ops.data.restore import RestoreError, prepared
 from ops.ssh.commands import HostError, Hosts
 from tests.ops.healthy import STACK
 
@@ -166,12 +166,12 @@ def load_backup(hosts: Hosts, revision: str = "c0125080d572") -> None:
         schema_revision=revision,
         sha256={archive.DUMP: archive.digest(sent)},
     )
-    with begun(hosts, STACK, Progress("restore")) as into:
+    with prepared(hosts, STACK, Progress("restore")) as into:
         into.from_backup(archive.Backup(manifest, ENCRYPTION_KEY, sent), Path("a-backup"))
 
 
 def load_dump(hosts: Hosts, name: str) -> None:
-    with begun(hosts, STACK, Progress("restore")) as into:
+    with prepared(hosts, STACK, Progress("restore")) as into:
         into.from_dump(name)
 
 
@@ -219,7 +219,7 @@ def test_what_cannot_be_put_back_is_said_with_the_way_out() -> None:
     hosts = FakeHosts("load", always=True)
     with pytest.raises(RestoreError) as failed:
         load_backup(hosts)
-    assert "could not be put back: database: load was made to fail" in str(failed.value)
+    assert "could not be restored either: database: load was made to fail" in str(failed.value)
     assert str(failed.value).endswith(f"make restore DUMP={KEPT}")
 
 
@@ -246,8 +246,8 @@ def test_without_the_lock_nothing_is_put_back_or_started(
     with pytest.raises(RestoreError) as failed:
         load_backup(hosts)
     assert str(failed.value).endswith(
-        f"{fails} was made to fail. And nothing was put back or started: database: it was lost. Where another restore"
-        f" ended well meanwhile, leave it; else, when that is mended: {way_out}"
+        f"{fails} was made to fail. Nothing was restored or started: database: it was lost. If another restore has"
+        f" succeeded meanwhile, there is nothing to do; otherwise, when that is repaired: {way_out}"
     )
     assert hosts.kinds[-2].startswith(fails)
     assert hosts.kinds[-1] == "discard"
@@ -255,7 +255,7 @@ def test_without_the_lock_nothing_is_put_back_or_started(
 
 def test_nothing_stops_once_the_lock_is_lost() -> None:
     hosts = FakeHosts("require lock", always=True)
-    with pytest.raises(RestoreError, match="nothing was put back or started"):
+    with pytest.raises(RestoreError, match="Nothing was restored or started"):
         load_backup(hosts)
     assert hosts.kinds == ["send", "check", "discard"]
 
@@ -334,11 +334,14 @@ def test_while_another_one_works_on_the_database_nothing_is_touched() -> None:
 @pytest.mark.parametrize(
     ("said", "problem"),
     [
-        ("unchecked /var/lib/mysql has 3 MiB free", "3 MiB free: make room there first; nothing was changed"),
+        (
+            "unchecked /var/lib/mysql has 3 MiB free",
+            "3 MiB free: free space there first; nothing was changed",
+        ),
         (LOADED.replace("c0125080d572", "f00d"), "the dump has schema revision f00d, not c0125080d572"),
         (
             LOADED.replace(SECRET[:9].encode().hex(), "58" * 9),
-            "the key does not open the secrets of datasource nova",
+            "the key does not decrypt the secrets of datasource nova",
         ),
     ],
 )
@@ -374,7 +377,7 @@ def test_a_dump_that_is_not_there_is_answered_with_those_that_are(name: str) -> 
     with pytest.raises(DatabaseError) as refused:
         load_dump(hosts, name)
     # The newest last.
-    assert str(refused.value).endswith(f"there: {OLDER}, {KEPT}")
+    assert str(refused.value).endswith(f"there are: {OLDER}, {KEPT}")
     assert hosts.kinds == []
 
 
@@ -387,8 +390,8 @@ def test_a_dump_that_is_damaged_is_refused() -> None:
 
 def test_an_engine_s_host_that_is_not_reached_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     hosts = FakeHosts()
-    monkeypatch.setattr(hosts, "reached", lambda host, *_: host != "policy-engine-host-2")
-    with pytest.raises(HostError, match="policy-engine-host-2 was not reached"):
+    monkeypatch.setattr(hosts, "is_reachable", lambda host, *_: host != "policy-engine-host-2")
+    with pytest.raises(HostError, match="policy-engine-host-2 is unreachable"):
         load_backup(hosts)
     assert hosts.kinds == []
 
@@ -408,7 +411,7 @@ def test_nothing_stops_where_the_programs_cannot_be_put() -> None:
 
 
 def test_a_known_revision_fits() -> None:
-    fits(Software("11.0.0", frozenset({"c0125080d572"})), "c0125080d572", "x")
+    require_known_revision(Software("11.0.0", frozenset({"c0125080d572"})), "c0125080d572", "x")
 
 
 app = Typer()
@@ -427,10 +430,10 @@ def test_restore_wants_one_source(arguments: list[str]) -> None:
 
 def test_a_file_is_looked_at_before_the_deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (backup, restore):
-        monkeypatch.setattr(module, "deployed", lambda: pytest.fail("the deployment was asked"))
+        monkeypatch.setattr(module, "read_deployment", lambda: pytest.fail("the deployment was asked"))
     there = tmp_path / "there"
     there.write_text("mine")
-    for command, problem in (("backup", "exists already"), ("restore", "is no backup of congress-ha")):
+    for command, problem in (("backup", "already exists"), ("restore", "is not a backup of congress-ha")):
         done = CliRunner().invoke(app, [command, str(there)])
         assert done.exit_code == 1
         assert done.output.startswith(f"{command}: {there} {problem}")
@@ -471,7 +474,7 @@ def test_a_backup_holds_what_the_hosts_have(
     with archive.read(file) as made:
         assert (made.dump.read(), made.key) == (DUMP, ENCRYPTION_KEY)
         assert (made.manifest.congress, made.manifest.schema_revision) == ("11.0.0", "c0125080d572")
-    assert "checked: it was loaded, 9 tables, 1 datasources, and the key" in capsys.readouterr().out
+    assert "checked by a trial load: 9 tables, 1 datasources, and the key" in capsys.readouterr().out
     assert answering.kinds == ["check"]
 
 
@@ -481,8 +484,8 @@ def test_a_backup_that_was_not_checked_says_so(
     answering.answers["check"] = "unchecked /var/lib/mysql has 3 MiB free, 64 MiB are needed"
     backup.backup(STACK, {}, tmp_path / "backup", Progress("backup"))
     told = capsys.readouterr().out
-    assert "NOT checked, nobody tried to load it: /var/lib/mysql has 3 MiB free, 64 MiB are needed" in told
-    assert " checked:" not in told
+    assert "NOT checked by a trial load: /var/lib/mysql has 3 MiB free, 64 MiB are needed" in told
+    assert " checked by" not in told
 
 
 @pytest.mark.parametrize("said", [LOADED.replace(SECRET[:9].encode().hex(), "58" * 9), "loaded 9 f00d"])
@@ -490,7 +493,7 @@ def test_a_backup_that_does_not_pass_its_trial_is_none(
     answering: Answering, tmp_path: Path, said: str
 ) -> None:
     answering.answers["check"] = said
-    with pytest.raises(DatabaseError, match=r"the key does not open|has schema revision"):
+    with pytest.raises(DatabaseError, match=r"the key does not decrypt|has schema revision"):
         backup.backup(STACK, {}, tmp_path / "backup", Progress("backup"))
     assert list(tmp_path.iterdir()) == []
 

@@ -14,7 +14,7 @@ from openstack.exceptions import SDKException
 
 from components.preflight.state import GROUP, RULE, SERVER
 from ops.cloud import hard_reboot
-from ops.drift.cloud import compare, hosts_off, summaries
+from ops.drift.cloud import compare, hosts_not_running, summaries
 from tests.ops.drifted import CHANGES, rule, state, view, with_, without
 from tests.ops.rebooting import HARD, REQUEST, Nova, with_nova
 
@@ -25,7 +25,7 @@ def found(changed: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]
 
 def test_a_cloud_as_the_state_has_it_differs_in_nothing() -> None:
     assert found(view()) == []
-    assert hosts_off(view(), state()) == set()
+    assert hosts_not_running(view(), state()) == set()
     assert summaries(view(), state()) == {
         "servers": "2 of 2 servers",
         "ports": "2 of 2 ports",
@@ -41,7 +41,9 @@ def test_what_was_changed_in_the_cloud_is_named_once(name: str) -> None:
 
 
 def test_the_rules_of_a_group_that_is_gone_are_not_told_of_one_by_one() -> None:
-    assert found(without(GROUP, "group")) == [("security groups", "group database is gone", "makes it anew")]
+    assert found(without(GROUP, "group")) == [
+        ("security groups", "group database is gone", "creates it again")
+    ]
 
 
 def test_a_group_of_an_older_program_keeps_its_ways_out_until_it_has_others() -> None:
@@ -58,7 +60,7 @@ def test_a_group_of_an_older_program_keeps_its_ways_out_until_it_has_others() ->
 def test_hosts_whose_servers_do_not_run() -> None:
     off = with_(SERVER, Server(id="server-bastion", name="congress-dev-bastion", status="SHUTOFF"))
     del off[SERVER]["server-database"]
-    assert hosts_off(off, state()) == {"bastion", "database"}
+    assert hosts_not_running(off, state()) == {"bastion", "database"}
 
 
 @pytest.mark.parametrize("status", ["PAUSED", "SUSPENDED"])
@@ -86,7 +88,7 @@ def readmission() -> Callable[[Connection], object]:
         state(), resources=(*state().resources, replace(step, urn=step.urn.replace("-ready", "-cluster")))
     )
     (drift,) = compare(CHANGES["port without groups"][0], pair)
-    assert drift.mend == "pauses or stops database and reboots it hard, then sets them back"
+    assert drift.mend == "pauses or stops database and reboots it hard, then restores them"
     assert drift.call is not None
     return drift.call
 
@@ -113,7 +115,7 @@ def test_a_host_that_was_confirmed_dead_is_let_in_after_a_reboot(nova: Nova, ord
     ("nova", "why"),
     [
         (Nova(destroys=False), r"did not carry out the hard reboot \(Error\): openstack server event show"),
-        (Nova(answers=False), "no end within 0 s"),
+        (Nova(answers=False), "not finished within 0 s"),
         (Nova(pauses=False, destroys=False), r"neither paused it nor stopped it \(Error\)"),
     ],
 )
@@ -121,7 +123,7 @@ def test_a_host_whose_old_guest_may_run_stays_outside(
     monkeypatch: pytest.MonkeyPatch, nova: Nova, why: str
 ) -> None:
     """Its datasource node may run still, and must not reach the bus."""
-    monkeypatch.setattr(hard_reboot, "ENDS", 0)
+    monkeypatch.setattr(hard_reboot, "ACTION_TIMEOUT", 0)
     cloud, _ = with_nova(nova)
     with pytest.raises(SDKException, match=why):
         readmission()(cloud)
@@ -163,4 +165,4 @@ def test_a_protected_server_is_made_anew_by_its_name_alone() -> None:
     resources = tuple(replace(one, protected=one.id == "server-database") for one in known.resources)
     (drift,) = compare(without(SERVER, "server-database"), replace(known, resources=resources))
     assert drift.by_hand
-    assert drift.mend.startswith("make up GONE=congress-dev-database, which makes it anew, empty;")
+    assert drift.mend.startswith("make up GONE=congress-dev-database, which creates it again, empty;")

@@ -20,7 +20,7 @@ from components.preflight.state import State
 from ops.common.limits import Limits
 from ops.drift import repair, verify
 from ops.drift.hosts import Drift
-from ops.drift.verify import Look
+from ops.drift.verify import Comparison
 from ops.ssh.survey import Report
 from ops.stack.outputs import Host, Stack, StackError
 from tests.ops.drifted import ANSWER, CHANGES, state, view
@@ -49,7 +49,7 @@ def run(
     monkeypatch.setattr(verify, "read_state", state)
     monkeypatch.setattr(verify, "cloud_now", lambda *_: cloud or view())
     reports = {"bastion": report(), "database": database or report()}
-    monkeypatch.setattr(verify, "look", lambda *_: reports)
+    monkeypatch.setattr(verify, "run_on_hosts", lambda *_: reports)
     monkeypatch.setenv("STACK", "dev")
     app = Typer()
     app.command()(verify.main)
@@ -72,7 +72,7 @@ def test_what_differs_is_named_with_the_way_out(monkeypatch: pytest.MonkeyPatch)
     told = json.loads(done.output)
     assert (told["ok"], told["roles"]["database"]["state"]) == (False, "wrong")
     assert [(one["role"], one["what"], one["way_out"]) for one in told["findings"]] == [
-        ("security groups", "rule database-tcp-22 is gone", "make repair: makes it anew"),
+        ("security groups", "rule database-tcp-22 is gone", "make repair: creates it again"),
         ("database", "/etc/x was edited", "make repair: runs database-ready again"),
     ]
 
@@ -80,7 +80,7 @@ def test_what_differs_is_named_with_the_way_out(monkeypatch: pytest.MonkeyPatch)
 def test_a_host_that_is_not_reached_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     done = run(monkeypatch, database=Report("no connection within 5 s", connected=False))
     assert done.exit_code == 1
-    assert "wrong database: could not be looked at: no connection within 5 s -> make status" in done.output
+    assert "wrong database: could not be checked: no connection within 5 s -> make status" in done.output
 
 
 def test_a_cloud_that_does_not_answer_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,16 +111,16 @@ class Stage:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *looks: Iterable[Drift], up: int = 0) -> None:
         self.looks, self.up = [tuple(look) for look in looks], up
         self.ups: list[list[Any]] = []
-        monkeypatch.setattr(repair, "look_around", lambda _: self.look())
+        monkeypatch.setattr(repair, "compare_stack", lambda _: self.look())
         monkeypatch.setattr(repair, "PAUSE", 0)
         monkeypatch.setattr(openstack, "connect", nullcontext)
         monkeypatch.setattr(repair, "work", self.work)
         monkeypatch.setenv("STACK", "dev")
 
-    def look(self) -> Look:
+    def look(self) -> Comparison:
         """The next look; the last one stays."""
         drifts = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
-        return Look({}, drifts, 0.1, frozenset(d.role for d in drifts if d.mend == "make status"))
+        return Comparison({}, drifts, 0.1, frozenset(d.role for d in drifts if d.mend == "make status"))
 
     def work(self, *arguments: str) -> int:
         self.ups.append([*arguments])
@@ -133,10 +133,10 @@ class Stage:
 
 
 UP = ["up", "--yes", "--skip-preview", "--non-interactive", "--refresh", "--continue-on-error"]
-GONE = Drift("ports", "port x is gone", "makes it anew")
+GONE = Drift("ports", "port x is gone", "creates it again")
 EDITED = Drift("database", "x was edited", "runs a, b again", steps=("urn:b", "urn:a"))
 STOPPED = Drift("database", "service y is inactive", "runs a again", steps=("urn:a",))
-SILENT = Drift("messaging", "could not be looked at", "make status", by_hand=True)
+SILENT = Drift("messaging", "could not be checked", "make status", by_hand=True)
 
 
 def test_each_step_runs_again_once_in_one_up(monkeypatch: pytest.MonkeyPatch) -> None:

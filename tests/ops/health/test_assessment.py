@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ops.health.assessment import judge
+from ops.health.assessment import assess
 from ops.health.facts import Backend, DatasourceView, EngineView, Facts, Lag, Unseen
 from ops.health.finding import Severity
 from ops.health.table import lags, rows
@@ -74,7 +74,7 @@ WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
     ),
     "resize": (lambda f: host(f, "database", status="REBOOT"), "database is REBOOT", "server show"),
     "confirmed dead": (
-        lambda f: host(f, "datasource-2", ssh="timed out", shut_out=True),
+        lambda f: host(f, "datasource-2", ssh="timed out", isolated=True),
         "datasource-2 is shut out since it was confirmed dead",
         "make repair",
     ),
@@ -222,13 +222,13 @@ NOTES: dict[str, tuple[Callable[[Facts], Facts], str]] = {
 
 
 def test_of_a_healthy_deployment_nothing_is_said() -> None:
-    assert lines(judge(healthy())) == []
+    assert lines(assess(healthy())) == []
 
 
 @pytest.mark.parametrize("case", WRONG)
 def test_a_fault_is_named_once_with_its_way_out(case: str) -> None:
     change, what, way_out = WRONG[case]
-    findings = judge(change(healthy()))
+    findings = assess(change(healthy()))
     (told,) = [finding for finding in findings if finding.severity == Severity.WRONG]
     assert what in f"{told.role}: {told.what}"
     assert way_out in told.way_out
@@ -237,7 +237,7 @@ def test_a_fault_is_named_once_with_its_way_out(case: str) -> None:
 @pytest.mark.parametrize("case", NOTES)
 def test_what_heals_by_itself_or_is_willed_is_a_note(case: str) -> None:
     change, what = NOTES[case]
-    (told,) = judge(change(healthy()))
+    (told,) = assess(change(healthy()))
     assert told.severity == Severity.NOTE
     assert what in f"{told.role}: {told.what}"
 
@@ -270,12 +270,12 @@ def test_how_far_each_engine_is_behind_is_one_number() -> None:
 
 def test_a_cloud_that_is_not_reached_is_unseen_and_not_wrong() -> None:
     seen = replace(healthy(), cloud="timed out")
-    (told,) = findings = judge(seen)
+    (told,) = findings = assess(seen)
     assert (told.severity, told.role) == (Severity.UNSEEN, "servers")
     assert told.what == "the cloud could not be asked: timed out"
     assert rows(seen, findings)["servers"][0] == "unseen"
     off = host(seen, "database", ssh="refused", connected=False)
-    assert rows(off, judge(off))["servers"][0] == "wrong"
+    assert rows(off, assess(off))["servers"][0] == "wrong"
 
 
 def test_what_takes_a_token_is_not_looked_at_and_no_fault() -> None:
@@ -283,7 +283,7 @@ def test_what_takes_a_token_is_not_looked_at_and_no_fault() -> None:
     for node_id, state in seen.engines.items():
         asks = replace(state, view=EngineView(200, 5, 401))
         seen = replace(seen, engines={**seen.engines, node_id: asks})
-    assert judge(seen) == []
+    assert assess(seen) == []
     assert rows(seen, [])["engines"] == (
         "ok",
         "2 of 2 answer (5 ms, 5 ms), what they know takes a token to look at",
@@ -291,7 +291,7 @@ def test_what_takes_a_token_is_not_looked_at_and_no_fault() -> None:
 
 
 def test_without_the_bastion_only_the_bastion_is_named() -> None:
-    behind = Unseen("the bastion was not reached", told=True)
+    behind = Unseen("the bastion was not reached", explained=True)
     seen = healthy()
     blind = replace(
         seen,
@@ -307,4 +307,4 @@ def test_without_the_bastion_only_the_bastion_is_named() -> None:
         database=behind,
         bus=behind,
     )
-    assert lines(judge(blind)) == ["servers: bastion cannot be reached by SSH: refused"]
+    assert lines(assess(blind)) == ["servers: bastion cannot be reached by SSH: refused"]

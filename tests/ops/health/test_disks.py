@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.health.disks import disks, findings, question
+from ops.health.disks import command, disks, findings
 from ops.health.facts import Disk, Unseen
 from tests.ops.healthy import facts
 from tests.support.programs import private, run
@@ -48,7 +48,7 @@ def test_what_may_go_is_told_of_the_disk_that_it_is_on() -> None:
 def test_a_host_whose_disks_are_not_told_is_no_alarm() -> None:
     known = facts()
     seen = replace(
-        known, disks={"database": Unseen("no answer within 4 s"), "bastion": Unseen("lost", told=True)}
+        known, disks={"database": Unseen("no answer within 4 s"), "bastion": Unseen("lost", explained=True)}
     )
     (found,) = findings(seen)
     assert (found.severity, found.what) == ("note", "database: its disks: no answer within 4 s")
@@ -63,7 +63,7 @@ def test_inodes_count_and_some_filesystems_have_none() -> None:
 
 def test_a_real_disk_is_asked_once_for_all_folders_on_it(tmp_path: Path) -> None:
     """One that is full, and folders that are not there: Congress's on a machine without it."""
-    argv = question("policy-engine")["argv"]
+    argv = command("policy-engine")["argv"]
     fill = f"mount -t tmpfs -o size=1M tmpfs {tmp_path}; head -c 2M /dev/zero > {tmp_path}/x 2> /dev/null; "
     done = run(*private(["bash", "-c", f'{fill} exec "$@"', "bash", *argv, tmp_path], {}))
     assert done.returncode in {0, 1}

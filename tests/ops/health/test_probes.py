@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from ops.common.limits import Limits
-from ops.health.parsing import why
-from ops.health.probes import questions
-from ops.remote.runner import ask
+from ops.health.parsing import failure_reason
+from ops.health.probes import health_commands
+from ops.remote.runner import execute
 from tests.ops.healthy import STACK
 
 
@@ -37,8 +37,8 @@ def test_a_stopped_unit_is_named_at_once(
         (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    answer = ask(questions("datasource-1", STACK, Limits())[question], 30)
+    answer = execute(health_commands("datasource-1", STACK, Limits())[question], 30)
     if told is None:
         assert (answer["code"], answer["out"]) == (0, "<seen/>\n")
     else:
-        assert (answer["code"], why(answer)) == (1, told)
+        assert (answer["code"], failure_reason(answer)) == (1, told)

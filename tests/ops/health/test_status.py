@@ -19,7 +19,7 @@ from ops.common.limits import Limits
 from ops.health import status
 from ops.health.facts import Unseen
 from ops.health.finding import note, wrong
-from ops.health.probes import questions
+from ops.health.probes import health_commands
 from ops.health.table import rows
 from ops.ssh import survey
 from ops.ssh.survey import Report
@@ -41,7 +41,7 @@ def run(
     """`slow`: asks the cloud in the place of what answers `servers` at once."""
     monkeypatch.setattr(status, "read_outputs", dict)
     monkeypatch.setattr(status, "parse", lambda *_: STACK)
-    monkeypatch.setattr(status, "look", lambda *_: reported or reports())
+    monkeypatch.setattr(status, "run_on_hosts", lambda *_: reported or reports())
     monkeypatch.setattr(status, "endpoint", lambda *_: 20)
     view = servers if isinstance(servers, str) else cloud.View(HERE, dict(servers))
     monkeypatch.setattr(cloud, "view", slow or (lambda *_: view))
@@ -99,7 +99,7 @@ def test_what_could_not_be_seen_is_no_alarm_and_not_well_either(monkeypatch: pyt
 
 def test_another_project_s_servers_are_not_taken_for_the_stack_s(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else every server would be "missing", with a way out that deletes."""
-    inquiry = status.CloudInquiry("congress-dev-", Limits())
+    inquiry = status.CloudQuery("congress-dev-", Limits())
     monkeypatch.setattr(cloud, "view", lambda *_: cloud.View(Scope("another", "RegionOne"), {}))
     inquiry.start()
     told = inquiry.wait(HERE)
@@ -142,7 +142,7 @@ def test_each_request_to_the_cloud_has_the_time_that_a_slow_one_takes(
 
 def test_a_cloud_that_hangs_keeps_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     ended = Event()
-    monkeypatch.setattr("ops.common.limits.CLOUD", 0.5)
+    monkeypatch.setattr("ops.common.limits.CLOUD_TIMEOUT", 0.5)
     done = run(monkeypatch, slow=lambda *_: ended.wait(60))
     assert done.exit_code == 3
     assert "the cloud could not be asked: no answer within 0.5 s" in done.output
@@ -160,7 +160,7 @@ def test_without_a_deployment_the_exit_code_is_2(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_worst_finding_is_a_role_s_state_and_what_was_not_seen_is_not_ok() -> None:
-    seen = replace(facts(), bus=Unseen("lost", told=True))
+    seen = replace(facts(), bus=Unseen("lost", explained=True))
     findings = [note("engines", "", ""), wrong("engines", "", ""), note("engines", "", "")]
     table = rows(seen, findings)
     assert table["engines"][0] == "wrong"
@@ -169,7 +169,7 @@ def test_the_worst_finding_is_a_role_s_state_and_what_was_not_seen_is_not_ok() -
 
 
 def test_questions_are_for_every_role() -> None:
-    asked = {name: questions(name, STACK, Limits()) for name in STACK.hosts}
+    asked = {name: health_commands(name, STACK, Limits()) for name in STACK.hosts}
     assert asked["policy-engine-host-2"].keys() == {"disks", "unit policy-engine-2", "view policy-engine-2"}
     assert asked[survey.BASTION].keys() == {"disks"}
     for name, answered in reports().items():

@@ -190,7 +190,7 @@ def test_a_step_that_did_not_end_well_is_named(host: Host) -> None:
     host.library.run(f"put_file {host.root}/unit {ME} 0644 <<< '[Service]'\nfalse", "engine")
     (host.library.state / "steps/configuration").unlink()
     assert host.found() == [
-        ("no record of configuration, engine: it did not end well", ["configuration", "engine"])
+        ("no record of configuration, engine: the step failed", ["configuration", "engine"])
     ]
 
 
@@ -199,7 +199,9 @@ def test_a_service_of_which_nobody_knows_its_files_is_named(host: Host) -> None:
     (host.root / "congress.conf").write_text("edited")
     body = STEPS["configuration"].format(root=host.root, me=ME)
     host.library.run(f"{body}\nkeep_record", "configuration")
-    assert host.found() == [("service engine.service may run with other files than there are", ["engine"])]
+    assert host.found() == [
+        ("service engine.service may run with files other than those on disk", ["engine"])
+    ]
 
 
 def test_records_of_steps_that_the_stack_has_no_more_count_for_nothing(host: Host) -> None:

@@ -19,7 +19,7 @@ import pytest
 from ops.health.facts import Lag
 from ops.health.parsing import view
 from ops.remote import REMOTE
-from ops.remote.runner import Question, ask, report
+from ops.remote.runner import Command, execute, execute_all
 
 POLICIES = {"results": [{"name": "old"}, {"name": "new"}]}
 RULES = {"results": [{"id": "1", "rule": "p(x) :- q(x)"}, {"id": "2", "rule": "p(1)"}]}
@@ -150,7 +150,7 @@ def test_an_engine_that_hangs_is_said_in_one_line(tmp_path: Path, hanging: str) 
 def test_a_question_that_hangs_ends_in_time_with_its_children() -> None:
     mark = f"33.{time.monotonic_ns()}"
     began = time.monotonic()
-    answer = ask({"argv": ["bash", "-c", f"sleep {mark} & wait"], "stdin": ""}, 0.3)
+    answer = execute({"argv": ["bash", "-c", f"sleep {mark} & wait"], "stdin": ""}, 0.3)
     assert answer["code"] is None
     assert time.monotonic() - began < 5
     alive = subprocess.run(["pgrep", "-f", f"^sleep {mark}"], capture_output=True, text=True, check=False)
@@ -160,11 +160,11 @@ def test_a_question_that_hangs_ends_in_time_with_its_children() -> None:
 def test_all_questions_are_asked_and_a_missing_program_is_an_answer(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    questions: dict[str, Question] = {
+    commands: dict[str, Command] = {
         "echo": {"argv": ["cat"], "stdin": "text"},
         "no program": {"argv": ["no-such-program", "x"], "stdin": ""},
     }
-    report(questions, 5)
+    execute_all(commands, 5)
     first, answers = capsys.readouterr().out.splitlines()
     assert first == "up"
     told = json.loads(answers)
@@ -176,5 +176,5 @@ def test_all_questions_are_asked_and_a_missing_program_is_an_answer(
 
 
 def test_a_host_without_questions_reports_itself(capsys: pytest.CaptureFixture[str]) -> None:
-    report({}, 5)
+    execute_all({}, 5)
     assert capsys.readouterr().out == "up\n{}\n"

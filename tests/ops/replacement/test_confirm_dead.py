@@ -42,7 +42,7 @@ class Stand:
         self.elsewhere, self.refused = "", False
         self.after = changes.one_view(changes.ds_node(changes.healthy(), nodes=(ONE,)))
 
-    def refuse_another(self, _: Any) -> None:
+    def require_same_scope(self, _: Any) -> None:
         if self.elsewhere:
             raise cloud.CloudError(self.elsewhere)
 
@@ -66,17 +66,17 @@ def stand(monkeypatch: pytest.MonkeyPatch) -> Stand:
     replaced: dict[str, Callable[..., Any]] = {
         "read_outputs": lambda: {"hosts": {"datasource-2": {"address": ADDRESS}}},
         "parse": lambda *_: STACK,
-        "look_at": lambda *_: stand.seen,
+        "collect_facts": lambda *_: stand.seen,
         "connected": connected,
         "view_of": lambda *_: stand.after,
     }
     for name, stands_in in replaced.items():
         monkeypatch.setattr(confirm_dead, name, stands_in)
     monkeypatch.setattr(confirm_dead, "read_state", lambda: State(()))
-    monkeypatch.setattr(cloud, "refuse_another", stand.refuse_another)
-    monkeypatch.setattr(isolation, "refuse", lambda host: stand.done.append(f"cut off {host}"))
-    monkeypatch.setattr(isolation, "refused", lambda _: stand.refused)
-    monkeypatch.setattr(departure, "PAUSE", 0)
+    monkeypatch.setattr(cloud, "require_same_scope", stand.require_same_scope)
+    monkeypatch.setattr(isolation, "isolate", lambda host: stand.done.append(f"cut off {host}"))
+    monkeypatch.setattr(isolation, "is_isolated", lambda _: stand.refused)
+    monkeypatch.setattr(departure, "POLL_INTERVAL", 0)
     return stand
 
 
@@ -101,7 +101,7 @@ def test_one_that_is_heard_of_is_not_confirmed(stand: Stand, guard: str) -> None
     stand.connected = guard
     done = confirm()
     assert done.exit_code == 1
-    assert f"{ADDRESS} is still connected; make confirm-dead HOST=datasource-2 goes on" in done.output
+    assert f"{ADDRESS} is still connected; make confirm-dead HOST=datasource-2 continues" in done.output
     assert not [line for line in stand.done if "stonith_admin" in line]
 
 
@@ -111,7 +111,11 @@ def test_one_that_is_heard_of_is_not_confirmed(stand: Stand, guard: str) -> None
         ("", dead(), "with one of datasource-1, datasource-2"),
         ("database", dead(), "with one of datasource-1, datasource-2"),
         ("datasource-2", changes.healthy(), "datasource-2 answers SSH, so it is not dead"),
-        ("datasource-2", lost(changes.healthy(), "datasource-2"), "datasource-1 does not wait for the end"),
+        (
+            "datasource-2",
+            lost(changes.healthy(), "datasource-2"),
+            "datasource-1 does not wait for the fencing",
+        ),
         ("datasource-2", lost(dead(), "datasource-1"), "datasource-1 does not answer"),
     ],
 )
@@ -133,7 +137,7 @@ def test_after_the_confirmation_it_goes_on_with_waiting(
 ) -> None:
     works = stand.after
     stand.after = changes.one_view(changes.ds_node(changes.healthy(), nodes=(), role="Stopped"))
-    monkeypatch.setattr(confirm_dead, "MOVES", 0)
+    monkeypatch.setattr(confirm_dead, "MOVE_TIMEOUT", 0)
     done = confirm()
     assert done.exit_code == 1
     assert "not within 0 s: the datasource node runs on datasource-1; make confirm-dead" in done.output
@@ -149,7 +153,7 @@ def test_a_host_that_left_in_good_order_is_not_confirmed(stand: Stand) -> None:
     stand.seen = confirmed()
     done = confirm()
     assert (done.exit_code, stand.done) == (2, [])
-    assert "does not wait for the end of datasource-2" in done.output
+    assert "does not wait for the fencing of datasource-2" in done.output
 
 
 def test_ended_by_a_signal_it_says_how_it_goes_on(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +163,7 @@ def test_ended_by_a_signal_it_says_how_it_goes_on(stand: Stand, monkeypatch: pyt
     monkeypatch.setattr(stand, "run", ended)
     done = confirm()
     assert done.exit_code == 1
-    assert "confirm-dead: ended by SIGTERM; make confirm-dead HOST=datasource-2 goes on" in done.output
+    assert "confirm-dead: ended by SIGTERM; make confirm-dead HOST=datasource-2 continues" in done.output
 
 
 def test_another_project_s_login_changes_nothing(stand: Stand) -> None:
@@ -173,7 +177,9 @@ def look(folder: Path, ss: str) -> tuple[int, str]:
     """The script itself, with a stand-in for ss: exit code and what it says."""
     (folder / "ss").write_text(f"#!/bin/sh\n{ss}\n")
     (folder / "ss").chmod(0o755)
-    script = "set -euo pipefail\n" + confirm_dead.REFUSES.format(address=ADDRESS, quiet=2, limit=4)
+    script = "set -euo pipefail\n" + confirm_dead.WAIT_UNTIL_DISCONNECTED.format(
+        address=ADDRESS, quiet=2, limit=4
+    )
     path = f"{folder}:{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-c", script], env={"PATH": path}, capture_output=True, text=True, timeout=30, check=False

@@ -10,7 +10,7 @@ from ops.cloud import isolation
 from ops.cloud import servers as cloud
 from ops.health.facts import Cluster, Facts
 from ops.replacement import departure
-from ops.replacement.departure import Leaving, settle
+from ops.replacement.departure import Departure, clear_failures
 from ops.ssh.commands import HostError
 from ops.stack.host_server import Server
 from tests.ops import changes
@@ -51,7 +51,7 @@ def leave(host: str, seen: Facts | None = None, *views: Cluster) -> list[str]:
             yield views[-1]
 
     known = FakeHosts(for_good() if views else None)
-    Leaving(STACK, host, SERVER, known, seen or changes.healthy()).leave()  # type: ignore[arg-type]
+    Departure(STACK, host, SERVER, known, seen or changes.healthy()).carry_out()  # type: ignore[arg-type]
     return known.done
 
 
@@ -60,8 +60,8 @@ def deleted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the cloud was told: ids of servers to delete, hosts to let in; nobody pauses."""
     known: list[str] = []
     monkeypatch.setattr(cloud, "delete", known.append)
-    monkeypatch.setattr(isolation, "admit", lambda host: known.append(f"{host} admitted"))
-    monkeypatch.setattr(departure, "PAUSE", 0)
+    monkeypatch.setattr(isolation, "readmit", lambda host: known.append(f"{host} admitted"))
+    monkeypatch.setattr(departure, "POLL_INTERVAL", 0)
     monkeypatch.setattr(departure, "view_of", FakeHosts.view)
     return known
 
@@ -93,7 +93,7 @@ def test_the_node_moves_before_the_cluster_is_stopped_on_its_host(deleted: list[
 def test_a_node_that_does_not_move_keeps_its_host(
     monkeypatch: pytest.MonkeyPatch, deleted: list[str]
 ) -> None:
-    monkeypatch.setattr("ops.replacement.departure.MOVES", 0.1)
+    monkeypatch.setattr("ops.replacement.departure.MOVE_TIMEOUT", 0.1)
     with pytest.raises(HostError, match="the datasource node runs on datasource-1"):
         leave("datasource-2", None, view(OTHER))
     assert deleted == []
@@ -140,5 +140,5 @@ def test_where_the_other_host_is_lost_too_there_is_nobody_to_tell(deleted: list[
 )
 def test_what_the_others_remember_of_the_outage_is_forgotten(host: str, done: list[str]) -> None:
     known = FakeHosts()
-    settle(STACK, host, known)  # type: ignore[arg-type]
+    clear_failures(STACK, host, known)  # type: ignore[arg-type]
     assert known.done == done

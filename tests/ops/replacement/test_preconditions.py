@@ -17,7 +17,7 @@ GONE = "No route to host"
 
 def lost(seen: Facts, host: str) -> Facts:
     """A host that SSH does not reach, with all that was to be seen on it."""
-    unseen = Unseen(GONE, told=True)
+    unseen = Unseen(GONE, explained=True)
     seen = changes.host(seen, host, ssh=GONE, connected=False)
     engines = {
         n: replace(e, unit=unseen, view=unseen) if e.host == host else e for n, e in seen.engines.items()
@@ -48,9 +48,7 @@ def test_the_last_engine_that_works_stays() -> None:
         changes.view(changes.healthy(), code=500),
     ):
         why = refusal(STACK, seen, ONE)
-        assert (
-            why == "policy-engine-1 is the last engine that works: mend policy-engine-2 first (make status)"
-        )
+        assert why == "policy-engine-1 is the last working engine: repair policy-engine-2 first (make status)"
         assert refusal(STACK, seen, OTHER) is None
 
 
@@ -66,7 +64,7 @@ def test_a_host_of_the_pair_stays_while_the_other_could_not_take_over(change: di
     seen = changes.node(changes.healthy(), **change)
     why = refusal(STACK, seen, "datasource-1")
     assert why is not None
-    assert why.startswith("datasource-2 could not run the datasource node meanwhile")
+    assert why.startswith("datasource-2 cannot run the datasource node meanwhile")
     assert refusal(STACK, seen, "datasource-2") is None
 
 
@@ -78,12 +76,12 @@ def test_a_host_of_the_pair_stays_while_the_other_is_not_reached() -> None:
 
 @pytest.mark.parametrize("other_lost", [True, False])
 def test_a_host_whose_compute_host_is_down_is_confirmed_dead_first(*, other_lost: bool) -> None:
-    """Nova would delete it in its books alone, and the other host would be told that it is off."""
+    """Nova would delete it only in its database, and the other host would be told that it is off."""
     unclean = lost(changes.node(changes.healthy(), online=False, unclean=True), "datasource-2")
     seen = changes.host(unclean, "datasource-2", task="pausing")
     why = refusal(STACK, lost(seen, "datasource-1") if other_lost else seen, "datasource-2")
     assert why is not None
-    assert "nova took the order to stop datasource-2 (pausing) and does not carry it out" in why
+    assert "nova accepted the request to stop datasource-2 (pausing) but does not carry it out" in why
     assert why.endswith("make confirm-dead HOST=datasource-2")
     assert refusal(STACK, unclean, "datasource-2") is None
 
@@ -104,7 +102,9 @@ def test_data_that_cannot_be_saved_keeps_its_server() -> None:
 @pytest.mark.parametrize("writer", ["datasource-2", "policy-engine-host-1"])
 def test_the_database_stays_while_somebody_may_write_who_cannot_be_stopped(writer: str) -> None:
     why = refusal(STACK, lost(changes.healthy(), writer), "database", saved=True)
-    assert why == f"{writer} cannot be reached ({GONE}), and what writes there must stop: mend it first"
+    assert (
+        why == f"{writer} cannot be reached ({GONE}), and its Congress processes must stop: repair it first"
+    )
 
 
 def test_without_the_bastion_only_the_bastion_can_be_replaced() -> None:

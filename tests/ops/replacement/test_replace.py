@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ops.replacement import procedure
-from ops.replacement.interrupted_run import Begun, Unfinished
+from ops.replacement.interrupted_run import RecordFile, ReplacementRecord
 from ops.ssh.commands import HostError
 from ops.stack.host_server import Server
 from ops.stack.outputs import StackError
@@ -28,10 +28,10 @@ def test_a_host_leaves_after_the_preview_and_before_its_server_is_replaced(stand
     told = stand.run()
     assert told.exit_code == 0, told.output
     assert stand.done == WHOLE
-    assert stand.note.read() is None
+    assert stand.record_file.read() is None
     first, *_, last = told.output.splitlines()
     assert first.startswith(f"replace: {HOST} of stack dev; its engines finish what they have")
-    assert last.startswith(f"replace: {HOST} is replaced, and all is well; it took ")
+    assert last.startswith(f"replace: {HOST} is replaced, and nothing is wrong; it took ")
 
 
 @pytest.mark.parametrize(("host", "problem"), [("", "name a host"), ("db", "no host 'db' on this stack")])
@@ -47,15 +47,15 @@ def test_nothing_is_changed_where_pulumi_refuses(stand: Stand) -> None:
     stand.fails["preview"] = True
     told = stand.run()
     assert (told.exit_code, stand.done) == (2, WHOLE[:1])
-    assert told.output.endswith("Pulumi refuses, as it says above; nothing was changed\n")
-    assert stand.note.read() is None
+    assert told.output.endswith("Pulumi refuses, see above; nothing was changed\n")
+    assert stand.record_file.read() is None
 
 
 def test_the_last_engine_is_not_replaced(stand: Stand) -> None:
     stand.seen = lost(stand.seen, "policy-engine-host-1")
     told = stand.run()
     assert (told.exit_code, stand.done) == (2, [])
-    assert "policy-engine-2 is the last engine that works" in told.output
+    assert "policy-engine-2 is the last working engine" in told.output
 
 
 def test_a_host_that_does_not_leave_keeps_its_server(stand: Stand) -> None:
@@ -63,7 +63,7 @@ def test_a_host_that_does_not_leave_keeps_its_server(stand: Stand) -> None:
     told = stand.run()
     assert (told.exit_code, stand.done) == (1, WHOLE[:2])
     assert told.output.endswith(
-        f"replace: {HOST}: systemctl stop: no answers within 200 s\nreplace: make replace HOST={HOST} goes on\n"
+        f"replace: {HOST}: systemctl stop: no answers within 200 s\nreplace: make replace HOST={HOST} continues\n"
     )
 
 
@@ -73,32 +73,33 @@ def test_once_the_old_server_is_deleted_the_rest_is_an_up(stand: Stand, end: Any
     stand.fails["up"] = end
     told = stand.run()
     assert (told.exit_code, stand.done) == (1, WHOLE[:3])
-    assert told.output.endswith(f"make replace HOST={HOST} goes on\n")
-    assert stand.note.read() == Begun("old")
+    assert told.output.endswith(f"make replace HOST={HOST} continues\n")
+    assert stand.record_file.read() == ReplacementRecord("old")
 
     stand.fails, stand.server = {}, now
     told = stand.run()
     assert told.exit_code == 0, told.output
     assert stand.done == ["up --yes --skip-preview"]
-    assert stand.note.read() is None
+    assert stand.record_file.read() is None
 
 
 def test_before_the_old_server_is_deleted_all_is_done_again(stand: Stand) -> None:
-    stand.note.write(Begun("old"))
+    stand.record_file.write(ReplacementRecord("old"))
     assert stand.run().exit_code == 0
     assert stand.done == WHOLE
 
 
 def test_a_new_server_that_is_not_reached_is_replaced_again(stand: Stand) -> None:
-    stand.note.write(Begun("old"))
+    stand.record_file.write(ReplacementRecord("old"))
     stand.server, stand.seen = NEW, lost(stand.seen, HOST)
     told = stand.run()
     assert stand.done == WHOLE
     assert told.exit_code == 1
     assert (
-        f"replace: {HOST} is replaced, but make status says: servers: {HOST} cannot be reached" in told.output
+        f"replace: {HOST} is replaced, but make status reports: servers: {HOST} cannot be reached"
+        in told.output
     )
-    assert stand.note.read() is None
+    assert stand.record_file.read() is None
 
 
 def test_a_backup_is_for_the_database(stand: Stand) -> None:
@@ -119,7 +120,7 @@ def test_a_bastion_does_not_wait_for_another_host_that_is_lost(stand: Stand, los
         f"up --yes --skip-preview --replace URN {ONLY}",
         *([] if lost_too else ["up --yes --skip-preview"]),
     ]
-    assert ("make replace HOST=messaging is next" in told.output) == lost_too
+    assert ("run make replace HOST=messaging next" in told.output) == lost_too
 
 
 def test_a_stack_without_outputs_is_said(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,10 +133,10 @@ def test_a_stack_without_outputs_is_said(stand: Stand, monkeypatch: pytest.Monke
 
 
 def test_the_note_is_private(tmp_path: Path) -> None:
-    note = Unfinished("organization/congress-ha/prod", "database", tmp_path)
-    note.write(Begun("id", "backup", "digest"))
-    assert note.file.stat().st_mode & 0o777 == 0o600
-    assert note.read() == Begun("id", "backup", "digest")
+    record_file = RecordFile("organization/congress-ha/prod", "database", tmp_path)
+    record_file.write(ReplacementRecord("id", "backup", "digest"))
+    assert record_file.file.stat().st_mode & 0o777 == 0o600
+    assert record_file.read() == ReplacementRecord("id", "backup", "digest")
 
 
 def test_with_another_login_nothing_is_taken_for_gone(stand: Stand) -> None:
@@ -144,15 +145,15 @@ def test_with_another_login_nothing_is_taken_for_gone(stand: Stand) -> None:
     assert told.exit_code == 2
     assert f"replace: {stand.elsewhere}; nothing was changed\n" in told.output
     assert stand.done == []
-    assert not stand.note.file.exists()
+    assert not stand.record_file.file.exists()
 
 
 def test_two_replacements_of_one_stack_do_not_run_at_once(stand: Stand) -> None:
-    with stand.database_note().alone():
+    with stand.database_record_file().exclusive():
         told = stand.run()
     assert (told.exit_code, stand.done) == (2, [])
     assert told.output == (
-        "replace: another make replace of this stack goes on: wait for its end; nothing was changed\n"
+        "replace: another make replace of this stack is running: wait until it ends; nothing was changed\n"
     )
     assert stand.run().exit_code == 0
 
@@ -172,4 +173,4 @@ def test_a_server_that_somebody_else_made_meanwhile_stays(
     monkeypatch.setattr(procedure, "_pulumi", do)
     told = stand.run()
     assert (told.exit_code, stand.done) == (1, done)
-    assert f"somebody else replaced {HOST} meanwhile" in told.output
+    assert f"another run replaced {HOST} meanwhile" in told.output

@@ -11,7 +11,7 @@ import pytest
 from ops.data import archive
 from ops.health.facts import Facts, Unseen
 from ops.replacement import procedure
-from ops.replacement.interrupted_run import Begun
+from ops.replacement.interrupted_run import ReplacementRecord
 from ops.replacement.saved_data import Content
 from ops.ssh.commands import HostError, Hosts
 from ops.stack.host_server import Server
@@ -21,20 +21,20 @@ from tests.ops.replacing import ONLY, Stand, replace_server
 
 
 class FakeData:
-    """Stands in for KeptData."""
+    """Stands in for SavedData."""
 
     def __init__(self, stand: Stand) -> None:
         self.stand = stand
 
-    def keep(self) -> tuple[Path, Content]:
-        self.stand.do("keep")
+    def save(self) -> tuple[Path, Content]:
+        self.stand.do("save")
         return Path("/backups/kept"), Content({"rules": 3}, "digest")
 
     def load(self, file: Path, expected: str) -> None:
         self.stand.do("load", str(file), expected)
 
-    def in_the_way(self, file: Path, expected: str) -> str:  # noqa: ARG002  as the real one
-        return "the new database has data already" if self.stand.fails.get("occupied") else ""
+    def conflict(self, file: Path, expected: str) -> str:  # noqa: ARG002  as the real one
+        return "the new database already has data" if self.stand.fails.get("occupied") else ""
 
 
 @pytest.fixture
@@ -55,14 +55,14 @@ def stopped(seen: Facts) -> Facts:
     return dataclasses.replace(seen, engines=engines, database=Unseen("ERROR 2002 (HY000): Can't connect"))
 
 
-UP, REST = f"up --yes --skip-preview {ONLY}", ["up --yes --skip-preview", "settle database"]
+UP, REST = f"up --yes --skip-preview {ONLY}", ["up --yes --skip-preview", "clear_failures database"]
 
 
 def test_the_data_is_kept_before_the_server_goes_and_no_host_sees_an_empty_database(database: Stand) -> None:
     assert database.run("database").exit_code == 0
     assert database.done == [
         f"preview --replace URN {ONLY}",
-        "keep",
+        "save",
         "leave database",
         f"up --yes --skip-preview --replace URN {ONLY}",
         "load /backups/kept digest",
@@ -71,30 +71,30 @@ def test_the_data_is_kept_before_the_server_goes_and_no_host_sees_an_empty_datab
 
 
 def test_data_that_was_not_kept_keeps_its_server(database: Stand) -> None:
-    database.fails["keep"] = HostError("database: disk full")
+    database.fails["save"] = HostError("database: disk full")
     told = database.run("database")
-    assert (told.exit_code, database.done[-1]) == (1, "keep")
-    assert not database.database_note().file.exists()
+    assert (told.exit_code, database.done[-1]) == (1, "save")
+    assert not database.database_record_file().file.exists()
 
 
 @pytest.mark.parametrize("fails", ["up", "load"])
 def test_what_was_kept_is_loaded_by_the_run_that_goes_on(database: Stand, fails: str) -> None:
     database.fails[fails] = HostError("cut off")
     assert database.run("database").exit_code == 1
-    assert database.database_note().read() == Begun("old", "/backups/kept", "digest")
+    assert database.database_record_file().read() == ReplacementRecord("old", "/backups/kept", "digest")
     database.fails, database.server = {}, replace_server(database.server, "new")
     assert database.run("database").exit_code == 0
     assert database.done == [UP, "load /backups/kept digest", *REST]
 
 
 def test_what_was_kept_is_loaded_also_into_a_server_that_was_made_anew_twice(database: Stand) -> None:
-    database.database_note().write(Begun("old", "/backups/kept", "digest"))
+    database.database_record_file().write(ReplacementRecord("old", "/backups/kept", "digest"))
     database.server, database.seen = (
         replace_server(database.server, "never booted"),
         lost(stopped(database.seen), "database"),
     )
     database.run("database")
-    assert "keep" not in database.done
+    assert "save" not in database.done
     assert "load /backups/kept digest" in database.done
 
 
@@ -108,7 +108,7 @@ def test_a_lost_database_is_replaced_with_a_backup_alone(
 
     monkeypatch.setattr(archive, "read", lambda _: nullcontext())
     database.run("database", "/my/backup")
-    assert "keep" not in database.done
+    assert "save" not in database.done
     assert "load /my/backup " in database.done
 
 
@@ -125,7 +125,7 @@ def cut_off_before_the_old_server_went(database: Stand) -> None:
     """Seen: `up` failed before it deleted the server; the next run refused, and hinted at an older backup."""
     database.fails["up"] = True
     assert database.run("database").exit_code == 1
-    assert database.database_note().read() == Begun("old", "/backups/kept", "digest")
+    assert database.database_record_file().read() == ReplacementRecord("old", "/backups/kept", "digest")
     database.fails, database.seen = {}, stopped(database.seen)
 
 
@@ -133,11 +133,11 @@ def test_an_up_that_failed_before_the_old_server_went_is_gone_on_with(database: 
     cut_off_before_the_old_server_went(database)
     told = database.run("database")
     # Its status is that of the stand, which never changes.
-    assert "replace: database is replaced, but make status says" in told.output
+    assert "replace: database is replaced, but make status reports" in told.output
     assert database.done == [
         f"preview --replace URN {ONLY}",
         "start systemctl start mariadb",
-        "keep",
+        "save",
         *AGAIN,
         "load /backups/kept digest",
         *REST,
@@ -148,8 +148,8 @@ def test_an_old_server_that_gives_nothing_any_more_is_gone_on_with_by_what_was_k
     cut_off_before_the_old_server_went(database)
     database.fails["start"] = HostError("database: No route to host")
     told = database.run("database")
-    assert "the data is in /backups/kept, from an earlier run; nobody has written since" in told.output
-    assert "keep" not in database.done
+    assert "the data is in /backups/kept, from an earlier run; it has not changed since" in told.output
+    assert "save" not in database.done
     assert database.done[-4:] == [AGAIN[-1], "load /backups/kept digest", *REST]
 
 
@@ -157,29 +157,31 @@ def test_an_old_server_that_gives_nothing_any_more_is_gone_on_with_by_what_was_k
 def test_what_was_kept_is_not_taken_for_the_data_while_others_may_have_written(
     database: Stand, server: str
 ) -> None:
-    database.database_note().write(Begun("old", "/backups/kept", "digest"))
+    database.database_record_file().write(ReplacementRecord("old", "/backups/kept", "digest"))
     database.server = replace_server(database.server, server)
     # The engines run.
     database.seen = lost(database.seen, "database")
     told = database.run("database")
     assert (told.exit_code, database.done) == (2, [])
-    assert "others may have written" in told.output
+    assert "its data may have changed" in told.output
     assert "make replace HOST=database FILE=/backups/kept" in told.output
 
 
-@pytest.mark.parametrize("fails", ["settle", "up --yes --skip-preview"])
+@pytest.mark.parametrize("fails", ["clear_failures", "up --yes --skip-preview"])
 def test_what_was_loaded_is_not_loaded_again_over_what_was_written_since(
     database: Stand, fails: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Seen in the code: a run that went on after its load lost what clients had written in between."""
-    if fails == "settle":
-        database.fails["settle"] = HostError("cut off")
+    if fails == "clear_failures":
+        database.fails["clear_failures"] = HostError("cut off")
     else:
         monkeypatch.setattr(
             procedure, "_pulumi", lambda *words: database.do(*words) and " ".join(words) != fails
         )
     assert database.run("database").exit_code == 1
-    assert database.database_note().read() == Begun("old", "/backups/kept", "digest", loaded=True)
+    assert database.database_record_file().read() == ReplacementRecord(
+        "old", "/backups/kept", "digest", loaded=True
+    )
     monkeypatch.setattr(procedure, "_pulumi", database.do)
     database.fails, database.server = {}, replace_server(database.server, "new")
     assert database.run("database").exit_code == 0
@@ -188,16 +190,16 @@ def test_what_was_loaded_is_not_loaded_again_over_what_was_written_since(
 
 def test_a_database_that_somebody_filled_meanwhile_is_left_as_it_is(database: Stand) -> None:
     """An `up` and a restore instead of the same command again; the note of the replacement stayed."""
-    database.database_note().write(Begun("old", "/backups/kept", "digest"))
+    database.database_record_file().write(ReplacementRecord("old", "/backups/kept", "digest"))
     database.server = replace_server(database.server, "new")
     database.fails["occupied"] = True
     told = database.run("database")
     assert (told.exit_code, database.done) == (2, [])
-    assert f"to keep what is there, remove {database.database_note().file}" in told.output
+    assert f"to keep the current data, remove {database.database_record_file().file}" in told.output
 
 
 def test_a_server_that_has_its_data_and_is_lost_is_not_made_anew_with_old_data(database: Stand) -> None:
-    database.database_note().write(Begun("old", "/backups/kept", "digest", loaded=True))
+    database.database_record_file().write(ReplacementRecord("old", "/backups/kept", "digest", loaded=True))
     database.server, database.seen = (
         replace_server(database.server, "new"),
         lost(stopped(database.seen), "database"),

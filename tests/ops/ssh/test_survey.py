@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from ops.common.limits import MOST, Limits
-from ops.remote.runner import Question
+from ops.common.limits import MAX_FACTOR, Limits
+from ops.remote.runner import Command
 from ops.ssh import survey
-from ops.ssh.survey import Report, look
+from ops.ssh.survey import Report, run_on_hosts
 from tests.ops.healthy import STACK
 
 OUTPUTS = {"ssh_config": "Host *\n", "ssh_known_hosts": "known\n", "ssh_private_key": "PRIVATE\n"}
-CAT: Question = {"argv": ["cat"], "stdin": "asked"}
-ASKED: dict[str, dict[str, Question]] = {
+CAT: Command = {"argv": ["cat"], "stdin": "asked"}
+ASKED: dict[str, dict[str, Command]] = {
     name: {} if name == survey.BASTION else {"question": CAT} for name in STACK.hosts
 }
 QUICK = Limits(0.4)
@@ -51,7 +51,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_every_host_answers_or_keeps_its_reason_in_time(folder: Path) -> None:
     began = time.monotonic()
-    reports = look(ASKED, OUTPUTS, folder, QUICK)
+    reports = run_on_hosts(ASKED, OUTPUTS, folder, QUICK)
     assert time.monotonic() - began < QUICK.host + 3
     assert reports["bastion"] == Report()
     assert reports["load-balancer"].answers["question"]["out"] == "asked"
@@ -64,7 +64,7 @@ def test_every_host_answers_or_keeps_its_reason_in_time(folder: Path) -> None:
 
 
 def test_ssh_s_files_are_private_and_its_options_stand_first(folder: Path, tmp_path: Path) -> None:
-    look(ASKED, OUTPUTS, folder, Limits())
+    run_on_hosts(ASKED, OUTPUTS, folder, Limits())
     record = (tmp_path / "record").read_text().splitlines()
     assert record[:5] == ["600", "600", "BatchMode yes", "ConnectTimeout 3", "ControlPath control-%C"]
 
@@ -77,7 +77,7 @@ def test_without_the_bastion_nobody_else_is_asked(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bastion: str, problem: str
 ) -> None:
     monkeypatch.setenv("BASTION", bastion)
-    reports = look(ASKED, OUTPUTS, folder, QUICK)
+    reports = run_on_hosts(ASKED, OUTPUTS, folder, QUICK)
     assert reports["bastion"] == Report(problem, connected=False)
     assert reports["database"] == Report("the bastion was not reached", connected=False)
     assert len((tmp_path / "record").read_text().splitlines()) == 5
@@ -85,7 +85,7 @@ def test_without_the_bastion_nobody_else_is_asked(
 
 def test_limits_grow_with_the_load_of_this_machine_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 2)
-    for load, factor in ((0.1, 1.0), (6.0, 3.0), (100.0, MOST)):
+    for load, factor in ((0.1, 1.0), (6.0, 3.0), (100.0, MAX_FACTOR)):
         monkeypatch.setattr("os.getloadavg", lambda load=load: (load, 0, 0))
-        assert Limits.here().factor == factor
+        assert Limits.for_this_machine().factor == factor
     assert Limits().host + Limits().connect < 10

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from components.preflight.state import Pending
-from ops.stack.leftovers import left
+from ops.stack.leftovers import leftovers
 from ops.stack.orphans import FINDERS, orphans
 from tests.ops.fake_cloud import FakeCloud, server, thing
 from tests.unit.support import recording
@@ -289,6 +289,6 @@ def test_all_that_bears_the_stacks_name_is_listed_as_left() -> None:
             things.setdefault(plurals[kind], []).append(thing(made.name, **told))
     assert things.keys() == set(plurals.values())
     cloud: Any = FakeCloud(**things)
-    assert len(list(left(cloud, f"congress-{recording.STACK}"))) == sum(map(len, things.values()))
-    assert list(left(cloud, f"congress-{recording.STACK[:-1]}")) == []
-    assert list(left(cloud, f"congress-{recording.STACK}-2")) == []
+    assert len(list(leftovers(cloud, f"congress-{recording.STACK}"))) == sum(map(len, things.values()))
+    assert list(leftovers(cloud, f"congress-{recording.STACK[:-1]}")) == []
+    assert list(leftovers(cloud, f"congress-{recording.STACK}-2")) == []

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from components.preflight.scope import Scope
 from components.preflight.state import Pending, parse_state
 from ops.stack.checkpoint import Checkpoint
-from ops.stack.pending import Pulumi, PulumiError, RefusedError, main, mend, urns
+from ops.stack.pending import Pulumi, PulumiError, RefusedError, main, recover, urns
 from tests.ops.fake_cloud import FakeCloud, server, thing
 
 SAMPLE = Path(__file__).parents[1] / "samples/interrupted.json"
@@ -32,8 +32,8 @@ PORT = Pending(
 SKIP, CLEAR = "refresh --skip-pending-creates", "refresh --clear-pending-creates"
 
 
-def checkpoint_of(exported: dict[str, Any], spared: frozenset[str] = frozenset()) -> Checkpoint:
-    return Checkpoint.of(parse_state(exported), spared)
+def checkpoint_of(exported: dict[str, Any], excluded: frozenset[str] = frozenset()) -> Checkpoint:
+    return Checkpoint.of(parse_state(exported), excluded)
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,10 @@ class World:
     logins: list[str | None] = field(default_factory=list)
     named: frozenset[str] = frozenset()
 
-    def mend(self) -> list[Any]:
+    def recover(self) -> list[Any]:
         """What was done, in its order."""
         self.cloud.deleted.clear()
-        mend(self.pulumi, self._connect, self.said.append, self.named)
+        recover(self.pulumi, self._connect, self.said.append, self.named)
         return self.pulumi.done
 
     def _connect(self, login: str | None) -> Any:
@@ -88,26 +88,26 @@ def orphan_port() -> Any:
 
 def test_an_empty_state_asks_no_cloud() -> None:
     at = world(Checkpoint(LONG_AGO, frozenset(), frozenset(), {}, ()))
-    assert (at.mend(), at.asked, at.said) == ([], 0, [])
+    assert (at.recover(), at.asked, at.said) == ([], 0, [])
 
 
 def test_a_state_that_is_true_is_left_alone() -> None:
     at = world(QUIET)
-    assert (at.mend(), at.said) == ([], [])
+    assert (at.recover(), at.said) == ([], [])
 
 
 def test_what_a_cut_off_creation_made_is_deleted_between_the_lock_and_the_state() -> None:
     at = world(replace(QUIET, pending=(PORT,)), ports=[orphan_port()])
-    assert at.mend() == [SKIP, ("ports", "orphan"), CLEAR]
+    assert at.recover() == [SKIP, ("ports", "orphan"), CLEAR]
     assert at.said == [
-        "database-port was cut off while creating: deleting port congress-dev-database (orphan)"
+        "database-port was interrupted while creating: deleting port congress-dev-database (orphan)"
     ]
 
 
 def test_a_creation_that_never_happened_is_cleared() -> None:
     at = world(replace(QUIET, pending=(PORT,)))
-    assert at.mend() == [SKIP, CLEAR]
-    assert at.said == ["database-port was cut off while creating"]
+    assert at.recover() == [SKIP, CLEAR]
+    assert at.said == ["database-port was interrupted while creating"]
 
 
 def test_of_what_only_groups_others_nothing_is_said() -> None:
@@ -117,56 +117,56 @@ def test_of_what_only_groups_others_nothing_is_said() -> None:
         urn="urn:pulumi:dev::congress-ha::congress-ha:index:Host::database",
     )
     at = world(replace(QUIET, pending=(group,)))
-    assert (at.mend(), at.said) == ([SKIP, CLEAR], [])
+    assert (at.recover(), at.said) == ([SKIP, CLEAR], [])
 
 
 @pytest.mark.parametrize("operation", ["deleting", "updating"])
 def test_other_operations_are_settled_by_one_refresh(operation: str) -> None:
     at = world(replace(QUIET, pending=(replace(PORT, operation=operation),)), ports=[orphan_port()])
-    assert at.mend() == [SKIP]
+    assert at.recover() == [SKIP]
 
 
 def test_nothing_is_deleted_while_another_run_holds_the_lock() -> None:
     at = world(replace(QUIET, pending=(PORT,)), ports=[orphan_port()])
     at.pulumi = replace(at.pulumi, refusal="the stack is currently locked")
     with pytest.raises(PulumiError, match="locked"):
-        at.mend()
+        at.recover()
     assert at.pulumi.done == []
 
 
 def test_it_may_itself_be_cut_off_before_the_state_is_cleared() -> None:
     at = world(replace(QUIET, pending=(PORT,)), ports=[orphan_port()])
-    at.mend()
+    at.recover()
     at.pulumi.done.clear()
-    assert at.mend() == [SKIP, CLEAR]
+    assert at.recover() == [SKIP, CLEAR]
 
 
 def test_a_server_that_is_gone_is_forgotten() -> None:
     at = world(QUIET, servers=[])
-    assert at.mend() == [SKIP]
-    assert at.said == ["server congress-dev-bastion is gone from the cloud: the state forgets it"]
+    assert at.recover() == [SKIP]
+    assert at.said == ["server congress-dev-bastion is gone from the cloud: removing it from the state"]
 
 
 def test_a_server_that_is_being_deleted_is_waited_for() -> None:
     at = world(QUIET, servers=[server("bastion", task_state="deleting")])
-    assert at.mend() == [("gone", "bastion"), SKIP]
+    assert at.recover() == [("gone", "bastion"), SKIP]
 
 
 def test_a_server_that_the_cloud_could_not_make_is_deleted() -> None:
     at = world(QUIET, servers=[server("bastion", status="ERROR", launched_at=None)])
-    assert at.mend() == [SKIP, ("servers", "bastion"), ("gone", "bastion"), CLEAR]
+    assert at.recover() == [SKIP, ("servers", "bastion"), ("gone", "bastion"), CLEAR]
 
 
 def test_a_server_that_once_ran_is_kept_in_whatever_state() -> None:
     at = world(QUIET, servers=[server("bastion", status="ERROR")])
-    assert at.mend() == []
+    assert at.recover() == []
 
 
 def test_the_cloud_gets_time_for_the_last_request(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     monkeypatch.setattr("ops.stack.pending.time.sleep", slept.append)
-    world(replace(QUIET, pending=(PORT,), written=datetime.now(UTC) - timedelta(seconds=4))).mend()
-    world(replace(QUIET, pending=(PORT,))).mend()
+    world(replace(QUIET, pending=(PORT,), written=datetime.now(UTC) - timedelta(seconds=4))).recover()
+    world(replace(QUIET, pending=(PORT,))).recover()
     assert slept[0] == pytest.approx(6, abs=1)
     assert slept[1] == 0
 
@@ -180,7 +180,7 @@ def test_the_state_of_an_engine_that_was_killed() -> None:
         "6c4485a5-10a3-48f4-ab18-86128242259c",
         "4c3737a5-77cb-45eb-af4c-fdd0d56a4b3a",
     )
-    assert {network, group, bastions} <= checkpoint.known
+    assert {network, group, bastions} <= checkpoint.ids
     rule = {"security_group_id": group, "direction": "ingress", "ether_type": "IPv4", "protocol": "tcp"}
     from_bastions = {"port_range_min": 22, "port_range_max": 22, "remote_group_id": bastions}
     from_balancers = {"port_range_min": 1789, "port_range_max": 1789, "remote_group_id": balancers}
@@ -194,7 +194,7 @@ def test_the_state_of_an_engine_that_was_killed() -> None:
             thing("another", **rule, **{**from_bastions, "port_range_max": 23}, remote_ip_prefix=None),
         ],
     )
-    assert at.mend() == [
+    assert at.recover() == [
         SKIP,
         ("routers", "router"),
         ("security_group_rules", "rule"),
@@ -202,8 +202,8 @@ def test_the_state_of_an_engine_that_was_killed() -> None:
         CLEAR,
     ]
     assert at.said[3:] == [
-        "database-port was cut off while creating",
-        f"policy-engine-host-2-port was cut off while creating: deleting port {name} (port)",
+        "database-port was interrupted while creating",
+        f"policy-engine-host-2-port was interrupted while creating: deleting port {name} (port)",
     ]
 
 
@@ -220,29 +220,29 @@ def test_servers_of_which_pulumi_says_itself_that_they_go_are_not_missed() -> No
     ]
     checkpoint = checkpoint_of({"deployment": {"resources": resources}})
     assert checkpoint.servers == {"there": "congress-dev-a"}
-    assert checkpoint.known == {"there", "replaced", "old"}
+    assert checkpoint.ids == {"there", "replaced", "old"}
 
 
 def test_what_the_next_run_names_itself_is_left_to_it() -> None:
     """A server that it replaces may be gone from the cloud already, and must stay in the state."""
-    spared = urns(
+    excluded = urns(
         ["up", "--replace", "urn:pulumi:dev::a", "--target=urn:pulumi:dev::b", "-t", "urn:pulumi:dev::c"]
     )
-    assert spared == {"urn:pulumi:dev::a", "urn:pulumi:dev::b", "urn:pulumi:dev::c"}
+    assert excluded == {"urn:pulumi:dev::a", "urn:pulumi:dev::b", "urn:pulumi:dev::c"}
     made = {"type": "openstack:compute/instance:Instance", "inputs": {"name": "congress-dev-a"}}
     resources = [{**made, "urn": f"urn:pulumi:dev::{name}", "id": name} for name in ("a", "bastion")]
-    checkpoint = checkpoint_of({"deployment": {"resources": resources}}, spared)
+    checkpoint = checkpoint_of({"deployment": {"resources": resources}}, excluded)
     assert checkpoint.servers.keys() == {"bastion"}
     at = world(replace(checkpoint, pending=(PORT,)))
     left = "--exclude urn:pulumi:dev::a"
-    assert at.mend() == [f"{SKIP} {left}", f"{CLEAR} {left}"]
+    assert at.recover() == [f"{SKIP} {left}", f"{CLEAR} {left}"]
 
 
 @pytest.mark.parametrize(
     "exported", [{}, {"deployment": None}, {"version": 3, "deployment": {"manifest": {}}}]
 )
 def test_a_stack_on_which_nothing_was_ever_made(exported: dict[str, Any]) -> None:
-    assert checkpoint_of(exported).known == frozenset()
+    assert checkpoint_of(exported).ids == frozenset()
 
 
 def test_what_pulumi_says_of_the_lock_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,7 +285,7 @@ def test_what_an_administrator_began_is_looked_for_as_the_administrator() -> Non
     checkpoint = checkpoint_of({"deployment": {"resources": providers, "pending_operations": operations}})
     made = thing("it", name="congress", domain_id="default", description="ours")
     at = world(checkpoint, users=[made])
-    assert ("users", "it") in at.mend()
+    assert ("users", "it") in at.recover()
     assert at.logins == [None, "mycloud-admin"]
 
 
@@ -302,13 +302,13 @@ def test_another_project_or_region_is_refused(stack: Scope, checkpoint: Checkpoi
     """Also where the state has no server any more: what is recorded is what a second stack must not be made beside."""
     at = world(replace(checkpoint, scope=stack), servers=[], ports=[orphan_port()])
     with pytest.raises(RefusedError, match=f"the stack is in {stack}"):
-        at.mend()
+        at.recover()
     assert at.pulumi.done == []
 
 
 def test_the_stack_s_own_login_is_taken() -> None:
     at = world(replace(KEPT, scope=OURS), servers=[server("bastion"), server("database")])
-    assert (at.mend(), at.said) == ([], [])
+    assert (at.recover(), at.said) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -337,16 +337,16 @@ def test_what_is_dear_is_forgotten_only_by_name(
     for wrong_name in ("", "congress-dev-bastion", "database"):
         at.named = frozenset(wrong_name.split())
         with pytest.raises(RefusedError) as told:
-            at.mend()
+            at.recover()
         assert who in str(told.value)
         assert f"GONE='{named}'" in str(told.value)
         assert at.pulumi.done == []
     at.named = frozenset(named.split())
-    assert at.mend() == [SKIP]
+    assert at.recover() == [SKIP]
 
 
 def test_one_lost_server_that_nobody_protects_needs_no_word() -> None:
-    assert world(replace(PAIR, scope=OURS), servers=[server("bastion")]).mend() == [SKIP]
+    assert world(replace(PAIR, scope=OURS), servers=[server("bastion")]).recover() == [SKIP]
 
 
 def test_what_pulumi_itself_was_deleting_is_not_missed() -> None:
@@ -364,8 +364,8 @@ def test_what_pulumi_itself_was_deleting_is_not_missed() -> None:
     ]
     operations = [{"type": "deleting", "resource": one} for one in resources[:2]]
     checkpoint = checkpoint_of({"deployment": {"resources": resources, "pending_operations": operations}})
-    assert (set(checkpoint.leaving), set(checkpoint.protected)) == ({"a", "b"}, {"b"})
-    assert world(checkpoint, servers=[]).mend() == [SKIP]
+    assert (set(checkpoint.deleting), set(checkpoint.protected)) == ({"a", "b"}, {"b"})
+    assert world(checkpoint, servers=[]).recover() == [SKIP]
 
 
 @pytest.mark.parametrize(
@@ -389,7 +389,7 @@ def test_where_a_stack_is(outputs: dict[str, Any], expected: Scope) -> None:
     assert parse_state({"deployment": {"resources": [stack]}}).scope == (expected if outputs else None)
 
 
-@pytest.mark.parametrize("options", [[], ["--only-look"]])
+@pytest.mark.parametrize("options", [[], ["--check-only"]])
 def test_the_command_says_it_in_two_lines(monkeypatch: pytest.MonkeyPatch, options: list[str]) -> None:
     at = world(replace(KEPT, scope=OURS), servers=[])
     monkeypatch.setattr("ops.stack.pending.Pulumi", lambda *_: at.pulumi)

@@ -38,10 +38,10 @@ roles.ROLES = (*roles.ROLES, CACHE)
 from components import inventory  # noqa: E402
 from components.foundation import firewall  # noqa: E402
 from ops.common.limits import Limits  # noqa: E402
-from ops.health.parsing import read  # noqa: E402
-from ops.health.probes import questions  # noqa: E402
-from ops.remote.runner import Answer  # noqa: E402
-from ops.replacement.departure import Leaving  # noqa: E402
+from ops.health.parsing import parse_facts  # noqa: E402
+from ops.health.probes import health_commands  # noqa: E402
+from ops.remote.runner import CommandResult  # noqa: E402
+from ops.replacement.departure import Departure  # noqa: E402
 from ops.ssh.commands import Hosts  # noqa: E402
 from ops.ssh.survey import Report  # noqa: E402
 from ops.stack.host_server import Server  # noqa: E402
@@ -86,15 +86,15 @@ def program() -> dict[str, Any]:
 
 
 def tools() -> dict[str, Any]:
-    asked = questions(HOST, STACK, Limits())
+    asked = health_commands(HOST, STACK, Limits())
     df = "Use% IUse% Avail Mounted on\n 97%  1%  5 /var/cache/answers\n"
     answers = {
-        "disks": Answer(code=0, out=df, err="", seconds=0),
-        "certificate": Answer(code=0, out="notAfter=2020-01-01 00:00:00Z", err="", seconds=0),
+        "disks": CommandResult(code=0, out=df, err="", seconds=0),
+        "certificate": CommandResult(code=0, out="notAfter=2020-01-01 00:00:00Z", err="", seconds=0),
     }
-    facts = read(STACK, {**healthy.reports(), HOST: Report(answers=answers)}, healthy.SERVERS, 12)
+    facts = parse_facts(STACK, {**healthy.reports(), HOST: Report(answers=answers)}, healthy.SERVERS, 12)
     commands = Commands()
-    Leaving(STACK, HOST, Server("", "", gone=False), commands, facts).leave()
+    Departure(STACK, HOST, Server("", "", gone=False), commands, facts).carry_out()
     return {
         "asked": list(asked),
         "command": asked["cache"]["argv"],
