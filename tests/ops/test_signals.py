@@ -27,8 +27,8 @@ TOOLS = {
 }
 PROGRAM = """
 import subprocess, sys, typer
-from tests.ops.drifted import state
-from tests.ops.healthy import STACK
+from tests.ops.support.cloud_changes import state
+from tests.ops.support.sample_stack import STACK
 from tests.ops.ssh.test_survey import OUTPUTS
 from ops.cloud import servers as cloud
 from ops.ssh.files import write_ssh_files

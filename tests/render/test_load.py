@@ -28,7 +28,7 @@ from ops.data.services import Services
 from ops.replacement.saved_data import SavedData
 from ops.ssh import commands as hosts
 from ops.ssh.commands import HostError, Hosts
-from tests.ops.healthy import STACK
+from tests.ops.support.sample_stack import STACK
 from tests.support import mariadb
 from tests.support.programs import missing, private, program, run
 from tests.support.waiting import wait_for
@@ -365,15 +365,15 @@ class RecordedServices(Services):
     """Of which no host has any; a client is answered while they stop."""
 
     def __init__(self, answered: Callable[[], object] = lambda: None) -> None:
-        self.mark_complete: list[str] = []
+        self.done: list[str] = []
         self.answered = answered
 
     def stop(self) -> None:
         self.answered()
-        self.mark_complete.append("stop")
+        self.done.append("stop")
 
     def start(self) -> None:
-        self.mark_complete.append("start")
+        self.done.append("start")
 
 
 class Overtaken(CongressDatabase):
@@ -397,7 +397,7 @@ def test_a_restore_that_slept_leaves_what_a_later_one_restored(
         kept = locked.dump_on_host("before-migration")
         restore = Restore(database.hosts, STACK, locked, Progress("restore"))
         restore.services = services = RecordedServices()
-        way_out = r"there is nothing to do; otherwise, when that is repaired: make restore DUMP=before-restore-\w+\.sql\.gz$"
+        way_out = r"otherwise, when that is repaired: make restore DUMP=before-restore-\w+\.sql\.gz$"
         lost = "Nothing was restored or started: database: the lock on the database was lost"
         with pytest.raises(RestoreError, match=f"{lost}.*{way_out}"):
             restore.load(str(kept), None)

@@ -13,7 +13,7 @@ from openstack.network.v2.port import Port
 from ops.cloud import isolation
 from ops.cloud.servers import CloudError
 from ops.stack.outputs import StackError
-from tests.ops.drifted import state
+from tests.ops.support.cloud_changes import state
 
 
 @pytest.fixture

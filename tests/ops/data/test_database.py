@@ -77,5 +77,5 @@ def test_the_revision_of_a_dump_and_that_it_is_whole(database: CongressDatabase,
     with pytest.raises(DatabaseError, match="the dump is damaged: database: "):
         database.revision_of(KEPT)
     (folder / KEPT).write_bytes(gzip.compress(b"SELECT 1;\n"))
-    with pytest.raises(DatabaseError, match="none of Congress's database"):
+    with pytest.raises(DatabaseError, match="not a dump of Congress's database"):
         database.revision_of(KEPT)

@@ -10,21 +10,18 @@ from unittest.mock import create_autospec
 import pytest
 from openstack.compute.v2.server import Server
 from openstack.connection import Connection
-from openstack.exceptions import SDKException
 
 from components.preflight.state import GROUP, RULE, SERVER
-from ops.cloud import hard_reboot
 from ops.drift.cloud import compare, hosts_not_running, summaries
-from tests.ops.drifted import CHANGES, rule, state, view, with_, without
-from tests.ops.rebooting import HARD, REQUEST, Nova, with_nova
+from tests.ops.support.cloud_changes import CHANGES, rule, state, view, with_, without
 
 
-def found(changed: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:
+def drifts(changed: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:
     return [(drift.role, drift.what, drift.mend) for drift in compare(changed, state())]
 
 
 def test_a_cloud_as_the_state_has_it_differs_in_nothing() -> None:
-    assert found(view()) == []
+    assert drifts(view()) == []
     assert hosts_not_running(view(), state()) == set()
     assert summaries(view(), state()) == {
         "servers": "2 of 2 servers",
@@ -37,11 +34,11 @@ def test_a_cloud_as_the_state_has_it_differs_in_nothing() -> None:
 @pytest.mark.parametrize("name", CHANGES)
 def test_what_was_changed_in_the_cloud_is_named_once(name: str) -> None:
     changed, *told = CHANGES[name]
-    assert found(changed) == [tuple(told)]
+    assert drifts(changed) == [tuple(told)]
 
 
 def test_the_rules_of_a_group_that_is_gone_are_not_told_of_one_by_one() -> None:
-    assert found(without(GROUP, "group")) == [
+    assert drifts(without(GROUP, "group")) == [
         ("security groups", "group database is gone", "creates it again")
     ]
 
@@ -79,64 +76,6 @@ def test_a_host_of_the_pair_that_stands_still_is_never_let_go_on(status: str) ->
     cloud.compute.reboot_server.assert_called_once_with("server-bastion", "HARD")
     assert not cloud.compute.unpause_server.called
     assert not cloud.compute.resume_server.called
-
-
-def readmission() -> Callable[[Connection], object]:
-    """What is called for one of the pair whose port has no groups."""
-    (step,) = (r for r in state().resources if r.name == "database-ready")
-    pair = replace(
-        state(), resources=(*state().resources, replace(step, urn=step.urn.replace("-ready", "-cluster")))
-    )
-    (drift,) = compare(CHANGES["port without groups"][0], pair)
-    assert drift.mend == "pauses or stops database and reboots it hard, then restores them"
-    assert drift.call is not None
-    return drift.call
-
-
-@pytest.mark.parametrize(
-    ("nova", "orders"),
-    [
-        (Nova("ACTIVE"), ["pause", "reboot"]),
-        (Nova("PAUSED"), ["reboot"]),
-        (Nova("SHUTOFF"), ["reboot"]),
-        (Nova(pauses=False), ["pause", "os-stop", "reboot"]),
-    ],
-)
-def test_a_host_that_was_confirmed_dead_is_let_in_after_a_reboot(nova: Nova, orders: list[str]) -> None:
-    """The old guest is paused, or stopped where the hypervisor cannot pause."""
-    cloud, _ = with_nova(nova)
-    readmission()(cloud)
-    assert not nova.old_guest
-    assert nova.orders == orders
-    cloud.network.update_port.assert_called_once_with("port-database", security_groups=["group"])
-
-
-@pytest.mark.parametrize(
-    ("nova", "why"),
-    [
-        (Nova(destroys=False), r"did not carry out the hard reboot \(Error\): openstack server event show"),
-        (Nova(answers=False), "not finished within 0 s"),
-        (Nova(pauses=False, destroys=False), r"neither paused it nor stopped it \(Error\)"),
-    ],
-)
-def test_a_host_whose_old_guest_may_run_stays_outside(
-    monkeypatch: pytest.MonkeyPatch, nova: Nova, why: str
-) -> None:
-    """Its datasource node may run still, and must not reach the bus."""
-    monkeypatch.setattr(hard_reboot, "ACTION_TIMEOUT", 0)
-    cloud, _ = with_nova(nova)
-    with pytest.raises(SDKException, match=why):
-        readmission()(cloud)
-    assert not cloud.network.update_port.called
-
-
-def test_nova_calls_a_reboot_a_success_whose_old_guest_runs_on() -> None:
-    """Why it is paused before."""
-    nova = Nova(destroys=False)
-    request = nova.post("/servers/server-database/action", json=HARD, microversion="2.51").headers[REQUEST]
-    told = nova.get(f"/servers/server-database/os-instance-actions/{request}", microversion="2.51").json()
-    assert (nova.status, told["instanceAction"]["events"][0]["result"]) == ("ACTIVE", "Success")
-    assert nova.old_guest
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import json
 
 from ops.drift.hosts import Drift, HostView, comparison_command, host_drifts, read_host
 from ops.ssh.survey import Report
-from tests.ops.drifted import ANSWER, state
-from tests.ops.healthy import STACK
+from tests.ops.support.cloud_changes import ANSWER, state
+from tests.ops.support.sample_stack import STACK
 
 
 def host(*findings: tuple[str, list[str]]) -> HostView:

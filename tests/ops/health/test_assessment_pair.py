@@ -11,7 +11,7 @@ from ops.health.assessment import assess
 from ops.health.facts import Facts, Failure, FenceEvent, Process, Unseen
 from ops.health.finding import Severity
 from ops.health.parsing_cluster import cluster
-from tests.ops.changes import (
+from tests.ops.support.fact_changes import (
     DEVICE,
     HANGS,
     ONE,
@@ -27,7 +27,7 @@ from tests.ops.changes import (
     one_view,
     processes,
 )
-from tests.ops.healthy import sample
+from tests.ops.support.sample_stack import sample
 
 WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
     "pacemaker": (
@@ -138,17 +138,17 @@ NOTES: dict[str, tuple[Callable[[Facts], Facts], str]] = {
 def test_a_fault_is_named_once_with_its_way_out(case: str) -> None:
     change, what, way_out = WRONG[case]
     findings = assess(change(healthy()))
-    (told,) = [finding for finding in findings if finding.severity == Severity.WRONG]
-    assert what in f"{told.role}: {told.what}"
-    assert way_out in told.way_out
+    (finding,) = [finding for finding in findings if finding.severity == Severity.WRONG]
+    assert what in f"{finding.role}: {finding.what}"
+    assert way_out in finding.way_out
 
 
 @pytest.mark.parametrize("case", NOTES)
 def test_what_heals_by_itself_or_is_willed_is_a_note(case: str) -> None:
     change, what = NOTES[case]
-    (told,) = assess(change(healthy()))
-    assert told.severity == Severity.NOTE
-    assert what in f"{told.role}: {told.what}"
+    (finding,) = assess(change(healthy()))
+    assert finding.severity == Severity.NOTE
+    assert what in f"{finding.role}: {finding.what}"
 
 
 def test_a_fence_that_worked_later_is_no_finding() -> None:
@@ -158,9 +158,9 @@ def test_a_fence_that_worked_later_is_no_finding() -> None:
 
 def test_a_fence_that_failed_is_wrong_while_its_host_is_away() -> None:
     lost = node(clusters(healthy(), fence_events=VAIN), online=False, unclean=True)
-    (told,) = [finding for finding in assess(lost) if finding.role == "fencing"]
-    assert (told.severity, told.what) == (Severity.WRONG, f"reboot of {OTHER} failed: no login")
-    assert f"--history {OTHER} --cleanup" in told.way_out
+    (finding,) = [finding for finding in assess(lost) if finding.role == "fencing"]
+    assert (finding.severity, finding.what) == (Severity.WRONG, f"reboot of {OTHER} failed: no login")
+    assert f"--history {OTHER} --cleanup" in finding.way_out
 
 
 def test_a_failure_that_was_not_recovered_is_wrong() -> None:
@@ -197,9 +197,9 @@ def test_orders_that_nova_takes_and_does_not_carry_out(status: str, task: str) -
         fence_events=(FenceEvent("reboot", OTHER, "failed", "timed out"),),
     )
     seen = host(seen, "datasource-2", status=status, ssh="no connection", task=task)
-    (told,) = [finding for finding in assess(seen) if finding.role == "cluster"]
-    assert (f"nova accepted the request to stop it ({task})" in told.what) == bool(task)
-    assert ("make confirm-dead HOST=datasource-2" in told.way_out) == bool(task)
+    (finding,) = [finding for finding in assess(seen) if finding.role == "cluster"]
+    assert (f"nova accepted the request to stop it ({task})" in finding.what) == bool(task)
+    assert ("make confirm-dead HOST=datasource-2" in finding.way_out) == bool(task)
 
 
 def test_a_stopped_pacemaker_is_named_and_nothing_else_is_suspected() -> None:
@@ -225,8 +225,8 @@ def test_a_stopped_pacemaker_is_named_and_nothing_else_is_suspected() -> None:
 def test_faults_as_crm_mon_shows_them() -> None:
     faults = cluster(sample("crm_mon-faults.xml"), sample("constraints-faults.xml"))
     seen = healthy()
-    told = lines(assess(replace(seen, clusters=dict.fromkeys(seen.clusters, faults))))
-    assert [line.split(" on ")[0] for line in told] == [
+    finding = lines(assess(replace(seen, clusters=dict.fromkeys(seen.clusters, faults))))
+    assert [line.split(" on ")[0] for line in finding] == [
         f"cluster: {OTHER} is in standby: no standby for the datasource node",
         "cluster: a move left cli-ban-ds-node-on-congress-dev-datasource-2: ds-node cannot run",
         "fencing: device fence-datasource-2 is Started, but failed, last failure: start",

@@ -9,7 +9,7 @@ import pytest
 
 from ops.health.disks import command, disks, findings
 from ops.health.facts import Disk, Unseen
-from tests.ops.healthy import facts
+from tests.ops.support.sample_stack import facts
 from tests.support.programs import private, run
 
 HEAD = "Use% IUse% Avail Mounted on\n"
@@ -32,14 +32,14 @@ def test_a_disk_that_fills_is_a_note_and_a_full_one_is_wrong(used: int, severity
     (line,) = told("database", Disk("/", 24, 7340), Disk("/var/lib/mysql", used, 12))
     assert line == (
         f"{severity} servers: database: /var/lib/mysql is {used} % full, 12 MiB are free -> make ssh HOST=database"
-        " ARGS='sudo du -xhd2 -t 100M /var/lib/mysql' tells what fills it; the database grows with policies and"
+        " ARGS='sudo du -xhd2 -t 100M /var/lib/mysql' shows what fills it; the database grows with policies and"
         " datasources; a larger flavor: make replace HOST=database"
     )
 
 
 def test_what_may_go_is_told_of_the_disk_that_it_is_on() -> None:
     (line,) = told("database", Disk("/", 99, 7), Disk("/var/lib/mysql", 10, 900))
-    assert "dumps in /var/backups/congress may go" in line
+    assert "dumps in /var/backups/congress may be deleted" in line
     assert "grows" not in line
     (line,) = told("bastion", Disk("/var/log", 99, 7), Disk("/", 10, 900))
     assert "bastion: /var/log is 99 % full" in line

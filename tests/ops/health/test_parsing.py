@@ -21,7 +21,7 @@ from ops.health.parsing_cluster import cluster
 from ops.remote.runner import CommandResult
 from ops.ssh.survey import Report, ssh_error
 from ops.stack.outputs import StackError, parse
-from tests.ops.healthy import SERVERS, STACK, facts, reports, sample
+from tests.ops.support.sample_stack import SERVERS, STACK, facts, reports, sample
 
 
 def answered(code: int | None = 0, out: str = "", err: str = "") -> CommandResult:

@@ -11,7 +11,7 @@ from ops.common.limits import Limits
 from ops.health.parsing import failure_reason
 from ops.health.probes import health_commands
 from ops.remote.runner import execute
-from tests.ops.healthy import STACK
+from tests.ops.support.sample_stack import STACK
 
 
 @pytest.mark.parametrize("question", ["cluster", "constraints"])

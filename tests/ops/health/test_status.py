@@ -24,7 +24,7 @@ from ops.health.table import rows
 from ops.ssh import survey
 from ops.ssh.survey import Report
 from ops.stack.outputs import StackError
-from tests.ops.healthy import SERVERS, STACK, facts, reports
+from tests.ops.support.sample_stack import SERVERS, STACK, facts, reports
 
 HERE = Scope("project", "RegionOne")
 app = Typer()
@@ -65,7 +65,7 @@ def test_a_healthy_stack_is_one_table_and_exit_code_0(monkeypatch: pytest.Monkey
     ]
     assert "8 of 8 active in the cloud, 8 reached" in lines[2]
     assert "Started on congress-dev-datasource-1, 1 on the bus, ping" in lines[5]
-    assert lines[10].startswith("note fencing: none: a cut between")
+    assert lines[10].startswith("note fencing: none: a network partition")
     assert lines[-1].startswith("All is well (looked for ")
 
 
@@ -73,12 +73,12 @@ def test_json_is_one_object_and_nothing_else(monkeypatch: pytest.MonkeyPatch) ->
     gone = {name: server for name, server in SERVERS.items() if name != "congress-dev-messaging"}
     done = run(monkeypatch, "--json", servers=gone)
     assert done.exit_code == 1
-    told = json.loads(done.output)
-    assert (told["stack"], told["ok"]) == ("dev", False)
-    assert told["roles"]["servers"] == {"state": "wrong", "seen": "7 of 8 active in the cloud, 8 reached"}
-    assert told["roles"]["bus"]["state"] == "ok"
-    assert told["lag"] == {"policy-engine-1": None, "policy-engine-2": None}
-    assert told["findings"][0] == {
+    result = json.loads(done.output)
+    assert (result["stack"], result["ok"]) == ("dev", False)
+    assert result["roles"]["servers"] == {"state": "wrong", "seen": "7 of 8 active in the cloud, 8 reached"}
+    assert result["roles"]["bus"]["state"] == "ok"
+    assert result["lag"] == {"policy-engine-1": None, "policy-engine-2": None}
+    assert result["findings"][0] == {
         "severity": "wrong",
         "role": "servers",
         "what": "messaging: the cloud has no server congress-dev-messaging",
@@ -93,8 +93,8 @@ def test_what_could_not_be_seen_is_no_alarm_and_not_well_either(monkeypatch: pyt
     assert "unseen servers: the cloud could not be asked: no login" in done.output
     last = done.output.splitlines()[-1]
     assert last.startswith("Nothing is wrong, but not everything could be seen")
-    told = json.loads(run(monkeypatch, "--json", servers="no login").output)
-    assert (told["ok"], told["complete"], told["roles"]["servers"]["state"]) == (True, False, "unseen")
+    result = json.loads(run(monkeypatch, "--json", servers="no login").output)
+    assert (result["ok"], result["complete"], result["roles"]["servers"]["state"]) == (True, False, "unseen")
 
 
 def test_another_project_s_servers_are_not_taken_for_the_stack_s(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,17 +102,17 @@ def test_another_project_s_servers_are_not_taken_for_the_stack_s(monkeypatch: py
     inquiry = status.CloudQuery("congress-dev-", Limits())
     monkeypatch.setattr(cloud, "view", lambda *_: cloud.View(Scope("another", "RegionOne"), {}))
     inquiry.start()
-    told = inquiry.wait(HERE)
-    assert isinstance(told, str)
-    assert "this login is for project another in region RegionOne, the stack is in project project" in told
+    result = inquiry.wait(HERE)
+    assert isinstance(result, str)
+    assert "this login is for project another in region RegionOne, the stack is in project project" in result
     assert inquiry.wait(Scope("another", "RegionOne")) == {}
 
 
 def test_something_wrong_is_told_beside_what_could_not_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     lost = {**reports(), "messaging": Report("Connection refused", connected=False)}
     done = run(monkeypatch, "--json", servers="no login", reported=lost)
-    told = json.loads(done.output)
-    assert (done.exit_code, told["ok"], told["complete"]) == (1, False, False)
+    result = json.loads(done.output)
+    assert (done.exit_code, result["ok"], result["complete"]) == (1, False, False)
 
 
 def test_a_cloud_that_takes_its_time_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

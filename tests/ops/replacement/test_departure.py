@@ -13,10 +13,10 @@ from ops.replacement import departure
 from ops.replacement.departure import Departure, clear_failures
 from ops.ssh.commands import HostError
 from ops.stack.host_server import Server
-from tests.ops import changes
-from tests.ops.changes import ONE, OTHER
-from tests.ops.healthy import STACK
-from tests.ops.replacement.test_preconditions import GONE, lost
+from tests.ops.replacement.test_preconditions import GONE, unreachable
+from tests.ops.support import fact_changes as changes
+from tests.ops.support.fact_changes import ONE, OTHER
+from tests.ops.support.sample_stack import STACK
 
 SERVER = Server("urn:pulumi:dev::congress-ha::openstack:compute/instance:Instance::x", "id-of-x", gone=False)
 
@@ -44,45 +44,45 @@ def view(running_on: str, **other: bool) -> Cluster:
     return changes.one_view(seen)
 
 
-def leave(host: str, seen: Facts | None = None, *views: Cluster) -> list[str]:
+def depart(host: str, seen: Facts | None = None, *views: Cluster) -> list[str]:
     def for_good() -> Iterator[Cluster]:
         yield from views
         while True:
             yield views[-1]
 
-    known = FakeHosts(for_good() if views else None)
-    Departure(STACK, host, SERVER, known, seen or changes.healthy()).carry_out()  # type: ignore[arg-type]
-    return known.done
+    recorder = FakeHosts(for_good() if views else None)
+    Departure(STACK, host, SERVER, recorder, seen or changes.healthy()).carry_out()  # type: ignore[arg-type]
+    return recorder.done
 
 
 @pytest.fixture(autouse=True)
 def deleted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the cloud was told: ids of servers to delete, hosts to let in; nobody pauses."""
-    known: list[str] = []
-    monkeypatch.setattr(cloud, "delete", known.append)
-    monkeypatch.setattr(isolation, "readmit", lambda host: known.append(f"{host} admitted"))
+    recorder: list[str] = []
+    monkeypatch.setattr(cloud, "delete", recorder.append)
+    monkeypatch.setattr(isolation, "readmit", lambda host: recorder.append(f"{host} admitted"))
     monkeypatch.setattr(departure, "POLL_INTERVAL", 0)
     monkeypatch.setattr(departure, "view_of", FakeHosts.view)
-    return known
+    return recorder
 
 
 def test_engines_and_services_are_stopped_by_systemd(deleted: list[str]) -> None:
     unit = "congress-policy-engine@policy-engine-2"
-    assert leave("policy-engine-host-2") == [f"policy-engine-host-2: systemctl stop {unit}"]
-    assert leave("load-balancer") == ["load-balancer: systemctl stop haproxy"]
-    assert leave("messaging") == ["messaging: systemctl stop rabbitmq-server"]
-    assert leave("bastion") == []
+    assert depart("policy-engine-host-2") == [f"policy-engine-host-2: systemctl stop {unit}"]
+    assert depart("load-balancer") == ["load-balancer: systemctl stop haproxy"]
+    assert depart("messaging") == ["messaging: systemctl stop rabbitmq-server"]
+    assert depart("bastion") == []
     assert deleted == []
 
 
 def test_a_host_that_is_lost_is_not_asked(capsys: pytest.CaptureFixture[str]) -> None:
-    assert leave("policy-engine-host-2", lost(changes.healthy(), "policy-engine-host-2")) == []
+    assert depart("policy-engine-host-2", unreachable(changes.healthy(), "policy-engine-host-2")) == []
     assert f"policy-engine-host-2 cannot be reached ({GONE})" in capsys.readouterr().out
 
 
 def test_the_node_moves_before_the_cluster_is_stopped_on_its_host(deleted: list[str]) -> None:
     views = (view(OTHER), view(OTHER), view(ONE))
-    assert leave("datasource-2", None, *views) == [
+    assert depart("datasource-2", None, *views) == [
         f"datasource-1: crm_standby --node {OTHER} --update on",
         "datasource-2: systemctl stop pacemaker",
         "datasource-2: systemctl stop corosync",
@@ -95,7 +95,7 @@ def test_a_node_that_does_not_move_keeps_its_host(
 ) -> None:
     monkeypatch.setattr("ops.replacement.departure.MOVE_TIMEOUT", 0.1)
     with pytest.raises(HostError, match="the datasource node runs on datasource-1"):
-        leave("datasource-2", None, view(OTHER))
+        depart("datasource-2", None, view(OTHER))
     assert deleted == []
 
 
@@ -104,10 +104,10 @@ def test_a_lost_host_is_off_for_certain_before_the_other_is_told_so(
     deleted: list[str],
     reached: bool,  # noqa: FBT001
 ) -> None:
-    seen = changes.healthy() if reached else lost(changes.healthy(), "datasource-2")
+    seen = changes.healthy() if reached else unreachable(changes.healthy(), "datasource-2")
     unclean = view(OTHER, online=False, unclean=True)
     views = (unclean, unclean, unclean, unclean, view(ONE, online=False, unclean=False))
-    assert leave("datasource-2", seen, *(views if reached else views[1:])) == [
+    assert depart("datasource-2", seen, *(views if reached else views[1:])) == [
         f"datasource-1: crm_standby --node {OTHER} --update on",
         f"datasource-1: stonith_admin --confirm {OTHER}",
     ]
@@ -116,17 +116,17 @@ def test_a_lost_host_is_off_for_certain_before_the_other_is_told_so(
 
 def test_a_host_that_left_in_an_earlier_run_needs_no_confirmation(deleted: list[str]) -> None:
     off = view(ONE, online=False, unclean=False, standby=True)
-    assert leave("datasource-2", None, off) == [f"datasource-1: crm_standby --node {OTHER} --update on"]
+    assert depart("datasource-2", None, off) == [f"datasource-1: crm_standby --node {OTHER} --update on"]
     assert deleted == [SERVER.id, "datasource-2 admitted"]
 
 
 def test_where_the_other_host_is_lost_too_there_is_nobody_to_tell(deleted: list[str]) -> None:
-    seen = lost(changes.healthy(), "datasource-1")
-    assert leave("datasource-2", seen, view(OTHER)) == [
+    seen = unreachable(changes.healthy(), "datasource-1")
+    assert depart("datasource-2", seen, view(OTHER)) == [
         "datasource-2: systemctl stop pacemaker",
         "datasource-2: systemctl stop corosync",
     ]
-    assert leave("datasource-2", lost(seen, "datasource-2"), view(OTHER)) == []
+    assert depart("datasource-2", unreachable(seen, "datasource-2"), view(OTHER)) == []
     assert deleted == [SERVER.id, "datasource-2 admitted"]
 
 
@@ -139,6 +139,6 @@ def test_where_the_other_host_is_lost_too_there_is_nobody_to_tell(deleted: list[
     ],
 )
 def test_what_the_others_remember_of_the_outage_is_forgotten(host: str, done: list[str]) -> None:
-    known = FakeHosts()
-    clear_failures(STACK, host, known)  # type: ignore[arg-type]
-    assert known.done == done
+    recorder = FakeHosts()
+    clear_failures(STACK, host, recorder)  # type: ignore[arg-type]
+    assert recorder.done == done

@@ -16,7 +16,7 @@ from ops.data.services import Services
 from ops.replacement import saved_data
 from ops.replacement.saved_data import Content, SavedData
 from ops.ssh.commands import HostError
-from tests.ops.healthy import STACK
+from tests.ops.support.sample_stack import STACK
 
 ROWS = {"policies": "1\ta\n2\tb", "policy_rules": "7\tp(1)", "datasources": ""}
 
@@ -35,22 +35,22 @@ class FakeHosts:
 @pytest.fixture
 def done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """What was done with services, backup and restore, in order."""
-    known: list[str] = []
+    calls: list[str] = []
     monkeypatch.setattr(saved_data, "FOLDER", tmp_path / "backups")
-    monkeypatch.setattr(Services, "stop", lambda _: known.append("stop"))
-    monkeypatch.setattr(Services, "start", lambda _: known.append("start"))
-    monkeypatch.setattr(saved_data, "prepare", lambda *_: known.append("look"))
+    monkeypatch.setattr(Services, "stop", lambda _: calls.append("stop"))
+    monkeypatch.setattr(Services, "start", lambda _: calls.append("start"))
+    monkeypatch.setattr(saved_data, "prepare", lambda *_: calls.append("look"))
     monkeypatch.setattr(
-        saved_data, "backup", lambda _, __, file, ___: known.append(f"backup {file.parent.name}")
+        saved_data, "backup", lambda _, __, file, ___: calls.append(f"backup {file.parent.name}")
     )
-    monkeypatch.setattr(saved_data, "restore", lambda *_: known.append("restore"))
+    monkeypatch.setattr(saved_data, "restore", lambda *_: calls.append("restore"))
 
     @contextmanager
     def read(_: Path) -> Iterator[None]:
         yield
 
     monkeypatch.setattr(archive, "read", read)
-    return known
+    return calls
 
 
 def data(hosts: Any) -> SavedData:

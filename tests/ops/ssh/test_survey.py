@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from ops.common.limits import MAX_FACTOR, Limits
+from ops.common.limits import Limits
 from ops.remote.runner import Command
 from ops.ssh import survey
 from ops.ssh.survey import Report, run_on_hosts
-from tests.ops.healthy import STACK
+from tests.ops.support.sample_stack import STACK
 
 OUTPUTS = {"ssh_config": "Host *\n", "ssh_known_hosts": "known\n", "ssh_private_key": "PRIVATE\n"}
 CAT: Command = {"argv": ["cat"], "stdin": "asked"}
-ASKED: dict[str, dict[str, Command]] = {
+COMMANDS: dict[str, dict[str, Command]] = {
     name: {} if name == survey.BASTION else {"question": CAT} for name in STACK.hosts
 }
 QUICK = Limits(0.4)
@@ -51,20 +51,20 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_every_host_answers_or_keeps_its_reason_in_time(folder: Path) -> None:
     began = time.monotonic()
-    reports = run_on_hosts(ASKED, OUTPUTS, folder, QUICK)
+    reports = run_on_hosts(COMMANDS, OUTPUTS, folder, QUICK)
     assert time.monotonic() - began < QUICK.host + 3
     assert reports["bastion"] == Report()
     assert reports["load-balancer"].answers["question"]["out"] == "asked"
     assert reports["load-balancer"].problem is None
-    told = {name: (reports[name].problem, reports[name].connected) for name in STACK.hosts}
-    assert told["database"] == ("ssh: connect to host 10.0.0.2 port 22: No route to host", False)
-    assert told["datasource-1"] == ("no connection within 2 s", False)
-    assert told["datasource-2"] == ("no answers within 2 s", True)
-    assert told["messaging"] == ("sudo: a password is required", False)
+    problems = {name: (reports[name].problem, reports[name].connected) for name in STACK.hosts}
+    assert problems["database"] == ("ssh: connect to host 10.0.0.2 port 22: No route to host", False)
+    assert problems["datasource-1"] == ("no connection within 2 s", False)
+    assert problems["datasource-2"] == ("no answers within 2 s", True)
+    assert problems["messaging"] == ("sudo: a password is required", False)
 
 
 def test_ssh_s_files_are_private_and_its_options_stand_first(folder: Path, tmp_path: Path) -> None:
-    run_on_hosts(ASKED, OUTPUTS, folder, Limits())
+    run_on_hosts(COMMANDS, OUTPUTS, folder, Limits())
     record = (tmp_path / "record").read_text().splitlines()
     assert record[:5] == ["600", "600", "BatchMode yes", "ConnectTimeout 3", "ControlPath control-%C"]
 
@@ -77,15 +77,7 @@ def test_without_the_bastion_nobody_else_is_asked(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bastion: str, problem: str
 ) -> None:
     monkeypatch.setenv("BASTION", bastion)
-    reports = run_on_hosts(ASKED, OUTPUTS, folder, QUICK)
+    reports = run_on_hosts(COMMANDS, OUTPUTS, folder, QUICK)
     assert reports["bastion"] == Report(problem, connected=False)
     assert reports["database"] == Report("the bastion was not reached", connected=False)
     assert len((tmp_path / "record").read_text().splitlines()) == 5
-
-
-def test_limits_grow_with_the_load_of_this_machine_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
-    for load, factor in ((0.1, 1.0), (6.0, 3.0), (100.0, MAX_FACTOR)):
-        monkeypatch.setattr("os.getloadavg", lambda load=load: (load, 0, 0))
-        assert Limits.for_this_machine().factor == factor
-    assert Limits().host + Limits().connect < 10

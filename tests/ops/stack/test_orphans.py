@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from components.preflight.state import Pending
-from ops.stack.leftovers import leftovers
 from ops.stack.orphans import FINDERS, orphans
-from tests.ops.fake_cloud import FakeCloud, server, thing
+from tests.ops.support.fake_cloud import FakeCloud, server, thing
 from tests.unit.support import recording
 
 GROUP = {
@@ -263,32 +262,3 @@ def test_what_is_not_in_the_cloud_or_no_creation_is_not_looked_for() -> None:
     )
     cloud: Any = FakeCloud(ports=[port("it", name="congress-dev-database")])
     assert [orphans(cloud, pending, frozenset()) for pending in (step, deletion)] == [[], []]
-
-
-def test_all_that_bears_the_stacks_name_is_listed_as_left() -> None:
-    """The program's own names, as it registers them, and none of a stack whose name only begins like it."""
-    plurals = {
-        "Instance": "servers",
-        "ServerGroup": "server_groups",
-        "Port": "ports",
-        "SecGroup": "security_groups",
-        "Network": "networks",
-        "Subnet": "subnets",
-        "Router": "routers",
-        "FloatingIp": "ips",
-        "ApplicationCredential": "application_credentials",
-    }
-    things: dict[str, list[SimpleNamespace]] = {}
-    for made in recording.run().resources.values():
-        service, _, kind = made.type.rpartition(":")
-        if service.startswith("openstack:") and kind in plurals:
-            told = {
-                "name": made.inputs.get("name", "fencing-0a1b2c3"),
-                "description": made.inputs.get("description"),
-            }
-            things.setdefault(plurals[kind], []).append(thing(made.name, **told))
-    assert things.keys() == set(plurals.values())
-    cloud: Any = FakeCloud(**things)
-    assert len(list(leftovers(cloud, f"congress-{recording.STACK}"))) == sum(map(len, things.values()))
-    assert list(leftovers(cloud, f"congress-{recording.STACK[:-1]}")) == []
-    assert list(leftovers(cloud, f"congress-{recording.STACK}-2")) == []

@@ -3,111 +3,52 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer import Typer
-from typer.testing import CliRunner
 
-from components.preflight.scope import Scope
-from components.preflight.state import Pending, parse_state
 from ops.stack.checkpoint import Checkpoint
-from ops.stack.pending import Pulumi, PulumiError, RefusedError, main, recover, urns
-from tests.ops.fake_cloud import FakeCloud, server, thing
-
-SAMPLE = Path(__file__).parents[1] / "samples/interrupted.json"
-LONG_AGO = datetime(2026, 11, 25, tzinfo=UTC)
-QUIET = Checkpoint(
-    LONG_AGO, frozenset({"bastion", "net"}), frozenset(), {"bastion": "congress-dev-bastion"}, ()
+from ops.stack.pending import Pulumi, PulumiError, urns
+from tests.ops.support.fake_cloud import server, thing
+from tests.ops.support.fake_pulumi import (
+    CLEAR,
+    LONG_AGO,
+    PORT,
+    QUIET,
+    SKIP,
+    checkpoint_of,
+    orphan_port,
+    simulation,
 )
-PORT = Pending(
-    "creating",
-    "urn:pulumi:dev::congress-ha::Host$openstack:networking/port:Port::database-port",
-    "openstack:networking/port:Port",
-    {"name": "congress-dev-database", "networkId": "net"},
-)
-SKIP, CLEAR = "refresh --skip-pending-creates", "refresh --clear-pending-creates"
 
-
-def checkpoint_of(exported: dict[str, Any], excluded: frozenset[str] = frozenset()) -> Checkpoint:
-    return Checkpoint.of(parse_state(exported), excluded)
-
-
-@dataclass(frozen=True)
-class FakePulumi(Pulumi):
-    """Keeps what was done in order, together with what the cloud was told to delete."""
-
-    checkpoint: Checkpoint = QUIET
-    done: list[Any] = field(default_factory=list)
-    refusal: str = ""
-
-    def export(self) -> Checkpoint:
-        return self.checkpoint
-
-    def refresh(self, *options: str) -> None:
-        if self.refusal:
-            raise PulumiError(self.refusal)
-        self.done.append(f"refresh {' '.join(options)}")
-
-
-@dataclass
-class World:
-    pulumi: FakePulumi
-    cloud: FakeCloud
-    asked: int = 0
-    said: list[str] = field(default_factory=list)
-    logins: list[str | None] = field(default_factory=list)
-    named: frozenset[str] = frozenset()
-
-    def recover(self) -> list[Any]:
-        """What was done, in its order."""
-        self.cloud.deleted.clear()
-        recover(self.pulumi, self._connect, self.said.append, self.named)
-        return self.pulumi.done
-
-    def _connect(self, login: str | None) -> Any:
-        self.asked += 1
-        self.logins.append(login)
-        return self.cloud
-
-
-def world(checkpoint: Checkpoint, **things: list[Any]) -> World:
-    made = World(FakePulumi(checkpoint=checkpoint), FakeCloud(**({"servers": [server("bastion")]} | things)))
-    # One record of both.
-    for service in (made.cloud.compute, made.cloud.network, made.cloud.identity):
-        service.deleted = made.pulumi.done
-    return made
-
-
-def orphan_port() -> Any:
-    return thing("orphan", name="congress-dev-database", network_id="net", device_id="")
+SAMPLE = Path(__file__).parents[1] / "support/samples/interrupted.json"
 
 
 def test_an_empty_state_asks_no_cloud() -> None:
-    at = world(Checkpoint(LONG_AGO, frozenset(), frozenset(), {}, ()))
-    assert (at.recover(), at.asked, at.said) == ([], 0, [])
+    at = simulation(Checkpoint(LONG_AGO, frozenset(), frozenset(), {}, ()))
+    assert (at.recover(), at.connections, at.messages) == ([], 0, [])
 
 
 def test_a_state_that_is_true_is_left_alone() -> None:
-    at = world(QUIET)
-    assert (at.recover(), at.said) == ([], [])
+    at = simulation(QUIET)
+    assert (at.recover(), at.messages) == ([], [])
 
 
 def test_what_a_cut_off_creation_made_is_deleted_between_the_lock_and_the_state() -> None:
-    at = world(replace(QUIET, pending=(PORT,)), ports=[orphan_port()])
+    at = simulation(replace(QUIET, pending=(PORT,)), ports=[orphan_port()])
     assert at.recover() == [SKIP, ("ports", "orphan"), CLEAR]
-    assert at.said == [
+    assert at.messages == [
         "database-port was interrupted while creating: deleting port congress-dev-database (orphan)"
     ]
 
 
 def test_a_creation_that_never_happened_is_cleared() -> None:
-    at = world(replace(QUIET, pending=(PORT,)))
+    at = simulation(replace(QUIET, pending=(PORT,)))
     assert at.recover() == [SKIP, CLEAR]
-    assert at.said == ["database-port was interrupted while creating"]
+    assert at.messages == ["database-port was interrupted while creating"]
 
 
 def test_of_what_only_groups_others_nothing_is_said() -> None:
@@ -116,18 +57,18 @@ def test_of_what_only_groups_others_nothing_is_said() -> None:
         type="congress-ha:index:Host",
         urn="urn:pulumi:dev::congress-ha::congress-ha:index:Host::database",
     )
-    at = world(replace(QUIET, pending=(group,)))
-    assert (at.recover(), at.said) == ([SKIP, CLEAR], [])
+    at = simulation(replace(QUIET, pending=(group,)))
+    assert (at.recover(), at.messages) == ([SKIP, CLEAR], [])
 
 
 @pytest.mark.parametrize("operation", ["deleting", "updating"])
 def test_other_operations_are_settled_by_one_refresh(operation: str) -> None:
-    at = world(replace(QUIET, pending=(replace(PORT, operation=operation),)), ports=[orphan_port()])
+    at = simulation(replace(QUIET, pending=(replace(PORT, operation=operation),)), ports=[orphan_port()])
     assert at.recover() == [SKIP]
 
 
 def test_nothing_is_deleted_while_another_run_holds_the_lock() -> None:
-    at = world(replace(QUIET, pending=(PORT,)), ports=[orphan_port()])
+    at = simulation(replace(QUIET, pending=(PORT,)), ports=[orphan_port()])
     at.pulumi = replace(at.pulumi, refusal="the stack is currently locked")
     with pytest.raises(PulumiError, match="locked"):
         at.recover()
@@ -135,38 +76,38 @@ def test_nothing_is_deleted_while_another_run_holds_the_lock() -> None:
 
 
 def test_it_may_itself_be_cut_off_before_the_state_is_cleared() -> None:
-    at = world(replace(QUIET, pending=(PORT,)), ports=[orphan_port()])
+    at = simulation(replace(QUIET, pending=(PORT,)), ports=[orphan_port()])
     at.recover()
     at.pulumi.done.clear()
     assert at.recover() == [SKIP, CLEAR]
 
 
 def test_a_server_that_is_gone_is_forgotten() -> None:
-    at = world(QUIET, servers=[])
+    at = simulation(QUIET, servers=[])
     assert at.recover() == [SKIP]
-    assert at.said == ["server congress-dev-bastion is gone from the cloud: removing it from the state"]
+    assert at.messages == ["server congress-dev-bastion is gone from the cloud: removing it from the state"]
 
 
 def test_a_server_that_is_being_deleted_is_waited_for() -> None:
-    at = world(QUIET, servers=[server("bastion", task_state="deleting")])
+    at = simulation(QUIET, servers=[server("bastion", task_state="deleting")])
     assert at.recover() == [("gone", "bastion"), SKIP]
 
 
 def test_a_server_that_the_cloud_could_not_make_is_deleted() -> None:
-    at = world(QUIET, servers=[server("bastion", status="ERROR", launched_at=None)])
+    at = simulation(QUIET, servers=[server("bastion", status="ERROR", launched_at=None)])
     assert at.recover() == [SKIP, ("servers", "bastion"), ("gone", "bastion"), CLEAR]
 
 
 def test_a_server_that_once_ran_is_kept_in_whatever_state() -> None:
-    at = world(QUIET, servers=[server("bastion", status="ERROR")])
+    at = simulation(QUIET, servers=[server("bastion", status="ERROR")])
     assert at.recover() == []
 
 
 def test_the_cloud_gets_time_for_the_last_request(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     monkeypatch.setattr("ops.stack.pending.time.sleep", slept.append)
-    world(replace(QUIET, pending=(PORT,), written=datetime.now(UTC) - timedelta(seconds=4))).recover()
-    world(replace(QUIET, pending=(PORT,))).recover()
+    simulation(replace(QUIET, pending=(PORT,), written=datetime.now(UTC) - timedelta(seconds=4))).recover()
+    simulation(replace(QUIET, pending=(PORT,))).recover()
     assert slept[0] == pytest.approx(6, abs=1)
     assert slept[1] == 0
 
@@ -185,7 +126,7 @@ def test_the_state_of_an_engine_that_was_killed() -> None:
     from_bastions = {"port_range_min": 22, "port_range_max": 22, "remote_group_id": bastions}
     from_balancers = {"port_range_min": 1789, "port_range_max": 1789, "remote_group_id": balancers}
     name = "congress-cut-policy-engine-host-2"
-    at = world(
+    at = simulation(
         checkpoint,
         routers=[thing("router", name="congress-cut")],
         ports=[thing("port", name=name, network_id=network, device_id="")],
@@ -201,7 +142,7 @@ def test_the_state_of_an_engine_that_was_killed() -> None:
         ("ports", "port"),
         CLEAR,
     ]
-    assert at.said[3:] == [
+    assert at.messages[3:] == [
         "database-port was interrupted while creating",
         f"policy-engine-host-2-port was interrupted while creating: deleting port {name} (port)",
     ]
@@ -233,7 +174,7 @@ def test_what_the_next_run_names_itself_is_left_to_it() -> None:
     resources = [{**made, "urn": f"urn:pulumi:dev::{name}", "id": name} for name in ("a", "bastion")]
     checkpoint = checkpoint_of({"deployment": {"resources": resources}}, excluded)
     assert checkpoint.servers.keys() == {"bastion"}
-    at = world(replace(checkpoint, pending=(PORT,)))
+    at = simulation(replace(checkpoint, pending=(PORT,)))
     left = "--exclude urn:pulumi:dev::a"
     assert at.recover() == [f"{SKIP} {left}", f"{CLEAR} {left}"]
 
@@ -284,123 +225,6 @@ def test_what_an_administrator_began_is_looked_for_as_the_administrator() -> Non
     operations = [{"type": "creating", "resource": resource} for resource in (user, port)]
     checkpoint = checkpoint_of({"deployment": {"resources": providers, "pending_operations": operations}})
     made = thing("it", name="congress", domain_id="default", description="ours")
-    at = world(checkpoint, users=[made])
+    at = simulation(checkpoint, users=[made])
     assert ("users", "it") in at.recover()
     assert at.logins == [None, "mycloud-admin"]
-
-
-PAIR = replace(QUIET, servers={"bastion": "congress-dev-bastion", "database": "congress-dev-database"})
-KEPT = replace(PAIR, protected=frozenset({"database"}))
-OURS = Scope("project", "RegionOne")
-
-
-@pytest.mark.parametrize("stack", [Scope("another", "RegionOne"), Scope("project", "RegionTwo")])
-@pytest.mark.parametrize(
-    "checkpoint", [QUIET, KEPT, replace(QUIET, servers={}), replace(QUIET, pending=(PORT,))]
-)
-def test_another_project_or_region_is_refused(stack: Scope, checkpoint: Checkpoint) -> None:
-    """Also where the state has no server any more: what is recorded is what a second stack must not be made beside."""
-    at = world(replace(checkpoint, scope=stack), servers=[], ports=[orphan_port()])
-    with pytest.raises(RefusedError, match=f"the stack is in {stack}"):
-        at.recover()
-    assert at.pulumi.done == []
-
-
-def test_the_stack_s_own_login_is_taken() -> None:
-    at = world(replace(KEPT, scope=OURS), servers=[server("bastion"), server("database")])
-    assert (at.recover(), at.said) == ([], [])
-
-
-@pytest.mark.parametrize(
-    ("checkpoint", "there", "who", "named"),
-    [
-        (PAIR, [], "all servers of the stack are gone", "congress-dev-database"),
-        (KEPT, [], "all servers of the stack are gone", "congress-dev-database"),
-        (
-            KEPT,
-            ["bastion"],
-            "congress-dev-database, protected, is gone from project project in region RegionOne",
-            "congress-dev-database",
-        ),
-        (
-            replace(QUIET, servers={"a": "congress-dev-a", "b": "congress-dev-b"}),
-            [],
-            "all servers of the stack are gone",
-            "congress-dev-a congress-dev-b",
-        ),
-    ],
-)
-def test_what_is_dear_is_forgotten_only_by_name(
-    checkpoint: Checkpoint, there: list[str], who: str, named: str
-) -> None:
-    at = world(replace(checkpoint, scope=OURS), servers=[server(name) for name in there])
-    for wrong_name in ("", "congress-dev-bastion", "database"):
-        at.named = frozenset(wrong_name.split())
-        with pytest.raises(RefusedError) as told:
-            at.recover()
-        assert who in str(told.value)
-        assert f"GONE='{named}'" in str(told.value)
-        assert at.pulumi.done == []
-    at.named = frozenset(named.split())
-    assert at.recover() == [SKIP]
-
-
-def test_one_lost_server_that_nobody_protects_needs_no_word() -> None:
-    assert world(replace(PAIR, scope=OURS), servers=[server("bastion")]).recover() == [SKIP]
-
-
-def test_what_pulumi_itself_was_deleting_is_not_missed() -> None:
-    """A `destroy` that was cut off goes on."""
-    made = {"type": "openstack:compute/instance:Instance", "inputs": {}}
-    resources = [
-        {
-            **made,
-            "urn": f"urn::{name}",
-            "id": name,
-            "inputs": {"name": f"congress-dev-{name}"},
-            "protect": name == "b",
-        }
-        for name in ("a", "b", "c")
-    ]
-    operations = [{"type": "deleting", "resource": one} for one in resources[:2]]
-    checkpoint = checkpoint_of({"deployment": {"resources": resources, "pending_operations": operations}})
-    assert (set(checkpoint.deleting), set(checkpoint.protected)) == ({"a", "b"}, {"b"})
-    assert world(checkpoint, servers=[]).recover() == [SKIP]
-
-
-@pytest.mark.parametrize(
-    ("outputs", "expected"),
-    [
-        ({"cloud": {"project_id": "kept", "region": "R"}}, Scope("kept", "R")),
-        ({}, Scope("of-the-port", "RegionOne")),
-    ],
-)
-def test_where_a_stack_is(outputs: dict[str, Any], expected: Scope) -> None:
-    """An output, or of a stack of before it, what the cloud said of its resources."""
-    port = {
-        "urn": PORT.urn,
-        "type": PORT.type,
-        "id": "port",
-        "outputs": {"tenantId": "of-the-port", "region": "RegionOne"},
-    }
-    stack = {"urn": "urn::stack", "type": "pulumi:pulumi:Stack", "outputs": outputs}
-    exported = {"deployment": {"resources": [stack, port]}}
-    assert parse_state(exported).scope == expected
-    assert parse_state({"deployment": {"resources": [stack]}}).scope == (expected if outputs else None)
-
-
-@pytest.mark.parametrize("options", [[], ["--check-only"]])
-def test_the_command_says_it_in_two_lines(monkeypatch: pytest.MonkeyPatch, options: list[str]) -> None:
-    at = world(replace(KEPT, scope=OURS), servers=[])
-    monkeypatch.setattr("ops.stack.pending.Pulumi", lambda *_: at.pulumi)
-    monkeypatch.setattr("ops.stack.pending.connect", lambda _: at.cloud)
-    app = Typer()
-    app.command()(main)
-    told = CliRunner().invoke(app, options)
-    assert told.exit_code == 1
-    first, second = told.output.splitlines()
-    assert first.startswith("pending: all servers of the stack are gone from project project")
-    assert second == "pending: nothing was changed"
-    told = CliRunner().invoke(app, options, env={"GONE": "congress-dev-database"})
-    assert told.exit_code == 0, told.output
-    assert at.pulumi.done == ([] if options else [SKIP])

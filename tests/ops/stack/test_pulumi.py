@@ -19,7 +19,7 @@ from ops.stack import pending
 from ops.stack import pulumi as cli
 from ops.stack.host_server import Server, find
 from ops.stack.outputs import ROOT, StackError
-from tests.ops.replacing import HOST, URN
+from tests.ops.support.fake_replacement import HOST, URN
 
 
 def test_a_server_is_found_by_its_name_in_the_state() -> None:

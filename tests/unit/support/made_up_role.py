@@ -47,12 +47,14 @@ from ops.ssh.survey import Report  # noqa: E402
 from ops.stack.host_server import Server  # noqa: E402
 from ops.stack.leftovers import NAMES  # noqa: E402
 from ops.stack.outputs import Host  # noqa: E402
-from tests.ops import healthy  # noqa: E402
+from tests.ops.support import sample_stack  # noqa: E402
 from tests.unit.support import recording  # noqa: E402
 from tests.unit.support.parsing import parse, problems  # noqa: E402
 
 HOST = CACHE.host_name(1)
-STACK = replace(healthy.STACK, hosts={**healthy.STACK.hosts, HOST: Host(CACHE.name, f"congress-dev-{HOST}")})
+STACK = replace(
+    sample_stack.STACK, hosts={**sample_stack.STACK.hosts, HOST: Host(CACHE.name, f"congress-dev-{HOST}")}
+)
 SETTINGS = recording.settings_with(
     policyEngines={"count": 3}, flavors={"default": "small", "answerCache": "large"}
 )
@@ -92,7 +94,9 @@ def tools() -> dict[str, Any]:
         "disks": CommandResult(code=0, out=df, err="", seconds=0),
         "certificate": CommandResult(code=0, out="notAfter=2020-01-01 00:00:00Z", err="", seconds=0),
     }
-    facts = parse_facts(STACK, {**healthy.reports(), HOST: Report(answers=answers)}, healthy.SERVERS, 12)
+    facts = parse_facts(
+        STACK, {**sample_stack.reports(), HOST: Report(answers=answers)}, sample_stack.SERVERS, 12
+    )
     commands = Commands()
     Departure(STACK, HOST, Server("", "", gone=False), commands, facts).carry_out()
     return {

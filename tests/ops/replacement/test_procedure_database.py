@@ -15,35 +15,35 @@ from ops.replacement.interrupted_run import ReplacementRecord
 from ops.replacement.saved_data import Content
 from ops.ssh.commands import HostError, Hosts
 from ops.stack.host_server import Server
-from tests.ops import changes
-from tests.ops.replacement.test_preconditions import lost
-from tests.ops.replacing import ONLY, Stand, replace_server
+from tests.ops.replacement.test_preconditions import unreachable
+from tests.ops.support import fact_changes as changes
+from tests.ops.support.fake_replacement import ONLY, Simulation, replace_server
 
 
 class FakeData:
     """Stands in for SavedData."""
 
-    def __init__(self, stand: Stand) -> None:
-        self.stand = stand
+    def __init__(self, simulation: Simulation) -> None:
+        self.simulation = simulation
 
     def save(self) -> tuple[Path, Content]:
-        self.stand.do("save")
+        self.simulation.do("save")
         return Path("/backups/kept"), Content({"rules": 3}, "digest")
 
     def load(self, file: Path, expected: str) -> None:
-        self.stand.do("load", str(file), expected)
+        self.simulation.do("load", str(file), expected)
 
     def conflict(self, file: Path, expected: str) -> str:  # noqa: ARG002  as the real one
-        return "the new database already has data" if self.stand.fails.get("occupied") else ""
+        return "the new database already has data" if self.simulation.fails.get("occupied") else ""
 
 
 @pytest.fixture
-def database(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> Stand:
+def database(simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> Simulation:
     """A stand for the database's host, with one step."""
-    monkeypatch.setattr(procedure.Replacement, "_data", lambda *_: FakeData(stand))
-    monkeypatch.setattr(Hosts, "run", lambda _, __, command, **___: stand.do("start", command))
-    stand.server = Server("URN", "old", gone=False, steps=("URN-of-a-step",))
-    return stand
+    monkeypatch.setattr(procedure.Replacement, "_data", lambda *_: FakeData(simulation))
+    monkeypatch.setattr(Hosts, "run", lambda _, __, command, **___: simulation.do("start", command))
+    simulation.server = Server("URN", "old", gone=False, steps=("URN-of-a-step",))
+    return simulation
 
 
 def stopped(seen: Facts) -> Facts:
@@ -58,7 +58,9 @@ def stopped(seen: Facts) -> Facts:
 UP, REST = f"up --yes --skip-preview {ONLY}", ["up --yes --skip-preview", "clear_failures database"]
 
 
-def test_the_data_is_kept_before_the_server_goes_and_no_host_sees_an_empty_database(database: Stand) -> None:
+def test_the_data_is_kept_before_the_server_goes_and_no_host_sees_an_empty_database(
+    database: Simulation,
+) -> None:
     assert database.run("database").exit_code == 0
     assert database.done == [
         f"preview --replace URN {ONLY}",
@@ -70,15 +72,15 @@ def test_the_data_is_kept_before_the_server_goes_and_no_host_sees_an_empty_datab
     ]
 
 
-def test_data_that_was_not_kept_keeps_its_server(database: Stand) -> None:
+def test_data_that_was_not_kept_keeps_its_server(database: Simulation) -> None:
     database.fails["save"] = HostError("database: disk full")
-    told = database.run("database")
-    assert (told.exit_code, database.done[-1]) == (1, "save")
+    result = database.run("database")
+    assert (result.exit_code, database.done[-1]) == (1, "save")
     assert not database.database_record_file().file.exists()
 
 
 @pytest.mark.parametrize("fails", ["up", "load"])
-def test_what_was_kept_is_loaded_by_the_run_that_goes_on(database: Stand, fails: str) -> None:
+def test_what_was_kept_is_loaded_by_the_run_that_goes_on(database: Simulation, fails: str) -> None:
     database.fails[fails] = HostError("cut off")
     assert database.run("database").exit_code == 1
     assert database.database_record_file().read() == ReplacementRecord("old", "/backups/kept", "digest")
@@ -87,11 +89,11 @@ def test_what_was_kept_is_loaded_by_the_run_that_goes_on(database: Stand, fails:
     assert database.done == [UP, "load /backups/kept digest", *REST]
 
 
-def test_what_was_kept_is_loaded_also_into_a_server_that_was_made_anew_twice(database: Stand) -> None:
+def test_what_was_kept_is_loaded_also_into_a_server_that_was_made_anew_twice(database: Simulation) -> None:
     database.database_record_file().write(ReplacementRecord("old", "/backups/kept", "digest"))
-    database.server, database.seen = (
+    database.server, database.facts = (
         replace_server(database.server, "never booted"),
-        lost(stopped(database.seen), "database"),
+        unreachable(stopped(database.facts), "database"),
     )
     database.run("database")
     assert "save" not in database.done
@@ -99,12 +101,12 @@ def test_what_was_kept_is_loaded_also_into_a_server_that_was_made_anew_twice(dat
 
 
 def test_a_lost_database_is_replaced_with_a_backup_alone(
-    database: Stand, monkeypatch: pytest.MonkeyPatch
+    database: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database.seen = lost(database.seen, "database")
-    told = database.run("database")
-    assert (told.exit_code, database.done) == (2, [])
-    assert "make replace HOST=database FILE=..." in told.output
+    database.facts = unreachable(database.facts, "database")
+    result = database.run("database")
+    assert (result.exit_code, database.done) == (2, [])
+    assert "make replace HOST=database FILE=..." in result.output
 
     monkeypatch.setattr(archive, "read", lambda _: nullcontext())
     database.run("database", "/my/backup")
@@ -112,28 +114,28 @@ def test_a_lost_database_is_replaced_with_a_backup_alone(
     assert "load /my/backup " in database.done
 
 
-def test_a_file_that_is_no_backup_is_refused_at_once(database: Stand, tmp_path: Path) -> None:
-    told = database.run("database", str(tmp_path / "nothing"))
-    assert (told.exit_code, database.done) == (2, [])
-    assert "nothing" in told.output
+def test_a_file_that_is_no_backup_is_refused_at_once(database: Simulation, tmp_path: Path) -> None:
+    result = database.run("database", str(tmp_path / "nothing"))
+    assert (result.exit_code, database.done) == (2, [])
+    assert "nothing" in result.output
 
 
 AGAIN = ["leave database", f"up --yes --skip-preview --replace URN {ONLY}"]
 
 
-def cut_off_before_the_old_server_went(database: Stand) -> None:
+def cut_off_before_the_old_server_went(database: Simulation) -> None:
     """Seen: `up` failed before it deleted the server; the next run refused, and hinted at an older backup."""
     database.fails["up"] = True
     assert database.run("database").exit_code == 1
     assert database.database_record_file().read() == ReplacementRecord("old", "/backups/kept", "digest")
-    database.fails, database.seen = {}, stopped(database.seen)
+    database.fails, database.facts = {}, stopped(database.facts)
 
 
-def test_an_up_that_failed_before_the_old_server_went_is_gone_on_with(database: Stand) -> None:
+def test_an_up_that_failed_before_the_old_server_went_is_gone_on_with(database: Simulation) -> None:
     cut_off_before_the_old_server_went(database)
-    told = database.run("database")
+    result = database.run("database")
     # Its status is that of the stand, which never changes.
-    assert "replace: database is replaced, but make status reports" in told.output
+    assert "replace: database is replaced, but make status reports" in result.output
     assert database.done == [
         f"preview --replace URN {ONLY}",
         "start systemctl start mariadb",
@@ -144,32 +146,34 @@ def test_an_up_that_failed_before_the_old_server_went_is_gone_on_with(database: 
     ]
 
 
-def test_an_old_server_that_gives_nothing_any_more_is_gone_on_with_by_what_was_kept(database: Stand) -> None:
+def test_an_old_server_that_gives_nothing_any_more_is_gone_on_with_by_what_was_kept(
+    database: Simulation,
+) -> None:
     cut_off_before_the_old_server_went(database)
     database.fails["start"] = HostError("database: No route to host")
-    told = database.run("database")
-    assert "the data is in /backups/kept, from an earlier run; it has not changed since" in told.output
+    result = database.run("database")
+    assert "the data is in /backups/kept, from an earlier run; it has not changed since" in result.output
     assert "save" not in database.done
     assert database.done[-4:] == [AGAIN[-1], "load /backups/kept digest", *REST]
 
 
 @pytest.mark.parametrize("server", ["old", "new"])
 def test_what_was_kept_is_not_taken_for_the_data_while_others_may_have_written(
-    database: Stand, server: str
+    database: Simulation, server: str
 ) -> None:
     database.database_record_file().write(ReplacementRecord("old", "/backups/kept", "digest"))
     database.server = replace_server(database.server, server)
     # The engines run.
-    database.seen = lost(database.seen, "database")
-    told = database.run("database")
-    assert (told.exit_code, database.done) == (2, [])
-    assert "its data may have changed" in told.output
-    assert "make replace HOST=database FILE=/backups/kept" in told.output
+    database.facts = unreachable(database.facts, "database")
+    result = database.run("database")
+    assert (result.exit_code, database.done) == (2, [])
+    assert "its data may have changed" in result.output
+    assert "make replace HOST=database FILE=/backups/kept" in result.output
 
 
 @pytest.mark.parametrize("fails", ["clear_failures", "up --yes --skip-preview"])
 def test_what_was_loaded_is_not_loaded_again_over_what_was_written_since(
-    database: Stand, fails: str, monkeypatch: pytest.MonkeyPatch
+    database: Simulation, fails: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Seen in the code: a run that went on after its load lost what clients had written in between."""
     if fails == "clear_failures":
@@ -188,22 +192,22 @@ def test_what_was_loaded_is_not_loaded_again_over_what_was_written_since(
     assert database.done == [UP, *REST]
 
 
-def test_a_database_that_somebody_filled_meanwhile_is_left_as_it_is(database: Stand) -> None:
+def test_a_database_that_somebody_filled_meanwhile_is_left_as_it_is(database: Simulation) -> None:
     """An `up` and a restore instead of the same command again; the note of the replacement stayed."""
     database.database_record_file().write(ReplacementRecord("old", "/backups/kept", "digest"))
     database.server = replace_server(database.server, "new")
     database.fails["occupied"] = True
-    told = database.run("database")
-    assert (told.exit_code, database.done) == (2, [])
-    assert f"to keep the current data, remove {database.database_record_file().file}" in told.output
+    result = database.run("database")
+    assert (result.exit_code, database.done) == (2, [])
+    assert f"to keep the current data, remove {database.database_record_file().file}" in result.output
 
 
-def test_a_server_that_has_its_data_and_is_lost_is_not_made_anew_with_old_data(database: Stand) -> None:
+def test_a_server_that_has_its_data_and_is_lost_is_not_made_anew_with_old_data(database: Simulation) -> None:
     database.database_record_file().write(ReplacementRecord("old", "/backups/kept", "digest", loaded=True))
-    database.server, database.seen = (
+    database.server, database.facts = (
         replace_server(database.server, "new"),
-        lost(stopped(database.seen), "database"),
+        unreachable(stopped(database.facts), "database"),
     )
-    told = database.run("database")
-    assert (told.exit_code, database.done) == (2, [])
-    assert "make replace HOST=database FILE=..." in told.output
+    result = database.run("database")
+    assert (result.exit_code, database.done) == (2, [])
+    assert "make replace HOST=database FILE=..." in result.output

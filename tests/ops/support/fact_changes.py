@@ -7,7 +7,7 @@ from typing import Any
 
 from ops.health.facts import Backend, Cluster, DatasourceView, EngineView, Facts, PolicyView, Resource, Unseen
 from ops.health.finding import Finding
-from tests.ops.healthy import facts
+from tests.ops.support.sample_stack import facts
 
 ONE, OTHER = "congress-dev-datasource-1", "congress-dev-datasource-2"
 DEVICE = Resource(

@@ -1,0 +1,144 @@
+"""Clouds in which the recovery is refused, and how an operator confirms that servers are gone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from typer import Typer
+from typer.testing import CliRunner
+
+from components.preflight.scope import Scope
+from components.preflight.state import parse_state
+from ops.stack.checkpoint import Checkpoint
+from ops.stack.pending import RefusedError, main
+from tests.ops.support.fake_cloud import server
+from tests.ops.support.fake_pulumi import (
+    PORT,
+    QUIET,
+    SKIP,
+    checkpoint_of,
+    orphan_port,
+    simulation,
+)
+
+PAIR = replace(QUIET, servers={"bastion": "congress-dev-bastion", "database": "congress-dev-database"})
+
+
+KEPT = replace(PAIR, protected=frozenset({"database"}))
+
+
+OURS = Scope("project", "RegionOne")
+
+
+@pytest.mark.parametrize("stack", [Scope("another", "RegionOne"), Scope("project", "RegionTwo")])
+@pytest.mark.parametrize(
+    "checkpoint", [QUIET, KEPT, replace(QUIET, servers={}), replace(QUIET, pending=(PORT,))]
+)
+def test_another_project_or_region_is_refused(stack: Scope, checkpoint: Checkpoint) -> None:
+    """Also where the state has no server any more: what is recorded is what a second stack must not be made beside."""
+    at = simulation(replace(checkpoint, scope=stack), servers=[], ports=[orphan_port()])
+    with pytest.raises(RefusedError, match=f"the stack is in {stack}"):
+        at.recover()
+    assert at.pulumi.done == []
+
+
+def test_the_stack_s_own_login_is_taken() -> None:
+    at = simulation(replace(KEPT, scope=OURS), servers=[server("bastion"), server("database")])
+    assert (at.recover(), at.messages) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "there", "who", "named"),
+    [
+        (PAIR, [], "all servers of the stack are gone", "congress-dev-database"),
+        (KEPT, [], "all servers of the stack are gone", "congress-dev-database"),
+        (
+            KEPT,
+            ["bastion"],
+            "congress-dev-database, protected, is gone from project project in region RegionOne",
+            "congress-dev-database",
+        ),
+        (
+            replace(QUIET, servers={"a": "congress-dev-a", "b": "congress-dev-b"}),
+            [],
+            "all servers of the stack are gone",
+            "congress-dev-a congress-dev-b",
+        ),
+    ],
+)
+def test_what_is_dear_is_forgotten_only_by_name(
+    checkpoint: Checkpoint, there: list[str], who: str, confirmed_gone: str
+) -> None:
+    at = simulation(replace(checkpoint, scope=OURS), servers=[server(name) for name in there])
+    for wrong_name in ("", "congress-dev-bastion", "database"):
+        at.confirmed_gone = frozenset(wrong_name.split())
+        with pytest.raises(RefusedError) as result:
+            at.recover()
+        assert who in str(result.value)
+        assert f"GONE='{confirmed_gone}'" in str(result.value)
+        assert at.pulumi.done == []
+    at.confirmed_gone = frozenset(confirmed_gone.split())
+    assert at.recover() == [SKIP]
+
+
+def test_one_lost_server_that_nobody_protects_needs_no_word() -> None:
+    assert simulation(replace(PAIR, scope=OURS), servers=[server("bastion")]).recover() == [SKIP]
+
+
+def test_what_pulumi_itself_was_deleting_is_not_missed() -> None:
+    """A `destroy` that was cut off goes on."""
+    made = {"type": "openstack:compute/instance:Instance", "inputs": {}}
+    resources = [
+        {
+            **made,
+            "urn": f"urn::{name}",
+            "id": name,
+            "inputs": {"name": f"congress-dev-{name}"},
+            "protect": name == "b",
+        }
+        for name in ("a", "b", "c")
+    ]
+    operations = [{"type": "deleting", "resource": one} for one in resources[:2]]
+    checkpoint = checkpoint_of({"deployment": {"resources": resources, "pending_operations": operations}})
+    assert (set(checkpoint.deleting), set(checkpoint.protected)) == ({"a", "b"}, {"b"})
+    assert simulation(checkpoint, servers=[]).recover() == [SKIP]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "expected"),
+    [
+        ({"cloud": {"project_id": "kept", "region": "R"}}, Scope("kept", "R")),
+        ({}, Scope("of-the-port", "RegionOne")),
+    ],
+)
+def test_where_a_stack_is(outputs: dict[str, Any], expected: Scope) -> None:
+    """An output, or of a stack of before it, what the cloud said of its resources."""
+    port = {
+        "urn": PORT.urn,
+        "type": PORT.type,
+        "id": "port",
+        "outputs": {"tenantId": "of-the-port", "region": "RegionOne"},
+    }
+    stack = {"urn": "urn::stack", "type": "pulumi:pulumi:Stack", "outputs": outputs}
+    exported = {"deployment": {"resources": [stack, port]}}
+    assert parse_state(exported).scope == expected
+    assert parse_state({"deployment": {"resources": [stack]}}).scope == (expected if outputs else None)
+
+
+@pytest.mark.parametrize("options", [[], ["--check-only"]])
+def test_the_command_says_it_in_two_lines(monkeypatch: pytest.MonkeyPatch, options: list[str]) -> None:
+    at = simulation(replace(KEPT, scope=OURS), servers=[])
+    monkeypatch.setattr("ops.stack.pending.Pulumi", lambda *_: at.pulumi)
+    monkeypatch.setattr("ops.stack.pending.connect", lambda _: at.cloud)
+    app = Typer()
+    app.command()(main)
+    result = CliRunner().invoke(app, options)
+    assert result.exit_code == 1
+    first, second = result.output.splitlines()
+    assert first.startswith("pending: all servers of the stack are gone from project project")
+    assert second == "pending: nothing was changed"
+    result = CliRunner().invoke(app, options, env={"GONE": "congress-dev-database"})
+    assert result.exit_code == 0, result.output
+    assert at.pulumi.done == ([] if options else [SKIP])
