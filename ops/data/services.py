@@ -31,8 +31,8 @@ for _ in {{1..100}}; do answers && break; sleep 0.3; done
 answers || {{ echo "{node_id} does not answer at {url}" >&2; exit 1; }}
 loads() {{ curl -sf -m 5 {url}/health | grep '^loading ' > /dev/null; }}
 for _ in {{1..250}}; do loads || break; sleep 0.3; done
-told=$(runuser -u congress -- /usr/local/bin/congress-drain back {node_id} 60) \\
-  || {{ echo "the load balancer does not take it back: $told" >&2; exit 1; }}"""
+answer=$(runuser -u congress -- /usr/local/bin/congress-drain back {node_id} 60) \\
+  || {{ echo "the load balancer does not take it back: $answer" >&2; exit 1; }}"""
 # Seconds; longer than the scripts themselves may take: two minutes of pauses, and their requests.
 LIMIT = 900
 

@@ -67,15 +67,15 @@ def list_resources(cloud: Connection) -> CloudInventory:
 
 def summaries(view: CloudInventory | None, state: State) -> dict[str, str]:
     """Row -> how many of the stack's resources exist."""
-    seen: dict[str, list[str]] = {}
+    counts_by_row: dict[str, list[str]] = {}
     for type_, (row, kind, _) in KINDS.items():
         wanted = state.of(type_)
         if view is not None and wanted:
             present = f"{len(wanted.keys() & view[type_].keys())} of {len(wanted)} {kind}s"
-            seen.setdefault(row, []).append(present)
+            counts_by_row.setdefault(row, []).append(present)
         else:
-            seen.setdefault(row, [])
-    return {row: ", ".join(counts) for row, counts in seen.items() if counts or view is None}
+            counts_by_row.setdefault(row, [])
+    return {row: ", ".join(counts) for row, counts in counts_by_row.items() if counts or view is None}
 
 
 def compare(view: CloudInventory, state: State) -> Iterator[Drift]:

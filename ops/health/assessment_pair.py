@@ -1,4 +1,4 @@
-"""Findings about the pair: cluster, fencing, and the one datasource node."""
+"""Findings about the pair of datasource node hosts: cluster, fencing and the datasource node. Sends no requests."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from ops.health.facts import Cluster, Facts, FenceEvent, Node, Process, Unseen
 from ops.health.finding import Finding, note, wrong
 
 NODE = "ds-node"
-# Nova's tasks of a fencing.
+# nova's task states during a fencing.
 FENCING_TASKS = ("pausing", "powering-off", "reboot")
 
 
 def pair(facts: Facts) -> Iterator[Finding]:
-    views = {host: seen for host, seen in facts.clusters.items() if isinstance(seen, Cluster)}
+    views = {host: observed for host, observed in facts.clusters.items() if isinstance(observed, Cluster)}
     yield from _once(finding for host in facts.clusters for finding in _cluster(facts, host))
     yield from _once(finding for view in views.values() for finding in _fencing(view))
     yield from _once(finding for view in views.values() for finding in _resource(view))
@@ -21,7 +21,7 @@ def pair(facts: Facts) -> Iterator[Finding]:
 
 
 def _once(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Both hosts of the pair mostly see the same; the way out may name the one or the other."""
+    """Each finding once: both hosts usually report the same, though the way out may name either of them."""
     last_failure = set()
     for finding in findings:
         if finding.what not in last_failure:
@@ -39,11 +39,13 @@ def _cluster(facts: Facts, host: str) -> Iterator[Finding]:
             yield wrong("cluster", f"Pacemaker on {host} does not answer: {view.why}", way_out)
         return
     if not view.quorum:
-        yield wrong("cluster", "the pair has no quorum", "bring the other host back: see servers")
+        yield wrong("cluster", "the pair has no quorum", "repair the other host: see servers")
     if view.maintenance:
         way_out = f"on {host}: sudo crm configure property maintenance-mode=false"
         yield wrong(
-            "cluster", "maintenance mode: a fault of the datasource node would not be healed", way_out
+            "cluster",
+            "maintenance mode: Pacemaker does not recover the datasource node after a fault",
+            way_out,
         )
     for node in view.nodes:
         yield from _member(node, host, facts)
@@ -65,13 +67,11 @@ def _member(node: Node, host: str, facts: Facts) -> Iterator[Finding]:
         way_out = f"when the cloud's operator confirms that this compute host is down: make confirm-dead HOST={name}"
         yield wrong("cluster", what, way_out)
     elif node.unclean:
-        way_out = (
-            "see fencing; without it, make sure that the server is off, then: sudo stonith_admin --confirm"
-        )
+        way_out = "see fencing; without fencing, make sure that the server is off, then: sudo stonith_admin --confirm"
         yield wrong("cluster", f"{node.name} is lost and not fenced yet", f"{way_out} {node.name}")
     elif node.pending:
         way_out = (
-            "wait half a minute; if it stays, its Pacemaker does not run, and neither does the datasource node here: "
+            "wait half a minute; if it stays so, its Pacemaker does not run, nor does the datasource node here: "
             f"on {node.name}: sudo systemctl start pacemaker; or on {host}, which then serves: "
             f"sudo stonith_admin --reboot {node.name}"
         )
@@ -86,7 +86,7 @@ def _member(node: Node, host: str, facts: Facts) -> Iterator[Finding]:
 
 
 def pending_fencing(server: str, facts: Facts) -> tuple[str, str] | None:
-    """Name of a host whose fencing nova has accepted and does not do, and nova's task."""
+    """Name and nova task of a host whose fencing nova accepted but does not carry out, else None."""
     for name, host in facts.hosts.items():
         if host.server == server and host.ssh is not None and host.task.startswith(FENCING_TASKS):
             return name, host.task
@@ -99,7 +99,7 @@ def _fencing(view: Cluster) -> Iterator[Finding]:
             way_out = "make up; without a device a lost host blocks the datasource node"
             yield wrong("fencing", "enabled, but there is no device", way_out)
         else:
-            what = "none: a cut between the two hosts lets both run a datasource node"
+            what = "none: a network partition between the two hosts lets both run a datasource node"
             yield note("fencing", what, "set datasourceNode.fencing: openstack, then: make up")
         return
     if not view.stonith_enabled:
@@ -123,7 +123,7 @@ def _fencing(view: Cluster) -> Iterator[Finding]:
             yield note(
                 "fencing",
                 f"an earlier {what}, but the host is in the cluster again",
-                f"to forget it: {forget}",
+                f"to clear it: {forget}",
             )
         else:
             why = event.reason or "no reason given"
@@ -131,12 +131,12 @@ def _fencing(view: Cluster) -> Iterator[Finding]:
 
 
 def _starts_nothing(view: Cluster) -> bool:
-    """Whether Pacemaker waits for a host or for quorum, which the cluster's findings tell."""
+    """Whether Pacemaker waits for a host or for quorum, which has a finding of its own."""
     return not view.quorum or any(node.pending for node in view.nodes)
 
 
 def _last_failed(events: Iterable[FenceEvent]) -> Iterator[FenceEvent]:
-    """Failures that no later success followed; `events` come newest first."""
+    """Failures without a later success. `events`: newest first."""
     decided = set()
     for event in events:
         if event.target not in decided and event.status in {"success", "failed"}:
@@ -158,29 +158,29 @@ def _resource(view: Cluster) -> Iterator[Finding]:
     elif not node.started:
         way_out = f"sudo crm resource start {NODE}; {clean}; sudo journalctl -t congress-server -n 50"
         if _starts_nothing(view):
-            way_out = "it starts when the cluster is whole: see cluster"
+            way_out = "it starts when the cluster is complete: see cluster"
         yield wrong("datasource node", f"Pacemaker does not run {NODE}: {node.state}", way_out)
     for failure in view.failures:
         if failure.resource == NODE:
             what = f"{failure.task} failed on {failure.node}: {failure.reason}"
             if node.started:
-                yield note("datasource node", f"{what}; it was recovered", "forgotten after two minutes")
+                yield note("datasource node", f"{what}; it was recovered", "cleared after two minutes")
             else:
                 yield wrong("datasource node", what, clean)
 
 
 def _node(facts: Facts) -> Iterator[Finding]:
-    seen = {
+    observed = {
         host: processes for host, processes in facts.processes.items() if not isinstance(processes, Unseen)
     }
     every: list[tuple[str, Process]] = [
-        (host, process) for host, processes in seen.items() for process in processes
+        (host, process) for host, processes in observed.items() for process in processes
     ]
     running = ", ".join(f"{host} (pid {process.pid})" for host, process in every)
     if len(every) > 1:
         way_out = "on the host that Pacemaker does not name: sudo kill PID; then see cluster and fencing"
         yield wrong("datasource node", f"{len(every)} datasource nodes run: {running}", way_out)
-    elif not every and len(seen) == len(facts.processes):
+    elif not every and len(observed) == len(facts.processes):
         yield wrong("datasource node", "no datasource node runs", "see Pacemaker's view: sudo crm_mon -1")
     for host, process in every:
         if process.state.startswith(("T", "Z", "D")):
@@ -191,10 +191,12 @@ def _node(facts: Facts) -> Iterator[Finding]:
             yield wrong("datasource node", what, way_out)
     if not isinstance(facts.bus, Unseen) and facts.bus.consumers != 1:
         what = f"{facts.bus.consumers} datasource nodes on the bus instead of one"
-        yield wrong("datasource node", what, "the bus drops a lost one within 20 s; then see processes above")
+        yield wrong(
+            "datasource node", what, "the bus drops a lost one within 20 s; then check the processes above"
+        )
     pings = facts.pings.values()
     if pings and all(isinstance(ping, Unseen) for ping in pings):
         reasons = [ping.why for ping in pings if isinstance(ping, Unseen) and not ping.explained]
         if reasons:
-            way_out = "its watchdog ends it by itself; at once: sudo crm resource restart ds-node"
+            way_out = "its watchdog ends it by itself; to do it at once: sudo crm resource restart ds-node"
             yield wrong("datasource node", f"it does not answer a ping over the bus: {reasons[0]}", way_out)

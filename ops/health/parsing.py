@@ -1,4 +1,4 @@
-"""From what hosts, cloud and endpoint answered to Facts."""
+"""From the answers of hosts, cloud and endpoint to facts."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ def parse_facts(
     servers: Mapping[str, Server] | str,
     endpoint: int | Unseen,
 ) -> Facts:
-    """`servers`: the cloud's, by name, or why it could not be asked."""
+    """The facts of a stack. `reports`: host -> report. `servers`: name -> server, or why the cloud did not answer.
+
+    `endpoint`: milliseconds until it answered, or why it did not.
+    """
     of = {role: [name for name, host in stack.hosts.items() if host.role == role] for role in _roles(stack)}
     pair = of.get(DATASOURCE_NODE.name, [])
     return Facts(
@@ -62,7 +65,7 @@ def parse_facts(
             for role in ROLES
             if role.certificate and role.name in of
         },
-        # df tells of all that it finds, and then fails where a folder is not there (yet).
+        # df prints what it finds and then fails if a folder does not exist (yet).
         disks={name: parsed(reports[name], "disks", disks, {0, 1}) for name in stack.hosts},
     )
 
@@ -73,7 +76,7 @@ def parsed(
     parse: Callable[[str], T],
     accepted_codes: frozenset[int] | set[int] = frozenset({0}),
 ) -> T | Unseen:
-    """A question's answer, parsed; Unseen with the reason when there is none."""
+    """The parsed output of a host's command; Unseen with the reason if it failed."""
     if report.problem:
         return Unseen(report.problem, explained=True)
     answer = report.answers[command]
@@ -116,7 +119,7 @@ def backends(stats: str) -> dict[str, Backend]:
 
 
 def _reason(row: Mapping[str, str]) -> str:
-    """The agent's word where that took the engine out, else the last check."""
+    """The answer of the agent-check if that took the engine out, else the last health check."""
     if row["status"].endswith("(agent)"):
         return row["last_agt"] or row["agent_status"]
     return row["last_chk"] or row["check_status"]
@@ -142,7 +145,7 @@ def bus(lines: str) -> Bus:
 
 
 def view(text: str) -> EngineView:
-    """What ops/remote/engine.py printed."""
+    """Read what ops/remote/engine.py printed."""
     values: dict[str, Any] = json.loads(text)
     lag = values.get("lag")
     more: dict[str, Any] = {
@@ -180,8 +183,8 @@ def _host(name: str, stack: Stack, report: Report, servers: Mapping[str, Server]
     if isinstance(servers, str):
         return HostState(host.role, host.server, None, "", report.problem, report.connected)
     server = servers.get(host.server, Server("missing", ""))
-    seen = (server.status, server.fault, report.problem, report.connected, server.task, server.isolated)
-    return HostState(host.role, host.server, *seen)
+    observed = (server.status, server.fault, report.problem, report.connected, server.task, server.isolated)
+    return HostState(host.role, host.server, *observed)
 
 
 def _cluster(report: Report) -> Any:
@@ -193,12 +196,12 @@ def _cluster(report: Report) -> Any:
 
 def _engine(engine: Engine, report: Report) -> EngineState:
     unit = parsed(report, f"unit {engine.node_id}", _unit)
-    seen = parsed(report, f"view {engine.node_id}", view)
+    observed = parsed(report, f"view {engine.node_id}", view)
     if isinstance(unit, Unseen):
-        return EngineState(engine.host, unit, 0, seen)
+        return EngineState(engine.host, unit, 0, observed)
     state = (unit["ActiveState"], unit["SubState"])
     cpu = float(unit["CPUShare"]) if "CPUShare" in unit else None
-    return EngineState(engine.host, state, int(unit.get("NRestarts", "0")), seen, cpu)
+    return EngineState(engine.host, state, int(unit.get("NRestarts", "0")), observed, cpu)
 
 
 def _unit(text: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Which commands tell a host's health, by its role. All of them only look; all run as root, at once."""
+"""The commands that report a host's health, by its role. They change nothing, run as root, and in parallel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from roles import NODE_ID, Probe, by_name
 
 
 def health_commands(host: str, stack: Stack, limits: Limits) -> dict[str, Command]:
-    """Name -> command, for one host of the stack: what the table of roles says, and how full its disks are."""
+    """Name -> command for one host of the stack: the probes of its role, its disks and its certificate."""
     role = by_name(stack.hosts[host].role)
     host_engines = [engine for engine in stack.engines if engine.host == host]
     commands = {"disks": disks.command(role.name)}

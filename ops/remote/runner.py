@@ -10,6 +10,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypedDict
 
+# First line of output. It tells a slow host from an unreachable one (ops/ssh/survey.py).
+READY = "up"
+
 
 class Command(TypedDict):
     argv: list[str]
@@ -50,11 +53,8 @@ def execute(command: Command, limit: float) -> CommandResult:
 
 
 def execute_all(commands: dict[str, Command], limit: float) -> None:
-    """Print the line "up" at once, which tells a slow host from an unreachable one (ops/ssh/survey.py).
-
-    Then print {name: CommandResult} as one JSON object. `limit`: seconds per command.
-    """
-    print("up", flush=True)
+    """Print READY at once, then {name: CommandResult} as one JSON object. `limit`: seconds per command."""
+    print(READY, flush=True)
     with ThreadPoolExecutor(max(len(commands), 1)) as pool:
         process = {name: pool.submit(execute, command, limit) for name, command in commands.items()}
         print(json.dumps({name: answer.result() for name, answer in process.items()}))

@@ -35,8 +35,8 @@ QUIET_SECONDS, WAIT_SECONDS = 10, 60
 WAIT_UNTIL_DISCONNECTED = """\
 quiet=0
 for ((second = 0; second < {limit}; second++)); do
-  seen=$(ss -Htn state established state syn-recv dst {address})
-  if [ -z "$seen" ]; then
+  connections=$(ss -Htn state established state syn-recv dst {address})
+  if [ -z "$connections" ]; then
     quiet=$((quiet + 1))
   else
     quiet=0
@@ -65,8 +65,8 @@ def refusal(stack: Stack, facts: Facts, host: str) -> str | None:
         return (
             f"{other} does not answer ({view.why}), and it has to run the node: repair it first (make status)"
         )
-    seen = member(view.nodes, stack.hosts[host].server)
-    if seen is None or not (seen.unclean or _is_off(seen)):
+    node = member(view.nodes, stack.hosts[host].server)
+    if node is None or not (node.unclean or _is_off(node)):
         return not_needed(stack, host)
     return None
 
@@ -79,12 +79,12 @@ def not_needed(stack: Stack, host: str) -> str:
 def is_confirmed(stack: Stack, facts: Facts, host: str) -> bool:
     """Whether the other host regards it as off: after an earlier run, or after an orderly stop."""
     view = facts.clusters[other_of_the_pair(stack, host)]
-    seen = member(view.nodes, stack.hosts[host].server) if isinstance(view, Cluster) else None
-    return seen is not None and _is_off(seen)
+    node = member(view.nodes, stack.hosts[host].server) if isinstance(view, Cluster) else None
+    return node is not None and _is_off(node)
 
 
-def _is_off(seen: Node) -> bool:
-    return not (seen.online or seen.unclean or seen.pending)
+def _is_off(node: Node) -> bool:
+    return not (node.online or node.unclean or node.pending)
 
 
 def confirm(stack: Stack, host: str, address: str, hosts: Hosts) -> None:

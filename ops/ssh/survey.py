@@ -18,12 +18,12 @@ from typing import Any
 import roles
 from ops.common.limits import Limits
 from ops.remote import REMOTE
-from ops.remote.runner import Command, CommandResult
+from ops.remote.runner import READY, Command, CommandResult
 from ops.ssh.files import write_ssh_files
 
 BASTION = roles.BASTION.host
-# The first line of a host that was reached: ops/remote/runner.py prints it.
-GREETING = "up\n"
+# The first line of a host that was reached.
+GREETING = f"{READY}\n"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def run_on_hosts(
 @contextmanager
 def bastion_connection(folder: Path, limits: Limits) -> Iterator[str | None]:
     """The shared connection to the bastion, while the context lasts. Yields None, or why there is no connection."""
-    with _ssh(folder, "-M", BASTION, "echo up; exec cat") as master:
+    with _ssh(folder, "-M", BASTION, f"echo {READY}; exec cat") as master:
         match _first_line(master, limits.connect + 1):
             case None:
                 yield f"no answer within {limits.connect + 1} s"

@@ -170,8 +170,8 @@ def never_ran(server: Server) -> bool:
 
 
 def wait_until_settled(checkpoint: Checkpoint) -> None:
-    left = checkpoint.written + SETTLED - datetime.now(UTC)
-    time.sleep(max(left.total_seconds(), 0))
+    remaining = checkpoint.written + SETTLED - datetime.now(UTC)
+    time.sleep(max(remaining.total_seconds(), 0))
 
 
 def urns(run: Sequence[str]) -> frozenset[str]:
