@@ -2,6 +2,6 @@
 
 environment: $STACK's backend, passphrase and cloud. pulumi: runs the CLI. program: commands that only run a script.
 outputs: the stack's outputs as objects. host_server: a host's server in the state. checkpoint: the state's view of the
-cloud. pending: recovery after an interrupted run. orphans: resources of interrupted creations. leftovers: what remains
-after `destroy`.
+cloud. recovery: from an interrupted run; pending is its command. orphans: resources of interrupted creations.
+leftovers: what remains after `destroy`.
 """

@@ -8,7 +8,7 @@ from typing import Any
 
 from components.preflight.state import Pending, parse_state
 from ops.stack.checkpoint import Checkpoint
-from ops.stack.pending import Pulumi, PulumiError, recover
+from ops.stack.recovery import Pulumi, PulumiError, recover
 from tests.ops.support.fake_cloud import FakeCloud, server, thing
 
 LONG_AGO = datetime(2026, 11, 25, tzinfo=UTC)

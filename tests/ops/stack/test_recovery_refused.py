@@ -6,13 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from typer import Typer
-from typer.testing import CliRunner
 
 from components.preflight.scope import Scope
 from components.preflight.state import parse_state
 from ops.stack.checkpoint import Checkpoint
-from ops.stack.pending import RefusedError, main
+from ops.stack.recovery import RefusedError
 from tests.ops.support.fake_cloud import server
 from tests.ops.support.fake_pulumi import (
     PORT,
@@ -50,7 +48,7 @@ def test_the_stack_s_own_login_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("checkpoint", "there", "who", "named"),
+    ("checkpoint", "there", "who", "confirmed_gone"),
     [
         (PAIR, [], "all servers of the stack are gone", "congress-dev-database"),
         (KEPT, [], "all servers of the stack are gone", "congress-dev-database"),
@@ -125,20 +123,3 @@ def test_where_a_stack_is(outputs: dict[str, Any], expected: Scope) -> None:
     exported = {"deployment": {"resources": [stack, port]}}
     assert parse_state(exported).scope == expected
     assert parse_state({"deployment": {"resources": [stack]}}).scope == (expected if outputs else None)
-
-
-@pytest.mark.parametrize("options", [[], ["--check-only"]])
-def test_the_command_says_it_in_two_lines(monkeypatch: pytest.MonkeyPatch, options: list[str]) -> None:
-    at = simulation(replace(KEPT, scope=OURS), servers=[])
-    monkeypatch.setattr("ops.stack.pending.Pulumi", lambda *_: at.pulumi)
-    monkeypatch.setattr("ops.stack.pending.connect", lambda _: at.cloud)
-    app = Typer()
-    app.command()(main)
-    result = CliRunner().invoke(app, options)
-    assert result.exit_code == 1
-    first, second = result.output.splitlines()
-    assert first.startswith("pending: all servers of the stack are gone from project project")
-    assert second == "pending: nothing was changed"
-    result = CliRunner().invoke(app, options, env={"GONE": "congress-dev-database"})
-    assert result.exit_code == 0, result.output
-    assert at.pulumi.done == ([] if options else [SKIP])
