@@ -106,13 +106,13 @@ def _servers(view: CloudInventory, state: State) -> Iterator[Drift]:
             what = f"a server {name} ({other.id}) is not the stack's"
             yield Drift("servers", what, f"openstack server delete {other.id}", by_hand=True)
         if (existing := view[SERVER].get(id_)) is None:
-            mend = "creates it again"
+            remedy = "creates it again"
             if server.protected:
-                mend = f"make up GONE={name}, which creates it again, empty; then, with a backup: make restore FILE=..."
+                remedy = f"make up GONE={name}, which creates an empty one; then, with a backup: make restore FILE=..."
             elif server.name == DATABASE.host:
-                mend += ", empty; with the data of a backup: make replace HOST=database FILE=..."
+                remedy += ", empty; with the data of a backup: make replace HOST=database FILE=..."
             what = f"{server.name}: the cloud has no server {name} ({id_})"
-            yield Drift("servers", what, mend, by_hand=server.protected)
+            yield Drift("servers", what, remedy, by_hand=server.protected)
         # It was fenced or will be, so its datasource node must not simply resume.
         elif existing.status in FROZEN and f"{server.name}-cluster" in state.steps(server.name):
             yield Drift(
@@ -122,13 +122,13 @@ def _servers(view: CloudInventory, state: State) -> Iterator[Drift]:
                 call=partial(_reboot, id_),
             )
         elif existing.status in POWER:
-            verb, mend = POWER[existing.status]
+            verb, remedy = POWER[existing.status]
             yield Drift(
-                "servers", f"{server.name} is {existing.status}", mend, call=partial(_power, id_, verb)
+                "servers", f"{server.name} is {existing.status}", remedy, call=partial(_power, id_, verb)
             )
         elif existing.status != "ACTIVE":
-            mend = f"openstack server show {id_}; make status"
-            yield Drift("servers", f"{server.name} is {existing.status}", mend, by_hand=True)
+            remedy = f"openstack server show {id_}; make status"
+            yield Drift("servers", f"{server.name} is {existing.status}", remedy, by_hand=True)
 
 
 def _power(id_: str, verb: str, cloud: Connection) -> None:
@@ -164,13 +164,13 @@ def _ports(view: CloudInventory, state: State) -> Iterator[Drift]:
         if wanted != present:
             shown = ", ".join(sorted(names.get(group, group) for group in present)) or "none"
             what = f"port {port.name} has other security groups: {shown}"
-            mend, call = "restores them", partial(_set_groups, id_, wanted)
+            remedy, call = "restores them", partial(_set_groups, id_, wanted)
             if not present and (server := _of_the_pair(port, state)):
-                mend, call = (
+                remedy, call = (
                     f"pauses or stops {server.name} and reboots it hard, then restores them",
                     partial(_readmit, server.id, id_, wanted),
                 )
-            yield Drift("ports", what, mend, call=call)
+            yield Drift("ports", what, remedy, call=call)
         if not existing.is_admin_state_up:
             yield Drift("ports", f"port {port.name} is switched off", "switches it on")
 

@@ -20,7 +20,7 @@ FOLDER = "/var/lib/congress-ha"
 
 @dataclass(frozen=True)
 class Drift:
-    """One difference. `mend`: what `make repair` does about it, in words; with `by_hand`, what the operator does.
+    """One difference. `remedy`: what `make repair` does about it, in words; with `by_hand`, what the operator does.
 
     `steps`: URNs of the steps that must run again. `call`: the repair by the cloud's API. Without both, an `up` with a
     refresh repairs it.
@@ -28,14 +28,14 @@ class Drift:
 
     role: str
     what: str
-    mend: str
+    remedy: str
     steps: tuple[str, ...] = ()
     call: Callable[[Connection], object] | None = None
     by_hand: bool = False
 
     @property
     def finding(self) -> Finding:
-        return wrong(self.role, self.what, self.mend if self.by_hand else f"make repair: {self.mend}")
+        return wrong(self.role, self.what, self.remedy if self.by_hand else f"make repair: {self.remedy}")
 
 
 def comparison_command(host: str, state: State) -> dict[str, Command]:
@@ -76,7 +76,9 @@ def host_drifts(views: Mapping[str, HostView], state: State, explained: Iterable
         if view.answer is not None:
             urns = state.steps(host)
             for finding in view.answer["findings"]:
-                mend = f"runs {', '.join(finding['steps'])} again"
-                yield Drift(host, finding["what"], mend, steps=tuple(urns[step] for step in finding["steps"]))
+                remedy = f"runs {', '.join(finding['steps'])} again"
+                yield Drift(
+                    host, finding["what"], remedy, steps=tuple(urns[step] for step in finding["steps"])
+                )
         elif host not in explained and (host == BASTION or not bastion_unreachable):
             yield Drift(host, f"could not be checked: {view.problem}", "make status", by_hand=True)

@@ -41,7 +41,7 @@ def call_cloud(drifts: Iterable[Drift]) -> None:
     """Run the repairs by the cloud's API. What the cloud refuses is printed and remains a drift."""
     with openstack.connect() as cloud:
         for drift in drifts:
-            typer.echo(f"repair: {drift.mend}: {drift.what}")
+            typer.echo(f"repair: {drift.remedy}: {drift.what}")
             try:
                 drift.call and drift.call(cloud)
             except (SDKException, ClientException) as error:

@@ -22,7 +22,7 @@ def readmission() -> Callable[[Connection], object]:
         state(), resources=(*state().resources, replace(step, urn=step.urn.replace("-ready", "-cluster")))
     )
     (drift,) = compare(CHANGES["port without groups"][0], pair)
-    assert drift.mend == "pauses or stops database and reboots it hard, then restores them"
+    assert drift.remedy == "pauses or stops database and reboots it hard, then restores them"
     assert drift.call is not None
     return drift.call
 

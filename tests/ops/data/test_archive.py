@@ -71,7 +71,7 @@ def test_the_file_is_the_operator_s_alone_and_so_is_what_comes_out_of_it(tmp_pat
         }
 
 
-def test_a_file_that_exists_is_left_as_it_is(tmp_path: Path) -> None:
+def test_an_existing_file_is_not_overwritten(tmp_path: Path) -> None:
     file = tmp_path / "backup"
     file.write_text("mine")
     with pytest.raises(ArchiveError, match="backup already exists and was not changed"):
@@ -80,7 +80,7 @@ def test_a_file_that_exists_is_left_as_it_is(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_file_that_came_meanwhile_is_left_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_created_meanwhile_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "backup"
     monkeypatch.setattr(archive, "refuse_existing", lambda _: None)
     file.write_text("mine")
@@ -90,7 +90,7 @@ def test_a_file_that_came_meanwhile_is_left_as_it_is(tmp_path: Path, monkeypatch
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match="cannot write into the folder"):
         archive.refuse_existing(tmp_path / "no/backup")
 
@@ -121,7 +121,7 @@ typer.run(main)
 """
 
 
-def test_a_full_disk_is_said_and_nothing_of_the_key_stays(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_the_key_is_removed(tmp_path: Path) -> None:
     """Seen: a hidden file with the encryption key in it stayed."""
     script = (
         f'mount -t tmpfs -o size=512k tmpfs {tmp_path}; shift 0; "$@"; echo "exit code $?"; ls -A {tmp_path}'

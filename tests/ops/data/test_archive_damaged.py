@@ -20,7 +20,7 @@ from tests.ops.data.test_archive import ENCRYPTION_KEY, SQL, refusal, write
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
 @given(data=st.data())
-def test_a_changed_byte_is_found_or_changes_nothing(tmp_path: Path, data: st.DataObject) -> None:
+def test_a_changed_byte_is_detected_or_has_no_effect(tmp_path: Path, data: st.DataObject) -> None:
     file = tmp_path / "backup"
     file.unlink(missing_ok=True)
     write(file)
@@ -50,7 +50,7 @@ def test_another_file_is_refused(tmp_path: Path, content: bytes) -> None:
     assert f"{file} is not a backup of congress-ha, or is damaged" in refusal(file)
 
 
-def test_what_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     assert refusal(tmp_path / "nothing") == f"{tmp_path}/nothing: No such file or directory"
     assert refusal(tmp_path) == f"{tmp_path}: Is a directory"
 
@@ -130,7 +130,7 @@ def special(name: str, kind: bytes, target: str = "", size: int = 0) -> tarfile.
         (special("aes_key", tarfile.LNKTYPE, "manifest.json"), "it holds aes_key twice"),
     ],
 )
-def test_what_does_not_belong_there_is_refused(tmp_path: Path, member: tarfile.TarInfo, problem: str) -> None:
+def test_an_unexpected_member_is_refused(tmp_path: Path, member: tarfile.TarInfo, problem: str) -> None:
     file = tmp_path / "backup"
     write(file)
     assert refusal(tampered(file, member)) == f"{file} is not a backup of congress-ha: {problem}"
@@ -158,7 +158,7 @@ def test_a_key_that_is_too_large_is_refused(tmp_path: Path) -> None:
     assert refusal(file) == f"{file} is not a backup of congress-ha: its aes_key is too large"
 
 
-def test_a_dump_for_which_there_is_no_room_is_not_unpacked(
+def test_a_dump_larger_than_the_free_space_is_not_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "backup"

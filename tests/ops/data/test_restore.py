@@ -42,7 +42,7 @@ def test_a_dump_of_the_database_s_host_is_loaded_and_stays() -> None:
 
 
 @pytest.mark.parametrize("fails", [*CHANGE, *START])
-def test_what_was_there_is_put_back_when_a_step_fails(fails: str) -> None:
+def test_the_previous_database_is_restored_if_a_step_fails(fails: str) -> None:
     hosts = FakeHosts(fails)
     with pytest.raises(RestoreError) as failed:
         load_backup(hosts)
@@ -54,7 +54,7 @@ def test_what_was_there_is_put_back_when_a_step_fails(fails: str) -> None:
 
 
 @pytest.mark.parametrize("fails", [*STOP, "keep"])
-def test_a_database_that_was_not_touched_is_left_as_it_is(fails: str) -> None:
+def test_an_unchanged_database_is_not_loaded_again(fails: str) -> None:
     hosts = FakeHosts(fails)
     with pytest.raises(RestoreError, match="the database is as it was"):
         load_backup(hosts)
@@ -62,7 +62,7 @@ def test_a_database_that_was_not_touched_is_left_as_it_is(fails: str) -> None:
     assert hosts.kinds[-4:] == [*START, "discard"]
 
 
-def test_what_cannot_be_put_back_is_said_with_the_way_out() -> None:
+def test_a_failed_rollback_names_the_way_out() -> None:
     hosts = FakeHosts("load", always=True)
     with pytest.raises(RestoreError) as failed:
         load_backup(hosts)
@@ -78,7 +78,7 @@ def test_what_cannot_be_put_back_is_said_with_the_way_out() -> None:
         ("start 1", f"make restore DUMP={KEPT}"),
     ],
 )
-def test_without_the_lock_nothing_is_put_back_or_started(
+def test_without_the_lock_nothing_is_restored_or_started(
     monkeypatch: pytest.MonkeyPatch, fails: str, way_out: str
 ) -> None:
     """Another restore may have it by now, and its services run."""
@@ -115,7 +115,7 @@ def test_a_host_that_is_lost_at_the_end_does_not_hide_how_the_restore_ended(
     assert "incoming.sql.gz stays until the next restore: database: discard" in capsys.readouterr().out
 
 
-def test_without_tables_there_is_nothing_to_put_back_but_the_services() -> None:
+def test_without_tables_only_services_and_an_empty_schema_are_restored() -> None:
     hosts = FakeHosts("migrate")
     hosts.answers["keep"] = ""
     with pytest.raises(RestoreError, match="the database is empty, as it was"):
@@ -150,7 +150,7 @@ def test_the_database_is_marked_while_it_is_half_another_one() -> None:
     assert kinds.index(f"load {KEPT}") < kinds.index("unmark") < kinds.index("start node")
 
 
-def test_after_a_restore_that_was_cut_off_the_dump_of_before_it_is_what_was_there() -> None:
+def test_after_an_interrupted_restore_its_own_dump_is_the_previous_database() -> None:
     """A dump of what that restore left would push the good one out, and be put back in its place."""
     hosts = FakeHosts("migrate")
     hosts.answers["unfinished"] = KEPT

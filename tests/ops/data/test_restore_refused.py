@@ -76,7 +76,7 @@ def test_nothing_is_touched_for_a_schema_that_is_newer() -> None:
 
 
 @pytest.mark.parametrize("name", ["../../etc/shadow", "incoming.sql.gz", "x; reboot", ""])
-def test_a_dump_that_is_not_there_is_answered_with_those_that_are(name: str) -> None:
+def test_a_missing_dump_is_answered_with_the_existing_ones(name: str) -> None:
     hosts = FakeHosts()
     with pytest.raises(DatabaseError) as refused:
         load_dump(hosts, name)
@@ -107,7 +107,7 @@ def test_nothing_stops_where_the_programs_cannot_be_put() -> None:
     assert hosts.kinds == []
 
 
-def test_a_known_revision_fits() -> None:
+def test_a_supported_revision_is_accepted() -> None:
     require_known_revision(Software("11.0.0", frozenset({"c0125080d572"})), "c0125080d572", "x")
 
 
@@ -120,7 +120,7 @@ def test_restore_wants_one_source(arguments: list[str]) -> None:
     )
 
 
-def test_a_file_is_looked_at_before_the_deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_checked_before_the_deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (backup, restore):
         monkeypatch.setattr(module, "read_deployment", lambda: pytest.fail("the deployment was asked"))
     there = tmp_path / "there"

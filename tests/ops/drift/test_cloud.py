@@ -17,7 +17,7 @@ from tests.ops.support.cloud_changes import CHANGES, rule, state, view, with_, w
 
 
 def drifts(changed: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:
-    return [(drift.role, drift.what, drift.mend) for drift in compare(changed, state())]
+    return [(drift.role, drift.what, drift.remedy) for drift in compare(changed, state())]
 
 
 def test_a_cloud_as_the_state_has_it_differs_in_nothing() -> None:
@@ -37,7 +37,7 @@ def test_what_was_changed_in_the_cloud_is_named_once(name: str) -> None:
     assert drifts(changed) == [tuple(told)]
 
 
-def test_the_rules_of_a_group_that_is_gone_are_not_told_of_one_by_one() -> None:
+def test_the_rules_of_a_missing_group_are_not_listed() -> None:
     assert drifts(without(GROUP, "group")) == [
         ("security groups", "group database is gone", "creates it again")
     ]
@@ -69,7 +69,7 @@ def test_a_host_of_the_pair_that_stands_still_is_never_let_go_on(status: str) ->
     )
     frozen = with_(SERVER, Server(id="server-bastion", name="congress-dev-bastion", status=status))
     (drift,) = compare(frozen, pair)
-    assert (drift.what, drift.mend) == (f"bastion is {status}", "reboots it hard")
+    assert (drift.what, drift.remedy) == (f"bastion is {status}", "reboots it hard")
     cloud = create_autospec(Connection, instance=True)
     assert drift.call is not None
     drift.call(cloud)
@@ -91,7 +91,7 @@ def test_a_host_of_the_pair_that_stands_still_is_never_let_go_on(status: str) ->
         ("server off", lambda cloud: cloud.compute.start_server.assert_called_once_with("server-bastion")),
     ],
 )
-def test_what_an_up_does_not_put_right_is_asked_of_the_cloud(name: str, asked: Callable[[Any], None]) -> None:
+def test_what_an_up_cannot_repair_the_cloud_s_api_does(name: str, asked: Callable[[Any], None]) -> None:
     cloud = create_autospec(Connection, instance=True)
     (drift,) = compare(CHANGES[name][0], state())
     assert drift.call is not None
@@ -104,4 +104,4 @@ def test_a_protected_server_is_made_anew_by_its_name_alone() -> None:
     resources = tuple(replace(one, protected=one.id == "server-database") for one in known.resources)
     (drift,) = compare(without(SERVER, "server-database"), replace(known, resources=resources))
     assert drift.by_hand
-    assert drift.mend.startswith("make up GONE=congress-dev-database, which creates it again, empty;")
+    assert drift.remedy.startswith("make up GONE=congress-dev-database, which creates an empty one;")

@@ -14,7 +14,7 @@ def host(*findings: tuple[str, list[str]]) -> HostView:
     return HostView({**ANSWER, "findings": [{"what": what, "steps": steps} for what, steps in findings]})
 
 
-def test_what_a_host_found_is_put_right_by_its_steps() -> None:
+def test_a_host_s_drift_is_repaired_by_its_steps() -> None:
     views = {"bastion": host(), "database": host(("x was edited", ["database-ready"]))}
     (drift,) = host_drifts(views, state(), ())
     urn = "urn:pulumi:dev::congress-ha::Host$command:remote:Command::database-ready"
@@ -23,7 +23,7 @@ def test_what_a_host_found_is_put_right_by_its_steps() -> None:
     assert views["bastion"].summary == "3 files, 1 service, 2 packages"
 
 
-def test_a_host_that_is_silent_is_told_once() -> None:
+def test_a_silent_host_is_reported_once() -> None:
     silent = {name: HostView(None, "no answer") for name in ("bastion", "database")}
     assert [drift.role for drift in host_drifts(silent, state(), ())] == ["bastion"]
     assert list(host_drifts(silent, state(), ("bastion",))) == []
@@ -35,7 +35,7 @@ def answered(code: int | None, out: str = "", err: str = "") -> HostView:
     return read_host(Report(answers={"drift": {"code": code, "out": out, "err": err, "seconds": 0.1}}))
 
 
-def test_every_host_is_asked_by_its_steps_and_its_answer_read() -> None:
+def test_every_host_compares_its_own_steps() -> None:
     assert comparison_command("database", state())["drift"]["argv"][3:] == ["database-ready"]
     assert all("drift" in comparison_command(name, state()) for name in STACK.hosts)
     assert answered(0, json.dumps(ANSWER)).answer == ANSWER

@@ -33,7 +33,7 @@ class FakeStack:
     def look(self) -> Comparison:
         """The next look; the last one stays."""
         drifts = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
-        return Comparison({}, drifts, 0.1, frozenset(d.role for d in drifts if d.mend == "make status"))
+        return Comparison({}, drifts, 0.1, frozenset(d.role for d in drifts if d.remedy == "make status"))
 
     def work(self, *arguments: str) -> int:
         self.ups.append([*arguments])
@@ -74,7 +74,7 @@ def test_nothing_is_done_when_nothing_differs(monkeypatch: pytest.MonkeyPatch) -
     assert (stage.result().exit_code, stage.ups) == (0, [])
 
 
-def test_what_only_the_cloud_can_is_asked_of_it_and_needs_no_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repairs_by_the_cloud_s_api_need_no_up(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Connection] = []
     foreign = Drift("security groups", "a foreign rule", "removes it", call=asked.append)
     stage = FakeStack(monkeypatch, [foreign], [])
@@ -83,7 +83,7 @@ def test_what_only_the_cloud_can_is_asked_of_it_and_needs_no_up(monkeypatch: pyt
     assert "repair: removes it: a foreign rule\n" in done.output
 
 
-def test_a_cloud_that_refuses_is_said_and_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repair_that_the_cloud_refuses_is_reported_and_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: Connection) -> None:
         raise SDKException("not allowed")
 
@@ -93,7 +93,7 @@ def test_a_cloud_that_refuses_is_said_and_left(monkeypatch: pytest.MonkeyPatch) 
     assert "repair: the cloud refuses it: not allowed" in done.output
 
 
-def test_a_host_that_starts_is_waited_for_and_its_own_findings_are_put_right(
+def test_a_starting_host_is_waited_for_and_its_drifts_are_repaired(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     off = Drift("servers", "messaging is SHUTOFF", "starts it", call=lambda _: None)
@@ -110,6 +110,6 @@ def test_what_does_not_help_is_not_done_twice(monkeypatch: pytest.MonkeyPatch) -
     assert "repair: pulumi up ended with 255" in done.output
 
 
-def test_what_an_operator_has_to_do_is_left_to_him(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_manual_repairs_are_not_attempted(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = FakeStack(monkeypatch, [SILENT])
     assert (stage.result().exit_code, stage.ups) == (1, [])

@@ -221,7 +221,7 @@ NOTES: dict[str, tuple[Callable[[Facts], Facts], str]] = {
 }
 
 
-def test_of_a_healthy_deployment_nothing_is_said() -> None:
+def test_a_healthy_deployment_has_no_findings() -> None:
     assert lines(assess(healthy())) == []
 
 
@@ -235,7 +235,7 @@ def test_a_fault_is_named_once_with_its_way_out(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", NOTES)
-def test_what_heals_by_itself_or_is_willed_is_a_note(case: str) -> None:
+def test_what_recovers_by_itself_or_is_intended_is_a_note(case: str) -> None:
     change, what = NOTES[case]
     (finding,) = assess(change(healthy()))
     assert finding.severity == Severity.NOTE
@@ -252,7 +252,7 @@ def test_a_cloud_that_is_not_reached_is_unseen_and_not_wrong() -> None:
     assert rows(off, assess(off))["servers"][0] == "wrong"
 
 
-def test_what_takes_a_token_is_not_looked_at_and_no_fault() -> None:
+def test_what_requires_a_token_is_skipped_and_no_fault() -> None:
     seen = healthy()
     for node_id, state in seen.engines.items():
         asks = replace(state, view=EngineView(200, 5, 401))

@@ -144,7 +144,7 @@ def test_a_fault_is_named_once_with_its_way_out(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", NOTES)
-def test_what_heals_by_itself_or_is_willed_is_a_note(case: str) -> None:
+def test_what_recovers_by_itself_or_is_intended_is_a_note(case: str) -> None:
     change, what = NOTES[case]
     (finding,) = assess(change(healthy()))
     assert finding.severity == Severity.NOTE
@@ -172,7 +172,7 @@ def test_a_failure_that_was_not_recovered_is_wrong() -> None:
     ]
 
 
-def test_one_host_of_the_pair_lost_is_told_by_the_other() -> None:
+def test_a_lost_host_of_the_pair_is_reported_by_the_other() -> None:
     lost = Unseen("no connection", explained=True)
     seen = host(node(healthy(), online=False), "datasource-2", status="SHUTOFF", ssh="no connection")
     seen = replace(

@@ -128,7 +128,7 @@ def test_a_question_without_an_answer_keeps_its_reason(answer: CommandResult, wh
     assert parsed(Report(answers={"ping": answer}), "ping", int) == Unseen(why)
 
 
-def test_a_host_that_is_not_reached_is_told_once() -> None:
+def test_an_unreachable_host_is_reported_once() -> None:
     seen = facts({"messaging": Report("Connection refused", connected=False)})
     assert seen.bus == Unseen("Connection refused", explained=True)
     assert seen.hosts["messaging"].ssh == "Connection refused"
@@ -151,7 +151,7 @@ def test_what_no_host_says_of_an_engine_is_not_made_up() -> None:
     assert engine == EngineState("policy-engine-host-1", unseen, 0, unseen)
 
 
-def test_alarms_and_another_node_s_process_are_told_apart() -> None:
+def test_alarms_are_read_and_another_node_s_process_is_ignored() -> None:
     alarm = "alarms=[{{resource_limit,disk,rabbit@m},[]}]\nconnections=3\nconsumers=2\n"
     ps = (
         "  7 S /opt/congress/bin/python congress-server --datasources --node-id=another\n"
@@ -184,7 +184,7 @@ def test_a_backend_that_is_down_keeps_the_reason_of_its_check() -> None:
     assert seen.balancer["policy-engine-2"] == Backend("DOWN", "L4CON")
 
 
-def test_a_backend_that_its_agent_took_out_keeps_the_agent_s_word() -> None:
+def test_a_backend_drained_by_its_agent_shows_the_agent_s_reason() -> None:
     csv = reports()["load-balancer"].answers["haproxy"]["out"]
     names = csv.removeprefix("# ").split("\n", 1)[0].split(",")
     line = next(line for line in csv.splitlines() if line.startswith("policy_engines,policy-engine-2"))

@@ -108,7 +108,7 @@ def test_another_project_s_servers_are_not_taken_for_the_stack_s(monkeypatch: py
     assert inquiry.wait(Scope("another", "RegionOne")) == {}
 
 
-def test_something_wrong_is_told_beside_what_could_not_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_something_wrong_is_reported_beside_what_was_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     lost = {**reports(), "messaging": Report("Connection refused", connected=False)}
     done = run(monkeypatch, "--json", servers="no login", reported=lost)
     result = json.loads(done.output)
@@ -140,7 +140,7 @@ def test_each_request_to_the_cloud_has_the_time_that_a_slow_one_takes(
     assert given == [20.0]
 
 
-def test_a_cloud_that_hangs_keeps_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hung_cloud_does_not_delay_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     ended = Event()
     monkeypatch.setattr("ops.common.limits.CLOUD_TIMEOUT", 0.5)
     done = run(monkeypatch, slow=lambda *_: ended.wait(60))

@@ -94,7 +94,7 @@ def host(tmp_path: Path) -> Host:
     return Host(tmp_path)
 
 
-def test_a_host_as_its_steps_left_it_differs_in_nothing(host: Host) -> None:
+def test_an_unchanged_host_has_no_drift(host: Host) -> None:
     assert host.told() == {"files": 8, "services": 2, "packages": 2, "findings": []}
 
 
@@ -194,7 +194,7 @@ def test_a_step_that_did_not_end_well_is_named(host: Host) -> None:
     ]
 
 
-def test_a_service_of_which_nobody_knows_its_files_is_named(host: Host) -> None:
+def test_a_service_without_a_record_of_its_files_is_named(host: Host) -> None:
     """A step put a file back, and the step that restarts the service did not come to it."""
     (host.root / "congress.conf").write_text("edited")
     body = STEPS["configuration"].format(root=host.root, me=ME)

@@ -123,7 +123,9 @@ def test_congress_reads_its_datasources_with_the_deployment_s_key(congress: Cong
 
 
 @pytest.mark.parametrize("key", [OTHER, None], ids=["another", "none"])
-def test_a_datasource_that_no_key_reads_is_named_and_left(congress: Congress, key: str | None) -> None:
+def test_a_datasource_that_no_key_decrypts_is_named_and_unchanged(
+    congress: Congress, key: str | None
+) -> None:
     done = congress.reencrypt(key)
     assert done.returncode == 1
     assert done.stderr == (

@@ -71,7 +71,7 @@ def looked(url: str, folder: Path, limit: str = "3") -> subprocess.CompletedProc
     return subprocess.run(command, input=script, capture_output=True, text=True, timeout=30, check=False)
 
 
-def test_what_an_engine_lacks_in_memory_is_told(tmp_path: Path) -> None:
+def test_what_an_engine_lacks_in_memory_is_reported(tmp_path: Path) -> None:
     with engine(HEALTHY) as url:
         seen = json.loads(looked(url, tmp_path).stdout)
     assert (seen["code"], seen["sync_period"], seen["loading"]) == (200, 7, "")
@@ -91,7 +91,7 @@ def test_what_an_engine_lacks_in_memory_is_told(tmp_path: Path) -> None:
     assert seen["datasources"] == [{"name": "nova", "known": True, "code": 200, "last_error": "", **nothing}]
 
 
-def test_a_rule_that_is_not_in_memory_yet_is_told_and_a_fact_is_not(tmp_path: Path) -> None:
+def test_a_rule_missing_from_memory_is_reported_and_a_fact_is_not(tmp_path: Path) -> None:
     with engine({path: body for path, body in HEALTHY.items() if "rules/1" not in path}) as url:
         seen = json.loads(looked(url, tmp_path).stdout)
     assert seen["policies"][0]["missing"] == ["p(x) :- q(x)"]
@@ -112,12 +112,12 @@ def test_datasources_that_cannot_be_listed_are_not_none(tmp_path: Path) -> None:
         assert json.loads(looked(url, tmp_path).stdout)["datasources"] is None
 
 
-def test_a_datasource_s_error_is_told(tmp_path: Path) -> None:
+def test_a_datasource_s_error_is_reported(tmp_path: Path) -> None:
     with engine({**HEALTHY, "data-sources/d1/status": {"last_error": "HTTP 403"}}) as url:
         assert json.loads(looked(url, tmp_path).stdout)["datasources"][0]["last_error"] == "HTTP 403"
 
 
-def test_a_datasource_s_rows_and_their_age_are_told(tmp_path: Path) -> None:
+def test_a_datasource_s_rows_and_their_age_are_reported(tmp_path: Path) -> None:
     updated = datetime.now() - timedelta(seconds=100)  # noqa: DTZ005  as Congress tells it
     status = {"last_error": "None", "number_of_rows": "48000", "last_updated": str(updated)}
     with engine({**HEALTHY, "data-sources/d1/status": status}) as url:
@@ -133,7 +133,7 @@ def test_an_engine_that_wants_a_token_is_alive_and_keeps_what_it_knows(tmp_path:
     assert "policies" not in seen
 
 
-def test_an_engine_that_cannot_serve_is_asked_no_more(tmp_path: Path) -> None:
+def test_an_engine_that_cannot_serve_gets_no_more_requests(tmp_path: Path) -> None:
     with engine({**HEALTHY, "/health": 503}) as url:
         seen = json.loads(looked(url, tmp_path).stdout)
     assert seen["code"] == 503
@@ -141,7 +141,7 @@ def test_an_engine_that_cannot_serve_is_asked_no_more(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("hanging", ["/health", "policies"])
-def test_an_engine_that_hangs_is_said_in_one_line(tmp_path: Path, hanging: str) -> None:
+def test_a_hung_engine_is_reported_in_one_line(tmp_path: Path, hanging: str) -> None:
     with engine(HEALTHY, hanging) as url:
         done = looked(url, tmp_path, "0.3")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "timed out\n")
@@ -157,7 +157,7 @@ def test_a_question_that_hangs_ends_in_time_with_its_children() -> None:
     assert alive.stdout == ""
 
 
-def test_all_questions_are_asked_and_a_missing_program_is_an_answer(
+def test_all_commands_run_and_a_missing_program_is_a_result(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     commands: dict[str, Command] = {

@@ -48,7 +48,7 @@ def test_a_process_that_works_uses_more_than_one_that_waits(
     assert busy > 3 * idle
 
 
-def test_of_a_process_that_is_gone_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_ended_has_no_cpu_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with process(WAITS) as pid:
         pass
     assert share(tmp_path, monkeypatch, pid) is None

@@ -132,7 +132,7 @@ def confirmed() -> Facts:
     return unreachable(changes.node(changes.healthy(), online=False, unclean=False), "datasource-2")
 
 
-def test_after_the_confirmation_it_goes_on_with_waiting(
+def test_after_the_confirmation_it_continues_to_wait(
     simulation: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     works = simulation.after
@@ -149,14 +149,14 @@ def test_after_the_confirmation_it_goes_on_with_waiting(
     assert "was confirmed dead by an earlier run" in done.output
 
 
-def test_a_host_that_left_in_good_order_is_not_confirmed(simulation: Simulation) -> None:
+def test_a_host_stopped_in_good_order_is_not_confirmed(simulation: Simulation) -> None:
     simulation.facts = confirmed()
     done = confirm()
     assert (done.exit_code, simulation.done) == (2, [])
     assert "does not wait for the fencing of datasource-2" in done.output
 
 
-def test_ended_by_a_signal_it_says_how_it_goes_on(
+def test_after_a_signal_it_names_the_command_that_continues(
     simulation: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def ended(*_: Any, **__: Any) -> None:
@@ -203,7 +203,7 @@ CONNECTIONS = {
 
 
 @pytest.mark.parametrize("name", CONNECTIONS)
-def test_a_guard_looks_until_nothing_connects_any_more(tmp_path: Path, name: str) -> None:
+def test_a_server_host_waits_until_nothing_connects_any_more(tmp_path: Path, name: str) -> None:
     """A host that lives and connects again 0.4 s after its connections were ended is not dead."""
     kill, seen, code = CONNECTIONS[name]
     ss = (
@@ -213,5 +213,5 @@ def test_a_guard_looks_until_nothing_connects_any_more(tmp_path: Path, name: str
     assert look(tmp_path, ss) == (code, f"{ADDRESS} is still connected\n" if code else "")
 
 
-def test_a_guard_that_cannot_look_proves_nothing(tmp_path: Path) -> None:
+def test_a_server_host_that_cannot_list_connections_proves_nothing(tmp_path: Path) -> None:
     assert look(tmp_path, "echo 'no netlink' >&2; exit 1") == (1, "no netlink\n")

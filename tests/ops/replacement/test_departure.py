@@ -75,7 +75,7 @@ def test_engines_and_services_are_stopped_by_systemd(deleted: list[str]) -> None
     assert deleted == []
 
 
-def test_a_host_that_is_lost_is_not_asked(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unreachable_host_gets_no_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert depart("policy-engine-host-2", unreachable(changes.healthy(), "policy-engine-host-2")) == []
     assert f"policy-engine-host-2 cannot be reached ({GONE})" in capsys.readouterr().out
 
@@ -100,7 +100,7 @@ def test_a_node_that_does_not_move_keeps_its_host(
 
 
 @pytest.mark.parametrize("reached", [True, False])
-def test_a_lost_host_is_off_for_certain_before_the_other_is_told_so(
+def test_an_unreachable_host_is_deleted_before_it_is_confirmed_dead(
     deleted: list[str],
     reached: bool,  # noqa: FBT001
 ) -> None:
@@ -114,13 +114,13 @@ def test_a_lost_host_is_off_for_certain_before_the_other_is_told_so(
     assert deleted == [SERVER.id, "datasource-2 admitted"]
 
 
-def test_a_host_that_left_in_an_earlier_run_needs_no_confirmation(deleted: list[str]) -> None:
+def test_a_host_stopped_by_an_earlier_run_needs_no_confirmation(deleted: list[str]) -> None:
     off = view(ONE, online=False, unclean=False, standby=True)
     assert depart("datasource-2", None, off) == [f"datasource-1: crm_standby --node {OTHER} --update on"]
     assert deleted == [SERVER.id, "datasource-2 admitted"]
 
 
-def test_where_the_other_host_is_lost_too_there_is_nobody_to_tell(deleted: list[str]) -> None:
+def test_with_both_hosts_unreachable_nothing_is_confirmed(deleted: list[str]) -> None:
     seen = unreachable(changes.healthy(), "datasource-1")
     assert depart("datasource-2", seen, view(OTHER)) == [
         "datasource-2: systemctl stop pacemaker",

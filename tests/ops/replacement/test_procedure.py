@@ -129,7 +129,7 @@ def test_a_bastion_does_not_wait_for_another_host_that_is_lost(
     assert ("run make replace HOST=messaging next" in result.output) == lost_too
 
 
-def test_a_stack_without_outputs_is_said(simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stack_without_outputs_is_reported(simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing() -> None:
         raise StackError("no stack named 'prod' found")
 

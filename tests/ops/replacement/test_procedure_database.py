@@ -58,7 +58,7 @@ def stopped(seen: Facts) -> Facts:
 UP, REST = f"up --yes --skip-preview {ONLY}", ["up --yes --skip-preview", "clear_failures database"]
 
 
-def test_the_data_is_kept_before_the_server_goes_and_no_host_sees_an_empty_database(
+def test_the_data_is_saved_before_the_deletion_and_no_host_sees_an_empty_database(
     database: Simulation,
 ) -> None:
     assert database.run("database").exit_code == 0
@@ -72,7 +72,7 @@ def test_the_data_is_kept_before_the_server_goes_and_no_host_sees_an_empty_datab
     ]
 
 
-def test_data_that_was_not_kept_keeps_its_server(database: Simulation) -> None:
+def test_without_a_backup_the_server_is_not_deleted(database: Simulation) -> None:
     database.fails["save"] = HostError("database: disk full")
     result = database.run("database")
     assert (result.exit_code, database.done[-1]) == (1, "save")
@@ -80,7 +80,7 @@ def test_data_that_was_not_kept_keeps_its_server(database: Simulation) -> None:
 
 
 @pytest.mark.parametrize("fails", ["up", "load"])
-def test_what_was_kept_is_loaded_by_the_run_that_goes_on(database: Simulation, fails: str) -> None:
+def test_saved_data_is_loaded_by_the_run_that_continues(database: Simulation, fails: str) -> None:
     database.fails[fails] = HostError("cut off")
     assert database.run("database").exit_code == 1
     assert database.database_record_file().read() == ReplacementRecord("old", "/backups/kept", "digest")
@@ -89,7 +89,7 @@ def test_what_was_kept_is_loaded_by_the_run_that_goes_on(database: Simulation, f
     assert database.done == [UP, "load /backups/kept digest", *REST]
 
 
-def test_what_was_kept_is_loaded_also_into_a_server_that_was_made_anew_twice(database: Simulation) -> None:
+def test_saved_data_is_loaded_even_into_a_server_replaced_twice(database: Simulation) -> None:
     database.database_record_file().write(ReplacementRecord("old", "/backups/kept", "digest"))
     database.server, database.facts = (
         replace_server(database.server, "never booted"),
@@ -131,7 +131,7 @@ def cut_off_before_the_old_server_went(database: Simulation) -> None:
     database.fails, database.facts = {}, stopped(database.facts)
 
 
-def test_an_up_that_failed_before_the_old_server_went_is_gone_on_with(database: Simulation) -> None:
+def test_an_up_that_failed_before_the_deletion_is_continued(database: Simulation) -> None:
     cut_off_before_the_old_server_went(database)
     result = database.run("database")
     # Its status is that of the stand, which never changes.
@@ -146,7 +146,7 @@ def test_an_up_that_failed_before_the_old_server_went_is_gone_on_with(database: 
     ]
 
 
-def test_an_old_server_that_gives_nothing_any_more_is_gone_on_with_by_what_was_kept(
+def test_without_the_old_server_the_saved_data_is_used(
     database: Simulation,
 ) -> None:
     cut_off_before_the_old_server_went(database)
@@ -158,9 +158,7 @@ def test_an_old_server_that_gives_nothing_any_more_is_gone_on_with_by_what_was_k
 
 
 @pytest.mark.parametrize("server", ["old", "new"])
-def test_what_was_kept_is_not_taken_for_the_data_while_others_may_have_written(
-    database: Simulation, server: str
-) -> None:
+def test_saved_data_is_not_used_if_the_database_may_have_changed(database: Simulation, server: str) -> None:
     database.database_record_file().write(ReplacementRecord("old", "/backups/kept", "digest"))
     database.server = replace_server(database.server, server)
     # The engines run.
@@ -192,7 +190,7 @@ def test_what_was_loaded_is_not_loaded_again_over_what_was_written_since(
     assert database.done == [UP, *REST]
 
 
-def test_a_database_that_somebody_filled_meanwhile_is_left_as_it_is(database: Simulation) -> None:
+def test_a_database_with_newer_data_is_not_overwritten(database: Simulation) -> None:
     """An `up` and a restore instead of the same command again; the note of the replacement stayed."""
     database.database_record_file().write(ReplacementRecord("old", "/backups/kept", "digest"))
     database.server = replace_server(database.server, "new")

@@ -57,7 +57,7 @@ def data(hosts: Any) -> SavedData:
     return SavedData(STACK, {}, hosts, "database", Progress("replace"))
 
 
-def test_nobody_writes_while_the_backup_is_made(done: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_services_are_stopped_during_the_backup(done: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     file, content = data(FakeHosts()).save()
     assert done == ["look", "stop", "backup backups"]
     assert content.rows == {"policies": 2, "rules": 1, "datasources": 0}
@@ -80,7 +80,9 @@ def test_a_backup_that_fails_starts_again_what_was_stopped(
     assert done == ["look", "stop", "start"]
 
 
-def test_nobody_stops_when_no_backup_can_be_made(done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_services_keep_running_if_no_backup_is_possible(
+    done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def no(*_: object) -> None:
         raise HostError("database: /run is full")
 
@@ -90,7 +92,7 @@ def test_nobody_stops_when_no_backup_can_be_made(done: list[str], monkeypatch: p
     assert done == []
 
 
-def test_what_was_loaded_is_what_was_kept(done: list[str]) -> None:
+def test_loaded_data_equals_saved_data(done: list[str]) -> None:
     hosts = FakeHosts()
     _, content = data(hosts).save()
     data(hosts).load(Path("file"), content.digest)
@@ -139,5 +141,5 @@ def test_what_was_loaded_already_may_be_loaded_again() -> None:
     assert data(hosts).conflict(Path("file"), data(hosts).content().digest) == ""
 
 
-def test_content_is_told_by_kind() -> None:
+def test_content_is_described_by_kind() -> None:
     assert str(Content({"policies": 2, "rules": 5}, "")) == "2 policies, 5 rules"

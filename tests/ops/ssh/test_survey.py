@@ -73,7 +73,7 @@ def test_ssh_s_files_are_private_and_its_options_stand_first(folder: Path, tmp_p
     ("bastion", "problem"),
     [("sleep 60", "no answer within 2 s"), ("echo Permission denied >&2; exit 255", "Permission denied")],
 )
-def test_without_the_bastion_nobody_else_is_asked(
+def test_without_the_bastion_no_host_gets_commands(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bastion: str, problem: str
 ) -> None:
     monkeypatch.setenv("BASTION", bastion)

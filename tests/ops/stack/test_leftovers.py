@@ -10,7 +10,7 @@ from tests.ops.support.fake_cloud import FakeCloud, thing
 from tests.unit import recording
 
 
-def test_all_that_bears_the_stacks_name_is_listed_as_left() -> None:
+def test_everything_with_the_stack_s_name_is_a_leftover() -> None:
     """The program's own names, as it registers them, and none of a stack whose name only begins like it."""
     plurals = {
         "Instance": "servers",

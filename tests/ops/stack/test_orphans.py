@@ -215,7 +215,7 @@ def creation(token: str, inputs: dict[str, Any]) -> Pending:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_it_is_found_and_deleted_and_nothing_else(case: str) -> None:
+def test_the_orphan_alone_is_deleted(case: str) -> None:
     token, inputs, plural, made, others, more = CASES[case]
     cloud: Any = FakeCloud(**{**more, plural: [*more.get(plural, []), *others, made]})
     pending = creation(token, inputs)
@@ -241,21 +241,21 @@ def test_an_access_rule_that_another_credential_uses_stays() -> None:
     assert cloud.deleted == [(plural, "it"), ("access_rules", "rule-1")]
 
 
-def test_every_type_that_the_program_makes_in_the_cloud_is_looked_for() -> None:
+def test_every_cloud_type_of_the_program_has_a_finder() -> None:
     with_keystone = recording.run(recording.settings_with(auth="keystone"), recording.WITH_KEYSTONE)
     resources = [*recording.run().resources.values(), *with_keystone.resources.values()]
     made = {resource.type for resource in resources if resource.type.startswith("openstack:")}
     assert made == FINDERS.keys()
 
 
-def test_an_unknown_type_is_said() -> None:
+def test_an_unknown_type_is_an_error() -> None:
     volume = creation("blockstorage/volume:Volume", {"name": "congress-dev-data"})
     cloud: Any = FakeCloud()
     with pytest.raises(LookupError, match="blockstorage/volume:Volume"):
         orphans(cloud, volume, frozenset())
 
 
-def test_what_is_not_in_the_cloud_or_no_creation_is_not_looked_for() -> None:
+def test_only_creations_in_the_cloud_are_searched() -> None:
     step = Pending("creating", "urn::step", "command:remote:Command", {})
     deletion = Pending(
         "deleting", "urn::port", "openstack:networking/port:Port", {"name": "congress-dev-database"}

@@ -32,7 +32,7 @@ def test_an_empty_state_asks_no_cloud() -> None:
     assert (at.recover(), at.connections, at.messages) == ([], 0, [])
 
 
-def test_a_state_that_is_true_is_left_alone() -> None:
+def test_a_correct_state_is_not_changed() -> None:
     at = simulation(QUIET)
     assert (at.recover(), at.messages) == ([], [])
 
@@ -51,7 +51,7 @@ def test_a_creation_that_never_happened_is_cleared() -> None:
     assert at.messages == ["database-port was interrupted while creating"]
 
 
-def test_of_what_only_groups_others_nothing_is_said() -> None:
+def test_components_are_not_reported() -> None:
     group = replace(
         PORT,
         type="congress-ha:index:Host",
@@ -98,7 +98,7 @@ def test_a_server_that_the_cloud_could_not_make_is_deleted() -> None:
     assert at.recover() == [SKIP, ("servers", "bastion"), ("gone", "bastion"), CLEAR]
 
 
-def test_a_server_that_once_ran_is_kept_in_whatever_state() -> None:
+def test_a_server_that_once_ran_is_never_deleted() -> None:
     at = simulation(QUIET, servers=[server("bastion", status="ERROR")])
     assert at.recover() == []
 
@@ -148,7 +148,7 @@ def test_the_state_of_an_engine_that_was_killed() -> None:
     ]
 
 
-def test_servers_of_which_pulumi_says_itself_that_they_go_are_not_missed() -> None:
+def test_servers_that_pulumi_replaces_are_not_expected() -> None:
     made = {
         "urn": "urn::a",
         "type": "openstack:compute/instance:Instance",
@@ -164,7 +164,7 @@ def test_servers_of_which_pulumi_says_itself_that_they_go_are_not_missed() -> No
     assert checkpoint.ids == {"there", "replaced", "old"}
 
 
-def test_what_the_next_run_names_itself_is_left_to_it() -> None:
+def test_resources_that_the_next_run_names_are_excluded() -> None:
     """A server that it replaces may be gone from the cloud already, and must stay in the state."""
     excluded = urns(
         ["up", "--replace", "urn:pulumi:dev::a", "--target=urn:pulumi:dev::b", "-t", "urn:pulumi:dev::c"]
@@ -198,7 +198,7 @@ def test_what_pulumi_says_of_the_lock_is_shown(tmp_path: Path, monkeypatch: pyte
     assert str(refused.value) == "pulumi refresh: error: the stack is currently locked by 1 lock(s)"
 
 
-def test_what_an_administrator_began_is_looked_for_as_the_administrator() -> None:
+def test_creations_of_an_administrator_are_searched_with_that_login() -> None:
     provider = "urn:pulumi:dev::congress-ha::congress-ha:index:Keystone$pulumi:providers:openstack::{}"
     type_ = "openstack:identity/user:User"
     providers = [

@@ -66,7 +66,7 @@ def test_the_stack_s_own_login_is_taken() -> None:
         ),
     ],
 )
-def test_what_is_dear_is_forgotten_only_by_name(
+def test_lost_data_must_be_confirmed_by_name(
     checkpoint: Checkpoint, there: list[str], who: str, confirmed_gone: str
 ) -> None:
     at = simulation(replace(checkpoint, scope=OURS), servers=[server(name) for name in there])
@@ -81,11 +81,11 @@ def test_what_is_dear_is_forgotten_only_by_name(
     assert at.recover() == [SKIP]
 
 
-def test_one_lost_server_that_nobody_protects_needs_no_word() -> None:
+def test_one_missing_unprotected_server_needs_no_confirmation() -> None:
     assert simulation(replace(PAIR, scope=OURS), servers=[server("bastion")]).recover() == [SKIP]
 
 
-def test_what_pulumi_itself_was_deleting_is_not_missed() -> None:
+def test_servers_that_pulumi_was_deleting_are_not_expected() -> None:
     """A `destroy` that was cut off goes on."""
     made = {"type": "openstack:compute/instance:Instance", "inputs": {}}
     resources = [
