@@ -1,4 +1,4 @@
-"""Hosts whose commands run here; `make replace` without Pulumi and cloud."""
+"""Fixtures: hosts whose commands run on this machine, and `make replace` without Pulumi and cloud."""
 
 from __future__ import annotations
 

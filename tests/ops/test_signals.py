@@ -1,4 +1,4 @@
-"""The deployer's key is in a folder for temporary files while a tool runs, and not a moment longer, whoever ends it."""
+"""The deployer's key is in a temporary folder while a command runs, and is removed however the command ends."""
 
 from __future__ import annotations
 

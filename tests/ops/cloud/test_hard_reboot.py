@@ -16,7 +16,7 @@ from tests.ops.support.fake_nova import HARD, REQUEST, Nova, with_nova
 
 
 def readmission() -> Callable[[Connection], object]:
-    """What is called for one of the pair whose port has no groups."""
+    """The repair of a host of the pair whose port has no security groups."""
     (step,) = (r for r in state().resources if r.name == "database-ready")
     pair = replace(
         state(), resources=(*state().resources, replace(step, urn=step.urn.replace("-ready", "-cluster")))
@@ -37,7 +37,7 @@ def readmission() -> Callable[[Connection], object]:
     ],
 )
 def test_a_host_that_was_confirmed_dead_is_let_in_after_a_reboot(nova: Nova, orders: list[str]) -> None:
-    """The old guest is paused, or stopped where the hypervisor cannot pause."""
+    """The old guest is paused, or stopped if the hypervisor cannot pause it."""
     cloud, _ = with_nova(nova)
     readmission()(cloud)
     assert not nova.old_guest
@@ -56,7 +56,7 @@ def test_a_host_that_was_confirmed_dead_is_let_in_after_a_reboot(nova: Nova, ord
 def test_a_host_whose_old_guest_may_run_stays_outside(
     monkeypatch: pytest.MonkeyPatch, nova: Nova, why: str
 ) -> None:
-    """Its datasource node may run still, and must not reach the bus."""
+    """Its datasource node may still run and must not reach the bus."""
     monkeypatch.setattr(hard_reboot, "ACTION_TIMEOUT", 0)
     cloud, _ = with_nova(nova)
     with pytest.raises(SDKException, match=why):
@@ -65,7 +65,7 @@ def test_a_host_whose_old_guest_may_run_stays_outside(
 
 
 def test_nova_calls_a_reboot_a_success_whose_old_guest_runs_on() -> None:
-    """Why it is paused before."""
+    """The reason for the pause before the reboot."""
     nova = Nova(destroys=False)
     request = nova.post("/servers/server-database/action", json=HARD, microversion="2.51").headers[REQUEST]
     told = nova.get(f"/servers/server-database/os-instance-actions/{request}", microversion="2.51").json()

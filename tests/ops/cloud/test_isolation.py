@@ -1,4 +1,4 @@
-"""A host's port without its groups, and with them again."""
+"""Isolation of a host and its readmission, by the security groups of its port."""
 
 from __future__ import annotations
 

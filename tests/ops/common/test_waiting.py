@@ -1,4 +1,4 @@
-"""A look that is enough ends the wait at once; the deadline gives the last one."""
+"""Polling ends at the first accepted observation; at the deadline it returns the last one."""
 
 from __future__ import annotations
 

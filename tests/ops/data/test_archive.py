@@ -1,4 +1,4 @@
-"""The operator's file: what goes in comes out, and nothing else is taken for one."""
+"""The backup file: its content survives a round trip, its mode is 0600, and it never overwrites a file."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ typer.run(main)
 
 
 def test_a_full_disk_is_reported_and_the_key_is_removed(tmp_path: Path) -> None:
-    """Seen: a hidden file with the encryption key in it stayed."""
+    """Seen: a hidden file with the encryption key was not removed."""
     script = (
         f'mount -t tmpfs -o size=512k tmpfs {tmp_path}; shift 0; "$@"; echo "exit code $?"; ls -A {tmp_path}'
     )

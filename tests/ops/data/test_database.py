@@ -1,4 +1,4 @@
-"""Dumps in the folder on the database's host, with that folder here."""
+"""Dumps in the database host's folder, which is a temporary folder here."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_what_arrives_otherwise_is_refused(database: CongressDatabase) -> None:
 def test_a_dump_that_a_restore_was_cut_off_with_stays_as_it_is(
     database: CongressDatabase, folder: Path
 ) -> None:
-    """Seen: the next restore wrote through the link that had been left."""
+    """Seen: the next restore wrote through the link that an interrupted one had left behind."""
     database.pin(KEPT)
     send(database, b"sent")
     assert gzip.decompress((folder / KEPT).read_bytes()) == SQL

@@ -1,4 +1,4 @@
-"""The order of a restore, and that whatever fails in it is rolled back."""
+"""The order of a restore, and the rollback after each failure."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_failed_rollback_names_the_way_out() -> None:
 def test_without_the_lock_nothing_is_restored_or_started(
     monkeypatch: pytest.MonkeyPatch, fails: str, way_out: str
 ) -> None:
-    """Another restore may have it by now, and its services run."""
+    """Another restore may hold it by now, and its services run."""
     hosts, seen = FakeHosts(fails), []
 
     def happens(kind: str) -> None:
@@ -151,7 +151,7 @@ def test_the_database_is_marked_while_it_is_half_another_one() -> None:
 
 
 def test_after_an_interrupted_restore_its_own_dump_is_the_previous_database() -> None:
-    """A dump of what that restore left would push the good one out, and be put back in its place."""
+    """A dump of the half-loaded database would replace the good one in a rollback."""
     hosts = FakeHosts("migrate")
     hosts.answers["unfinished"] = KEPT
     with pytest.raises(RestoreError, match="the database is as it was"):
@@ -161,7 +161,7 @@ def test_after_an_interrupted_restore_its_own_dump_is_the_previous_database() ->
 
 
 def test_what_a_restore_was_cut_off_in_never_runs_as_it_is() -> None:
-    """Also where the next one fails before it touches the database, which is half loaded."""
+    """Even if the next restore fails before it changes the database, which is half loaded."""
     hosts = FakeHosts("stop node")
     hosts.answers["unfinished"] = KEPT
     with pytest.raises(RestoreError):

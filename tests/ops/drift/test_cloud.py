@@ -1,4 +1,4 @@
-"""What the cloud tells, compared with the state: one change each, and every other thing unsaid."""
+"""The comparison of cloud and state: each change is named once, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What hosts tell of themselves, and what puts it right."""
+"""Drifts that hosts report about themselves, and their repair."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from ops.drift.verify import Comparison
 
 
 class FakeStack:
-    """What repair sees in each look, and what it does."""
+    """The comparisons that repair gets, one after another, and what it does."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *looks: Iterable[Drift], up: int = 0) -> None:
         self.looks, self.up = [tuple(look) for look in looks], up
@@ -31,7 +31,7 @@ class FakeStack:
         monkeypatch.setenv("STACK", "dev")
 
     def look(self) -> Comparison:
-        """The next look; the last one stays."""
+        """The next comparison; the last one is repeated."""
         drifts = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         return Comparison({}, drifts, 0.1, frozenset(d.role for d in drifts if d.remedy == "make status"))
 

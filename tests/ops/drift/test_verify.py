@@ -1,4 +1,4 @@
-"""The commands verify and repair: what they show, what they ask for, exit codes."""
+"""The command verify: its table, its requests and its exit codes."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_without_a_deployment_the_exit_code_is_2(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("project", ["project", "another"])
 def test_another_project_is_not_compared(monkeypatch: pytest.MonkeyPatch, project: str) -> None:
-    """There everything of the stack's would be gone, and `make repair` would make it anew."""
+    """Everything of the stack would look missing there, and `make repair` would create it again."""
     stack: Future[State] = Future()
     stack.set_result(State((), Scope(project, "RegionOne")))
     monkeypatch.setattr(openstack, "connect", lambda **_: nullcontext(FakeCloud()))

@@ -1,4 +1,4 @@
-"""Faults of servers, engines, load balancer, database and bus: what is said of each, and nothing else."""
+"""Findings about servers, engines, load balancer, database and bus: one for each fault, and no other."""
 
 from __future__ import annotations
 

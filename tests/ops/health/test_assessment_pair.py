@@ -1,4 +1,4 @@
-"""Faults of cluster, fencing and datasource node: what is said of each, and nothing else."""
+"""Findings about cluster, fencing and datasource node: one for each fault, and no other."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def test_orders_that_nova_takes_and_does_not_carry_out(status: str, task: str) -
 
 
 def test_a_stopped_pacemaker_is_named_and_nothing_else_is_suspected() -> None:
-    """By hand on one host, and the other one was rebooted: it waits for ever, and so do its devices."""
+    """Pacemaker was stopped by hand on one host and the other was rebooted: it waits for ever, with its devices."""
     waits = device(node(healthy(), pending=True), role="Stopped", nodes=())
     waits = clusters(
         waits, resources=tuple(replace(r, role="Stopped", nodes=()) for r in one_view(waits).resources)

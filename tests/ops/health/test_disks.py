@@ -1,4 +1,4 @@
-"""How full a host's disks are: asked of a real df, and told with the way out."""
+"""Findings about full disks, from the output of a real df."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_inodes_count_and_some_filesystems_have_none() -> None:
 
 
 def test_a_real_disk_is_listed_once_for_all_folders_on_it(tmp_path: Path) -> None:
-    """One that is full, and folders that are not there: Congress's on a machine without it."""
+    """A full disk, and folders that do not exist: Congress's on a machine without it."""
     argv = command("policy-engine")["argv"]
     fill = f"mount -t tmpfs -o size=1M tmpfs {tmp_path}; head -c 2M /dev/zero > {tmp_path}/x 2> /dev/null; "
     done = run(*private(["bash", "-c", f'{fill} exec "$@"', "bash", *argv, tmp_path], {}))

@@ -1,4 +1,4 @@
-"""What a host of the pair is asked, by the commands themselves, with stand-ins for systemd and Pacemaker."""
+"""The probes of the pair's hosts, run with stand-ins for systemd and Pacemaker."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.ops.support.sample_stack import STACK
 def test_a_stopped_unit_is_named_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, question: str, active: list[str], told: str | None
 ) -> None:
-    """Where Pacemaker does not run, its commands wait: they must not be asked."""
+    """Without Pacemaker its commands block, so they must not run."""
     runs = "|".join(active) or "none"
     scripts = {
         "systemctl": f"case $2 in {runs}) echo active;; *) echo inactive; exit 3;; esac",

@@ -38,7 +38,7 @@ def run(
     slow: Callable[..., object] | None = None,
     reported: dict[str, Report] | None = None,
 ) -> Result:
-    """`slow`: asks the cloud in the place of what answers `servers` at once."""
+    """`slow`: queries the cloud instead of the function that returns `servers` at once."""
     monkeypatch.setattr(status, "read_outputs", dict)
     monkeypatch.setattr(status, "parse", lambda *_: STACK)
     monkeypatch.setattr(status, "run_on_hosts", lambda *_: reported or reports())
@@ -98,7 +98,7 @@ def test_what_could_not_be_seen_is_no_alarm_and_not_well_either(monkeypatch: pyt
 
 
 def test_another_project_s_servers_are_not_taken_for_the_stack_s(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else every server would be "missing", with a way out that deletes."""
+    """Otherwise every server would be "missing", with a destructive way out."""
     inquiry = status.CloudQuery("congress-dev-", Limits())
     monkeypatch.setattr(cloud, "view", lambda *_: cloud.View(Scope("another", "RegionOne"), {}))
     inquiry.start()
@@ -116,7 +116,7 @@ def test_something_wrong_is_reported_beside_what_was_not_checked(monkeypatch: py
 
 
 def test_a_cloud_that_takes_its_time_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As after idle minutes: its first answer takes longer than all hosts'."""
+    """As after idle minutes: its first answer takes longer than the answers of all hosts."""
 
     def slow(*_: object) -> object:
         Event().wait(2.5)

@@ -1,4 +1,4 @@
-"""What a host finds: a tree that the steps' own library made, and then one change by hand."""
+"""A host's comparison: a tree that the steps' own library made, and one change by hand at a time."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Host:
         return answer
 
     def found(self) -> list[tuple[str, list[str]]]:
-        """What differs, in words without the folder's name, and the steps that put it right."""
+        """The differences without the folder's name, and the steps that repair them."""
         return [(one["what"].replace(f"{self.root}/", ""), one["steps"]) for one in self.told()["findings"]]
 
 
@@ -195,7 +195,7 @@ def test_a_step_that_did_not_end_well_is_named(host: Host) -> None:
 
 
 def test_a_service_without_a_record_of_its_files_is_named(host: Host) -> None:
-    """A step put a file back, and the step that restarts the service did not come to it."""
+    """A step restored a file, and the step that restarts the service did not run."""
     (host.root / "congress.conf").write_text("edited")
     body = STEPS["configuration"].format(root=host.root, me=ME)
     host.library.run(f"{body}\nkeep_record", "configuration")

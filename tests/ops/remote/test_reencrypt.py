@@ -1,4 +1,4 @@
-"""Secrets of datasources under another key, as Congress itself writes and reads them."""
+"""Re-encryption of datasources' secrets, which Congress itself writes and reads here."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ print(json.dumps({found.name: json.loads(found.config) for found in datasources.
 
 
 class Congress:
-    """Congress's own code on a database of its own; `key` is what is in its aes_key."""
+    """Congress's own code on a separate database; `key` is the content of its aes_key."""
 
     def __init__(self, folder: Path) -> None:
         self.file, self.aes_key = folder / "congress.conf", folder / "keys/aes_key"

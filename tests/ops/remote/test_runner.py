@@ -1,4 +1,4 @@
-"""The texts that run on the hosts, run here."""
+"""The scripts for hosts, run on this machine."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ HEALTHY = {
 
 @contextmanager
 def engine(answers: dict[str, Any], hanging: str = "") -> Iterator[str]:
-    """An engine's API that knows `answers`: path -> body, or a number as the status; the rest is 404."""
+    """An engine's API with `answers`: path -> body, or a number as the status; other paths are 404."""
     over = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):

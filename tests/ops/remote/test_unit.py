@@ -1,4 +1,4 @@
-"""ops/remote/unit.py with processes that work, wait, and are gone."""
+"""ops/remote/unit.py with processes that work, wait, or have ended."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def process(does: str) -> Iterator[int]:
 
 
 def share(folder: Path, monkeypatch: pytest.MonkeyPatch, pid: int) -> float | None:
-    """What the script tells of a unit with that main process."""
+    """The script's output for a unit with that main process."""
     fake = folder / "systemctl"
     fake.write_text(f"#!/bin/sh\nprintf 'MainPID={pid}\\nActiveState=active\\nSubState=running\\n'\n")
     fake.chmod(0o755)

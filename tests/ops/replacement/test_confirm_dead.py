@@ -1,4 +1,4 @@
-"""When a host of the pair may be called dead, and that nothing is confirmed before bus and database refuse it."""
+"""When a host may be confirmed dead: only after bus and database refuse its connections."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def dead() -> Facts:
 
 
 class Simulation:
-    """Stands in for cloud and hosts; `connected`: the host that still hears of the dead one."""
+    """Stands in for cloud and hosts; `connected`: the host to which the dead one is still connected."""
 
     def __init__(self) -> None:
         self.facts, self.connected, self.done = dead(), "", list[str]()
@@ -176,7 +176,7 @@ def test_another_project_s_login_changes_nothing(simulation: Simulation) -> None
 
 
 def look(folder: Path, ss: str) -> tuple[int, str]:
-    """The script itself, with a stand-in for ss: exit code and what it says."""
+    """Run the script with a stand-in for ss: its exit code and output."""
     (folder / "ss").write_text(f"#!/bin/sh\n{ss}\n")
     (folder / "ss").chmod(0o755)
     script = "set -euo pipefail\n" + confirm_dead.WAIT_UNTIL_DISCONNECTED.format(
@@ -204,7 +204,7 @@ CONNECTIONS = {
 
 @pytest.mark.parametrize("name", CONNECTIONS)
 def test_a_server_host_waits_until_nothing_connects_any_more(tmp_path: Path, name: str) -> None:
-    """A host that lives and connects again 0.4 s after its connections were ended is not dead."""
+    """A host that reconnects 0.4 s after its connections were ended is not dead."""
     kill, seen, code = CONNECTIONS[name]
     ss = (
         f'cd {tmp_path}; case "$*" in "-K -Htn dst {ADDRESS}") {kill};;\n'

@@ -1,4 +1,4 @@
-"""What is done on which host before its server is deleted, and in which order."""
+"""The commands on each host before its server is deleted, and their order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SERVER = Server("urn:pulumi:dev::congress-ha::openstack:compute/instance:Instanc
 
 
 class FakeHosts:
-    """Notes the commands; `views`: what the cluster looks like from one question to the next."""
+    """Records the commands. `views`: the cluster from one query to the next."""
 
     def __init__(self, views: Iterator[Cluster] | None = None) -> None:
         self.done: list[str] = []
@@ -57,7 +57,7 @@ def depart(host: str, seen: Facts | None = None, *views: Cluster) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def deleted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the cloud was told: ids of servers to delete, hosts to let in; nobody pauses."""
+    """The requests to the cloud: ids of deleted servers, and readmitted hosts. Polling does not pause."""
     recorder: list[str] = []
     monkeypatch.setattr(cloud, "delete", recorder.append)
     monkeypatch.setattr(isolation, "readmit", lambda host: recorder.append(f"{host} admitted"))

@@ -1,4 +1,4 @@
-"""Which hosts may not be replaced now."""
+"""Which hosts must not be replaced at present."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GONE = "No route to host"
 
 
 def unreachable(seen: Facts, host: str) -> Facts:
-    """A host that SSH does not reach, with all that was to be seen on it."""
+    """The facts with one unreachable host, and without everything that was observed on it."""
     unseen = Unseen(GONE, explained=True)
     seen = changes.host(seen, host, ssh=GONE, connected=False)
     engines = {

@@ -1,4 +1,4 @@
-"""The command: what it does in which order, and how it goes on."""
+"""`make replace`: the order of its steps, and how it continues an interrupted run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make replace` of the database: its data goes into a file and back."""
+"""`make replace` of the database host: its data is saved to a file and loaded again."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class FakeData:
 
 @pytest.fixture
 def database(simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> Simulation:
-    """A stand for the database's host, with one step."""
+    """A simulation for the database host, which has one step."""
     monkeypatch.setattr(procedure.Replacement, "_data", lambda *_: FakeData(simulation))
     monkeypatch.setattr(Hosts, "run", lambda _, __, command, **___: simulation.do("start", command))
     simulation.server = Server("URN", "old", gone=False, steps=("URN-of-a-step",))
@@ -47,7 +47,7 @@ def database(simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> Simulat
 
 
 def stopped(seen: Facts) -> Facts:
-    """As a replacement leaves it that was cut off when it had stopped all that writes, and MariaDB."""
+    """The facts after a replacement that was interrupted once all that writes, and MariaDB, had stopped."""
     seen = changes.ds_node(seen, nodes=(), role="Stopped")
     engines = {
         name: dataclasses.replace(engine, unit=("inactive", "dead")) for name, engine in seen.engines.items()
@@ -173,7 +173,7 @@ def test_saved_data_is_not_used_if_the_database_may_have_changed(database: Simul
 def test_what_was_loaded_is_not_loaded_again_over_what_was_written_since(
     database: Simulation, fails: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Seen in the code: a run that went on after its load lost what clients had written in between."""
+    """Seen in the code: a run that continued after its load lost what clients had written in between."""
     if fails == "clear_failures":
         database.fails["clear_failures"] = HostError("cut off")
     else:
@@ -191,7 +191,7 @@ def test_what_was_loaded_is_not_loaded_again_over_what_was_written_since(
 
 
 def test_a_database_with_newer_data_is_not_overwritten(database: Simulation) -> None:
-    """An `up` and a restore instead of the same command again; the note of the replacement stayed."""
+    """The operator ran `up` and a restore instead of the same command again; the record of the replacement remained."""
     database.database_record_file().write(ReplacementRecord("old", "/backups/kept", "digest"))
     database.server = replace_server(database.server, "new")
     database.fails["occupied"] = True

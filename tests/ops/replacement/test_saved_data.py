@@ -1,4 +1,4 @@
-"""What happens to the data of a database host around its replacement."""
+"""The data of a database host is saved before its replacement, and loaded and compared afterwards."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class FakeHosts:
 
 @pytest.fixture
 def done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
-    """What was done with services, backup and restore, in order."""
+    """The calls of services, backup and restore, in order."""
     calls: list[str] = []
     monkeypatch.setattr(saved_data, "FOLDER", tmp_path / "backups")
     monkeypatch.setattr(Services, "stop", lambda _: calls.append("stop"))

@@ -1,4 +1,4 @@
-"""Commands on hosts, with a stand-in for ssh that runs them here."""
+"""Single commands on hosts, with a stand-in for ssh that runs them on this machine."""
 
 from __future__ import annotations
 

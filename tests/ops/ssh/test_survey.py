@@ -1,4 +1,4 @@
-"""Reaching hosts, with a stand-in for ssh that runs the text here."""
+"""Commands on all hosts, with a stand-in for ssh that runs them on this machine."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ esac
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """SSH's folder; the stand-in is found first, the bastion lets in."""
+    """The folder for ssh's files, with the stand-in first on PATH. The bastion accepts connections."""
     ssh = tmp_path / "bin/ssh"
     ssh.parent.mkdir()
     ssh.write_text(FAKE_SSH)

@@ -1,4 +1,4 @@
-"""What an interrupted creation made is found by its inputs, and nothing else is taken for it."""
+"""Orphans are found by the inputs of their creation, and nothing else is taken for one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command: two lines and an exit code."""
+"""The command prints a refusal in two lines, and sets its exit code."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def test_the_cloud_gets_time_for_the_last_request(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_state_of_an_engine_that_was_killed() -> None:
-    """As one left it on the lab, shortened. The cloud here has made three of the five things that were under way."""
+    """A recorded state from the lab, shortened. The cloud here has created three of the five pending resources."""
     checkpoint = checkpoint_of(json.loads(SAMPLE.read_text()))
     network, group, bastions, balancers = (
         "d536d538-6461-4ae6-91c5-a9011473dc0e",

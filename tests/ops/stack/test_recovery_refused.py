@@ -35,7 +35,7 @@ OURS = Scope("project", "RegionOne")
     "checkpoint", [QUIET, KEPT, replace(QUIET, servers={}), replace(QUIET, pending=(PORT,))]
 )
 def test_another_project_or_region_is_refused(stack: Scope, checkpoint: Checkpoint) -> None:
-    """Also where the state has no server any more: what is recorded is what a second stack must not be made beside."""
+    """Also if the state has no servers any more: a second stack would be created beside its other resources."""
     at = simulation(replace(checkpoint, scope=stack), servers=[], ports=[orphan_port()])
     with pytest.raises(RefusedError, match=f"the stack is in {stack}"):
         at.recover()
@@ -86,7 +86,7 @@ def test_one_missing_unprotected_server_needs_no_confirmation() -> None:
 
 
 def test_servers_that_pulumi_was_deleting_are_not_expected() -> None:
-    """A `destroy` that was cut off goes on."""
+    """An interrupted `destroy` continues."""
     made = {"type": "openstack:compute/instance:Instance", "inputs": {}}
     resources = [
         {
@@ -112,7 +112,7 @@ def test_servers_that_pulumi_was_deleting_are_not_expected() -> None:
     ],
 )
 def test_where_a_stack_is(outputs: dict[str, Any], expected: Scope) -> None:
-    """An output, or of a stack of before it, what the cloud said of its resources."""
+    """From an output, or for a stack that predates it, from the outputs of its resources."""
     port = {
         "urn": PORT.urn,
         "type": PORT.type,

@@ -1,4 +1,4 @@
-"""A state of Pulumi's, the cloud as it has it, and one change each by hand."""
+"""A state of Pulumi, the cloud that matches it, and changes by hand, one at a time."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def port(id_: str, *groups: str, up: bool = True) -> Port:
 
 
 def view() -> dict[str, dict[str, Any]]:
-    """The cloud as the state has it, with things of others beside."""
+    """The cloud that matches the state, with resources of others."""
     found: dict[str, list[Any]] = {
         SERVER: [
             *(

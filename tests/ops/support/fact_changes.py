@@ -1,4 +1,4 @@
-"""One change each of a healthy deployment's facts, for the tests of findings."""
+"""Changes of a healthy deployment's facts, one at a time, for the tests of findings."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ LOOKS = {"bring", "software", "list", "test", "look", "key", "unfinished", "mark
 
 
 class FakeHosts(Hosts):
-    """Hosts on which everything goes well but `fails`, once, or every time."""
+    """Hosts on which every command succeeds, except `fails`, which fails once or always."""
 
     def __init__(self, fails: str = "", *, always: bool = False) -> None:
         super().__init__(Path("/nowhere"))
@@ -161,7 +161,7 @@ class FakeHosts(Hosts):
             self.locked = False
 
     def happens(self, kind: str) -> None:
-        """For tests that do something meanwhile."""
+        """A hook for tests that act during a command."""
 
     @property
     def kinds(self) -> list[str]:

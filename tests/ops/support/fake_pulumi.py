@@ -36,7 +36,7 @@ def checkpoint_of(exported: dict[str, Any], excluded: frozenset[str] = frozenset
 
 @dataclass(frozen=True)
 class FakePulumi(Pulumi):
-    """Keeps what was done in order, together with what the cloud was told to delete."""
+    """Records its own calls and the cloud's deletions in one order."""
 
     checkpoint: Checkpoint = QUIET
     done: list[Any] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Simulation:
     confirmed_gone: frozenset[str] = frozenset()
 
     def recover(self) -> list[Any]:
-        """What was done, in its order."""
+        """Run the recovery; returns what was done, in order."""
         self.cloud.deleted.clear()
         recover(self.pulumi, self._connect, self.messages.append, self.confirmed_gone)
         return self.pulumi.done

@@ -29,7 +29,7 @@ app.command()(replace.main)
 
 @dataclass
 class Simulation:
-    """Stands in for Pulumi, the hosts and the cloud. `fails`: what ends badly, by its first word."""
+    """Stands in for Pulumi, the hosts and the cloud. `fails`: what fails, by its first word."""
 
     record_file: RecordFile
     server: Server = OLD
@@ -46,7 +46,7 @@ class Simulation:
         return not failed
 
     def require_same_scope(self, _: Scope | None) -> None:
-        """Whether the login is the stack's; `elsewhere`: why not."""
+        """Accept the login, unless `mismatch` says why not."""
         if self.mismatch:
             raise CloudError(self.mismatch)
 

@@ -1,4 +1,4 @@
-"""A healthy deployment: what its hosts really answered, and the facts read from that."""
+"""A healthy deployment: recorded answers of its hosts, and the facts parsed from them."""
 
 from __future__ import annotations
 
