@@ -163,7 +163,7 @@ name=$(cat {RESTORING})
 if [ -e "$name" ]; then echo "$name"; else rm {RESTORING}; fi"""
         return self.hosts.run(self.host, text) or None
 
-    def begin(self, dump_name: str | None) -> None:
+    def mark_incomplete(self, dump_name: str | None) -> None:
         """Mark the database as partly replaced, so that no dump of it is taken, until `mark_complete`."""
         if dump_name:
             self._under_lock(f"umask 077; echo {shlex.quote(dump_name)} > {FOLDER}/{RESTORING}")

@@ -56,9 +56,9 @@ class Restore:
     def from_dump(self, name: str) -> None:
         """Load a dump of this deployment, whose secrets are encrypted with its own key."""
         name = name.removeprefix(f"{FOLDER}/")
-        if name not in (dump_name := self.database.dumps_on_host()):
+        if name not in (dumps := self.database.dumps_on_host()):
             raise DatabaseError(
-                f"no dump {name} in {FOLDER} on the database host; there are: {', '.join(dump_name) or 'none'}"
+                f"no dump {name} in {FOLDER} on the database host; there are: {', '.join(dumps) or 'none'}"
             )
         revision = self.database.revision_of(name)
         require_known_revision(self.database.software(), revision, name)
@@ -98,7 +98,7 @@ class Restore:
                 dump_name = interrupted or self._dump_current()
                 self.progress.begin("loading the dump")
                 will_change(dump_name)
-                self.database.begin(dump_name)
+                self.database.mark_incomplete(dump_name)
                 self.database.load(name)
                 self.progress.begin("encrypting the datasources' secrets with this deployment's key")
                 self.database.reencrypt(key)

@@ -83,13 +83,17 @@ class Replacement:
                 self._require_same_scope()
                 now, record = server(self.host), self.record_file.read()
                 facts = collect_facts(self.stack, self.outputs, self.limits)
-            cut_off = record if record is not None and record.deleted(now) else None
-            if cut_off is not None and cut_off.file and not cut_off.loaded:
-                self._require_no_data_loss(facts, cut_off, hosts)
+            interrupted = record if record is not None and record.deleted(now) else None
+            if interrupted is not None and interrupted.file and not interrupted.loaded:
+                self._require_no_data_loss(facts, interrupted, hosts)
             # A new server that is unreachable may stay so, so it is replaced again.
-            if cut_off is not None and (now.gone or facts.hosts[self.host].ssh is None):
+            if interrupted is not None and (now.gone or facts.hosts[self.host].ssh is None):
                 typer.echo("replace: an earlier run deleted the old server; continuing")
-                record = cut_off if self.file is None else ReplacementRecord(cut_off.server, str(self.file))
+                record = (
+                    interrupted
+                    if self.file is None
+                    else ReplacementRecord(interrupted.server, str(self.file))
+                )
                 self._up(now)
             else:
                 record = self._replace(Departure(self.stack, self.host, now, hosts, facts), record)
@@ -106,10 +110,10 @@ class Replacement:
         self.record_file.remove()
         self._wait_until_healthy()
 
-    def _require_no_data_loss(self, facts: Facts, cut_off: ReplacementRecord, hosts: Hosts) -> None:
-        """Raises RefusedError if the new database has got other data since the earlier run."""
+    def _require_no_data_loss(self, facts: Facts, interrupted: ReplacementRecord, hosts: Hosts) -> None:
+        """Raises RefusedError if the new database contains other data than the earlier run saved."""
         if not isinstance(facts.database, Unseen) and (
-            reason := self._data(hosts).conflict(Path(cut_off.file), cut_off.content)
+            reason := self._data(hosts).conflict(Path(interrupted.file), interrupted.content)
         ):
             raise RefusedError(
                 f"{reason}; to keep the current data, remove {self.record_file.file}; nothing was changed"

@@ -343,7 +343,7 @@ def test_a_whole_restore_goes_on_under_one_lock(server: Server, database: Congre
             pass
         kept = locked.dump_on_host("before-restore")
         assert kept is not None
-        locked.begin(kept)
+        locked.mark_incomplete(kept)
         with pytest.raises(HostError, match=rf"a restore was cut off.*make restore DUMP={kept}"):
             locked.dump_on_host("before-restore")
         server.ask("DROP DATABASE congress")
@@ -377,10 +377,10 @@ class RecordedServices(Services):
 
 
 class Overtaken(CongressDatabase):
-    """Between `begin` and `load` the tool sleeps, its lock goes, and another restore comes and ends well."""
+    """Between `mark_incomplete` and `load` the tool sleeps, its lock goes, and another restore comes and ends well."""
 
-    def begin(self, kept: str | None) -> None:
-        super().begin(kept)
+    def mark_incomplete(self, kept: str | None) -> None:
+        super().mark_incomplete(kept)
         server = self.hosts.server  # type: ignore[attr-defined]  # OnTheServer
         server.ask(f"KILL {self.lock}")
         wait_for("the lock is free", 20, lambda: server.ask("SELECT IS_USED_LOCK('congress-ha')") == "NULL\n")
@@ -432,7 +432,7 @@ def test_a_step_between_begin_and_done_needs_the_lock(server: Server, database: 
         server.ask(f"KILL {locked.lock}")
         steps: list[Callable[[], object]] = [
             locked.require_lock,
-            lambda: locked.begin(kept),
+            lambda: locked.mark_incomplete(kept),
             locked.mark_complete,
             locked.empty,
             locked.discard,
@@ -482,7 +482,7 @@ def test_a_mark_whose_dump_is_gone_helps_nobody(server: Server, database: Congre
     assert database.interrupted_restore() is None
     folder = server.backups / "congress"
     folder.mkdir(exist_ok=True)
-    database.begin("before-restore-20200101T000000Z.sql.gz")
+    database.mark_incomplete("before-restore-20200101T000000Z.sql.gz")
     assert database.interrupted_restore() is None
     assert not (folder / "restoring").exists()
 
