@@ -16,7 +16,7 @@ from tests.ops.support.sample_stack import STACK
 OUTPUTS = {"ssh_config": "Host *\n", "ssh_known_hosts": "known\n", "ssh_private_key": "PRIVATE\n"}
 CAT: Command = {"argv": ["cat"], "stdin": "asked"}
 COMMANDS: dict[str, dict[str, Command]] = {
-    name: {} if name == survey.BASTION else {"question": CAT} for name in STACK.hosts
+    name: {} if name == survey.BASTION else {"cat": CAT} for name in STACK.hosts
 }
 QUICK = Limits(0.4)
 FAKE_SSH = """#!/usr/bin/env bash
@@ -54,7 +54,7 @@ def test_every_host_answers_or_keeps_its_reason_in_time(folder: Path) -> None:
     reports = run_on_hosts(COMMANDS, OUTPUTS, folder, QUICK)
     assert time.monotonic() - began < QUICK.host + 3
     assert reports["bastion"] == Report()
-    assert reports["load-balancer"].answers["question"]["out"] == "asked"
+    assert reports["load-balancer"].answers["cat"]["out"] == "asked"
     assert reports["load-balancer"].problem is None
     problems = {name: (reports[name].problem, reports[name].connected) for name in STACK.hosts}
     assert problems["database"] == ("ssh: connect to host 10.0.0.2 port 22: No route to host", False)
