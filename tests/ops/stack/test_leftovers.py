@@ -7,7 +7,7 @@ from typing import Any
 
 from ops.stack.leftovers import leftovers
 from tests.ops.support.fake_cloud import FakeCloud, thing
-from tests.unit import recording
+from tests.unit.support import recording
 
 
 def test_everything_with_the_stack_s_name_is_a_leftover() -> None:
