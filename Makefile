@@ -46,7 +46,7 @@ restore: venv ## Restore a backup, FILE=path, or a dump on the database's host, 
 	@.venv/bin/python -m ops restore $${DUMP:+"--dump=$$DUMP"} $${FILE:+-- "$$FILE"}
 
 .PHONY: replace
-replace: venv ## Give HOST=name a new server, of the image and flavor in the settings; FILE=backup for a lost database
+replace: venv ## Replace the server of HOST=name, with the image and flavor of the settings; FILE=backup for a lost database
 	@.venv/bin/python -m ops replace -- "$${HOST:-}" $${FILE:+"$$FILE"}
 
 .PHONY: confirm-dead

@@ -1,4 +1,7 @@
-"""`congress-ha`: what an operator does with a stack. The make targets of these names call it."""
+"""The application `congress-ha`: its commands and the options that all of them share.
+
+Exit code 2: there is no deployment. The make targets of the same names call it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from typer.core import TyperGroup
 from ops.stack import environment
 from ops.stack.outputs import ROOT, StackError
 
-# Name -> the function, whose module is imported when its command is asked for: openstacksdk takes half a second.
+# Command -> its function. The module is imported only when the command runs: openstacksdk takes half a second.
 COMMANDS = {
     "status": "ops.health.status:main",
     "verify": "ops.drift.verify:main",
@@ -29,10 +32,10 @@ COMMANDS = {
     "down": "ops.stack.program:down",
     "pulumi": "ops.stack.program:pulumi",
 }
-# Those that do nothing before they look at what is deployed.
-LOOKS = {"status", "verify", "repair", "restore", "replace", "confirm-dead"}
-# Their words are another program's.
-HANDS_ON = {"ignore_unknown_options": True, "help_option_names": []}
+# Commands that need a deployment.
+NEED_DEPLOYMENT = {"status", "verify", "repair", "restore", "replace", "confirm-dead"}
+# typer's settings for a command whose arguments are passed to another program.
+PASS_THROUGH = {"ignore_unknown_options": True, "help_option_names": []}
 
 
 class Commands(TyperGroup):
@@ -43,23 +46,23 @@ class Commands(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         module, _, function = COMMANDS[cmd_name].partition(":")
-        one = typer.Typer(add_completion=False)
-        settings = HANDS_ON if cmd_name == "pulumi" else None
-        one.command(cmd_name, context_settings=settings)(getattr(import_module(module), function))
-        return typer.main.get_command(one)
+        application = typer.Typer(add_completion=False)
+        settings = PASS_THROUGH if cmd_name == "pulumi" else None
+        application.command(cmd_name, context_settings=settings)(getattr(import_module(module), function))
+        return typer.main.get_command(application)
 
 
 app = typer.Typer(cls=Commands, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
-def version(asked: bool) -> None:  # noqa: FBT001  typer's own signature
-    if asked:
+def version(requested: bool) -> None:  # noqa: FBT001  typer's own signature
+    if requested:
         typer.echo(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
         raise typer.Exit
 
 
 @app.callback()
-def choose(
+def select_stack(
     context: typer.Context,
     *,
     stack: Annotated[str, typer.Option(envvar="STACK", help="The stack to work on.")] = "dev",
@@ -67,14 +70,14 @@ def choose(
         bool, typer.Option("--version", callback=version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Congress, highly available: what an operator does with a stack that is deployed, or to deploy one."""
+    """Deploy OpenStack Congress in high availability, and operate a deployed stack."""
     os.environ["STACK"] = stack
     try:
         environment.enter()
     except StackError as error:
         typer.echo(error, err=True)
         raise typer.Exit(1) from None
-    if context.invoked_subcommand in LOOKS:
+    if context.invoked_subcommand in NEED_DEPLOYMENT:
         try:
             environment.require_stack()
         except StackError as error:
@@ -84,5 +87,7 @@ def choose(
 
 def main() -> None:
     if not environment.COMMON.exists():
-        raise SystemExit(f"congress-ha: {ROOT} is no checkout: install it there, by pip install --editable .")
+        raise SystemExit(
+            f"congress-ha: {ROOT} is not a checkout of congress-ha: run pip install --editable . in one"
+        )
     app(prog_name="congress-ha")

@@ -1,4 +1,4 @@
-"""Whether the stack's other hosts accept connections of a host: by the security groups of its port."""
+"""Isolates a host from the stack's other hosts: without security groups on its port, they accept nothing from it."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from keystoneauth1.exceptions import ClientException
 from openstack.exceptions import SDKException
 
 from components.preflight.state import PORT, Resource
-from ops.cloud.servers import REQUEST, CloudError
+from ops.cloud.servers import REQUEST_TIMEOUT, CloudError
 from ops.stack.outputs import StackError
 from ops.stack.pulumi import read_state
 
 
-def refuse(host: str) -> None:
-    """From now on nobody accepts a new one. Raises CloudError, and StackError without a port of that host."""
+def isolate(host: str) -> None:
+    """Remove all security groups, so that new connections are refused. Raises CloudError, StackError (no such port)."""
     _set(_port(host), [])
 
 
-def admit(host: str) -> None:
-    """As the stack has it. Raises CloudError, and StackError without a port of that host."""
+def readmit(host: str) -> None:
+    """Restore the security groups of the state. Raises CloudError, StackError (no such port)."""
     port = _port(host)
     _set(port, port.inputs["securityGroupIds"])
 
 
-def refused(host: str) -> bool:
-    """Whether it is shut out. Raises CloudError, and StackError without a port of that host."""
+def is_isolated(host: str) -> bool:
+    """Whether the host's port has no security group. Raises CloudError, StackError (no such port)."""
     port = _port(host)
     with _network(f"the security groups of {port.name} could not be read") as network:
         return not network.get_port(port.id).security_group_ids
@@ -49,7 +49,7 @@ def _set(port: Resource, groups: Sequence[str]) -> None:
 @contextmanager
 def _network(failed: str) -> Iterator[Any]:
     try:
-        with openstack.connect(api_timeout=REQUEST) as cloud:
+        with openstack.connect(api_timeout=REQUEST_TIMEOUT) as cloud:
             yield cloud.network
     except (SDKException, ClientException) as error:
         reason = str(error).splitlines()[0].rstrip(".")

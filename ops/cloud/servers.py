@@ -1,4 +1,4 @@
-"""What the cloud says about a stack's servers, and the end of one of them."""
+"""Reads a stack's servers from the cloud, and deletes one."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from components.preflight.scope import Scope, difference
 from components.preflight.scope import of as scope_of
 from ops.common.limits import Limits
 
-# Seconds that a request may take which is no mere look.
-REQUEST = 20.0
+# Time limit of one request that changes something or precedes a change, in seconds.
+REQUEST_TIMEOUT = 20.0
 
 
 @dataclass(frozen=True)
 class Server:
-    """`task`: what nova is about to do with it, "" without. `shut_out`: none of its ports has a security group."""
+    """`status`, `fault`, `task`: nova's, "" if there is none. `isolated`: none of its ports has a security group."""
 
     status: str
     fault: str
     task: str = ""
-    shut_out: bool = False
+    isolated: bool = False
 
 
 @dataclass(frozen=True)
 class View:
-    """What a login sees; `servers` by name."""
+    """What a login sees. `scope`: its project and region. `servers`: by name."""
 
     scope: Scope
     servers: Mapping[str, Server]
 
     def of(self, stack: Scope | None) -> Mapping[str, Server] | str:
-        """The servers, or why this login does not see the stack's."""
+        """The servers, or one sentence if the login is for another project or region than the stack."""
         return difference(stack, self.scope) or self.servers
 
 
 def view(prefix: str, limits: Limits) -> View | str:
-    """With servers whose names start with `prefix`; a sentence when the cloud could not be asked."""
-    # Half a second, in which the stack's outputs are read.
+    """The login's scope, and servers whose names start with `prefix`; one sentence if the cloud does not answer."""
+    # The import takes half a second. Here it runs in parallel with reading the stack's outputs.
     import openstack  # noqa: PLC0415
     from keystoneauth1.exceptions import ClientException  # noqa: PLC0415
     from openstack.exceptions import SDKException  # noqa: PLC0415
@@ -60,33 +60,33 @@ def view(prefix: str, limits: Limits) -> View | str:
 
 
 class CloudError(Exception):
-    """Why the cloud did not do it, in one line."""
+    """The cloud refused or failed. The text is one line."""
 
 
-def refuse_another(stack: Scope | None) -> None:
-    """In another project or region each server is "not found". Raises CloudError."""
+def require_same_scope(stack: Scope | None) -> None:
+    """Raises CloudError if the login is for another project or region, where every server would be "not found"."""
     import openstack  # noqa: PLC0415
     from keystoneauth1.exceptions import ClientException  # noqa: PLC0415
     from openstack.exceptions import SDKException  # noqa: PLC0415
 
     try:
-        elsewhere = difference(stack, scope_of(openstack.connect(api_timeout=REQUEST)))
+        mismatch = difference(stack, scope_of(openstack.connect(api_timeout=REQUEST_TIMEOUT)))
     except (SDKException, ClientException) as error:
         raise CloudError(f"the cloud could not be asked: {str(error).splitlines()[0]}") from None
-    if elsewhere:
-        raise CloudError(elsewhere)
+    if mismatch:
+        raise CloudError(mismatch)
 
 
 def delete(server: str, seconds: float = 300) -> None:
-    """Delete the server of that id, and wait until it is gone; one that is gone is well. Raises CloudError."""
+    """Delete a server by its id and wait until it is gone. A missing server is not an error. Raises CloudError."""
     import openstack  # noqa: PLC0415
     from keystoneauth1.exceptions import ClientException  # noqa: PLC0415
     from openstack.exceptions import SDKException  # noqa: PLC0415
 
     try:
-        compute = openstack.connect(api_timeout=REQUEST).compute
-        if (found := compute.find_server(server, ignore_missing=True)) is not None:
-            compute.delete_server(found)
-            compute.wait_for_delete(found, interval=1, wait=seconds)
+        compute = openstack.connect(api_timeout=REQUEST_TIMEOUT).compute
+        if (existing := compute.find_server(server, ignore_missing=True)) is not None:
+            compute.delete_server(existing)
+            compute.wait_for_delete(existing, interval=1, wait=seconds)
     except (SDKException, ClientException) as error:
         raise CloudError(f"server {server} could not be deleted: {str(error).splitlines()[0]}") from None

@@ -1,1 +1,4 @@
-"""What every command needs: time limits, progress with signals, waiting for a condition."""
+"""What several commands share.
+
+files: files with mode 0600. limits: time limits. progress: messages, and signals between steps. waiting: polling.
+"""

@@ -1,4 +1,4 @@
-"""Files for this user alone."""
+"""Files that only the current user can read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file as a whole, readable for its owner alone from its first byte on."""
+    """Write a file atomically. Its mode is 0600 from the first byte on."""
     new = path.with_name(f".{path.name}.{os.getpid()}")
     with open(os.open(new, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:  # noqa: PTH123
         file.write(text)

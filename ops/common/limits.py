@@ -1,29 +1,28 @@
-"""How long to wait for what, in seconds."""
+"""Time limits of everything that an operator's command waits for, in seconds."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 
-# An idle machine's limits are multiplied by at most this: then the answer is "too slow".
-MOST = 4.0
-CLOUD = 20.0
+# Upper bound of Limits.factor. A host that needs longer is reported as too slow.
+MAX_FACTOR = 4.0
+CLOUD_TIMEOUT = 20.0
 
 
 @dataclass(frozen=True)
 class Limits:
-    """On an idle machine a hung host costs `host` seconds, and all hosts together about six. The cloud is asked
-    meanwhile, and waited for up to `cloud` seconds.
+    """The limits of one run. On an idle machine a hung host costs `host` seconds, all hosts together about six.
 
-    `factor` is above 1 on a machine that has more to do than processors: what takes long there is not hung,
-    and a lab's hosts share its processors.
+    The cloud answers in parallel and gets up to `cloud` seconds. `factor` is above 1 on a machine with more runnable
+    processes than processors: a slow answer there does not mean a hung host, and a lab's hosts share the processors.
     """
 
     factor: float = 1.0
 
     @classmethod
-    def here(cls) -> Limits:
-        return cls(min(max(os.getloadavg()[0] / (os.cpu_count() or 1), 1.0), MOST))
+    def for_this_machine(cls) -> Limits:
+        return cls(min(max(os.getloadavg()[0] / (os.cpu_count() or 1), 1.0), MAX_FACTOR))
 
     @property
     def connect(self) -> int:
@@ -31,28 +30,28 @@ class Limits:
 
     @property
     def host(self) -> float:
-        """For connection and all answers of one host."""
+        """Limit for the connection and all answers of one host."""
         return 5 * self.factor
 
     @property
-    def question(self) -> float:
-        """For one command on a host; all of a host's are asked at once."""
+    def command(self) -> float:
+        """Limit for one command on a host. All commands of a host run in parallel."""
         return 3.5 * self.factor
 
     @property
-    def inside(self) -> float:
-        """For what such a command waits for itself, so that it can still tell what it waited for."""
+    def probe(self) -> float:
+        """Limit that a probe applies itself: shorter than `command`, so that it can still report what it waited for."""
         return 2.5 * self.factor
 
     @property
     def sample(self) -> float:
-        """In which a process's use of the processor is measured, while it is asked something."""
+        """Period over which the processor use of a process is measured."""
         return 1 * self.factor
 
     @property
     def cloud(self) -> float:
-        """For all that is asked of the cloud, whatever the factor: an API that nobody asked for minutes is slow."""
-        return CLOUD
+        """Limit for all requests to the cloud. `factor` does not apply: an API that was idle for minutes is slow."""
+        return CLOUD_TIMEOUT
 
     @property
     def endpoint(self) -> float:

@@ -1,4 +1,4 @@
-"""Says on the terminal what is going on, with the seconds, and lets nobody interrupt it half-way."""
+"""Progress messages with elapsed time, and signals that take effect only between two steps."""
 
 from __future__ import annotations
 
@@ -16,69 +16,69 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StoppedError(Exception):
-    """The operator wants it to end."""
+    """A signal of the operator ended the command."""
 
 
 @contextmanager
-def ended_in_order() -> Iterator[None]:
-    """SIGTERM and SIGHUP raise StoppedError, so that nothing secret is left in a folder for temporary files."""
+def signals_raise() -> Iterator[None]:
+    """Within the context SIGTERM and SIGHUP raise StoppedError, so that temporary files with secrets are removed."""
 
     def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  Python's own signature
         raise StoppedError(f"ended by {signal.Signals(number).name}")
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    previous = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
 
 @contextmanager
 def private_folder() -> Iterator[Path]:
-    """For the deployer's key. It goes whoever ends the tool, but for SIGKILL."""
-    with ended_in_order(), tempfile.TemporaryDirectory(prefix="congress-ha-") as name:
+    """A temporary folder for the deployer's SSH key. It is removed however the command ends, except by SIGKILL."""
+    with signals_raise(), tempfile.TemporaryDirectory(prefix="congress-ha-") as name:
         yield Path(name)
 
 
 class Progress:
-    """`begin` is called between two steps: there, and nowhere else, a Ctrl-C takes effect inside `guarded`."""
+    """Messages of one command. Within `guarded`, Ctrl-C takes effect only in `begin`, which starts each step."""
 
     def __init__(self, tool: str) -> None:
-        self.tool, self.began = tool, time.monotonic()
-        self.asked_to_end = self.goes_on = False
+        self.tool, self.started = tool, time.monotonic()
+        self.interrupt_requested = self.ignores_signals = False
 
     @property
     def seconds(self) -> float:
-        return time.monotonic() - self.began
+        return time.monotonic() - self.started
 
     def begin(self, step: str) -> None:
-        if self.asked_to_end and not self.goes_on:
+        if self.interrupt_requested and not self.ignores_signals:
             raise StoppedError("interrupted")
         self.say(step)
 
-    def go_on(self) -> None:
-        """From here on nothing interrupts."""
-        self.goes_on = True
+    def ignore_signals(self) -> None:
+        """Ignore every later signal, as during a rollback."""
+        self.ignores_signals = True
 
     def say(self, text: str) -> None:
         typer.echo(f"{self.tool}: {self.seconds:5.1f} s  {text}")
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """A command on a host goes on there whatever happens here, so it is not left in the middle."""
-        before = {number: signal.signal(number, self._later) for number in SIGNALS}
+        """Defer signals to the next step: a command on a host continues there even if this program ends."""
+        previous = {number: signal.signal(number, self._later) for number in SIGNALS}
         try:
             yield
         finally:
-            for number, handler in before.items():
+            for number, handler in previous.items():
                 signal.signal(number, handler)
 
     def _later(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  Python's own signature
-        self.asked_to_end = True
-        told = (
-            "it is being put back already"
-            if self.goes_on
-            else "ends after this step, and puts back what was there"
+        self.interrupt_requested = True
+        consequence = (
+            "the rollback is already running"
+            if self.ignores_signals
+            else "stops after this step and restores the previous state"
         )
-        self.say(f"{signal.Signals(number).name}: {told}")
+        self.say(f"{signal.Signals(number).name}: {consequence}")

@@ -1,4 +1,4 @@
-"""Looking again and again until something is as it has to be, or the time is up."""
+"""Polling until an observation is acceptable or a deadline passes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from tenacity import Retrying, retry_if_not_result, stop_after_delay, wait_fixed
 T = TypeVar("T")
 
 
-def last_look(seconds: float, pause: float, look: Callable[[], T], enough: Callable[[T], bool]) -> T:
-    """The first look that is enough, or the last one before the deadline. What a look raises is raised."""
-    looks = Retrying(
+def poll(seconds: float, pause: float, observe: Callable[[], T], accept: Callable[[T], bool]) -> T:
+    """Call `observe` every `pause` seconds; the first accepted result, or the last one when `seconds` have passed.
+
+    Exceptions of `observe` are not caught.
+    """
+    retrying = Retrying(
         stop=stop_after_delay(seconds),
         wait=wait_fixed(pause),
-        retry=retry_if_not_result(enough),
+        retry=retry_if_not_result(accept),
         retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
     )
-    found: T = looks(look)
-    return found
+    observed: T = retrying(observe)
+    return observed

@@ -1,4 +1,4 @@
-"""Writes the database and Congress's encryption key into one file of the operator. Stops nothing."""
+"""`congress-ha backup`: writes the database and Congress's encryption key into one file. Stops no service."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from typing import IO, Annotated, Any
 import typer
 
 from ops.common.limits import Limits
-from ops.common.progress import Progress, StoppedError, ended_in_order
+from ops.common.progress import Progress, StoppedError, signals_raise
 from ops.data import archive
-from ops.data.database import CongressDatabase, Software, first_reached
+from ops.data.database import CongressDatabase, Software, first_reachable
 from ops.data.dump import DatabaseError, revision_in
 from ops.ssh.commands import HostError, Hosts, connected
 from ops.stack.outputs import Stack, StackError, parse
 from ops.stack.pulumi import read_outputs
 from roles import DATABASE, DATASOURCE_NODE
 
-# A disk with less room is full, in bytes.
-LEAST = 64 * 1024
+# A disk with less free space, in bytes, counts as full.
+FULL_BELOW = 64 * 1024
 PROBLEMS = (archive.ArchiveError, DatabaseError, HostError, StoppedError)
 
 
 @contextmanager
-def told(tool: str) -> Iterator[None]:
-    """A problem becomes one line, with exit code 1, or 2 where there is no deployment. So does a signal to end."""
+def reported_errors(tool: str) -> Iterator[None]:
+    """Turn errors and signals into one line and exit code 1, or 2 if there is no deployment."""
     try:
-        with ended_in_order():
+        with signals_raise():
             yield
     except StackError as error:
         typer.echo(f"{tool}: {error}", err=True)
@@ -42,27 +42,27 @@ def told(tool: str) -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
-def deployed() -> tuple[Stack, Mapping[str, Any]]:
+def read_deployment() -> tuple[Stack, Mapping[str, Any]]:
     """Stack $STACK and its outputs. Raises StackError."""
     outputs = read_outputs()
     return parse(os.environ.get("STACK", "dev"), outputs), outputs
 
 
 def backup(stack: Stack, outputs: Mapping[str, Any], file: Path, progress: Progress) -> None:
-    """Raises ArchiveError, DatabaseError, HostError; then there is no file."""
-    # Beside the file, so that one disk has to have the room, and no other one ever has the data. It has no name.
-    with connected(outputs, Limits.here()) as hosts, _unnamed(file.parent) as dump:
-        progress.begin("looks at the deployment")
-        there, software, key = looked_at(hosts, stack)
-        with there.locked(progress) as database:
-            progress.begin("dumps the database")
+    """Back up the database into a new file. Raises ArchiveError, DatabaseError, HostError; then no file is written."""
+    # The dump is an anonymous file beside the backup, so only that disk needs room and gets the data.
+    with connected(outputs, Limits.for_this_machine()) as hosts, _anonymous_file(file.parent) as dump:
+        progress.begin("checking the deployment")
+        unlocked, software, key = prepare(hosts, stack)
+        with unlocked.locked(progress) as database:
+            progress.begin("dumping the database")
             _dump(database, dump, file)
             revision = revision_in(dump)
-            progress.begin("loads the dump into a schema of its own, to see that it can be loaded")
-            checked = database.check(dump)
-        if not checked.why_not:
-            checked.require(revision, key)
-        progress.begin(f"writes {file}")
+            progress.begin("trial load of the dump into a separate schema")
+            trial = database.check(dump)
+        if not trial.why_not:
+            trial.require(revision, key)
+        progress.begin(f"writing {file}")
         archive.write(
             file,
             dump,
@@ -73,43 +73,46 @@ def backup(stack: Stack, outputs: Mapping[str, Any], file: Path, progress: Progr
             revision=revision,
         )
     progress.say(
-        f"NOT checked, nobody tried to load it: {checked.why_not}"
-        if checked.why_not
-        else f"checked: it was loaded, {checked}, and the key opens their secrets"
+        f"NOT checked by a trial load: {trial.why_not}"
+        if trial.why_not
+        else f"checked by a trial load: {trial}, and the key decrypts their secrets"
     )
-    progress.say(f"done: {file.stat().st_size} bytes. Whoever has it can read the datasources' passwords.")
+    progress.say(
+        f"done: {file.stat().st_size} bytes. Whoever has the file can read the datasources' passwords."
+    )
 
 
-def looked_at(hosts: Hosts, stack: Stack) -> tuple[CongressDatabase, Software, str]:
-    """What a backup needs of the deployment, and the encryption key. Raises ArchiveError, HostError."""
-    there = CongressDatabase(
+def prepare(hosts: Hosts, stack: Stack) -> tuple[CongressDatabase, Software, str]:
+    """Check the deployment and install the programs: its database, Congress's version, the encryption key.
+
+    Raises ArchiveError, HostError.
+    """
+    unlocked = CongressDatabase(
         hosts,
-        first_reached(hosts, stack, DATABASE.name),
-        first_reached(hosts, stack, DATASOURCE_NODE.name),
+        first_reachable(hosts, stack, DATABASE.name),
+        first_reachable(hosts, stack, DATASOURCE_NODE.name),
     )
-    there.bring()
-    return there, there.software(), archive.checked_key(there.key())
+    unlocked.install_programs()
+    return unlocked, unlocked.software(), archive.checked_key(unlocked.key())
 
 
 def _dump(database: CongressDatabase, dump: IO[bytes], file: Path) -> None:
     try:
         database.dump_into(dump)
     except HostError:
-        # What ssh says of a write that failed here names no disk.
-        if shutil.disk_usage(file.parent).free < LEAST:
+        # ssh's message about a failed local write does not name the disk.
+        if shutil.disk_usage(file.parent).free < FULL_BELOW:
             raise archive.ArchiveError(
                 f"{file} cannot be written: the disk of {file.parent} is full"
             ) from None
         raise
 
 
-def _unnamed(folder: Path) -> IO[bytes]:
+def _anonymous_file(folder: Path) -> IO[bytes]:
     try:
         return tempfile.TemporaryFile(dir=folder)
     except OSError as error:
-        raise archive.ArchiveError(
-            f"no file can be written in the folder {folder}: {error.strerror}"
-        ) from None
+        raise archive.ArchiveError(f"cannot write into the folder {folder}: {error.strerror}") from None
 
 
 def main(name: Annotated[str, typer.Argument(metavar="FILE")] = "") -> None:
@@ -118,9 +121,9 @@ def main(name: Annotated[str, typer.Argument(metavar="FILE")] = "") -> None:
         typer.echo("backup: name a file that does not exist yet: make backup FILE=...", err=True)
         raise typer.Exit(1)
     file = Path(name).resolve()
-    with told("backup"):
+    with reported_errors("backup"):
         archive.refuse_existing(file)
-        stack, outputs = deployed()
+        stack, outputs = read_deployment()
         backup(stack, outputs, file, Progress("backup"))
 
 

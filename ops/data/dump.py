@@ -1,4 +1,4 @@
-"""A dump of Congress's database: its name on the database's host, what its text tells, and what a trial load told."""
+"""A dump of Congress's database: its file name on the database host, its schema revision, and its trial load."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from ops.remote.reencrypt import rotated
 
 NAME = re.compile(r"[a-z-]+-\d{8}T\d{6}Z\.sql\.gz")
-# As mariadb-dump writes a row of it; older versions put it all on one line.
+# A row as mariadb-dump writes it. Older versions write it on one line.
 REVISION = re.compile(r"INSERT INTO `alembic_version` VALUES\s*\('([0-9a-z]+)'\)")
 
 
 class DatabaseError(Exception):
-    """What is to be loaded is not fit for this deployment; the text says why."""
+    """A dump cannot be loaded into this deployment. The text says why."""
 
 
 @dataclass(frozen=True)
-class Checked:
-    """What a dump was when it was loaded: `datasources` by name, each with its config as Congress stores it.
+class TrialLoad:
+    """Result of a trial load. `datasources`: name -> config (JSON) as Congress stores it.
 
-    `why_not`: it was not loaded, for want of room.
+    `why_not`: why the dump was not loaded, such as too little room; "" if it was.
     """
 
     tables: int = 0
@@ -33,50 +33,50 @@ class Checked:
     why_not: str = ""
 
     def require(self, revision: str, *keys: str) -> None:
-        """Raises DatabaseError unless it is of that revision, and each secret in it is encrypted by one of the keys."""
+        """Raises DatabaseError unless the dump has that revision and one of the keys decrypts each of its secrets."""
         if self.revision != revision:
             raise DatabaseError(f"the dump has schema revision {self.revision}, not {revision}")
-        known = MultiFernet([Fernet(key) for key in keys])
+        keyring = MultiFernet([Fernet(key) for key in keys])
         for name, config in self.datasources.items():
             try:
-                rotated(config, known)
+                rotated(config, keyring)
             except (InvalidToken, ValueError, KeyError, AttributeError):
-                raise DatabaseError(f"the key does not open the secrets of datasource {name}") from None
+                raise DatabaseError(f"the key does not decrypt the secrets of datasource {name}") from None
 
     def __str__(self) -> str:
         return f"{self.tables} tables, {len(self.datasources)} datasources"
 
 
-def checked(said: str) -> Checked:
-    """From what congress-load printed."""
-    first, *others = said.splitlines()
-    kind, _, told = first.partition(" ")
+def parse_trial_load(output: str) -> TrialLoad:
+    """Read what files/database/congress-load printed."""
+    first, *others = output.splitlines()
+    kind, _, detail = first.partition(" ")
     if kind != "loaded":
-        return Checked(why_not=told)
-    tables, revision = told.split()
+        return TrialLoad(why_not=detail)
+    tables, revision = detail.split()
     datasources = {}
     for line in others:
         _, name, config = line.split("\t")
         datasources[bytes.fromhex(name).decode()] = bytes.fromhex(config).decode()
-    return Checked(int(tables), revision, datasources)
+    return TrialLoad(int(tables), revision, datasources)
 
 
 def revision(sql: str) -> str:
     """Schema revision in the text of a dump. Raises DatabaseError."""
-    found = REVISION.search(sql)
-    if found is None:
+    match = REVISION.search(sql)
+    if match is None:
         raise DatabaseError(
-            "the dump names no revision of Congress's schema: it is none of Congress's database"
+            "the dump contains no revision of Congress's schema: it is not a dump of Congress's database"
         )
-    return found[1]
+    return match[1]
 
 
 def revision_in(dump: IO[bytes]) -> str:
-    """Schema revision of a dump; the file is at its beginning before and after. Raises DatabaseError."""
+    """Schema revision of a dump. Rewinds the file before and after. Raises DatabaseError."""
     dump.seek(0)
     for line in dump:
         if line.startswith(b"INSERT INTO `alembic_version`"):
-            found = revision((line + dump.readline(1024)).decode(errors="replace"))
+            match = revision((line + dump.readline(1024)).decode(errors="replace"))
             dump.seek(0)
-            return found
+            return match
     return revision("")

@@ -1,6 +1,7 @@
-"""Replaces the database of a deployment by that of a backup, or by a dump that lies on the database's host.
+"""`congress-ha restore`: replaces a deployment's database by a backup, or by a dump on the database host.
 
-Everything is checked before anything stops. Then what is there is dumped; if a later step fails, it is put back.
+Everything is checked before a service stops. Then the current database is dumped. If a later step fails, that dump is
+loaded again.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import typer
 from ops.common.limits import Limits
 from ops.common.progress import Progress
 from ops.data import archive
-from ops.data.backup import deployed, told
-from ops.data.database import FOLDER, INCOMING, CongressDatabase, first_reached, fits
+from ops.data.backup import read_deployment, reported_errors
+from ops.data.database import FOLDER, INCOMING, CongressDatabase, first_reachable, require_known_revision
 from ops.data.dump import DatabaseError
 from ops.data.services import Services
 from ops.ssh.commands import HostError, Hosts, connected
@@ -27,11 +28,11 @@ KIND = "before-restore"
 
 
 class RestoreError(DatabaseError):
-    """The restore failed; the text says what the deployment has now."""
+    """The restore failed. The text describes the state of the deployment."""
 
 
 class Restore:
-    """One restore into a deployment whose hosts are all reached. `database`: which nobody else works on."""
+    """One restore into a deployment whose hosts are all reachable. `database`: locked."""
 
     def __init__(self, hosts: Hosts, stack: Stack, database: CongressDatabase, progress: Progress) -> None:
         self.progress, self.database = progress, database
@@ -39,12 +40,12 @@ class Restore:
 
     def from_backup(self, backup: archive.Backup, file: Path) -> None:
         manifest = backup.manifest
-        fits(self.database.software(), manifest.schema_revision, str(file))
+        require_known_revision(self.database.software(), manifest.schema_revision, str(file))
         self.progress.say(
             f"{file}: stack {manifest.stack}, {manifest.written:%Y-%m-%d %H:%M} UTC,"
             f" Congress {manifest.congress}, schema {manifest.schema_revision}"
         )
-        self.progress.begin("sends the dump to the database's host")
+        self.progress.begin("sending the dump to the database host")
         try:
             name = self.database.receive(backup.dump, manifest.sha256[archive.DUMP])
             self.check(name, manifest.schema_revision, backup.key)
@@ -53,31 +54,31 @@ class Restore:
             self.discard()
 
     def from_dump(self, name: str) -> None:
-        """A dump of this deployment itself, whose secrets are encrypted by its own key."""
+        """Load a dump of this deployment, whose secrets are encrypted with its own key."""
         name = name.removeprefix(f"{FOLDER}/")
-        if name not in (kept := self.database.kept()):
+        if name not in (dumps := self.database.dumps_on_host()):
             raise DatabaseError(
-                f"no dump {name} in {FOLDER} on the database's host; there: {', '.join(kept) or 'none'}"
+                f"no dump {name} in {FOLDER} on the database host; there are: {', '.join(dumps) or 'none'}"
             )
         revision = self.database.revision_of(name)
-        fits(self.database.software(), revision, name)
+        require_known_revision(self.database.software(), revision, name)
         try:
-            held = self.database.hold(name)
-            self.check(held, revision)
-            self.load(held, None)
+            pinned = self.database.pin(name)
+            self.check(pinned, revision)
+            self.load(pinned, None)
         finally:
             self.discard()
 
     def check(self, name: str, revision: str, *keys: str) -> None:
-        """Raises DatabaseError for a dump that cannot be loaded, or has secrets that no key opens."""
-        self.progress.begin("loads the dump into a schema of its own, to see that it can be loaded")
-        checked = self.database.check_kept(name)
-        if checked.why_not:
-            raise DatabaseError(f"{checked.why_not}: make room there first; nothing was changed")
-        checked.require(revision, *keys, archive.checked_key(self.database.key()))
+        """Raises DatabaseError for a dump that cannot be loaded, or has secrets that no key decrypts."""
+        self.progress.begin("trial load of the dump into a separate schema")
+        trial = self.database.check_dump_on_host(name)
+        if trial.why_not:
+            raise DatabaseError(f"{trial.why_not}: free space there first; nothing was changed")
+        trial.require(revision, *keys, archive.checked_key(self.database.key()))
 
     def discard(self) -> None:
-        """Remove what was only to be loaded; a host that does not let it is no reason to hide how the restore ended."""
+        """Remove the received dump. A failure is only reported, so that it does not hide how the restore ended."""
         try:
             self.database.discard()
         except HostError as error:
@@ -85,92 +86,95 @@ class Restore:
 
     def load(self, name: str, key: str | None) -> None:
         with self.progress.guarded():
-            unfinished = self.database.unfinished()
-            if unfinished:
+            interrupted = self.database.interrupted_restore()
+            if interrupted:
                 self.progress.say(
-                    f"an earlier restore was cut off: what was there before it is in {FOLDER}/{unfinished}"
+                    f"an earlier restore was interrupted: the database before it is in {FOLDER}/{interrupted}"
                 )
-            with self._put_back(unfinished) as touches:
+            with self._roll_back_on_failure(interrupted) as will_change:
                 self.database.require_lock()
                 self.services.stop()
-                # Not before: a rule that is answered while they stop must be in it.
-                kept = unfinished or self._keep()
-                self.progress.begin("loads the dump")
-                touches(kept)
-                self.database.begin(kept)
+                # After the stop, so that the dump contains every change that an engine has confirmed.
+                dump_name = interrupted or self._dump_current()
+                self.progress.begin("loading the dump")
+                will_change(dump_name)
+                self.database.mark_incomplete(dump_name)
                 self.database.load(name)
-                self.progress.begin("encrypts the datasources' secrets by this deployment's key")
+                self.progress.begin("encrypting the datasources' secrets with this deployment's key")
                 self.database.reencrypt(key)
-                self.progress.begin("migrates the schema")
+                self.progress.begin("migrating the schema")
                 self.database.migrate()
-                self.database.done()
+                self.database.mark_complete()
                 self.services.start()
 
-    def _keep(self) -> str | None:
-        self.progress.begin("dumps what is there")
-        kept = self.database.keep(KIND)
-        self.progress.say(f"kept on the database's host: {FOLDER}/{kept}" if kept else "there are no tables")
-        return kept
+    def _dump_current(self) -> str | None:
+        self.progress.begin("dumping the current database")
+        dump_name = self.database.dump_on_host(KIND)
+        self.progress.say(
+            f"saved on the database host: {FOLDER}/{dump_name}" if dump_name else "there are no tables"
+        )
+        return dump_name
 
     @contextmanager
-    def _put_back(self, unfinished: str | None) -> Iterator[Callable[[str | None], None]]:
-        """Yields what is to be called before the database is touched: if it fails later, what was kept is put back."""
-        # By the restore that was cut off.
-        touched: list[str | None] = [unfinished] if unfinished else []
+    def _roll_back_on_failure(self, interrupted: str | None) -> Iterator[Callable[[str | None], None]]:
+        """Yields a function to call with the dump's name before the first change: an error after it loads that dump."""
+        # An interrupted restore has already changed the database.
+        changed: list[str | None] = [interrupted] if interrupted else []
         try:
-            yield touched.append
+            yield changed.append
         except Exception as error:
-            self.progress.go_on()
-            kept = touched[-1] if touched else None
-            self._require_lock(error, kept)
-            self.progress.say(f"{error}; puts back what was there")
+            self.progress.ignore_signals()
+            dump_name = changed[-1] if changed else None
+            self._require_lock(error, dump_name)
+            self.progress.say(f"{error}; restoring the previous state")
             try:
-                if touched:
+                if changed:
                     self.services.stop()
-                    self._put(kept)
+                    self._roll_back(dump_name)
                 self.services.start()
             except Exception as again:
-                way_out = f"make restore DUMP={kept}" if kept else "this restore again"
+                way_out = f"make restore DUMP={dump_name}" if dump_name else "this restore again"
                 raise RestoreError(
-                    f"{error}. And what was there could not be put back: {again}. When that is mended: {way_out}"
+                    f"{error}. The previous state could not be restored either: {again}. When that is repaired:"
+                    f" {way_out}"
                 ) from again
-            state = "as it was" if kept or not touched else "empty, as it was"
+            state = "as it was" if dump_name or not changed else "empty, as it was"
             raise RestoreError(
                 f"{error}. Nothing was restored: the services run again, the database is {state}"
             ) from error
 
-    def _require_lock(self, error: Exception, kept: str | None) -> None:
-        """Raises RestoreError without it: the services and the database may be another restore's by now."""
+    def _require_lock(self, error: Exception, dump_name: str | None) -> None:
+        """Raises RestoreError if the lock was lost: another restore may be using services and database by now."""
         try:
             self.database.require_lock()
         except HostError as lost:
-            way_out = f"make restore DUMP={kept}" if kept else "this restore again"
+            way_out = f"make restore DUMP={dump_name}" if dump_name else "this restore again"
             raise RestoreError(
-                f"{error}. And nothing was put back or started: {lost}. Where another restore ended well meanwhile,"
-                f" leave it; else, when that is mended: {way_out}"
+                f"{error}. Nothing was restored or started: {lost}. If another restore has succeeded meanwhile, there"
+                f" is nothing to do; otherwise, when that is repaired: {way_out}"
             ) from lost
 
-    def _put(self, kept: str | None) -> None:
-        """Put the database back as it was: what was kept, or no tables but those that every Congress has."""
-        if kept:
-            self.progress.begin(f"loads {kept}")
-            self.database.load(kept)
+    def _roll_back(self, dump_name: str | None) -> None:
+        """Restore the previous database: load its dump, or make an empty schema if there were no tables."""
+        if dump_name:
+            self.progress.begin(f"loading {dump_name}")
+            self.database.load(dump_name)
         else:
-            self.progress.begin("empties the database")
+            self.progress.begin("emptying the database")
             self.database.empty()
             self.database.migrate()
-        self.database.done()
+        self.database.mark_complete()
 
 
 @contextmanager
-def begun(hosts: Hosts, stack: Stack, progress: Progress) -> Iterator[Restore]:
-    """A restore, while nobody else works on the database. Raises HostError."""
-    member = first_reached(hosts, stack, DATASOURCE_NODE.name, "crm_mon -1 > /dev/null")
+def prepared(hosts: Hosts, stack: Stack, progress: Progress) -> Iterator[Restore]:
+    """A restore with a locked database, after a check of all hosts. Raises HostError."""
+    member = first_reachable(hosts, stack, DATASOURCE_NODE.name, "crm_mon -1 > /dev/null")
     for engine in stack.engines:
-        if not hosts.reached(engine.host):
-            raise HostError(f"{engine.host} was not reached, and what runs there must stop: make status")
-    database = CongressDatabase(hosts, first_reached(hosts, stack, DATABASE.name), member)
-    database.bring()
+        if not hosts.is_reachable(engine.host):
+            raise HostError(f"{engine.host} is unreachable, but its engines must stop: make status")
+    database = CongressDatabase(hosts, first_reachable(hosts, stack, DATABASE.name), member)
+    database.install_programs()
     with database.locked(progress) as locked:
         yield Restore(hosts, stack, locked, progress)
 
@@ -178,26 +182,28 @@ def begun(hosts: Hosts, stack: Stack, progress: Progress) -> Iterator[Restore]:
 def restore(
     stack: Stack, outputs: Mapping[str, Any], source: Callable[[Restore], None], progress: Progress
 ) -> None:
-    """`source` loads what is to be there. Raises ArchiveError, DatabaseError, HostError."""
-    with connected(outputs, Limits.here()) as hosts:
-        progress.begin("looks at the deployment")
-        with begun(hosts, stack, progress) as into:
+    """Restore the database. `source` loads the new content. Raises ArchiveError, DatabaseError, HostError."""
+    with connected(outputs, Limits.for_this_machine()) as hosts:
+        progress.begin("checking the deployment")
+        with prepared(hosts, stack, progress) as into:
             source(into)
-    progress.say("done: the datasource node serves the bus, and every engine its clients")
+    progress.say("done: the datasource node serves the bus, and every engine serves clients")
 
 
 def main(
     file: Annotated[Path | None, typer.Argument(metavar="FILE", resolve_path=True)] = None,
-    dump: Annotated[str | None, typer.Option(metavar="NAME", help="of a dump on the database's host")] = None,
+    dump: Annotated[
+        str | None, typer.Option(metavar="NAME", help="name of a dump on the database host")
+    ] = None,
 ) -> None:
-    """Replace the database of stack $STACK (default: dev) by FILE, a backup, or by a dump on the database's host."""
+    """Replace the database of stack $STACK (default: dev) by a backup FILE or a dump on the database host."""
     progress = Progress("restore")
-    with told("restore"):
+    with reported_errors("restore"):
         if file is not None and dump is None:
             with archive.read(file) as backup:
-                restore(*deployed(), lambda into: into.from_backup(backup, file), progress)
+                restore(*read_deployment(), lambda into: into.from_backup(backup, file), progress)
         elif dump is not None and file is None:
-            restore(*deployed(), lambda into: into.from_dump(dump), progress)
+            restore(*read_deployment(), lambda into: into.from_dump(dump), progress)
         else:
             raise DatabaseError("name one: make restore FILE=a-backup, or DUMP=a-dump-on-the-database's-host")
 

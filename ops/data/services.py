@@ -1,4 +1,4 @@
-"""Stops and starts all that writes into the database, in the document's order, and proves that it works."""
+"""Stops and starts everything that writes into the database, in the document's order, and checks that it works."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ops.common.progress import Progress
 from ops.ssh.commands import Hosts
 from ops.stack.outputs import Stack
 
-# By Pacemaker itself, which else would start the node again. A resource that is to run has no target-role.
+# Stopped through Pacemaker, which would restart the node otherwise. Without target-role a resource is started.
 STOP_NODE = """\
 crm_resource --resource ds-node --meta --set-parameter target-role --parameter-value Stopped
 stopped() { crm_resource --resource ds-node --locate 2>&1 | grep -q 'NOT running'; }
@@ -18,12 +18,12 @@ START_NODE = """\
 crm_resource --resource ds-node --meta --delete-parameter target-role
 crm_resource --cleanup --resource ds-node > /dev/null 2>&1
 probe=congress_runtime.probes.datasource_node
-# A host that this checkout has not brought up yet: restore works there, too.
+# A host that an older version deployed: restore works there, too.
 [ -e /opt/congress/lib/python3*/site-packages/congress_runtime ] || probe=datasource_node_probe
 serves() { out=$(timeout 20 /opt/congress/bin/python -m $probe 2>&1); }
 for _ in {1..60}; do serves && exit; sleep 0.3; done
 echo "the datasource node does not serve the bus: $out" >&2; exit 1"""
-# The honest question, then the engine's rows, then the load balancer, as in templates/policy_engines/engine.sh.j2.
+# Health check, then the engine's rows, then the load balancer: as in templates/policy_engines/engine.sh.j2.
 START_ENGINE = """\
 systemctl start {unit}
 answers() {{ curl -sf -m 5 -o /dev/null {url}/health; }}
@@ -31,15 +31,15 @@ for _ in {{1..100}}; do answers && break; sleep 0.3; done
 answers || {{ echo "{node_id} does not answer at {url}" >&2; exit 1; }}
 loads() {{ curl -sf -m 5 {url}/health | grep '^loading ' > /dev/null; }}
 for _ in {{1..250}}; do loads || break; sleep 0.3; done
-told=$(runuser -u congress -- /usr/local/bin/congress-drain back {node_id} 60) \\
-  || {{ echo "the load balancer does not take it back: $told" >&2; exit 1; }}"""
-# Above what the scripts themselves may take: two minutes of pauses, and as many questions.
+answer=$(runuser -u congress -- /usr/local/bin/congress-drain back {node_id} 60) \\
+  || {{ echo "the load balancer does not take it back: $answer" >&2; exit 1; }}"""
+# Seconds; longer than the scripts themselves may take: two minutes of pauses, and their requests.
 LIMIT = 900
 
 
 @dataclass(frozen=True)
 class Services:
-    """`member`: the host of the pair that Pacemaker is asked on."""
+    """`member`: the host of the pair on which Pacemaker's commands run."""
 
     hosts: Hosts
     stack: Stack
@@ -47,22 +47,22 @@ class Services:
     progress: Progress
 
     def stop(self) -> None:
-        """Engines first: they ask the datasource node. Raises HostError."""
+        """Stop the engines, then the datasource node, which they use. Raises HostError."""
         for engine in self.stack.engines:
-            self.progress.begin(f"stops {engine.node_id}")
+            self.progress.begin(f"stopping {engine.node_id}")
             self.hosts.run(engine.host, f"systemctl stop {unit(engine.node_id)}", timeout=LIMIT)
-        self.progress.begin("stops the datasource node")
+        self.progress.begin("stopping the datasource node")
         self.hosts.run(self.member, STOP_NODE, timeout=LIMIT)
 
     def start(self) -> None:
-        """The datasource node, then one engine after another, each when the one before it serves clients.
+        """Start the datasource node, then the engines one by one, each after the one before it serves clients.
 
         Raises HostError.
         """
-        self.progress.begin("starts the datasource node")
+        self.progress.begin("starting the datasource node")
         self.hosts.run(self.member, START_NODE, timeout=LIMIT)
         for engine in self.stack.engines:
-            self.progress.begin(f"starts {engine.node_id}")
+            self.progress.begin(f"starting {engine.node_id}")
             text = START_ENGINE.format(unit=unit(engine.node_id), url=engine.url, node_id=engine.node_id)
             self.hosts.run(engine.host, text, timeout=LIMIT)
 

@@ -1,4 +1,4 @@
-"""What the cloud has and Pulumi's state has not, and the other way round. `ask` asks, the rest only compares."""
+"""Compares the cloud with Pulumi's state. Only `list_resources` sends requests; repairs are functions in the drifts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ops.cloud.hard_reboot import FROZEN
 from ops.drift.hosts import Drift
 from roles import DATABASE
 
-# Type -> the table's row, what it is called, and how the cloud lists it.
+# Type -> row of the table, name of the kind, and function that lists it.
 KINDS: Mapping[str, tuple[str, str, Callable[[Connection], Iterable[Any]]]] = {
     SERVER: ("servers", "server", lambda cloud: cloud.compute.servers()),
     SERVER_GROUP: (
@@ -44,9 +44,9 @@ KINDS: Mapping[str, tuple[str, str, Callable[[Connection], Iterable[Any]]]] = {
     RULE: ("security groups", "rule", lambda cloud: cloud.network.security_group_rules()),
     ADDRESS: ("floating IPs", "floating IP", lambda cloud: cloud.network.ips()),
 }
-# A router's interface is a port of its own.
+# A router's interface is listed as a port.
 LISTED_AS = {ROUTER_INTERFACE: PORT}
-# nova's status -> how openstacksdk undoes it, and in words.
+# nova's status -> openstacksdk's method that ends it, and its description.
 POWER = {
     "SHUTOFF": ("start_server", "starts it"),
     "PAUSED": ("unpause_server", "unpauses it"),
@@ -54,48 +54,50 @@ POWER = {
 }
 BOOT = 120  # seconds
 
-# Type -> id -> the cloud's own object.
-View = Mapping[str, Mapping[str, Any]]
+# Type -> id -> openstacksdk's object.
+CloudInventory = Mapping[str, Mapping[str, Any]]
 
 
-def ask(cloud: Connection) -> View:
-    """Everything of these kinds that the project has; its lists are asked for at once."""
+def list_resources(cloud: Connection) -> CloudInventory:
+    """All resources of these kinds in the project. The kinds are listed in parallel."""
     with ThreadPoolExecutor(len(KINDS)) as pool:
-        lists = pool.map(lambda kind: {found.id: found for found in kind[2](cloud)}, KINDS.values())
+        lists = pool.map(lambda kind: {existing.id: existing for existing in kind[2](cloud)}, KINDS.values())
         return dict(zip(KINDS, lists, strict=True))
 
 
-def summaries(view: View | None, state: State) -> dict[str, str]:
-    """Row -> how many of the stack's are there."""
-    seen: dict[str, list[str]] = {}
+def summaries(view: CloudInventory | None, state: State) -> dict[str, str]:
+    """Row -> how many of the stack's resources exist."""
+    counts_by_row: dict[str, list[str]] = {}
     for type_, (row, kind, _) in KINDS.items():
         wanted = state.of(type_)
         if view is not None and wanted:
-            there = f"{len(wanted.keys() & view[type_].keys())} of {len(wanted)} {kind}s"
-            seen.setdefault(row, []).append(there)
+            present = f"{len(wanted.keys() & view[type_].keys())} of {len(wanted)} {kind}s"
+            counts_by_row.setdefault(row, []).append(present)
         else:
-            seen.setdefault(row, [])
-    return {row: ", ".join(told) for row, told in seen.items() if told or view is None}
+            counts_by_row.setdefault(row, [])
+    return {row: ", ".join(counts) for row, counts in counts_by_row.items() if counts or view is None}
 
 
-def compare(view: View, state: State) -> Iterator[Drift]:
-    """All differences of the cloud."""
+def compare(view: CloudInventory, state: State) -> Iterator[Drift]:
+    """All differences between cloud and state."""
     yield from _servers(view, state)
-    yield from _gone(view, state)
+    yield from _missing(view, state)
     yield from _ports(view, state)
     yield from _rules(view, state)
     yield from _addresses(view, state)
 
 
-def hosts_off(view: View, state: State) -> set[str]:
-    """Hosts whose servers are gone or do not run."""
-    found = view[SERVER]
+def hosts_not_running(view: CloudInventory, state: State) -> set[str]:
+    """Hosts whose servers are missing or not ACTIVE."""
+    existing = view[SERVER]
     return {
-        s.name for id_, s in state.of(SERVER).items() if id_ not in found or found[id_].status != "ACTIVE"
+        s.name
+        for id_, s in state.of(SERVER).items()
+        if id_ not in existing or existing[id_].status != "ACTIVE"
     }
 
 
-def _servers(view: View, state: State) -> Iterator[Drift]:
+def _servers(view: CloudInventory, state: State) -> Iterator[Drift]:
     wanted = state.of(SERVER)
     for id_, server in wanted.items():
         name = server.inputs["name"]
@@ -103,25 +105,30 @@ def _servers(view: View, state: State) -> Iterator[Drift]:
         for other in others:
             what = f"a server {name} ({other.id}) is not the stack's"
             yield Drift("servers", what, f"openstack server delete {other.id}", by_hand=True)
-        if (found := view[SERVER].get(id_)) is None:
-            mend = "makes it anew"
+        if (existing := view[SERVER].get(id_)) is None:
+            remedy = "creates it again"
             if server.protected:
-                mend = f"make up GONE={name}, which makes it anew, empty; then, with a backup: make restore FILE=..."
+                remedy = f"make up GONE={name}, which creates an empty one; then, with a backup: make restore FILE=..."
             elif server.name == DATABASE.host:
-                mend += ", empty; with the data of a backup: make replace HOST=database FILE=..."
+                remedy += ", empty; with the data of a backup: make replace HOST=database FILE=..."
             what = f"{server.name}: the cloud has no server {name} ({id_})"
-            yield Drift("servers", what, mend, by_hand=server.protected)
-        # It was fenced, or will be: its datasource node must not go on where it was.
-        elif found.status in FROZEN and f"{server.name}-cluster" in state.steps(server.name):
+            yield Drift("servers", what, remedy, by_hand=server.protected)
+        # It was fenced or will be, so its datasource node must not simply resume.
+        elif existing.status in FROZEN and f"{server.name}-cluster" in state.steps(server.name):
             yield Drift(
-                "servers", f"{server.name} is {found.status}", "reboots it hard", call=partial(_reboot, id_)
+                "servers",
+                f"{server.name} is {existing.status}",
+                "reboots it hard",
+                call=partial(_reboot, id_),
             )
-        elif found.status in POWER:
-            verb, mend = POWER[found.status]
-            yield Drift("servers", f"{server.name} is {found.status}", mend, call=partial(_power, id_, verb))
-        elif found.status != "ACTIVE":
-            mend = f"openstack server show {id_}; make status"
-            yield Drift("servers", f"{server.name} is {found.status}", mend, by_hand=True)
+        elif existing.status in POWER:
+            verb, remedy = POWER[existing.status]
+            yield Drift(
+                "servers", f"{server.name} is {existing.status}", remedy, call=partial(_power, id_, verb)
+            )
+        elif existing.status != "ACTIVE":
+            remedy = f"openstack server show {id_}; make status"
+            yield Drift("servers", f"{server.name} is {existing.status}", remedy, by_hand=True)
 
 
 def _power(id_: str, verb: str, cloud: Connection) -> None:
@@ -134,8 +141,8 @@ def _reboot(id_: str, cloud: Connection) -> None:
     cloud.compute.wait_for_server(cloud.compute.get_server(id_), wait=BOOT)
 
 
-def _gone(view: View, state: State) -> Iterator[Drift]:
-    """Whatever is missing, but servers; rules go with their group."""
+def _missing(view: CloudInventory, state: State) -> Iterator[Drift]:
+    """Missing resources except servers. Rules of a missing group are not listed."""
     for resource in state.resources:
         type_ = LISTED_AS.get(resource.type, resource.type)
         if type_ == SERVER or type_ not in KINDS or resource.id in view[type_]:
@@ -143,28 +150,28 @@ def _gone(view: View, state: State) -> Iterator[Drift]:
         if resource.type == RULE and resource.inputs["securityGroupId"] not in view[GROUP]:
             continue
         row, kind, _ = KINDS[type_]
-        another = ", with another address" if type_ == ADDRESS else ""
-        yield Drift(row, f"{kind} {resource.name} is gone", f"makes it anew{another}")
+        other_address = ", with another address" if type_ == ADDRESS else ""
+        yield Drift(row, f"{kind} {resource.name} is gone", f"creates it again{other_address}")
 
 
-def _ports(view: View, state: State) -> Iterator[Drift]:
-    """A refresh does not see a port's security groups: OpenStack's provider reads them into another attribute."""
+def _ports(view: CloudInventory, state: State) -> Iterator[Drift]:
+    """Ports with other security groups, which a refresh misses: the provider reads them into another attribute."""
     names = {id_: group.name for id_, group in view[GROUP].items()}
     for id_, port in state.of(PORT).items():
-        if (found := view[PORT].get(id_)) is None:
+        if (existing := view[PORT].get(id_)) is None:
             continue
-        wanted, there = set(port.inputs["securityGroupIds"]), set(found.security_group_ids)
-        if wanted != there:
-            shown = ", ".join(sorted(names.get(group, group) for group in there)) or "none"
+        wanted, present = set(port.inputs["securityGroupIds"]), set(existing.security_group_ids)
+        if wanted != present:
+            shown = ", ".join(sorted(names.get(group, group) for group in present)) or "none"
             what = f"port {port.name} has other security groups: {shown}"
-            mend, call = "sets them back", partial(_set_groups, id_, wanted)
-            if not there and (server := _of_the_pair(port, state)):
-                mend, call = (
-                    f"pauses or stops {server.name} and reboots it hard, then sets them back",
+            remedy, call = "restores them", partial(_set_groups, id_, wanted)
+            if not present and (server := _of_the_pair(port, state)):
+                remedy, call = (
+                    f"pauses or stops {server.name} and reboots it hard, then restores them",
                     partial(_readmit, server.id, id_, wanted),
                 )
-            yield Drift("ports", what, mend, call=call)
-        if not found.is_admin_state_up:
+            yield Drift("ports", what, remedy, call=call)
+        if not existing.is_admin_state_up:
             yield Drift("ports", f"port {port.name} is switched off", "switches it on")
 
 
@@ -173,32 +180,34 @@ def _set_groups(port: str, groups: set[str], cloud: Connection) -> None:
 
 
 def _of_the_pair(port: Resource, state: State) -> Resource | None:
-    """The server of a port, if it is one of the pair's."""
+    """The server of a port if it belongs to the pair of datasource node hosts, else None."""
     servers = {server.name: server for server in state.of(SERVER).values()}
     host = port.name.removesuffix("-port")
     return servers.get(host) if f"{host}-cluster" in state.steps(host) else None
 
 
 def _readmit(server: str, port: str, groups: set[str], cloud: Connection) -> None:
-    """One that was confirmed dead may still run its datasource node, which must not reach the bus again."""
+    """Hard-reboot first: a host confirmed dead may still run its datasource node, which must not reach the bus."""
     hard_reboot.reboot(server, cloud)
     _set_groups(port, groups, cloud)
 
 
-def _rules(view: View, state: State) -> Iterator[Drift]:
-    """Rules that are there and not in the state, which `pulumi refresh` cannot see.
+def _rules(view: CloudInventory, state: State) -> Iterator[Drift]:
+    """Rules in the cloud that are not in the state, which `pulumi refresh` cannot see.
 
-    Every new group of neutron's has rules that let all out. The program deletes them with the group's birth; groups of
-    an older one have them, and need them until the next `up` has made rules of the stack's own.
+    Neutron creates each group with rules that allow all egress. The program deletes them when it creates a group.
+    Groups of an older version still have them, and need them until the next `up` has made the stack's own egress rules.
     """
-    known = state.of(RULE)
-    own_ways_out = {r.inputs["securityGroupId"] for r in known.values() if r.inputs["direction"] == "egress"}
+    recorded = state.of(RULE)
+    own_ways_out = {
+        r.inputs["securityGroupId"] for r in recorded.values() if r.inputs["direction"] == "egress"
+    }
     for id_, group in state.of(GROUP).items():
         if id_ not in view[GROUP]:
             continue
-        there = [rule for rule in view[RULE].values() if rule.security_group_id == id_]
-        for rule in there:
-            if rule.id not in known and (id_ in own_ways_out or not _lets_all_out(rule)):
+        present = [rule for rule in view[RULE].values() if rule.security_group_id == id_]
+        for rule in present:
+            if rule.id not in recorded and (id_ in own_ways_out or not _lets_all_out(rule)):
                 what = f"group {group.name} has a rule that is not the stack's: {described(rule, view)}"
                 yield Drift("security groups", what, "removes it", call=partial(_delete_rule, rule.id))
 
@@ -208,7 +217,7 @@ def _lets_all_out(rule: Any) -> bool:
     return rule.direction == "egress" and not any((rule.protocol, rule.port_range_min, *sides))
 
 
-def described(rule: Any, view: View) -> str:
+def described(rule: Any, view: CloudInventory) -> str:
     """Such as `ingress tcp 22 from 0.0.0.0/0`."""
     group = view[GROUP].get(rule.remote_group_id)
     side = rule.remote_ip_prefix or (group.name if group else rule.remote_group_id) or "anywhere"
@@ -222,12 +231,12 @@ def _delete_rule(id_: str, cloud: Connection) -> None:
     cloud.network.delete_security_group_rule(id_)
 
 
-def _addresses(view: View, state: State) -> Iterator[Drift]:
+def _addresses(view: CloudInventory, state: State) -> Iterator[Drift]:
     ports: Mapping[str, Resource] = state.of(PORT)
     for id_, address in state.of(ADDRESS).items():
-        found, wanted = view[ADDRESS].get(id_), address.inputs["portId"]
-        # A port that is gone is told of, and took the address off.
-        if found is not None and found.port_id != wanted and wanted in view[PORT]:
+        existing, wanted = view[ADDRESS].get(id_), address.inputs["portId"]
+        # A missing port is a drift of its own, and detaches its address.
+        if existing is not None and existing.port_id != wanted and wanted in view[PORT]:
             where = ports[wanted].name if wanted in ports else wanted
-            what = f"{found.floating_ip_address} is not attached to {where}"
+            what = f"{existing.floating_ip_address} is not attached to {where}"
             yield Drift("floating IPs", what, "attaches it")

@@ -1,4 +1,4 @@
-"""What differs from what the stack put, and what puts it right. Asks nothing."""
+"""A drift, and the drifts that hosts report about themselves (ops/remote/drift.py). Sends no requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from openstack.connection import Connection
 from components.preflight.state import State
 from ops.health.finding import Finding, wrong
 from ops.remote import REMOTE
-from ops.remote.runner import Question
+from ops.remote.runner import Command
 from ops.ssh.survey import BASTION, Report
 
 FOLDER = "/var/lib/congress-ha"
@@ -20,33 +20,33 @@ FOLDER = "/var/lib/congress-ha"
 
 @dataclass(frozen=True)
 class Drift:
-    """One difference. `mend`: in words, what `make repair` does about it, or, `by_hand`, what the operator does.
+    """One difference. `remedy`: what `make repair` does about it, in words; with `by_hand`, what the operator does.
 
-    `steps`: URNs of the steps that have to run again; `call`: what the cloud is asked for. Without both, an `up` with
-    a refresh puts it right.
+    `steps`: URNs of the steps that must run again. `call`: the repair by the cloud's API. Without both, an `up` with a
+    refresh repairs it.
     """
 
     role: str
     what: str
-    mend: str
+    remedy: str
     steps: tuple[str, ...] = ()
     call: Callable[[Connection], object] | None = None
     by_hand: bool = False
 
     @property
     def finding(self) -> Finding:
-        return wrong(self.role, self.what, self.mend if self.by_hand else f"make repair: {self.mend}")
+        return wrong(self.role, self.what, self.remedy if self.by_hand else f"make repair: {self.remedy}")
 
 
-def question(host: str, state: State) -> dict[str, Question]:
-    """What a host is asked: to compare itself with what its steps recorded."""
+def comparison_command(host: str, state: State) -> dict[str, Command]:
+    """The command by which a host compares itself with what its steps recorded."""
     argv = ["python3", "-", FOLDER, *sorted(state.steps(host))]
     return {"drift": {"argv": argv, "stdin": (REMOTE / "drift.py").read_text()}}
 
 
 @dataclass(frozen=True)
 class HostView:
-    """A host's answer, or why there is none."""
+    """A host's answer, as ops/remote/drift.py prints it, or why there is none."""
 
     answer: Mapping[str, Any] | None
     problem: str = ""
@@ -62,21 +62,23 @@ class HostView:
 def read_host(report: Report) -> HostView:
     if report.problem is not None:
         return HostView(None, report.problem)
-    told = report.answers["drift"]
-    if told["code"] == 0:
-        return HostView(json.loads(told["out"]))
-    last = told["err"].strip().splitlines()[-1:] or ["no answer in time"]
-    return HostView(None, f"it could not compare itself: {last[0]}")
+    explained = report.answers["drift"]
+    if explained["code"] == 0:
+        return HostView(json.loads(explained["out"]))
+    last_line = explained["err"].strip().splitlines()[-1:] or ["no answer in time"]
+    return HostView(None, f"it could not compare itself: {last_line[0]}")
 
 
-def of_hosts(views: Mapping[str, HostView], state: State, told: Iterable[str]) -> Iterator[Drift]:
-    """What hosts found. `told`: hosts of which the cloud tells already why they do not answer."""
-    lost_bastion = views[BASTION].answer is None
+def host_drifts(views: Mapping[str, HostView], state: State, explained: Iterable[str]) -> Iterator[Drift]:
+    """The drifts of all hosts. `explained`: hosts that do not answer for a reason which the cloud's drifts name."""
+    bastion_unreachable = views[BASTION].answer is None
     for host, view in views.items():
         if view.answer is not None:
             urns = state.steps(host)
-            for found in view.answer["findings"]:
-                mend = f"runs {', '.join(found['steps'])} again"
-                yield Drift(host, found["what"], mend, steps=tuple(urns[step] for step in found["steps"]))
-        elif host not in told and (host == BASTION or not lost_bastion):
-            yield Drift(host, f"could not be looked at: {view.problem}", "make status", by_hand=True)
+            for finding in view.answer["findings"]:
+                remedy = f"runs {', '.join(finding['steps'])} again"
+                yield Drift(
+                    host, finding["what"], remedy, steps=tuple(urns[step] for step in finding["steps"])
+                )
+        elif host not in explained and (host == BASTION or not bastion_unreachable):
+            yield Drift(host, f"could not be checked: {view.problem}", "make status", by_hand=True)

@@ -1,7 +1,7 @@
-"""Puts right what `make verify` finds: by the cloud's API and by `pulumi up`, then looks again.
+"""`congress-ha repair`: repairs what `make verify` finds, by the cloud's API and by `pulumi up`, then compares again.
 
-What is put right in one round may show more: a host that was off tells of its files when it is on again.
-Exit code 0: nothing differs any more; 1: something does; 2: there is nothing to look at.
+One round may reveal more drift: a host that was off reports about its files only when it runs again.
+Exit code 0: nothing differs any more; 1: something does; 2: there is no deployment.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ from keystoneauth1.exceptions import ClientException
 from openstack.exceptions import SDKException
 
 from ops.common.progress import StoppedError
-from ops.common.waiting import last_look
+from ops.common.waiting import poll
 from ops.drift.hosts import Drift
-from ops.drift.verify import Look, look_around
+from ops.drift.verify import Comparison, compare_stack
 from ops.health.table import show
 from ops.stack.outputs import StackError
 from ops.stack.pulumi import work
 
 ROUNDS = 3
-# For a server that was started: until its host lets us in, or its silence is a finding.
+# Seconds that a started server's host gets until it accepts SSH; after that its silence is a drift.
 BOOT, PAUSE = 120, 3
 
 
-def plan(drifts: Iterable[Drift]) -> list[str]:
-    """Options of the `up` that puts the rest right: the steps that run again, each once.
+def up_options(drifts: Iterable[Drift]) -> list[str]:
+    """Options of the `up` that repairs what the cloud's API did not: each step that must run again, once.
 
-    It goes on after an error, with what does not depend on the step that failed.
+    Pulumi continues after an error with whatever does not depend on the failed step.
     """
     urns = sorted({urn for drift in drifts for urn in drift.steps})
     return ["--refresh", "--continue-on-error", *(word for urn in urns for word in ("--replace", urn))]
 
 
 def call_cloud(drifts: Iterable[Drift]) -> None:
-    """What only the cloud's API puts right; what it refuses is said, and stays a finding."""
+    """Run the repairs by the cloud's API. What the cloud refuses is printed and remains a drift."""
     with openstack.connect() as cloud:
         for drift in drifts:
-            typer.echo(f"repair: {drift.mend}: {drift.what}")
+            typer.echo(f"repair: {drift.remedy}: {drift.what}")
             try:
                 drift.call and drift.call(cloud)
             except (SDKException, ClientException) as error:
@@ -49,43 +49,43 @@ def call_cloud(drifts: Iterable[Drift]) -> None:
 
 
 def up(options: list[str]) -> None:
-    """`pulumi up`; its own lines say what it does, and why it fails."""
+    """Run `pulumi up` on this terminal, which shows what it does and why it fails."""
     command = ["up", "--yes", "--skip-preview", "--non-interactive", *options]
     typer.echo(f"repair: pulumi {' '.join(command)}")
     if code := work(*command):
         typer.echo(f"repair: pulumi up ended with {code}", err=True)
 
 
-def settled(name: str, silent: AbstractSet[str]) -> Look:
-    """What differs, when every host lets us in that is starting; `silent` ones did not before."""
-    return last_look(BOOT, PAUSE, lambda: look_around(name), lambda found: not found.silent - silent)
+def compare_when_settled(name: str, silent: AbstractSet[str]) -> Comparison:
+    """Compare again once all starting hosts accept SSH. `silent`: hosts that did not answer before either."""
+    return poll(BOOT, PAUSE, lambda: compare_stack(name), lambda comparison: not comparison.silent - silent)
 
 
-def mend(name: str, found: Look) -> Look:
-    """One round; what differs after it."""
-    able = [drift for drift in found.drifts if not drift.by_hand]
-    if called := [drift for drift in able if drift.call]:
-        call_cloud(called)
+def repair_round(name: str, comparison: Comparison) -> Comparison:
+    """One round of repairs; returns what differs after it."""
+    repairable = [drift for drift in comparison.drifts if not drift.by_hand]
+    if by_cloud := [drift for drift in repairable if drift.call]:
+        call_cloud(by_cloud)
         # A step that runs again may need another host's service.
-        settled(name, found.silent)
-    if len(called) < len(able):
-        up(plan(able))
-    return settled(name, found.silent)
+        compare_when_settled(name, comparison.silent)
+    if len(by_cloud) < len(repairable):
+        up(up_options(repairable))
+    return compare_when_settled(name, comparison.silent)
 
 
 def main() -> None:
-    """Put right what differs from what stack $STACK (default: dev) put."""
+    """Repair what differs from what stack $STACK (default: dev) deployed."""
     name = os.environ.get("STACK", "dev")
     try:
-        found = look_around(name)
-        show(name, found.rows, found.findings, found.seconds)
+        comparison = compare_stack(name)
+        show(name, comparison.rows, comparison.findings, comparison.seconds)
         for _ in range(ROUNDS):
-            before = set(found.findings)
-            if all(drift.by_hand for drift in found.drifts):
+            before = set(comparison.findings)
+            if all(drift.by_hand for drift in comparison.drifts):
                 break
-            found = mend(name, found)
-            show(name, found.rows, found.findings, found.seconds)
-            if set(found.findings) == before:
+            comparison = repair_round(name, comparison)
+            show(name, comparison.rows, comparison.findings, comparison.seconds)
+            if set(comparison.findings) == before:
                 break
     except StackError as error:
         typer.echo(f"repair: {error}", err=True)
@@ -93,7 +93,7 @@ def main() -> None:
     except StoppedError as error:
         typer.echo(f"repair: {error}", err=True)
         raise typer.Exit(1) from None
-    if found.drifts:
+    if comparison.drifts:
         raise typer.Exit(1)
 
 

@@ -1,6 +1,6 @@
-"""Shows what differs from what the stack put: on its hosts and in the cloud. Changes nothing.
+"""`congress-ha verify`: shows what differs from what the stack deployed, on hosts and in the cloud. Changes nothing.
 
-Exit code 0: nothing; 1: something, or a host or the cloud could not be looked at; 2: there is nothing to look at.
+Exit code 0: nothing differs; 1: something does, or a host or the cloud did not answer; 2: there is no deployment.
 """
 
 from __future__ import annotations
@@ -21,84 +21,89 @@ from components.preflight import scope
 from components.preflight.state import State
 from ops.common.limits import Limits
 from ops.common.progress import StoppedError, private_folder
-from ops.drift.cloud import View, ask, compare, hosts_off, summaries
-from ops.drift.hosts import Drift, of_hosts, question, read_host
+from ops.drift.cloud import CloudInventory, compare, hosts_not_running, list_resources, summaries
+from ops.drift.hosts import Drift, comparison_command, host_drifts, read_host
 from ops.health.finding import Finding
-from ops.health.table import Rows, as_json, judged, show
-from ops.ssh.survey import look
+from ops.health.table import Rows, as_json, show, with_states
+from ops.ssh.survey import run_on_hosts
 from ops.stack.outputs import StackError, parse
 from ops.stack.pulumi import read_outputs, read_state
 
 
 @dataclass(frozen=True)
-class Look:
+class Comparison:
     rows: Rows
     drifts: tuple[Drift, ...]
     seconds: float
     silent: frozenset[str]
-    """Hosts that run, as far as is known, and did not answer."""
+    """Hosts that did not answer although their servers run, or the cloud did not answer either."""
 
     @property
     def findings(self) -> list[Finding]:
         return [drift.finding for drift in self.drifts]
 
 
-def cloud_now(limits: Limits, state: Future[State]) -> View | str:
-    """The cloud's view, or a sentence why there is none. Raises StackError."""
+def cloud_now(limits: Limits, state: Future[State]) -> CloudInventory | str:
+    """The resources in the cloud, or one sentence why there are none. Raises StackError."""
     try:
         with openstack.connect(api_timeout=limits.cloud) as cloud:
             here, stack = scope.of(cloud), state.result().scope
-            return scope.difference(stack, here) or ask(cloud)
+            return scope.difference(stack, here) or list_resources(cloud)
     except (SDKException, ClientException) as error:
         return str(error).splitlines()[0].rstrip(".")
 
 
-def look_around(name: str) -> Look:
-    """Compare everything. Raises StackError where nothing is deployed."""
-    began, limits = time.monotonic(), Limits.here()
+def compare_stack(name: str) -> Comparison:
+    """Compare all hosts and the cloud with what the stack deployed. Raises StackError if there is no deployment."""
+    began, limits = time.monotonic(), Limits.for_this_machine()
     with private_folder() as folder, ThreadPoolExecutor(2) as pool:
         exported = pool.submit(read_state)
         cloud = pool.submit(cloud_now, limits, exported)
         outputs = read_outputs()
         stack, state = parse(name, outputs), exported.result()
-        asked = {host: question(host, state) for host in stack.hosts}
-        views = {host: read_host(report) for host, report in look(asked, outputs, folder, limits).items()}
+        commands = {host: comparison_command(host, state) for host in stack.hosts}
+        views = {
+            host: read_host(report)
+            for host, report in run_on_hosts(commands, outputs, folder, limits).items()
+        }
         view = cloud.result()
     drifts: list[Drift] = []
-    off: set[str] = set()
+    not_running: set[str] = set()
     if isinstance(view, str):
         way_out = "check OS_CLOUD, clouds.yaml and the cloud's API"
         drifts.append(Drift("cloud", f"could not be asked: {view}", way_out, by_hand=True))
     else:
         drifts += compare(view, state)
-        off = hosts_off(view, state)
-    drifts += of_hosts(views, state, off)
-    seen = summaries(None if isinstance(view, str) else view, state)
-    seen |= {host: view.summary for host, view in views.items()}
-    silent = frozenset(host for host, view in views.items() if view.answer is None and host not in off)
-    rows = judged(seen, [drift.finding for drift in drifts])
-    return Look(rows, tuple(drifts), time.monotonic() - began, silent)
+        not_running = hosts_not_running(view, state)
+    drifts += host_drifts(views, state, not_running)
+    row_summaries = summaries(None if isinstance(view, str) else view, state)
+    row_summaries |= {host: view.summary for host, view in views.items()}
+    silent = frozenset(
+        host for host, view in views.items() if view.answer is None and host not in not_running
+    )
+    rows = with_states(row_summaries, [drift.finding for drift in drifts])
+    return Comparison(rows, tuple(drifts), time.monotonic() - began, silent)
 
 
 def main(
     *, json_: Annotated[bool, typer.Option("--json", help="one JSON object instead of a table")] = False
 ) -> None:
-    """Show what differs from what stack $STACK (default: dev) put; exit code 1 when something does."""
+    """Show what differs from what stack $STACK (default: dev) deployed; exit code 1 if something does."""
     name = os.environ.get("STACK", "dev")
     try:
-        found = look_around(name)
+        comparison = compare_stack(name)
     except StackError as error:
         typer.echo(f"verify: {error}", err=True)
         raise typer.Exit(2) from None
     except StoppedError as error:
         typer.echo(f"verify: {error}", err=True)
         raise typer.Exit(1) from None
-    told = (name, found.rows, found.findings, found.seconds)
+    report = (name, comparison.rows, comparison.findings, comparison.seconds)
     if json_:
-        typer.echo(json.dumps(as_json(*told), indent=1))
+        typer.echo(json.dumps(as_json(*report), indent=1))
     else:
-        show(*told)
-    if found.drifts:
+        show(*report)
+    if comparison.drifts:
         raise typer.Exit(1)
 
 

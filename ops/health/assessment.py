@@ -1,4 +1,4 @@
-"""From Facts to findings: what is wrong, in one line each, with the way out. Asks nothing."""
+"""From facts to findings: what is wrong, one line each, with the way out. Sends no requests."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ops.health.facts import DatasourceView, EngineState, EngineView, Facts, Hos
 from ops.health.finding import Finding, note, unseen, wrong
 from roles import BASTION, DATABASE, DATASOURCE_NODE
 
-# From this share of the connections on, the next engine or a burst of requests may get none.
+# Share of the database's connections from which the next engine or a burst of requests may get none.
 FULL = 0.8
-# Days before a certificate's end. The stack's own were renewed by any `up` of the year before.
+# Days before a certificate's end. Every `up` during the year before renews the stack's own.
 ENDS_SOON = 21
-# Seconds that the synchronization of an engine may take beside its period.
+# Seconds that an engine's synchronization may take in addition to its period.
 SLACK = 2
-# From this share of a core on, an engine works and does not wait. It runs in one thread, so 1 is all that it can use;
-# less where others on its host or compute host take their part.
+# Share of a core from which an engine counts as busy. It is single-threaded, so it uses at most 1; less if other
+# processes on its host or compute host need the processor.
 BUSY = 0.5
 # Tables that are named in a finding.
 NAMED = 5
@@ -26,7 +26,7 @@ NAMED = 5
 MANY_ROWS = 200_000
 
 
-def judge(facts: Facts) -> list[Finding]:
+def assess(facts: Facts) -> list[Finding]:
     """All findings, in the order of the table's rows."""
     return [
         *servers(facts),
@@ -40,9 +40,9 @@ def judge(facts: Facts) -> list[Finding]:
     ]
 
 
-def mute(role: str, what: Unseen, subject: str, way_out: str) -> Iterator[Finding]:
-    """A finding for what does not answer on a host that does, unless the host's own finding says it already."""
-    if not what.told:
+def unanswered(role: str, what: Unseen, subject: str, way_out: str) -> Iterator[Finding]:
+    """A finding for a service that does not answer, unless the host's own finding already gives the reason."""
+    if not what.explained:
         yield wrong(role, f"{subject}: {what.why}", way_out)
 
 
@@ -51,11 +51,11 @@ def servers(facts: Facts) -> Iterator[Finding]:
         yield unseen(
             "servers",
             f"the cloud could not be asked: {facts.cloud}",
-            "run it again; if it stays, check OS_CLOUD, clouds.yaml and the cloud's API",
+            "run it again; if that does not help, check OS_CLOUD, clouds.yaml and the cloud's API",
         )
-    lost_bastion = any(host.role == BASTION.name and host.ssh for host in facts.hosts.values())
+    bastion_unreachable = any(host.role == BASTION.name and host.ssh for host in facts.hosts.values())
     for name, host in facts.hosts.items():
-        yield from _server(name, host, behind=lost_bastion and host.role != BASTION.name)
+        yield from _server(name, host, behind=bastion_unreachable and host.role != BASTION.name)
 
 
 def _server(name: str, host: HostState, *, behind: bool) -> Iterator[Finding]:
@@ -66,8 +66,8 @@ def _server(name: str, host: HostState, *, behind: bool) -> Iterator[Finding]:
             )
         case "PAUSED" | "SUSPENDED" if host.role == DATASOURCE_NODE.name:
             way_out = (
-                f"openstack server reboot --hard {host.server} (make repair does it); if it went on instead, its "
-                "datasource node would run beside the other host's"
+                f"openstack server reboot --hard {host.server} (make repair does it); resuming it would run its "
+                "datasource node beside the other host's"
             )
             yield wrong("servers", f"{name} is {host.status}", way_out)
         case "SHUTOFF" | "PAUSED" | "SUSPENDED":
@@ -77,20 +77,18 @@ def _server(name: str, host: HostState, *, behind: bool) -> Iterator[Finding]:
             way_out = f"openstack server reboot --hard {host.server}, else make replace HOST={name}"
             fault = f": {host.fault}" if host.fault else ""
             yield wrong("servers", f"{name} is in state ERROR{fault}", way_out)
-        case "ACTIVE" if host.role == DATASOURCE_NODE.name and host.shut_out:
-            what = f"{name} is shut out since it was confirmed dead: its port has no security group"
-            yield wrong(
-                "servers", what, "make repair: pauses or stops it, reboots it hard, then lets it in again"
-            )
+        case "ACTIVE" if host.role == DATASOURCE_NODE.name and host.isolated:
+            what = f"{name} is isolated since it was confirmed dead: its port has no security group"
+            yield wrong("servers", what, "make repair: pauses or stops it, reboots it hard, then readmits it")
         case "ACTIVE" | None if host.ssh is not None and not behind:
-            yield _silent(name, host)
+            yield _unreachable(name, host)
         case "ACTIVE" | None:
             pass
         case other:
             yield wrong("servers", f"{name} is {other}", f"wait, then: openstack server show {host.server}")
 
 
-def _silent(name: str, host: HostState) -> Finding:
+def _unreachable(name: str, host: HostState) -> Finding:
     if host.connected:
         return wrong("servers", f"{name}: {host.ssh}", f"overloaded? make ssh HOST={name} ARGS='top -b -n 1'")
     way_out = f"openstack console log show {host.server}; openstack server reboot --hard {host.server}"
@@ -107,7 +105,7 @@ def engines(facts: Facts) -> Iterator[Finding]:
     }
     changed = facts.database.changed if not isinstance(facts.database, Unseen) else None
     for node_id, view in views.items():
-        yield from _partly(node_id, view)
+        yield from _incomplete(node_id, view)
         for lacks in _out_of_sync(view, views):
             what = f"{node_id} is not in sync: {lacks}"
             restart = (
@@ -126,32 +124,34 @@ def _engine(node_id: str, engine: EngineState) -> Iterator[Finding]:
     if isinstance(engine.unit, tuple) and engine.unit[0] != "active":
         state = " ".join(engine.unit)
         yield wrong("engines", f"{node_id} does not run ({state})", f"{log}; sudo systemctl start {unit}")
-    elif isinstance(engine.view, Unseen) and not engine.view.told and (engine.cpu or 0) >= BUSY:
+    elif isinstance(engine.view, Unseen) and not engine.view.explained and (engine.cpu or 0) >= BUSY:
         what = f"{node_id} is busy: no answer to GET /health in time, and its process uses {engine.cpu:.0%} of a core"
         way_out = (
-            "it takes rows in or evaluates a policy; if it stays, a table is too large: disable its datasource, as in "
-            "docs/recover.md, An engine that is busy"
+            "it receives rows or evaluates a policy; if it stays busy, a table is too large: disable its datasource, "
+            "as in docs/recover.md, An engine that is busy"
         )
         yield wrong("engines", what, way_out)
     elif isinstance(engine.view, Unseen):
-        way_out = f"it is busy, or hangs and is killed after two minutes: {log}"
-        yield from mute("engines", engine.view, f"{node_id} does not answer GET /health", way_out)
+        way_out = f"it is busy, or it hangs and is killed after two minutes: {log}"
+        yield from unanswered("engines", engine.view, f"{node_id} does not answer GET /health", way_out)
     elif engine.view.code != HTTPStatus.OK:
-        way_out = f"look at database and bus first, then {log}"
+        way_out = f"check database and bus first, then {log}"
         yield wrong("engines", f"{node_id} answers {engine.view.code} to GET /health", way_out)
     elif engine.view.listed not in {HTTPStatus.OK, HTTPStatus.UNAUTHORIZED}:
         yield wrong("engines", f"{node_id} answers {engine.view.listed} to GET /v1/policies", log)
     elif engine.view.loading:
-        what = f"{node_id} is {engine.view.loading} since its start and gets hardly a request until they are there"
-        yield note("engines", what, "none needed: it lasts for a minute at most")
+        what = f"{node_id} is {engine.view.loading} since its start and gets few requests until that is done"
+        yield note("engines", what, "none needed: it takes a minute at most")
     elif engine.view.lag and (behind := engine.view.lag.behind):
         count = f"{len(behind)} table{'' if len(behind) == 1 else 's'}"
-        way_out = f"none needed: it asks for them by itself; if it stays: {log}, and the datasource's status"
+        way_out = (
+            f"none needed: it requests them itself; if that does not help: {log}, and the datasource's status"
+        )
         yield note("engines", f"{node_id} is {count} behind: {', '.join(behind[:NAMED])}", way_out)
 
 
 def _out_of_sync(view: EngineView, views: dict[str, EngineView]) -> Iterator[str]:
-    """What one engine's memory lacks of the database, or has beside all the others."""
+    """What an engine's memory lacks compared with the database and with the other engines."""
     for name, policy in (view.policies or {}).items():
         if not policy.known:
             yield f"it does not know policy {name}"
@@ -166,10 +166,12 @@ def _out_of_sync(view: EngineView, views: dict[str, EngineView]) -> Iterator[str
             yield f"it does not know datasource {name}"
 
 
-def _partly(node_id: str, view: EngineView) -> Iterator[Finding]:
-    """What an engine did not answer, though it answers."""
+def _incomplete(node_id: str, view: EngineView) -> Iterator[Finding]:
+    """What an engine that answers did not answer completely."""
     if late := [name for name, policy in (view.policies or {}).items() if not policy.complete]:
-        what = f"{node_id} told only a part of policy {late[0]} in time: in sync or not is not known"
+        what = (
+            f"{node_id} reported only a part of policy {late[0]} in time, so whether it is in sync is unknown"
+        )
         yield note("engines", what, "run it again when the engine has less to do")
     if view.datasources is None:
         way_out = "compare /etc/congress/keys/aes_key on all Congress hosts: sudo sha256sum; then: make up"
@@ -177,15 +179,15 @@ def _partly(node_id: str, view: EngineView) -> Iterator[Finding]:
 
 
 def _datasources(views: dict[str, EngineView]) -> Iterator[Finding]:
-    """Each datasource once: what is wrong with it is the same at every engine, or the engine is named."""
-    seen: dict[str, dict[str, DatasourceView]] = {}
+    """Findings about each datasource, once for all engines, or with the name of the engine."""
+    by_engine: dict[str, dict[str, DatasourceView]] = {}
     for node_id, view in views.items():
         for name, datasource in (view.datasources or {}).items():
-            seen.setdefault(name, {})[node_id] = datasource
-    for name, at in seen.items():
+            by_engine.setdefault(name, {})[node_id] = datasource
+    for name, at in by_engine.items():
         if errors := [datasource.last_error for datasource in at.values() if datasource.last_error]:
             way_out = (
-                "mend its cloud, it is tried again by itself; or its configuration: delete and create it"
+                "repair its cloud, it is polled again by itself; or its configuration: delete and create it"
             )
             yield wrong("engines", f"datasource {name} does not update: {errors[0][:160]}", way_out)
         if (most := max(datasource.rows or 0 for datasource in at.values())) > MANY_ROWS:
@@ -195,16 +197,18 @@ def _datasources(views: dict[str, EngineView]) -> Iterator[Finding]:
             )
         if dead := [node_id for node_id, datasource in at.items() if datasource.code != HTTPStatus.OK]:
             what = f"no status of datasource {name} through {', '.join(dead)}"
-            yield wrong("engines", what, "see datasource node and bus; a moved node needs a few seconds")
+            yield wrong(
+                "engines", what, "check datasource node and bus; a node that moved needs a few seconds"
+            )
 
 
 def load_balancer(facts: Facts) -> Iterator[Finding]:
     if isinstance(facts.endpoint, Unseen):
-        way_out = "see the rows above; allowed from here? (setting access.apiCidrs)"
-        yield from mute("load balancer", facts.endpoint, "the endpoint does not answer", way_out)
+        way_out = "see the rows above; is this machine allowed? (setting access.apiCidrs)"
+        yield from unanswered("load balancer", facts.endpoint, "the endpoint does not answer", way_out)
     if isinstance(facts.balancer, Unseen):
         way_out = "on load-balancer: sudo systemctl status haproxy; sudo systemctl restart haproxy"
-        yield from mute("load balancer", facts.balancer, "HAProxy's statistics", way_out)
+        yield from unanswered("load balancer", facts.balancer, "HAProxy's statistics", way_out)
         return
     for node_id in facts.engines:
         backend = facts.balancer.get(node_id)
@@ -222,11 +226,11 @@ def load_balancer(facts: Facts) -> Iterator[Finding]:
 def database(facts: Facts) -> Iterator[Finding]:
     if isinstance(facts.database, Unseen):
         way_out = "on database: sudo journalctl -u mariadb -n 50; sudo systemctl restart mariadb"
-        yield from mute(DATABASE.row, facts.database, "MariaDB does not answer", way_out)
+        yield from unanswered(DATABASE.row, facts.database, "MariaDB does not answer", way_out)
         return
     used, most = facts.database.connections, facts.database.max_connections
     if used >= FULL * most:
-        way_out = "on database: sudo mariadb -e 'SHOW PROCESSLIST' tells who; restart that engine"
+        way_out = "on database: sudo mariadb -e 'SHOW PROCESSLIST' shows whose; restart that engine"
         yield wrong(DATABASE.row, f"{used} of {most} connections are used", way_out)
     if facts.database.waiting:
         what = f"{facts.database.waiting} statements wait for locks, up to {facts.database.waiting_seconds} s"
@@ -239,17 +243,19 @@ def bus(facts: Facts) -> Iterator[Finding]:
         way_out = (
             "on messaging: sudo journalctl -u rabbitmq-server -n 50; sudo systemctl restart rabbitmq-server"
         )
-        yield from mute("bus", facts.bus, "RabbitMQ does not answer", way_out)
+        yield from unanswered("bus", facts.bus, "RabbitMQ does not answer", way_out)
     elif facts.bus.alarms:
-        way_out = "on messaging: free -m; df -h /var/lib/rabbitmq; free what lacks, it goes on by itself"
+        way_out = (
+            "on messaging: free -m; df -h /var/lib/rabbitmq; free memory or disk, it continues by itself"
+        )
         yield wrong("bus", f"RabbitMQ takes no messages, alarms: {facts.bus.alarms}", way_out)
 
 
 def certificates(facts: Facts) -> Iterator[Finding]:
-    way_out = "make up renews the stack's own, without an interruption; a given one: tls.certificate"
-    for row, left in facts.certificates.items():
-        if isinstance(left, Unseen):
-            yield from mute(row, left, "its certificate", "make verify tells whether its file is there")
-        elif left < ENDS_SOON:
-            what = f"its certificate ends in {left} days" if left >= 0 else "its certificate has ended"
+    way_out = "make up renews the stack's own without an interruption; your own: set tls.certificate"
+    for row, days in facts.certificates.items():
+        if isinstance(days, Unseen):
+            yield from unanswered(row, days, "its certificate", "make verify shows whether its file exists")
+        elif days < ENDS_SOON:
+            what = f"its certificate ends in {days} days" if days >= 0 else "its certificate has ended"
             yield wrong(row, what, way_out)

@@ -1,4 +1,4 @@
-"""The disks of hosts: what is asked, how it is read, and when it is a finding."""
+"""The disks of hosts: the command, the parser of its output, and the findings."""
 
 from __future__ import annotations
 
@@ -7,55 +7,55 @@ from pathlib import PurePath
 
 from ops.health.facts import Disk, Facts, Unseen
 from ops.health.finding import Finding, note, wrong
-from ops.remote.runner import Question
+from ops.remote.runner import Command
 from roles import by_name
 
-# Percent. A full disk stops MariaDB and RabbitMQ, and no step can put its files.
+# Percent. A full disk stops MariaDB and RabbitMQ, and steps can no longer install files.
 FILLS, FULL = 80, 95
-# Where every host writes, beside the folders of its role; any of them may be a disk of its own.
-EVERYWHERE = ("/", "/var/log", "/tmp")  # noqa: S108  only looked at
-# What may go, by the folder on a disk of its own or on that of the system.
+# Folders that every host writes to, beside those of its role. Each may be a separate disk.
+EVERYWHERE = ("/", "/var/log", "/tmp")  # noqa: S108  only read
+# Folder -> what fills it or may be deleted there.
 WAY_OUT = {
     "/var/lib/mysql": "the database grows with policies and datasources",
-    "/var/backups": "dumps in /var/backups/congress may go, five of a kind are kept",
-    "/var/lib/rabbitmq": "queues that nobody empties: sudo rabbitmqctl list_queues messages name",
+    "/var/backups": "dumps in /var/backups/congress may be deleted, five of a kind are kept",
+    "/var/lib/rabbitmq": "queues without consumers: sudo rabbitmqctl list_queues messages name",
 }
 
 
-def question(role: str) -> Question:
+def command(role: str) -> Command:
     folders = (*EVERYWHERE, *by_name(role).folders)
     return {"argv": ["df", "--block-size=1M", "--output=pcent,ipcent,avail,target", *folders], "stdin": ""}
 
 
 def disks(df: str) -> tuple[Disk, ...]:
-    """From what df printed; a disk that holds several of the folders stands there several times."""
-    found = {}
+    """Read the output of df, which lists a disk once for each of the folders on it."""
+    by_mount = {}
     for line in df.splitlines()[1:]:
         room, inodes, free, mount = line.split(maxsplit=3)
-        # A filesystem that makes inodes as it needs them tells none.
+        # A filesystem that allocates inodes dynamically reports none.
         used = max(int(part.removesuffix("%")) for part in (room, inodes) if part != "-")
-        found[mount] = Disk(mount, used, int(free))
-    return tuple(found.values())
+        by_mount[mount] = Disk(mount, used, int(free))
+    return tuple(by_mount.values())
 
 
 def findings(facts: Facts) -> Iterator[Finding]:
-    for name, seen in facts.disks.items():
-        if isinstance(seen, Unseen):
-            if not seen.told:
-                yield note("servers", f"{name}: its disks: {seen.why}", f"make ssh HOST={name} ARGS=df")
+    for name, observed in facts.disks.items():
+        if isinstance(observed, Unseen):
+            if not observed.explained:
+                yield note("servers", f"{name}: its disks: {observed.why}", f"make ssh HOST={name} ARGS=df")
             continue
-        for disk in seen:
+        for disk in observed:
             if disk.used > FILLS:
                 finding = wrong if disk.used > FULL else note
                 what = f"{name}: {disk.mount} is {disk.used} % full, {disk.free_mib} MiB are free"
-                yield finding("servers", what, _way_out(name, facts.hosts[name].role, disk.mount, seen))
+                yield finding("servers", what, _way_out(name, facts.hosts[name].role, disk.mount, observed))
 
 
-def _way_out(name: str, role: str, mount: str, seen: tuple[Disk, ...]) -> str:
-    mounts = {disk.mount for disk in seen}
-    here = [folder for folder in by_name(role).folders if _disk_of(folder, mounts) == mount]
-    hints = [WAY_OUT[folder] for folder in here if folder in WAY_OUT]
-    du = f"make ssh HOST={name} ARGS='sudo du -xhd2 -t 100M {mount}' tells what fills it"
+def _way_out(name: str, role: str, mount: str, observed: tuple[Disk, ...]) -> str:
+    mounts = {disk.mount for disk in observed}
+    folders = [folder for folder in by_name(role).folders if _disk_of(folder, mounts) == mount]
+    hints = [WAY_OUT[folder] for folder in folders if folder in WAY_OUT]
+    du = f"make ssh HOST={name} ARGS='sudo du -xhd2 -t 100M {mount}' shows what fills it"
     return "; ".join([du, *hints, f"a larger flavor: make replace HOST={name}"])
 
 

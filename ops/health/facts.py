@@ -1,4 +1,4 @@
-"""What a look at a deployment found, before anybody judges it."""
+"""Facts: what was observed of a deployment, without any assessment."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Unseen:
-    """Something that could not be looked at. `told`: the host's own finding tells the reason already."""
+    """Something that could not be observed. `explained`: the host's own finding already gives the reason."""
 
     why: str
-    told: bool = False
+    explained: bool = False
 
 
 @dataclass(frozen=True)
 class HostState:
-    """`status`: nova's, "missing" without a server, None when the cloud was not reached.
+    """`status`: nova's, "missing" without a server, None if the cloud did not answer. `fault`, `task`: nova's, or "".
 
-    `ssh`: why the host gave no answers; `connected`: it let us in all the same; `task`: nova's, "" without;
-    `shut_out`: its port has no security group, so that nobody reaches it.
+    `ssh`: why the host gave no answers, None if it did; `connected`: whether SSH itself worked; `isolated`: its port
+    has no security group, so that no host accepts its connections.
     """
 
     role: str
@@ -29,7 +29,7 @@ class HostState:
     ssh: str | None = None
     connected: bool = False
     task: str = ""
-    shut_out: bool = False
+    isolated: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,10 @@ class FenceEvent:
 
 @dataclass(frozen=True)
 class Cluster:
-    """The pair as one of its hosts sees it. `fence_events`: newest first. `moved`: a move's constraints."""
+    """The cluster as one of its hosts sees it. `fence_events`: newest first.
+
+    `move_constraints`: ids of constraints that `crm resource move` or `ban` left behind.
+    """
 
     quorum: bool
     maintenance: bool
@@ -88,7 +91,7 @@ class Cluster:
     resources: tuple[Resource, ...]
     failures: tuple[Failure, ...] = ()
     fence_events: tuple[FenceEvent, ...] = ()
-    moved: tuple[str, ...] = ()
+    move_constraints: tuple[str, ...] = ()
 
     @property
     def fencing(self) -> tuple[Resource, ...]:
@@ -97,7 +100,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Process:
-    """A datasource node's process; `state` as ps tells it (S sleeps, T is stopped by a signal)."""
+    """A process of the datasource node; `state` as in ps (S: sleeping, T: stopped by a signal)."""
 
     pid: int
     state: str
@@ -105,7 +108,7 @@ class Process:
 
 @dataclass(frozen=True)
 class PolicyView:
-    """A policy at one engine. `missing`: rules of the database that the engine's memory lacks.
+    """A policy at one engine. `known`: whether the engine has it. `missing`: rules of the database that it lacks.
 
     `complete`: the engine answered everything about it in time.
     """
@@ -119,9 +122,10 @@ class PolicyView:
 
 @dataclass(frozen=True)
 class DatasourceView:
-    """A datasource at one engine. `code`: HTTP status of its status, 0 without an answer in time.
+    """A datasource at one engine. `known`: whether the engine has it.
 
-    `rows`: in all of its tables, None where a program of before does not tell; `age`: seconds since it was updated.
+    `code`: HTTP status of its status, 0 without an answer in time. `rows`: in all of its tables, None if an older
+    version does not report them. `age`: seconds since its last update.
     """
 
     known: bool
@@ -133,9 +137,9 @@ class DatasourceView:
 
 @dataclass(frozen=True)
 class Lag:
-    """Of an engine's `subscribed` tables those `behind` their datasources' last publications.
+    """How far an engine lags: of its `subscribed` tables, `behind` miss their datasource's last publication.
 
-    `silent`: datasources that did not tell of their publications in time.
+    `silent`: datasources that did not report their publications in time.
     """
 
     subscribed: int
@@ -145,11 +149,11 @@ class Lag:
 
 @dataclass(frozen=True)
 class EngineView:
-    """An engine's answer to GET /health (`code`, after `ms` milliseconds), and its memory.
+    """An engine's answer to GET /health (`code`, after `ms` milliseconds), and what it has in memory.
 
-    `listed`: status of GET /v1/policies, None when it was not asked; with 401, memory takes a token to look at.
-    `datasources`: None when GET /v1/data-sources failed. `loading`: what it says that it loads since its start.
-    `lag`: None when it did not tell.
+    `listed`: HTTP status of GET /v1/policies, None if it was not requested; with 401, its memory requires a token.
+    `datasources`: None if GET /v1/data-sources failed. `loading`: what it still loads after its start.
+    `lag`: None if it was not reported.
     """
 
     code: int
@@ -164,9 +168,9 @@ class EngineView:
 
 @dataclass(frozen=True)
 class EngineState:
-    """`unit`: systemd's active state and substate; `restarts`: how often systemd restarted it.
+    """`unit`: systemd's active state and substate. `restarts`: how often systemd restarted it.
 
-    `cpu`: cores that its process used meanwhile, None where that could not be seen.
+    `cpu`: cores that its process used during the probes, None if that was not measured.
     """
 
     host: str
@@ -186,7 +190,10 @@ class Backend:
 
 @dataclass(frozen=True)
 class Database:
-    """`waiting`: statements that wait 5 s or more for a lock. `changed`: seconds since a policy's change."""
+    """`waiting`: statements that wait 5 s or more for a lock, up to `waiting_seconds`.
+
+    `changed`: seconds since the last change of a policy or rule, None if there never was one.
+    """
 
     connections: int
     max_connections: int
@@ -197,7 +204,7 @@ class Database:
 
 @dataclass(frozen=True)
 class Bus:
-    """`alarms`: Erlang's text of RabbitMQ's alarms, "" without; `consumers`: datasource nodes on the bus."""
+    """`alarms`: RabbitMQ's alarms as an Erlang term, "" if there are none. `consumers`: datasource nodes on the bus."""
 
     alarms: str
     connections: int
@@ -206,7 +213,7 @@ class Bus:
 
 @dataclass(frozen=True)
 class Disk:
-    """A filesystem, by where it is mounted; `used` in percent, of its room or its inodes, whichever is more."""
+    """A filesystem by its mount point. `used`: percent of its space or its inodes, whichever is more."""
 
     mount: str
     used: int
@@ -215,9 +222,10 @@ class Disk:
 
 @dataclass(frozen=True)
 class Facts:
-    """Hosts and their disks by the host's name, engines by node id; `endpoint` and `pings` in milliseconds.
+    """All facts. Keys are host names, for `engines` and `balancer` node ids.
 
-    `certificates`: days that are left of each, by the table's row.
+    `cloud`: why the cloud did not answer, None if it did. `endpoint`, `pings`: milliseconds. `certificates`: row of the
+    table -> days until its certificate ends.
     """
 
     cloud: str | None

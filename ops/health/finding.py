@@ -1,4 +1,4 @@
-"""A finding: one line for the operator."""
+"""A finding: one line for the operator, with the way out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """Worst first. `UNSEEN`: it could not be looked at, and may be well. `NOTE`: nothing to do now, good to know."""
+    """Worst first. `UNSEEN`: could not be checked, so it may be healthy. `NOTE`: nothing needs to be done now."""
 
     WRONG = "wrong"
     UNSEEN = "unseen"

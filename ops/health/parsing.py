@@ -1,4 +1,4 @@
-"""From what hosts, cloud and endpoint answered to Facts."""
+"""From the answers of hosts, cloud and endpoint to facts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ops.health.facts import (
     Unseen,
 )
 from ops.health.parsing_cluster import cluster
-from ops.remote.runner import Answer
+from ops.remote.runner import CommandResult
 from ops.ssh.survey import Report
 from ops.stack.outputs import Engine, Stack
 from roles import DATABASE, DATASOURCE_NODE, LOAD_BALANCER, MESSAGING, ROLES
@@ -34,13 +34,16 @@ OK = 200
 T = TypeVar("T")
 
 
-def read(
+def parse_facts(
     stack: Stack,
     reports: Mapping[str, Report],
     servers: Mapping[str, Server] | str,
     endpoint: int | Unseen,
 ) -> Facts:
-    """`servers`: the cloud's, by name, or why it could not be asked."""
+    """The facts of a stack. `reports`: host -> report. `servers`: name -> server, or why the cloud did not answer.
+
+    `endpoint`: milliseconds until it answered, or why it did not.
+    """
     of = {role: [name for name, host in stack.hosts.items() if host.role == role] for role in _roles(stack)}
     pair = of.get(DATASOURCE_NODE.name, [])
     return Facts(
@@ -48,72 +51,75 @@ def read(
         hosts={name: _host(name, stack, reports[name], servers) for name in stack.hosts},
         clusters={name: _cluster(reports[name]) for name in pair},
         processes={
-            name: understood(reports[name], "processes", lambda text: processes(text, stack.node_id), {0, 1})
+            name: parsed(reports[name], "processes", lambda text: processes(text, stack.node_id), {0, 1})
             for name in pair
         },
-        pings={name: understood(reports[name], "ping", int) for name in pair},
+        pings={name: parsed(reports[name], "ping", int) for name in pair},
         engines={engine.node_id: _engine(engine, reports[engine.host]) for engine in stack.engines},
-        balancer=understood(reports[of[LOAD_BALANCER.name][0]], "haproxy", backends),
+        balancer=parsed(reports[of[LOAD_BALANCER.name][0]], "haproxy", backends),
         endpoint=endpoint,
-        database=understood(reports[of[DATABASE.name][0]], "database", database),
-        bus=understood(reports[of[MESSAGING.name][0]], "bus", bus),
+        database=parsed(reports[of[DATABASE.name][0]], "database", database),
+        bus=parsed(reports[of[MESSAGING.name][0]], "bus", bus),
         certificates={
-            role.row: understood(reports[of[role.name][0]], "certificate", days_left)
+            role.row: parsed(reports[of[role.name][0]], "certificate", days_left)
             for role in ROLES
             if role.certificate and role.name in of
         },
-        # df tells of all that it finds, and then fails where a folder is not there (yet).
-        disks={name: understood(reports[name], "disks", disks, {0, 1}) for name in stack.hosts},
+        # df prints what it finds and then fails if a folder does not exist (yet).
+        disks={name: parsed(reports[name], "disks", disks, {0, 1}) for name in stack.hosts},
     )
 
 
-def understood(
-    report: Report, question: str, parse: Callable[[str], T], good: frozenset[int] | set[int] = frozenset({0})
+def parsed(
+    report: Report,
+    command: str,
+    parse: Callable[[str], T],
+    accepted_codes: frozenset[int] | set[int] = frozenset({0}),
 ) -> T | Unseen:
-    """A question's answer, parsed; Unseen with the reason when there is none."""
+    """The parsed output of a host's command; Unseen with the reason if it failed."""
     if report.problem:
-        return Unseen(report.problem, told=True)
-    answer = report.answers[question]
-    if answer["code"] not in good:
-        return Unseen(why(answer))
+        return Unseen(report.problem, explained=True)
+    answer = report.answers[command]
+    if answer["code"] not in accepted_codes:
+        return Unseen(failure_reason(answer))
     try:
         return parse(answer["out"])
     except (ValueError, KeyError, TypeError) as error:
         return Unseen(f"answer not understood: {error}")
 
 
-def why(answer: Answer) -> str:
+def failure_reason(answer: CommandResult) -> str:
     if answer["code"] is None:
         return f"no answer within {answer['seconds']:.0f} s"
-    said = (answer["err"].strip() or answer["out"].strip()).splitlines()
-    return said[-1] if said else f"exit code {answer['code']}"
+    output = (answer["err"].strip() or answer["out"].strip()).splitlines()
+    return output[-1] if output else f"exit code {answer['code']}"
 
 
 def processes(ps: str, node_id: str) -> tuple[Process, ...]:
     """The datasource nodes among the lines `pid state arguments...` of user congress's processes."""
-    found = []
+    matching = []
     for line in ps.splitlines():
         pid, state, *words = line.split()
         if "--datasources" in words and f"--node-id={node_id}" in words:
-            found.append(Process(int(pid), state))
-    return tuple(found)
+            matching.append(Process(int(pid), state))
+    return tuple(matching)
 
 
 def backends(stats: str) -> dict[str, Backend]:
     """The servers of HAProxy's backend policy_engines, from its statistics as CSV."""
     rows = csv.DictReader(stats.lstrip("# ").splitlines())
-    found = {
+    matching = {
         row["svname"]: Backend(row["status"], _reason(row))
         for row in rows
         if row["pxname"] == "policy_engines" and row["svname"] != "BACKEND"
     }
-    if not found:
+    if not matching:
         raise ValueError("no servers of policy_engines in HAProxy's statistics")
-    return found
+    return matching
 
 
 def _reason(row: Mapping[str, str]) -> str:
-    """The agent's word where that took the engine out, else the last check."""
+    """The answer of the agent-check if that took the engine out, else the last health check."""
     if row["status"].endswith("(agent)"):
         return row["last_agt"] or row["agent_status"]
     return row["last_chk"] or row["check_status"]
@@ -126,42 +132,42 @@ def days_left(enddate: str) -> int:
 
 
 def database(lines: str) -> Database:
-    known = dict(line.split("\t") for line in lines.splitlines())
-    changed = known.pop("changed")
-    numbers = {name: int(value) for name, value in known.items()}
+    values = dict(line.split("\t") for line in lines.splitlines())
+    changed = values.pop("changed")
+    numbers = {name: int(value) for name, value in values.items()}
     return Database(**numbers, changed=None if changed == "NULL" else int(changed))
 
 
 def bus(lines: str) -> Bus:
-    known = dict(line.split("=", 1) for line in lines.splitlines() if "=" in line)
-    alarms = known["alarms"]
-    return Bus("" if alarms == "[]" else alarms, int(known["connections"]), int(known["consumers"]))
+    values = dict(line.split("=", 1) for line in lines.splitlines() if "=" in line)
+    alarms = values["alarms"]
+    return Bus("" if alarms == "[]" else alarms, int(values["connections"]), int(values["consumers"]))
 
 
 def view(text: str) -> EngineView:
-    """What ops/remote/engine.py printed."""
-    known: dict[str, Any] = json.loads(text)
-    lag = known.get("lag")
+    """Read what ops/remote/engine.py printed."""
+    values: dict[str, Any] = json.loads(text)
+    lag = values.get("lag")
     more: dict[str, Any] = {
-        "loading": known.get("loading", ""),
+        "loading": values.get("loading", ""),
         "lag": lag and Lag(lag["subscribed"], tuple(lag["behind"]), tuple(lag["silent"])),
     }
-    if known.get("listed") != OK:
-        return EngineView(known["code"], known["ms"], known.get("listed"), **more)
+    if values.get("listed") != OK:
+        return EngineView(values["code"], values["ms"], values.get("listed"), **more)
     policies = {
         p["name"]: PolicyView(p["known"], tuple(p["missing"]), tuple(p["tables"]), p["rules"], p["complete"])
-        for p in known["policies"]
+        for p in values["policies"]
     }
     datasources = {
         d["name"]: DatasourceView(d["known"], d["code"], d["last_error"], d.get("rows"), d.get("age"))
-        for d in known["datasources"] or []
+        for d in values["datasources"] or []
     }
-    listed = known["datasources"] is not None
+    listed = values["datasources"] is not None
     return EngineView(
-        known["code"],
-        known["ms"],
+        values["code"],
+        values["ms"],
         OK,
-        known["sync_period"],
+        values["sync_period"],
         policies,
         datasources if listed else None,
         **more,
@@ -177,25 +183,25 @@ def _host(name: str, stack: Stack, report: Report, servers: Mapping[str, Server]
     if isinstance(servers, str):
         return HostState(host.role, host.server, None, "", report.problem, report.connected)
     server = servers.get(host.server, Server("missing", ""))
-    seen = (server.status, server.fault, report.problem, report.connected, server.task, server.shut_out)
-    return HostState(host.role, host.server, *seen)
+    observed = (server.status, server.fault, report.problem, report.connected, server.task, server.isolated)
+    return HostState(host.role, host.server, *observed)
 
 
 def _cluster(report: Report) -> Any:
-    constraints = understood(report, "constraints", str)
-    return understood(
+    constraints = parsed(report, "constraints", str)
+    return parsed(
         report, "cluster", lambda text: cluster(text, constraints if isinstance(constraints, str) else "")
     )
 
 
 def _engine(engine: Engine, report: Report) -> EngineState:
-    unit = understood(report, f"unit {engine.node_id}", _unit)
-    seen = understood(report, f"view {engine.node_id}", view)
+    unit = parsed(report, f"unit {engine.node_id}", _unit)
+    observed = parsed(report, f"view {engine.node_id}", view)
     if isinstance(unit, Unseen):
-        return EngineState(engine.host, unit, 0, seen)
+        return EngineState(engine.host, unit, 0, observed)
     state = (unit["ActiveState"], unit["SubState"])
     cpu = float(unit["CPUShare"]) if "CPUShare" in unit else None
-    return EngineState(engine.host, state, int(unit.get("NRestarts", "0")), seen, cpu)
+    return EngineState(engine.host, state, int(unit.get("NRestarts", "0")), observed, cpu)
 
 
 def _unit(text: str) -> dict[str, str]:

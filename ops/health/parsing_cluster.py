@@ -1,36 +1,36 @@
-"""From crm_mon's XML (pacemaker 2.1) and the CIB's constraints to Cluster."""
+"""From the XML of crm_mon (Pacemaker 2.1) and the CIB's constraints to a Cluster."""
 
 from __future__ import annotations
 
-# Both are printed by our own hosts' pacemaker.
+# Safe to parse: both texts come from Pacemaker on our own hosts.
 from xml.etree import ElementTree as ET
 
 from ops.health.facts import Cluster, Failure, FenceEvent, Node, Resource
 
-# Ids that crm_resource gives the constraints of `crm resource move` and `ban`.
+# Prefixes of the constraints that `crm resource ban` and `move` create.
 MOVE_PREFIXES = ("cli-ban-", "cli-prefer-")
 
 
 def cluster(crm_mon: str, constraints: str) -> Cluster:
-    """`constraints`: the section of the CIB, "" if it could not be had. Raises ValueError for other text."""
+    """`constraints`: the CIB's section, "" if it is not available. Raises ValueError for unexpected text."""
     try:
-        seen = ET.fromstring(crm_mon)  # noqa: S314
+        document = ET.fromstring(crm_mon)  # noqa: S314
         section = ET.fromstring(constraints or "<constraints/>")  # noqa: S314
     except ET.ParseError as error:
         raise ValueError(f"no XML of crm_mon or cibadmin ({error})") from None
-    options = seen.find("summary/cluster_options")
-    dc = seen.find("summary/current_dc")
+    options = document.find("summary/cluster_options")
+    dc = document.find("summary/current_dc")
     if options is None or dc is None:
-        raise ValueError("crm_mon tells nothing of the cluster yet")
+        raise ValueError("crm_mon reports no cluster yet")
     return Cluster(
         quorum=_true(dc, "with_quorum"),
         maintenance=_true(options, "maintenance-mode"),
         stonith_enabled=_true(options, "stonith-enabled"),
-        nodes=tuple(_node(node) for node in seen.iterfind("nodes/node")),
-        resources=tuple(_resource(resource) for resource in seen.iterfind("resources//resource")),
-        failures=tuple(_failure(failure) for failure in seen.iterfind("failures/failure")),
-        fence_events=tuple(_event(event) for event in seen.iterfind("fence_history/fence_event")),
-        moved=tuple(
+        nodes=tuple(_node(node) for node in document.iterfind("nodes/node")),
+        resources=tuple(_resource(resource) for resource in document.iterfind("resources//resource")),
+        failures=tuple(_failure(failure) for failure in document.iterfind("failures/failure")),
+        fence_events=tuple(_event(event) for event in document.iterfind("fence_history/fence_event")),
+        move_constraints=tuple(
             location.get("id", "")
             for location in section.iter("rsc_location")
             if location.get("id", "").startswith(MOVE_PREFIXES)
@@ -66,7 +66,7 @@ def _resource(resource: ET.Element) -> Resource:
 
 
 def _failure(failure: ET.Element) -> Failure:
-    # A failed operation is named by its key, resource_task_interval, a failed connection by its id.
+    # A failed operation has a key, resource_task_interval; a failed connection has an id.
     key = failure.get("op_key") or failure.get("id") or "?"
     task = failure.get("task", "?")
     reason = ": ".join(filter(None, (failure.get("exitstatus"), failure.get("exitreason"))))

@@ -1,4 +1,4 @@
-"""Which commands tell a host's health, by its role. All of them only look; all run as root, at once."""
+"""The commands that report a host's health, by its role. They change nothing, run as root, and in parallel."""
 
 from __future__ import annotations
 
@@ -7,34 +7,35 @@ from typing import Any
 from ops.common.limits import Limits
 from ops.health import disks
 from ops.remote import REMOTE
-from ops.remote.runner import Question
+from ops.remote.runner import Command
 from ops.stack.outputs import Engine, Stack
 from roles import NODE_ID, Probe, by_name
 
 
-def questions(host: str, stack: Stack, limits: Limits) -> dict[str, Question]:
-    """Name -> command, for one host of the stack: what the table of roles says, and how full its disks are."""
+def health_commands(host: str, stack: Stack, limits: Limits) -> dict[str, Command]:
+    """Name -> command for one host of the stack: the probes of its role, its disks and its certificate."""
     role = by_name(stack.hosts[host].role)
-    here = [engine for engine in stack.engines if engine.host == host]
-    asked = {"disks": disks.question(role.name)}
+    host_engines = [engine for engine in stack.engines if engine.host == host]
+    commands = {"disks": disks.command(role.name)}
     for probe in role.probes:
-        asked.update(
-            _question(probe, engine, limits) for engine in (here if NODE_ID in probe.name else [None])
+        commands.update(
+            _probe_command(probe, engine, limits)
+            for engine in (host_engines if NODE_ID in probe.name else [None])
         )
     if role.certificate:
-        asked["certificate"] = command(
+        commands["certificate"] = command(
             f"openssl x509 -noout -enddate -dateopt iso_8601 -in {role.certificate}"
         )
-    return asked
+    return commands
 
 
-def _question(probe: Probe, engine: Engine | None, limits: Limits) -> tuple[str, Question]:
-    known: dict[str, Any] = {"inside": limits.inside, "sample": limits.sample}
+def _probe_command(probe: Probe, engine: Engine | None, limits: Limits) -> tuple[str, Command]:
+    values: dict[str, Any] = {"inside": limits.probe, "sample": limits.sample}
     if engine is not None:
-        known |= {"node_id": engine.node_id, "url": engine.url}
+        values |= {"node_id": engine.node_id, "url": engine.url}
     stdin = (REMOTE / probe.file).read_text() if probe.file else probe.stdin
-    return probe.name.format(**known), command(probe.command.format(**known), stdin)
+    return probe.name.format(**values), command(probe.command.format(**values), stdin)
 
 
-def command(words: str, stdin: str = "") -> Question:
+def command(words: str, stdin: str = "") -> Command:
     return {"argv": words.split(), "stdin": stdin}

@@ -1,7 +1,7 @@
-"""Shows the health of a stack's roles, and what to do about what is wrong. Changes nothing.
+"""`congress-ha status`: shows the health of a stack's roles, and what to do about each fault. Changes nothing.
 
-Exit code 0: all is well; 1: something is wrong; 2: there is nothing to look at; 3: nothing is wrong, but not everything
-could be seen.
+Exit code 0: all is well; 1: something is wrong; 2: there is no deployment; 3: nothing is wrong, but not everything
+could be checked.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from components.preflight.scope import Scope
 from ops.cloud import servers as cloud
 from ops.common.limits import Limits
 from ops.common.progress import StoppedError, private_folder
-from ops.health.assessment import judge
+from ops.health.assessment import assess
 from ops.health.facts import Facts, Unseen
-from ops.health.parsing import read
-from ops.health.probes import questions
+from ops.health.parsing import parse_facts
+from ops.health.probes import health_commands
 from ops.health.table import as_json, lags, rows, show
-from ops.ssh.survey import look
+from ops.ssh.survey import run_on_hosts
 from ops.stack.outputs import Stack, StackError, parse, prefix_of
 from ops.stack.pulumi import read_outputs
 
 
 def endpoint(stack: Stack, limits: Limits) -> int | Unseen:
-    """Milliseconds until GET /health was answered, or why it was not."""
+    """Milliseconds until the endpoint answered GET /health, or why it did not."""
     url = stack.endpoint
-    began = time.monotonic()
+    started = time.monotonic()
     opener = urllib.request.build_opener(
         urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=stack.tls())
     )
@@ -46,11 +46,11 @@ def endpoint(stack: Stack, limits: Limits) -> int | Unseen:
         return Unseen(f"{url} answers {error.code} to GET /health")
     except OSError as error:
         return Unseen(f"{url}: {getattr(error, 'reason', error)}")
-    return round((time.monotonic() - began) * 1000)
+    return round((time.monotonic() - started) * 1000)
 
 
-class CloudInquiry(Thread):
-    """Asks the cloud meanwhile. A daemon: a cloud that hangs keeps nobody."""
+class CloudQuery(Thread):
+    """Queries the cloud in parallel. A daemon thread, so that a hung cloud does not delay the end of the command."""
 
     def __init__(self, prefix: str, limits: Limits) -> None:
         super().__init__(daemon=True)
@@ -62,36 +62,36 @@ class CloudInquiry(Thread):
         self.answer = cloud.view(self.prefix, self.limits)
 
     def wait(self, stack: Scope | None) -> Mapping[str, cloud.Server] | str:
-        """The answer, or a sentence why there is none: its time is over, or it is another project's."""
+        """The servers, or one sentence why there are none: no answer in time, or a login to another project."""
         self.join(max(self.end - time.monotonic(), 0))
         return self.answer if isinstance(self.answer, str) else self.answer.of(stack)
 
 
-def look_at(
-    stack: Stack, outputs: Mapping[str, Any], limits: Limits, inquiry: CloudInquiry | None = None
+def collect_facts(
+    stack: Stack, outputs: Mapping[str, Any], limits: Limits, query: CloudQuery | None = None
 ) -> Facts:
-    """Everything that can be seen of a stack; `inquiry`: one that was begun before."""
-    if inquiry is None:
-        inquiry = CloudInquiry(f"{prefix_of(stack.name)}-", limits)
-        inquiry.start()
+    """All facts of a stack. `inquiry`: a query of the cloud that has already begun."""
+    if query is None:
+        query = CloudQuery(f"{prefix_of(stack.name)}-", limits)
+        query.start()
     with private_folder() as folder, ThreadPoolExecutor(1) as pool:
         answered = pool.submit(endpoint, stack, limits)
-        asked = {host: questions(host, stack, limits) for host in stack.hosts}
-        reports = look(asked, outputs, folder, limits)
+        commands = {host: health_commands(host, stack, limits) for host in stack.hosts}
+        reports = run_on_hosts(commands, outputs, folder, limits)
         facts_of_endpoint = answered.result()
-    return read(stack, reports, inquiry.wait(stack.scope), facts_of_endpoint)
+    return parse_facts(stack, reports, query.wait(stack.scope), facts_of_endpoint)
 
 
 def main(
     *, json_: Annotated[bool, typer.Option("--json", help="one JSON object instead of a table")] = False
 ) -> None:
-    """Show the health of every role of stack $STACK (default: dev); exit code 1 when something is wrong, 3 when not
-    everything could be seen.
+    """Show the health of every role of stack $STACK (default: dev); exit code 1 if something is wrong, 3 if not
+    everything could be checked.
     """
-    began, limits = time.monotonic(), Limits.here()
+    started, limits = time.monotonic(), Limits.for_this_machine()
     name = os.environ.get("STACK", "dev")
-    inquiry = CloudInquiry(f"{prefix_of(name)}-", limits)
-    inquiry.start()
+    query = CloudQuery(f"{prefix_of(name)}-", limits)
+    query.start()
     try:
         outputs = read_outputs()
         stack = parse(name, outputs)
@@ -99,17 +99,17 @@ def main(
         typer.echo(f"status: {error}", err=True)
         raise typer.Exit(2) from None
     try:
-        facts = look_at(stack, outputs, limits, inquiry)
+        facts = collect_facts(stack, outputs, limits, query)
     except StoppedError as error:
         typer.echo(f"status: {error}", err=True)
         raise typer.Exit(1) from None
-    findings = judge(facts)
-    told = (name, rows(facts, findings), findings, time.monotonic() - began)
+    findings = assess(facts)
+    report = (name, rows(facts, findings), findings, time.monotonic() - started)
     if json_:
-        typer.echo(json.dumps({**as_json(*told), "lag": lags(facts)}, indent=1))
+        typer.echo(json.dumps({**as_json(*report), "lag": lags(facts)}, indent=1))
     else:
-        show(*told)
-    summary = as_json(*told)
+        show(*report)
+    summary = as_json(*report)
     if not summary["ok"]:
         raise typer.Exit(1)
     if not summary["complete"]:

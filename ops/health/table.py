@@ -1,4 +1,4 @@
-"""What the terminal and --json show: a row per role, then the findings."""
+"""The output of status and verify, for the terminal and as JSON: a row per role, then the findings."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from ops.health.facts import Cluster, DatasourceView, EngineView, Facts, Lag, Un
 from ops.health.finding import Finding, Severity
 from roles import DATABASE, DATASOURCE_NODE, LOAD_BALANCER, MESSAGING, POLICY_ENGINE
 
-# Columns of the table in a file or a pipe.
+# Width of the output in columns, if it goes to a file or a pipe.
 FILE_WIDTH = 160
-# Datasources that are named with their rows.
+# Number of datasources that are listed with their rows.
 LARGEST = 3
-# Role -> state and what was seen of it.
+# Row -> state and summary.
 Rows = Mapping[str, tuple[str, str]]
 RANK = list(Severity)
 STYLES = {"ok": "green", "note": "yellow", "wrong": "bold red", "unseen": "magenta"}
 
 
 def rows(facts: Facts, findings: Iterable[Finding]) -> dict[str, tuple[str, str]]:
-    """Role -> (state, summary). State: ok, note, wrong, or unseen when its hosts could not be asked."""
-    return judged(_summaries(facts), findings)
+    """Row -> (state, summary). State: ok, note, wrong, or unseen if its hosts did not answer."""
+    return with_states(_summaries(facts), findings)
 
 
-def judged(summaries: Mapping[str, str], findings: Iterable[Finding]) -> dict[str, tuple[str, str]]:
-    """The same for any roles and what was seen of them, "" when nothing."""
+def with_states(summaries: Mapping[str, str], findings: Iterable[Finding]) -> dict[str, tuple[str, str]]:
+    """Add to each summary ("" if nothing was observed) the state that follows from the findings."""
     worst: dict[str, str] = {}
     for finding in sorted(findings, key=lambda finding: RANK.index(finding.severity)):
         worst.setdefault(finding.role, finding.severity)
@@ -42,8 +42,8 @@ def judged(summaries: Mapping[str, str], findings: Iterable[Finding]) -> dict[st
 
 
 def _summaries(facts: Facts) -> dict[str, str]:
-    """What was seen of each role; "" when nothing."""
-    view = next((seen for seen in facts.clusters.values() if isinstance(seen, Cluster)), None)
+    """Row -> summary of the observations, "" if there are none."""
+    view = next((view for view in facts.clusters.values() if isinstance(view, Cluster)), None)
     reached = sum(host.ssh is None for host in facts.hosts.values())
     active = sum(host.status == "ACTIVE" for host in facts.hosts.values())
     in_cloud = "cloud not asked" if facts.cloud else f"{active} of {len(facts.hosts)} active in the cloud"
@@ -72,15 +72,15 @@ def _fencing(view: Cluster) -> str:
 
 
 def _node(facts: Facts, view: Cluster | None) -> str:
-    said = []
+    parts = []
     node = next((resource for resource in view.resources if resource.id == "ds-node"), None) if view else None
     if node:
-        said.append(f"{node.role} on {', '.join(node.nodes) or 'no host'}")
+        parts.append(f"{node.role} on {', '.join(node.nodes) or 'no host'}")
     if not isinstance(facts.bus, Unseen):
-        said.append(f"{facts.bus.consumers} on the bus")
+        parts.append(f"{facts.bus.consumers} on the bus")
     if times := [ping for ping in facts.pings.values() if not isinstance(ping, Unseen)]:
-        said.append(f"ping {min(times)} ms")
-    return ", ".join(said)
+        parts.append(f"ping {min(times)} ms")
+    return ", ".join(parts)
 
 
 def _engines(facts: Facts) -> str:
@@ -93,18 +93,18 @@ def _engines(facts: Facts) -> str:
         return ""
     times = ", ".join(f"{view.ms} ms" for view in views.values())
     first = next((view for view in views.values() if view.policies is not None), None)
-    said = [f"{len(views)} of {len(facts.engines)} answer ({times})"]
+    parts = [f"{len(views)} of {len(facts.engines)} answer ({times})"]
     if any(view.listed == HTTPStatus.UNAUTHORIZED for view in views.values()):
-        said.append("what they know takes a token to look at")
+        parts.append("their memory requires a token")
     if first and first.policies is not None:
         rules = sum(policy.rules for policy in first.policies.values())
-        said.append(
+        parts.append(
             f"{len(first.policies)} policies, {rules} rules, {len(first.datasources or {})} datasources"
             + _largest(first.datasources or {})
         )
     if lags := [(node_id, view.lag) for node_id, view in views.items() if view.lag]:
-        said.append("behind: " + ", ".join(f"{node_id} {_behind(lag)}" for node_id, lag in lags))
-    return ", ".join(said)
+        parts.append("behind: " + ", ".join(f"{node_id} {_behind(lag)}" for node_id, lag in lags))
+    return ", ".join(parts)
 
 
 def _behind(lag: Lag) -> str:
@@ -113,7 +113,7 @@ def _behind(lag: Lag) -> str:
 
 
 def lags(facts: Facts) -> dict[str, dict[str, Any] | None]:
-    """Node id -> the tables that an engine is behind in; None when it did not tell."""
+    """Node id -> fields of the engine's Lag; None if it was not reported."""
     views = {node_id: engine.view for node_id, engine in facts.engines.items()}
     return {
         node_id: asdict(view.lag) if isinstance(view, EngineView) and view.lag else None
@@ -122,27 +122,27 @@ def lags(facts: Facts) -> dict[str, dict[str, Any] | None]:
 
 
 def _largest(datasources: Mapping[str, DatasourceView]) -> str:
-    """Those with most rows, and how old these are."""
-    known = [(view.rows, name, view.age) for name, view in datasources.items() if view.rows is not None]
-    told = [
+    """The datasources with most rows, and the age of these rows."""
+    sizes = [(view.rows, name, view.age) for name, view in datasources.items() if view.rows is not None]
+    described = [
         f"{name} {rows:,} rows" + (f" {age} s old" if age is not None else "")
-        for rows, name, age in sorted(known, key=lambda one: -one[0])[:LARGEST]
+        for rows, name, age in sorted(sizes, key=lambda one: -one[0])[:LARGEST]
     ]
-    return f": {', '.join(told)}" if told else ""
+    return f": {', '.join(described)}" if described else ""
 
 
 def _balancer(facts: Facts) -> str:
-    said = []
+    parts = []
     if not isinstance(facts.balancer, Unseen):
         up = sum(backend.status.startswith("UP") for backend in facts.balancer.values())
-        said.append(f"{up} of {len(facts.balancer)} engines up")
+        parts.append(f"{up} of {len(facts.balancer)} engines up")
     if not isinstance(facts.endpoint, Unseen):
-        said.append(f"endpoint answers in {facts.endpoint} ms")
-    return ", ".join(said)
+        parts.append(f"endpoint answers in {facts.endpoint} ms")
+    return ", ".join(parts)
 
 
 def show(stack: str, rows: Rows, findings: list[Finding], seconds: float) -> None:
-    """Print table and findings."""
+    """Print the table and the findings. `seconds`: how long the checks took."""
     console = Console(highlight=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = FILE_WIDTH
@@ -166,7 +166,7 @@ def show(stack: str, rows: Rows, findings: list[Finding], seconds: float) -> Non
 
 
 def complete(rows: Rows, findings: Iterable[Finding]) -> bool:
-    """Whether nothing had to be left out for want of an answer."""
+    """Whether everything was checked."""
     states = {state for state, _ in rows.values()} | {finding.severity for finding in findings}
     return Severity.UNSEEN not in states
 
@@ -174,15 +174,16 @@ def complete(rows: Rows, findings: Iterable[Finding]) -> bool:
 def as_json(stack: str, rows: Rows, findings: list[Finding], seconds: float) -> dict[str, Any]:
     """What --json prints, for machines.
 
-    stack; ok: nothing is wrong; complete: everything could be seen; seconds: how long it looked;
-    roles: role -> {state, seen}, the table; findings: list of {severity: wrong | unseen | note, role, what, way_out}.
+    stack: its name; ok: nothing is wrong; complete: everything was checked; seconds: duration of the checks;
+    roles: row -> {state, seen}, as in the table; findings: list of {severity: wrong | unseen | note, role, what,
+    way_out}.
     """
     return {
         "stack": stack,
         "ok": all(finding.severity != Severity.WRONG for finding in findings),
         "complete": complete(rows, findings),
         "seconds": round(seconds, 1),
-        "roles": {role: {"state": state, "seen": seen} for role, (state, seen) in rows.items()},
+        "roles": {role: {"state": state, "seen": summary} for role, (state, summary) in rows.items()},
         "findings": [
             {"severity": f.severity.value, "role": f.role, "what": f.what, "way_out": f.way_out}
             for f in findings

@@ -1,8 +1,8 @@
-"""Sent to a host: what differs from what its steps recorded, as templates/step/lib.sh writes it.
+"""Sent to a host: compares the host with the records of its steps, which templates/step/lib.sh writes.
 
 usage: drift.py FOLDER STEP...: FOLDER is /var/lib/congress-ha. Prints one JSON object: the numbers of `files`,
-`services` and `packages` that were looked at, and `findings`, a list of {what, steps}: what differs, without the
-content, and the steps that put it right. A record of a step that is not named is of an earlier deployment.
+`services` and `packages` that were checked, and `findings`, a list of {what, steps}: the difference, without any file
+content, and the steps that repair it. Records of steps that are not named belong to an earlier deployment.
 """
 
 from __future__ import annotations
@@ -25,37 +25,37 @@ Records = dict[tuple[str, ...], tuple[Record, set[str]]]
 
 
 def read(folder: Path, steps: Iterable[str]) -> tuple[Records, list[str]]:
-    """The records of steps, and the steps that left none."""
-    there = [step for step in steps if (folder / "steps" / step).exists()]
+    """The records of the steps, and the steps without a record."""
+    present = [step for step in steps if (folder / "steps" / step).exists()]
     records: Records = {}
-    for step in sorted(there, key=lambda step: (folder / "steps" / step).stat().st_mtime_ns):
+    for step in sorted(present, key=lambda step: (folder / "steps" / step).stat().st_mtime_ns):
         for line in (folder / "steps" / step).read_text().splitlines():
             kind, *record = line.split("\t")
-            # A path is one file, link or folder, but has many lines.
+            # A path has one record as file, link or folder, but many records of lines.
             whole = "path" if kind in {"file", "folder", "link"} else kind
             key = (whole, *record[: 2 if kind in {"line", "table"} else 1])
-            known = records.get(key, ([], set()))[1]
-            records[key] = ([kind, *record], known | {step})
-    return records, [step for step in steps if step not in there]
+            earlier = records.get(key, ([], set()))[1]
+            records[key] = ([kind, *record], earlier | {step})
+    return records, [step for step in steps if step not in present]
 
 
-def _owner(found: os.stat_result) -> str:
-    """As stat -c %U:%G prints it."""
+def _owner(findings: os.stat_result) -> str:
+    """Owner and group, as `stat -c %U:%G` prints them."""
     try:
-        user = pwd.getpwuid(found.st_uid).pw_name
+        user = pwd.getpwuid(findings.st_uid).pw_name
     except KeyError:
         user = "UNKNOWN"
     try:
-        return f"{user}:{grp.getgrgid(found.st_gid).gr_name}"
+        return f"{user}:{grp.getgrgid(findings.st_gid).gr_name}"
     except KeyError:
         return f"{user}:UNKNOWN"
 
 
 def _rights(path: Path, owner: str, mode: str) -> Iterator[str]:
-    found = path.lstat()
-    if (now := _owner(found)) != owner:
+    findings = path.lstat()
+    if (now := _owner(findings)) != owner:
         yield f"belongs to {now}, not {owner}"
-    if (bits := f"{stat.S_IMODE(found.st_mode):o}") != mode:
+    if (bits := f"{stat.S_IMODE(findings.st_mode):o}") != mode:
         yield f"has mode {bits}, not {mode}"
 
 
@@ -95,39 +95,39 @@ KINDS: dict[str, Callable[..., Iterator[str]]] = {
 }
 
 
-def _asked(*argv: str) -> str:
+def _output(*argv: str) -> str:
     return subprocess.run(argv, capture_output=True, text=True, check=False).stdout
 
 
 def services(units: Iterable[str]) -> dict[str, list[str]]:
-    """Unit -> what is wrong with it. One systemctl for all, which prints a paragraph for each."""
+    """Unit -> what is wrong with it. One systemctl call prints a paragraph per unit."""
     wanted = list(units)
-    shown = _asked("systemctl", "show", "-p", "ActiveState,UnitFileState", *wanted) if wanted else ""
-    found = {}
+    shown = _output("systemctl", "show", "-p", "ActiveState,UnitFileState", *wanted) if wanted else ""
+    findings = {}
     for unit, paragraph in zip(wanted, shown.strip().split("\n\n"), strict=True) if wanted else ():
         states = dict(line.split("=", 1) for line in paragraph.splitlines())
         now, right = (states["ActiveState"], states["UnitFileState"] or "gone"), ("active", "enabled")
-        found[unit] = [f"is {state}" for state, wanted in zip(now, right, strict=True) if state != wanted]
-    return found
+        findings[unit] = [f"is {state}" for state, wanted in zip(now, right, strict=True) if state != wanted]
+    return findings
 
 
 def packages(names: Iterable[str]) -> dict[str, list[str]]:
     """Package -> what is wrong with it."""
     wanted = list(names)
-    shown = _asked("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\\n", *wanted) if wanted else ""
+    shown = _output("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\\n", *wanted) if wanted else ""
     installed = {line.split()[0] for line in shown.splitlines() if line.endswith(" installed")}
     return {name: [] if name in installed else ["is not installed"] for name in wanted}
 
 
 def tables(names: Iterable[str]) -> dict[str, list[str]]:
-    """Family and name of a table of nftables -> what is wrong with it."""
+    """Family and name of an nftables table -> what is wrong with it."""
     wanted = list(names)
-    there = _asked("nft", "list", "tables").splitlines() if wanted else []
-    return {name: [] if f"table {name}" in there else ["is gone"] for name in wanted}
+    present = _output("nft", "list", "tables").splitlines() if wanted else []
+    return {name: [] if f"table {name}" in present else ["is gone"] for name in wanted}
 
 
-def runs_with(folder: Path, names: Iterable[str]) -> dict[str, set[str] | None]:
-    """Service -> real paths of the files that it runs with; None when that is not known."""
+def files_by_service(folder: Path, names: Iterable[str]) -> dict[str, set[str] | None]:
+    """Service -> real paths of the files that it was started with; None if there is no record."""
     notes = {name: folder / f"{name}.runs-with" for name in names}
     # sha256 in hexadecimal, two characters, path.
     return {
@@ -136,15 +136,15 @@ def runs_with(folder: Path, names: Iterable[str]) -> dict[str, set[str] | None]:
     }
 
 
-def makers(records: Records, kind: str) -> dict[str, set[str]]:
+def steps_by_subject(records: Records, kind: str) -> dict[str, set[str]]:
     """Subject -> steps that recorded it."""
     return {" ".join(key[1:]): by for key, (_, by) in records.items() if key[0] == kind}
 
 
-def paths(records: Records, users: Callable[[str], set[str]]) -> Iterator[tuple[str, set[str]]]:
-    """What differs of files and folders; with the steps of services that run with such a file.
+def paths(records: Records, using_steps: Callable[[str], set[str]]) -> Iterator[tuple[str, set[str]]]:
+    """Differences of files and folders, with the steps of the services that use them.
 
-    Of a folder that is gone, what was in it is not told of.
+    The content of a missing folder is not listed.
     """
     gone = {
         Path(record[1])
@@ -157,44 +157,48 @@ def paths(records: Records, users: Callable[[str], set[str]]) -> Iterator[tuple[
             wrong = [] if gone & set(path.parents) else list(KINDS[kind](path, *record[1:]))
             if wrong:
                 read_at = record[1] if kind == "link" else str(path.parent.resolve() / path.name)
-                yield f"{path} {', '.join(wrong)}", by | users(read_at)
+                yield f"{path} {', '.join(wrong)}", by | using_steps(read_at)
 
 
-def look(folder: Path, steps: list[str]) -> dict[str, Any]:
-    records, without = read(folder, steps)
+def compare(folder: Path, steps: list[str]) -> dict[str, Any]:
+    records, unrecorded = read(folder, steps)
     kinds = ("runs-with", "unit", "package", "table")
-    noted, units, debs, rules = (makers(records, kind) for kind in kinds)
-    uses = runs_with(folder, noted)
+    recorded_by, units, debian_packages, nft_tables = (steps_by_subject(records, kind) for kind in kinds)
+    files_of = files_by_service(folder, recorded_by)
 
-    def users(path: str) -> set[str]:
-        """Steps of services that run with this file, or with one in this folder."""
+    def using_steps(path: str) -> set[str]:
+        """Steps of services that use this file, or a file in this folder."""
         return {
             step
-            for name, files in uses.items()
+            for name, files in files_of.items()
             if any(file == path or file.startswith(f"{path}/") for file in files or ())
-            for step in noted[name]
+            for step in recorded_by[name]
         }
 
-    found = [(f"no record of {', '.join(without)}: it did not end well", set(without))] if without else []
-    found += paths(records, users)
+    findings = (
+        [(f"no record of {', '.join(unrecorded)}: the step failed", set(unrecorded))] if unrecorded else []
+    )
+    findings += paths(records, using_steps)
     for kind, by, states in (
         ("service", units, services(units)),
-        ("package", debs, packages(debs)),
-        ("nftables table", rules, tables(rules)),
+        ("package", debian_packages, packages(debian_packages)),
+        ("nftables table", nft_tables, tables(nft_tables)),
     ):
-        found += [(f"{kind} {name} {', '.join(wrong)}", by[name]) for name, wrong in states.items() if wrong]
-    found += [
-        (f"service {name} may run with other files than there are", noted[name])
-        for name, files in uses.items()
+        findings += [
+            (f"{kind} {name} {', '.join(wrong)}", by[name]) for name, wrong in states.items() if wrong
+        ]
+    findings += [
+        (f"service {name} may run with files other than those on disk", recorded_by[name])
+        for name, files in files_of.items()
         if files is None
     ]
     return {
         "files": sum(record[0] in KINDS for record, _ in records.values()),
         "services": len(units),
-        "packages": len(debs),
-        "findings": [{"what": what, "steps": sorted(by)} for what, by in found],
+        "packages": len(debian_packages),
+        "findings": [{"what": what, "steps": sorted(by)} for what, by in findings],
     }
 
 
 if __name__ == "__main__":
-    print(json.dumps(look(Path(sys.argv[1]), sys.argv[2:])))
+    print(json.dumps(compare(Path(sys.argv[1]), sys.argv[2:])))

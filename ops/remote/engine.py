@@ -1,12 +1,13 @@
-"""Sent to a policy engine's host: what the engine has in memory, beside what the database has for all.
+"""Sent to a policy engine's host: compares what the engine has in memory with what the database has.
 
-Congress answers GET /v1/policies, .../rules and /v1/data-sources from the database, alike at every engine.
-Only .../status and .../tables come from the engine's own memory, brought up to date once a sync period.
-A fact (a rule without a body) is not found by .../status even when it is there; its table is in .../tables.
-All of that takes a token where `auth` is keystone, and is left out then; GET /health takes none, nor does GET
-/health/lag, which is answered on the engine's own host alone.
+Congress answers GET /v1/policies, .../rules and /v1/data-sources from the database, so every engine answers alike.
+Only .../status and .../tables come from the engine's own memory, which is updated once per sync period.
+.../status does not find a fact (a rule without a body) even if it exists; its table is in .../tables.
+With `auth` keystone all of these require a token and are left out. GET /health and GET /health/lag require none;
+the latter is answered only on the engine's own host.
 
-usage: engine.py URL SECONDS CONFIGURATION: prints one JSON object; exit code 1 and one line on no answer.
+usage: engine.py URL SECONDS CONFIGURATION: prints one JSON object, which `view` in ops/health/parsing.py reads; exit
+code 1 and one line if there is no answer.
 """
 
 from __future__ import annotations
@@ -31,13 +32,13 @@ class Engine:
     def __init__(self, url: str, limit: float) -> None:
         self.url, self.end = url, time.monotonic() + limit
 
-    def left(self) -> float:
+    def remaining(self) -> float:
         return max(self.end - time.monotonic(), 0.05)
 
     def ask(self, path: str, read: Callable[[IO[bytes]], Any]) -> tuple[int, Any]:
-        """Status and body as it is read; 0 and a reason when there was no answer in time."""
+        """HTTP status and the body as `read` returns it; 0 and the reason if there was no answer in time."""
         try:
-            with urllib.request.urlopen(f"{self.url}/{path}", timeout=self.left()) as answer:  # noqa: S310
+            with urllib.request.urlopen(f"{self.url}/{path}", timeout=self.remaining()) as answer:  # noqa: S310
                 return answer.status, read(answer)
         except urllib.error.HTTPError as error:
             with error:
@@ -46,18 +47,18 @@ class Engine:
             return 0, str(getattr(error, "reason", error))
 
     def get(self, path: str) -> tuple[int, Any]:
-        """The same of something in the API, whose body is JSON."""
+        """Status and JSON body of a path of the API."""
         return self.ask(f"v1/{path}", json.load)
 
     def results(self, path: str) -> list[dict[str, Any]] | None:
-        """A collection's items, None when it was not answered (in time)."""
+        """The items of a collection, None if there was no answer in time."""
         status, body = self.get(path)
         return list(body["results"]) if status == OK else None
 
     def policy(self, policy: dict[str, Any]) -> dict[str, Any]:
-        """Which of a policy's rules the engine does not know, and the tables that it knows.
+        """Which of a policy's rules the engine lacks, and the tables that it has.
 
-        `complete`: all of it was answered in time.
+        `complete`: whether everything was answered in time.
         """
         path = f"policies/{quote(policy['name'])}"
         codes = [self.get(f"{path}/status")[0]]
@@ -70,11 +71,11 @@ class Engine:
                     missing.append(rule["rule"])
             if codes[-1] == 0:
                 break
-        known = codes[0] != NOT_FOUND
-        answered = not known or (tables is not None and rules is not None)
+        present = codes[0] != NOT_FOUND
+        answered = not present or (tables is not None and rules is not None)
         return {
             "name": policy["name"],
-            "known": known,
+            "known": present,
             "missing": missing,
             "tables": sorted(table["id"] for table in tables or []),
             "rules": len(rules or []),
@@ -82,14 +83,14 @@ class Engine:
         }
 
     def datasource(self, datasource: dict[str, Any]) -> dict[str, Any]:
-        """Whether the engine knows a datasource, and its status, asked of the datasource node."""
-        known = self.get(f"policies/{quote(datasource['name'])}/status")[0] != NOT_FOUND
+        """Whether the engine has a datasource, and its status, which the engine asks of the datasource node."""
+        present = self.get(f"policies/{quote(datasource['name'])}/status")[0] != NOT_FOUND
         code, body = self.get(f"data-sources/{datasource['id']}/status")
         status = body if code == OK else {}
         error = "" if status.get("last_error") in {None, "None", ""} else str(status["last_error"])
         return {
             "name": datasource["name"],
-            "known": known,
+            "known": present,
             "code": code,
             "last_error": error,
             "rows": int(status["number_of_rows"]) if "number_of_rows" in status else None,
@@ -98,7 +99,7 @@ class Engine:
 
 
 def age(moment: str | None) -> int | None:
-    """Seconds since a moment as Congress tells it, in the time of its host; None when there was none yet."""
+    """Seconds since a time that Congress returns in its host's local time; None if there is none yet."""
     try:
         return max(round((datetime.now() - datetime.fromisoformat(moment or "")).total_seconds()), 0)  # noqa: DTZ005
     except ValueError:
@@ -106,7 +107,7 @@ def age(moment: str | None) -> int | None:
 
 
 def sync_period(file: str) -> int:
-    """Seconds; Congress's own default is 60."""
+    """datasource_sync_period in seconds; Congress's default is 60."""
     config = configparser.ConfigParser(strict=False, interpolation=None)
     config.read(file)
     return config.getint("DEFAULT", "datasource_sync_period", fallback=60)
@@ -116,29 +117,33 @@ def main(url: str, limit: float, file: str) -> int:
     began = time.monotonic()
     engine = Engine(url, limit)
     code, why = engine.ask("health", lambda answer: answer.read().decode())
-    seen: dict[str, Any] = {"code": code, "ms": round((time.monotonic() - began) * 1000)}
+    answer_object: dict[str, Any] = {"code": code, "ms": round((time.monotonic() - began) * 1000)}
     policies: Any = None
     lag: Future[tuple[int, Any]] | None = None
     if code == OK:
-        # Its second line: what it loads since its start.
-        seen["loading"] = next((line for line in why.splitlines() if line.startswith("loading ")), "")
+        # The second line names what the engine is still loading after its start.
+        answer_object["loading"] = next(
+            (line for line in why.splitlines() if line.startswith("loading ")), ""
+        )
         lag = ThreadPoolExecutor(1).submit(engine.ask, "health/lag", json.load)
-        seen["listed"], policies = engine.get("policies")
+        answer_object["listed"], policies = engine.get("policies")
         why = policies
-    if 0 in {code, seen.get("listed")}:
+    if 0 in {code, answer_object.get("listed")}:
         print(why, file=sys.stderr)
         return 1
-    if seen.get("listed") == OK:
+    if answer_object.get("listed") == OK:
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            # The policies first: a datasource node that hangs takes all the time there is.
-            seen["policies"] = list(pool.map(engine.policy, policies["results"]))
-            known = engine.results("data-sources")
-            seen["datasources"] = None if known is None else list(pool.map(engine.datasource, known))
-        seen["sync_period"] = sync_period(file)
+            # Policies come first, because a hung datasource node uses up all the time.
+            answer_object["policies"] = list(pool.map(engine.policy, policies["results"]))
+            present = engine.results("data-sources")
+            answer_object["datasources"] = (
+                None if present is None else list(pool.map(engine.datasource, present))
+            )
+        answer_object["sync_period"] = sync_period(file)
     if lag:
-        status, told = lag.result()
-        seen["lag"] = told if status == OK else None
-    print(json.dumps(seen))
+        status, body = lag.result()
+        answer_object["lag"] = body if status == OK else None
+    print(json.dumps(answer_object))
     return 0
 
 

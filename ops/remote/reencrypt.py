@@ -1,4 +1,4 @@
-"""Sent to a Congress host: lets the deployment's own key read the secrets of datasources in the database.
+"""Sent to a Congress host: encrypts the secrets of datasources in the database with the deployment's own key.
 
 Congress keeps a datasource's config as JSON; the fields named in `__encrypted_fields` are Fernet tokens
 (congress/db/datasources.py, congress/encryption.py). Runs as user congress, with Congress's own login.
@@ -16,15 +16,18 @@ ENCRYPTED = "__encrypted_fields"
 
 
 def rotated(config: str, keys: MultiFernet) -> str:
-    """A datasource's config with its secrets encrypted by the first of the keys. Raises InvalidToken."""
-    known = json.loads(config)
-    for field in (known or {}).get(ENCRYPTED, []):
-        known[field] = keys.rotate(known[field].encode()).decode()
-    return json.dumps(known)
+    """A datasource's config (JSON) with its secrets encrypted by the first key. Raises InvalidToken."""
+    fields = json.loads(config)
+    for field in (fields or {}).get(ENCRYPTED, []):
+        fields[field] = keys.rotate(fields[field].encode()).decode()
+    return json.dumps(fields)
 
 
 def reencrypt(other: str | None, configuration: str = "/etc/congress/congress.conf") -> None:
-    """All in one transaction; `other`: the key of the deployment that the dump is of, None for this one's own."""
+    """Re-encrypt all datasources in one transaction.
+
+    `other`: key of the deployment that made the dump, None if it is this one.
+    """
     from congress import encryption  # noqa: PLC0415  on the host alone
     from congress.common import config  # noqa: PLC0415
     from congress.db import api  # noqa: PLC0415
@@ -35,7 +38,7 @@ def reencrypt(other: str | None, configuration: str = "/etc/congress/congress.co
     keys = MultiFernet([Fernet(own), *([Fernet(other)] if other else [])])
     session = api.get_session()
     with session.begin():
-        # files/database/congress-lock: the number of the connection that has it.
+        # Set by files/database/congress-lock: the id of the connection that holds the lock.
         if given := os.environ.get("CONGRESS_LOCK"):
             asked = session.connection().exec_driver_sql("SELECT IS_USED_LOCK('congress-ha')")
             if str(asked.scalar()) != given:

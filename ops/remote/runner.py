@@ -1,4 +1,4 @@
-"""Sent to every host over ssh's standard input: asks several questions at once and prints all answers."""
+"""Sent to a host on ssh's standard input: runs several commands in parallel and prints all results as JSON."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypedDict
 
+# First line of output. It tells a slow host from an unreachable one (ops/ssh/survey.py).
+READY = "up"
 
-class Question(TypedDict):
+
+class Command(TypedDict):
     argv: list[str]
     stdin: str
 
 
-class Answer(TypedDict):
-    """`code` is the exit status, None when the time was over; `seconds` is how long it took."""
+class CommandResult(TypedDict):
+    """`code`: exit status, None after the time limit; `seconds`: how long the command took."""
 
     code: int | None
     out: str
@@ -25,33 +28,33 @@ class Answer(TypedDict):
     seconds: float
 
 
-def ask(question: Question, limit: float) -> Answer:
-    """Run one command for at most `limit` seconds, with all that it started."""
+def execute(command: Command, limit: float) -> CommandResult:
+    """Run one command for at most `limit` seconds; then it is killed with its child processes."""
     began = time.monotonic()
     out, err, code = "", "", None
     try:
         with subprocess.Popen(
-            question["argv"],
+            command["argv"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
             start_new_session=True,
-        ) as asked:
+        ) as process:
             try:
-                out, err = asked.communicate(question["stdin"], timeout=limit)
-                code = asked.returncode
+                out, err = process.communicate(command["stdin"], timeout=limit)
+                code = process.returncode
             except subprocess.TimeoutExpired:
-                os.killpg(asked.pid, signal.SIGKILL)
+                os.killpg(process.pid, signal.SIGKILL)
     except OSError as error:
-        return {"code": 127, "out": "", "err": f"{question['argv'][0]}: {error.strerror}", "seconds": 0.0}
+        return {"code": 127, "out": "", "err": f"{command['argv'][0]}: {error.strerror}", "seconds": 0.0}
     return {"code": code, "out": out, "err": err, "seconds": round(time.monotonic() - began, 3)}
 
 
-def report(questions: dict[str, Question], limit: float) -> None:
-    """Print a line at once, which tells a slow host from one not reached, then {name: Answer} as JSON."""
-    print("up", flush=True)
-    with ThreadPoolExecutor(max(len(questions), 1)) as pool:
-        asked = {name: pool.submit(ask, question, limit) for name, question in questions.items()}
-        print(json.dumps({name: answer.result() for name, answer in asked.items()}))
+def execute_all(commands: dict[str, Command], limit: float) -> None:
+    """Print READY at once, then {name: CommandResult} as one JSON object. `limit`: seconds per command."""
+    print(READY, flush=True)
+    with ThreadPoolExecutor(max(len(commands), 1)) as pool:
+        process = {name: pool.submit(execute, command, limit) for name, command in commands.items()}
+        print(json.dumps({name: answer.result() for name, answer in process.items()}))

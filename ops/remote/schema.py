@@ -1,4 +1,4 @@
-"""Sent to a Congress host: the installed Congress, and the revisions of the database's schema that it knows."""
+"""Sent to a Congress host: prints Congress's version and the schema revisions that it supports, as JSON."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def main() -> None:
 
     folder = Path(congress.db.migration.__file__).parent / "alembic_migrations"
     scripts = ScriptDirectory(str(folder))
-    known = [script.revision for script in scripts.walk_revisions()]
-    print(json.dumps({"congress": version("openstack-congress"), "revisions": known}))
+    revisions = [script.revision for script in scripts.walk_revisions()]
+    print(json.dumps({"congress": version("openstack-congress"), "revisions": revisions}))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Sent to a policy engine's host: a unit's state, and how much its process works while other questions are asked.
+"""Sent to a policy engine's host: a unit's state and its processor use while the other probes run.
 
-usage: unit.py UNIT SECONDS: prints `systemctl show`'s lines, and CPUShare=, cores that its main process used on the
-average of so many seconds; no such line where no process ran through them.
+usage: unit.py UNIT SECONDS: prints the lines of `systemctl show`, and CPUShare=, the cores that the main process used
+on average over SECONDS. That line is missing if the process did not run all the time.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ PROPERTIES = "ActiveState,SubState,NRestarts,MainPID"
 
 
 def cpu_seconds(pid: int) -> float:
-    """All threads' time in user and system mode. Raises OSError when the process is gone."""
-    # The second field is the program's name in brackets, in which there may be blanks.
+    """User and system time of all threads, in seconds. Raises OSError if the process is gone."""
+    # The second field is the program's name in brackets, which may contain blanks.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -30,17 +30,17 @@ def share(pid: int, seconds: float) -> float:
 
 
 def main(unit: str, seconds: float) -> int:
-    asked = subprocess.run(
+    shown = subprocess.run(
         ["systemctl", "show", unit, "-p", PROPERTIES], capture_output=True, text=True, check=False
     )
-    print(asked.stdout, end="")
-    print(asked.stderr, end="", file=sys.stderr)
-    known = dict(line.split("=", 1) for line in asked.stdout.splitlines())
-    if pid := int(known.get("MainPID", "0")):
-        # It may end meanwhile, which the next look tells.
+    print(shown.stdout, end="")
+    print(shown.stderr, end="", file=sys.stderr)
+    properties = dict(line.split("=", 1) for line in shown.stdout.splitlines())
+    if pid := int(properties.get("MainPID", "0")):
+        # The process may end meanwhile; the next run shows it.
         with contextlib.suppress(OSError):
             print(f"CPUShare={share(pid, seconds):.2f}")
-    return asked.returncode
+    return shown.returncode
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-"""Tells the pair that a host is dead which nova cannot stop, because its compute host is down.
+"""`congress-ha confirm-dead`: tells Pacemaker that a host is dead which nova cannot stop as its compute host is down.
 
-Nobody can see that a host is dead when the cloud cannot. So it is cut off from bus and database first, by the cloud's
-firewall on their side: whatever still runs there reaches nobody any more. `make repair` lets it in again, after
-a hard reboot that nova carried out.
+Whether the guest still runs is unknown. So the host is isolated from bus and database first, by its security groups:
+whatever still runs there reaches nothing. `make repair` readmits it after a hard reboot that nova carried out.
 
-Exit code 0: confirmed, and the other host runs the node; 1: not done, the same command goes on; 2: refused.
+Exit code 0: confirmed, the other host runs the datasource node; 1: failed, the same command continues; 2: refused.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from ops.cloud import servers as cloud
 from ops.common.limits import Limits
 from ops.common.progress import StoppedError
 from ops.health.facts import Cluster, Facts, Node
-from ops.health.status import look_at
-from ops.replacement.departure import MOVES, ds_node, view_of, wait_for
+from ops.health.status import collect_facts
+from ops.replacement.departure import MOVE_TIMEOUT, ds_node, view_of, wait_for
 from ops.replacement.preconditions import member, other_of_the_pair
 from ops.ssh.commands import HostError, Hosts, connected
 from ops.stack.outputs import Stack, StackError, parse
@@ -28,16 +27,16 @@ from ops.stack.pulumi import read_outputs, read_state
 from roles import DATABASE, DATASOURCE_NODE, MESSAGING
 
 PAIR = DATASOURCE_NODE.name
-# Who has to refuse it, by role.
-GUARDS = (MESSAGING.name, DATABASE.name)
-# A node that lives connects again within a second or two: looking right after its connections were ended shows none.
-# `ss -K` is for those that the firewall knew before: a dead host's stay for hours.
-QUIET, LIMIT = 10, 60
-REFUSES = """\
+# Roles whose hosts must refuse its connections.
+REFUSING_ROLES = (MESSAGING.name, DATABASE.name)
+# A live node reconnects within a second or two, so the host must be quiet for longer. `ss -K` ends connections that the
+# firewall had already accepted: those of a dead host stay for hours.
+QUIET_SECONDS, WAIT_SECONDS = 10, 60
+WAIT_UNTIL_DISCONNECTED = """\
 quiet=0
 for ((second = 0; second < {limit}; second++)); do
-  seen=$(ss -Htn state established state syn-recv dst {address})
-  if [ -z "$seen" ]; then
+  connections=$(ss -Htn state established state syn-recv dst {address})
+  if [ -z "$connections" ]; then
     quiet=$((quiet + 1))
   else
     quiet=0
@@ -54,9 +53,9 @@ class RefusedError(Exception):
 
 
 def refusal(stack: Stack, facts: Facts, host: str) -> str | None:
-    """Why not; None when nothing speaks against it."""
+    """Why the host must not be confirmed dead, with the way out; None if it may be."""
     if host not in stack.hosts or stack.hosts[host].role != PAIR:
-        pair = ", ".join(sorted(name for name, known in stack.hosts.items() if known.role == PAIR))
+        pair = ", ".join(sorted(name for name, described in stack.hosts.items() if described.role == PAIR))
         return f"name a host of the pair: make confirm-dead HOST=... with one of {pair}"
     if facts.hosts[host].ssh is None:
         return f"{host} answers SSH, so it is not dead"
@@ -64,65 +63,73 @@ def refusal(stack: Stack, facts: Facts, host: str) -> str | None:
     view = facts.clusters[other]
     if not isinstance(view, Cluster):
         return (
-            f"{other} does not answer ({view.why}), and it has to run the node: mend it first (make status)"
+            f"{other} does not answer ({view.why}), and it has to run the node: repair it first (make status)"
         )
-    seen = member(view.nodes, stack.hosts[host].server)
-    if seen is None or not (seen.unclean or _off(seen)):
-        return unneeded(stack, host)
+    node = member(view.nodes, stack.hosts[host].server)
+    if node is None or not (node.unclean or _is_off(node)):
+        return not_needed(stack, host)
     return None
 
 
-def unneeded(stack: Stack, host: str) -> str:
+def not_needed(stack: Stack, host: str) -> str:
     other = other_of_the_pair(stack, host)
-    return f"{other} does not wait for the end of {host}: nothing is to be confirmed (make status)"
+    return f"{other} does not wait for the fencing of {host}: there is nothing to confirm (make status)"
 
 
-def off(stack: Stack, facts: Facts, host: str) -> bool:
-    """Whether the other host holds it for off, as after an earlier run, or when it left in good order."""
+def is_confirmed(stack: Stack, facts: Facts, host: str) -> bool:
+    """Whether the other host regards it as off: after an earlier run, or after an orderly stop."""
     view = facts.clusters[other_of_the_pair(stack, host)]
-    seen = member(view.nodes, stack.hosts[host].server) if isinstance(view, Cluster) else None
-    return seen is not None and _off(seen)
+    node = member(view.nodes, stack.hosts[host].server) if isinstance(view, Cluster) else None
+    return node is not None and _is_off(node)
 
 
-def _off(seen: Node) -> bool:
-    return not (seen.online or seen.unclean or seen.pending)
+def _is_off(node: Node) -> bool:
+    return not (node.online or node.unclean or node.pending)
 
 
 def confirm(stack: Stack, host: str, address: str, hosts: Hosts) -> None:
-    """Raises HostError."""
-    for guard in (name for name, known in stack.hosts.items() if known.role in GUARDS):
-        typer.echo(f"confirm-dead: until {guard} has heard nothing of {host} for {QUIET} s")
-        hosts.run(guard, REFUSES.format(address=address, quiet=QUIET, limit=LIMIT), timeout=2 * LIMIT)
+    """Wait until bus and database are disconnected from it, then confirm it dead. Raises HostError."""
+    for server_host in (name for name, described in stack.hosts.items() if described.role in REFUSING_ROLES):
+        typer.echo(
+            f"confirm-dead: waiting until {server_host} has had no connection of {host} for {QUIET_SECONDS} s"
+        )
+        hosts.run(
+            server_host,
+            WAIT_UNTIL_DISCONNECTED.format(address=address, quiet=QUIET_SECONDS, limit=WAIT_SECONDS),
+            timeout=2 * WAIT_SECONDS,
+        )
     hosts.run(other_of_the_pair(stack, host), f"stonith_admin --confirm {stack.hosts[host].server}")
 
 
 def wait(stack: Stack, host: str, hosts: Hosts) -> None:
-    """Until the node runs. Raises HostError."""
+    """Wait until the datasource node runs on the other host. Raises HostError."""
     other = other_of_the_pair(stack, host)
 
     def runs() -> bool:
         node = ds_node(view_of(hosts, other))
         return node is not None and node.started and node.nodes == (stack.hosts[other].server,)
 
-    wait_for(f"the datasource node runs on {other}", MOVES, runs)
+    wait_for(f"the datasource node runs on {other}", MOVE_TIMEOUT, runs)
 
 
 def run(host: str) -> None:
-    """All of it. Raises RefusedError, StackError, and HostError, StoppedError or CloudError on the way."""
-    limits, outputs = Limits.here(), read_outputs()
+    """The whole command. Raises RefusedError, StackError before a change; HostError, StoppedError, CloudError later."""
+    limits, outputs = Limits.for_this_machine(), read_outputs()
     stack = parse(os.environ.get("STACK", "dev"), outputs)
-    facts = look_at(stack, outputs, limits)
+    facts = collect_facts(stack, outputs, limits)
     if reason := refusal(stack, facts, host):
         raise RefusedError(reason)
-    cloud.refuse_another(stack.scope or read_state().scope)
-    confirmed = off(stack, facts, host)
-    if confirmed and not isolation.refused(host):
-        raise RefusedError(unneeded(stack, host))
+    cloud.require_same_scope(stack.scope or read_state().scope)
+    confirmed = is_confirmed(stack, facts, host)
+    if confirmed and not isolation.is_isolated(host):
+        raise RefusedError(not_needed(stack, host))
     if confirmed:
-        typer.echo(f"confirm-dead: {host} was confirmed dead by an earlier run; going on")
+        typer.echo(f"confirm-dead: {host} was confirmed dead by an earlier run; continuing")
     else:
-        typer.echo(f"confirm-dead: takes {host} out of its security groups: bus and database refuse it")
-        isolation.refuse(host)
+        typer.echo(
+            f"confirm-dead: removing the security groups of {host}, so that bus and database refuse it"
+        )
+        isolation.isolate(host)
     with connected(outputs, limits) as hosts:
         if not confirmed:
             confirm(stack, host, outputs["hosts"][host]["address"], hosts)
@@ -131,7 +138,7 @@ def run(host: str) -> None:
 
 def main(host: Annotated[str, typer.Argument(help="one of the pair")] = "") -> None:
     """Confirm that a host of the pair of stack $STACK (default: dev) is dead."""
-    back = f"when {host} is back: make repair, which lets it in again"
+    when_back = f"when {host} is back: make repair, which readmits it"
     try:
         run(host)
     except RefusedError as error:
@@ -141,9 +148,9 @@ def main(host: Annotated[str, typer.Argument(help="one of the pair")] = "") -> N
         typer.echo(f"confirm-dead: {error}", err=True)
         raise typer.Exit(2) from None
     except (HostError, StoppedError, cloud.CloudError) as error:
-        typer.echo(f"confirm-dead: {error}; make confirm-dead HOST={host} goes on; {back}", err=True)
+        typer.echo(f"confirm-dead: {error}; make confirm-dead HOST={host} continues; {when_back}", err=True)
         raise typer.Exit(1) from None
-    typer.echo(f"confirm-dead: the datasource node runs; {back}")
+    typer.echo(f"confirm-dead: the datasource node runs; {when_back}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How a host leaves before its server is replaced, and what is left to do when the new one works."""
+"""The departure of a host before its server is replaced, and the cleanup after the new server works."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import typer
 
 from ops.cloud import isolation
 from ops.cloud import servers as cloud
-from ops.common.waiting import last_look
+from ops.common.waiting import poll
 from ops.health.assessment_pair import NODE
 from ops.health.facts import Cluster, Facts, Resource
 from ops.health.parsing_cluster import cluster
-from ops.replacement.preconditions import in_the_cluster, member, other_of_the_pair
+from ops.replacement.preconditions import is_in_cluster, member, other_of_the_pair
 from ops.ssh.commands import HostError, Hosts
 from ops.stack.host_server import Server
 from ops.stack.outputs import Stack
 from roles import DATASOURCE_NODE, Role, by_name
 
-# Seconds. An engine first finishes the requests that it has, which may take as long as HAProxy lets them.
-STOPS, MOVES, SEEN_LOST = 200, 120, 60
-PAUSE = 0.5
+# Seconds. An engine first finishes its requests, for at most HAProxy's own timeout.
+STOP_TIMEOUT, MOVE_TIMEOUT, LOSS_TIMEOUT = 200, 120, 60
+POLL_INTERVAL = 0.5
 
 
 @dataclass(frozen=True)
-class Leaving:
-    """A host of the stack that is about to be replaced."""
+class Departure:
+    """The departure of a host that is about to be replaced."""
 
     stack: Stack
     host: str
@@ -39,47 +39,52 @@ class Leaving:
     def role(self) -> Role:
         return by_name(self.stack.hosts[self.host].role)
 
-    def leave(self) -> None:
-        """Raises HostError when the host could not leave in good order; it may be tried again."""
+    def carry_out(self) -> None:
+        """Stop the host's services, or take it out of the cluster. May be repeated after its HostError."""
         if self.role.watched_by_pacemaker:
-            self._leave_the_pair()
+            self._leave_the_cluster()
         elif (problem := self.facts.hosts[self.host].ssh) is not None:
-            typer.echo(f"{self.host} cannot be reached ({problem}): its server is deleted as it is")
+            typer.echo(
+                f"{self.host} cannot be reached ({problem}): its server is deleted without stopping its services"
+            )
         else:
-            # Whoever is connected then knows at once.
+            # Clients then notice the closed connections at once.
             for unit in self.role.units(e.node_id for e in self.stack.engines if e.host == self.host):
-                self.hosts.run(self.host, f"systemctl stop {unit}", timeout=STOPS)
+                self.hosts.run(self.host, f"systemctl stop {unit}", timeout=STOP_TIMEOUT)
 
-    def _leave_the_pair(self) -> None:
-        """The other host must not take the deletion of this one's server for a fault: it would fence for ever."""
-        pair = _Pair.of(self)
+    def _leave_the_cluster(self) -> None:
+        """Leave the cluster: the other host would take the deletion for a fault and try to fence it for ever."""
+        pair = _ClusterMember.of(self)
         if pair.witness is not None:
-            # It comes back into a cluster that may run the node before the node can run there.
+            # The new server joins the cluster before the datasource node can run on it.
             self.hosts.run(pair.witness, f"crm_standby --node {pair.server} --update on")
         if self.facts.hosts[self.host].ssh is None and pair.is_member():
             if pair.witness is not None:
-                wait_for(f"the datasource node runs on {pair.witness}", MOVES, pair.runs_on_witness)
-            self.hosts.run(self.host, "systemctl stop pacemaker", timeout=STOPS)
-            self.hosts.run(self.host, "systemctl stop corosync", timeout=STOPS)
+                wait_for(f"the datasource node runs on {pair.witness}", MOVE_TIMEOUT, pair.runs_on_witness)
+            self.hosts.run(self.host, "systemctl stop pacemaker", timeout=STOP_TIMEOUT)
+            self.hosts.run(self.host, "systemctl stop corosync", timeout=STOP_TIMEOUT)
             return
         problem = self.facts.hosts[self.host].ssh
         reason = f"cannot be reached ({problem})" if problem else "is no member of the cluster"
         typer.echo(
-            f"{self.host} {reason}: its server is deleted first, then the other host is told that it is off"
+            f"{self.host} {reason}: its server is deleted first, then confirmed dead at the other host"
         )
         cloud.delete(self.server.id)
         if pair.witness is not None:
-            wait_for(f"{pair.witness} sees that {self.host} is off", SEEN_LOST, pair.is_lost)
+            wait_for(f"{pair.witness} sees that {self.host} is off", LOSS_TIMEOUT, pair.is_seen_lost)
             if pair.is_unclean():
                 self.hosts.run(pair.witness, f"stonith_admin --confirm {pair.server}")
-            wait_for(f"the datasource node runs on {pair.witness}", MOVES, pair.runs_on_witness)
-        # make confirm-dead may have shut the old server out; the new one has the same port.
-        isolation.admit(self.host)
+            wait_for(f"the datasource node runs on {pair.witness}", MOVE_TIMEOUT, pair.runs_on_witness)
+        # make confirm-dead may have isolated the old server. The new one has the same port.
+        isolation.readmit(self.host)
 
 
 @dataclass(frozen=True)
-class _Pair:
-    """Pacemaker's view of the host that leaves. `server`: its name there; `witness`: the other host, if it answers."""
+class _ClusterMember:
+    """Pacemaker's view of the departing host.
+
+    `server`: its node name. `witness`: the other host, None if it does not answer. `witness_server`: its node name.
+    """
 
     hosts: Hosts
     server: str
@@ -88,16 +93,16 @@ class _Pair:
     witness_server: str
 
     @classmethod
-    def of(cls, leaving: Leaving) -> Self:
-        other = other_of_the_pair(leaving.stack, leaving.host)
-        answers = isinstance(leaving.facts.clusters[other], Cluster)
-        known = leaving.stack.hosts
+    def of(cls, departure: Departure) -> Self:
+        other = other_of_the_pair(departure.stack, departure.host)
+        answers = isinstance(departure.facts.clusters[other], Cluster)
+        described = departure.stack.hosts
         return cls(
-            leaving.hosts,
-            known[leaving.host].server,
-            leaving.host,
+            departure.hosts,
+            described[departure.host].server,
+            departure.host,
             other if answers else None,
-            known[other].server,
+            described[other].server,
         )
 
     def _view(self) -> Cluster:
@@ -108,9 +113,9 @@ class _Pair:
             node = member(self._view().nodes, self.server)
         except HostError:
             return False
-        return node is not None and in_the_cluster(node)
+        return node is not None and is_in_cluster(node)
 
-    def is_lost(self) -> bool:
+    def is_seen_lost(self) -> bool:
         node = member(self._view().nodes, self.server)
         return node is None or node.unclean or not node.online
 
@@ -124,7 +129,7 @@ class _Pair:
 
 
 def view_of(hosts: Hosts, host: str) -> Cluster:
-    """The pair as a host of it sees it. Raises HostError."""
+    """The cluster as one of its hosts sees it. Raises HostError."""
     try:
         return cluster(hosts.run(host, "crm_mon -1 --include=all --output-as=xml"), "")
     except ValueError as error:
@@ -132,8 +137,8 @@ def view_of(hosts: Hosts, host: str) -> Cluster:
 
 
 def wait_for(what: str, seconds: float, condition: Callable[[], bool]) -> None:
-    """Raises HostError that names `what` at the deadline."""
-    if not last_look(seconds, PAUSE, condition, bool):
+    """Poll `condition` for up to `seconds`. Raises HostError with `what`, the condition in words."""
+    if not poll(seconds, POLL_INTERVAL, condition, bool):
         raise HostError(f"not within {seconds:.0f} s: {what}")
 
 
@@ -141,12 +146,14 @@ def ds_node(view: Cluster) -> Resource | None:
     return next((resource for resource in view.resources if resource.id == NODE), None)
 
 
-def settle(stack: Stack, host: str, hosts: Hosts) -> None:
-    """After the new server works: what the pair still remembers of the outage is forgotten. Raises HostError."""
+def clear_failures(stack: Stack, host: str, hosts: Hosts) -> None:
+    """Clear the failures that Pacemaker recorded during the outage, once the new server works. Raises HostError."""
     if by_name(stack.hosts[host].role).watched_by_pacemaker:
         server = stack.hosts[host].server
         hosts.run(other_of_the_pair(stack, host), f"stonith_admin --history {server} --cleanup")
     else:
-        # The datasource node ended itself meanwhile, again and again.
-        member = next(name for name, known in stack.hosts.items() if known.role == DATASOURCE_NODE.name)
+        # The datasource node ended itself repeatedly during the outage.
+        member = next(
+            name for name, described in stack.hosts.items() if described.role == DATASOURCE_NODE.name
+        )
         hosts.run(member, f"crm_resource --cleanup --resource {NODE}")

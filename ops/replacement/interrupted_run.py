@@ -1,4 +1,4 @@
-"""Remembers a replacement that has begun, so that the same command goes on after an interruption."""
+"""The record of a replacement that has begun, by which the same command continues it after an interruption."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ops.stack.outputs import ROOT
 
 
 @dataclass(frozen=True)
-class Begun:
-    """`server`: id of the one that is replaced.
+class ReplacementRecord:
+    """`server`: id of the server that is replaced.
 
-    `file`: the backup that the new database server gets, "" for other hosts; `content`: digest of what it holds, ""
-    for one that the operator named; `loaded`: the new server has it, and may have more by now.
+    `file`: the backup for the new database server, "" for other hosts. `content`: digest of its content, "" if the
+    operator named the file. `loaded`: the backup was loaded, and the database may have changed since.
     """
 
     server: str
@@ -28,38 +28,38 @@ class Begun:
     loaded: bool = False
 
     def deleted(self, now: Server) -> bool:
-        """Whether that server is gone, so that what is left to do must not replace another one."""
+        """Whether the old server is gone, so that the rest of the run must not replace a server again."""
         return now.gone or now.id != self.server
 
 
 class BusyError(Exception):
-    """Another run goes on."""
+    """Another replacement of the stack is running."""
 
 
-class Unfinished:
-    """The note about one host of one stack, on this machine."""
+class RecordFile:
+    """The file on this machine with the record of one host of one stack."""
 
     def __init__(self, stack: str, host: str, root: Path = ROOT) -> None:
         self.file = root / ".state" / stack / f"replace-{host}.json"
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """No other replacement of the stack begins on this machine meanwhile. Raises BusyError."""
+    def exclusive(self) -> Iterator[None]:
+        """Lock out other replacements of the stack on this machine. Raises BusyError."""
         file = self.file.with_name("replace.lock")
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with file.open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise BusyError("another make replace of this stack goes on: wait for its end") from None
+                raise BusyError("another make replace of this stack is running: wait until it ends") from None
             yield
 
-    def read(self) -> Begun | None:
-        return Begun(**json.loads(self.file.read_text())) if self.file.exists() else None
+    def read(self) -> ReplacementRecord | None:
+        return ReplacementRecord(**json.loads(self.file.read_text())) if self.file.exists() else None
 
-    def write(self, begun: Begun) -> None:
+    def write(self, record: ReplacementRecord) -> None:
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private(self.file, json.dumps(asdict(begun)))
+        write_private(self.file, json.dumps(asdict(record)))
 
-    def forget(self) -> None:
+    def remove(self) -> None:
         self.file.unlink()

@@ -1,4 +1,4 @@
-"""Whether a host may be replaced: not while it is the last one that does its work. Asks nothing."""
+"""Whether a host may be replaced: not while it is the last working one of its role. Only evaluates facts."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ from collections.abc import Iterable
 from http import HTTPStatus
 
 import roles
-from ops.health.assessment_pair import NODE, not_done
+from ops.health.assessment_pair import NODE, pending_fencing
 from ops.health.facts import Cluster, EngineState, EngineView, Facts, Node, Unseen
 from ops.stack.outputs import Stack
 
 
-def refusal(stack: Stack, facts: Facts, host: str, *, saved: bool = False, kept: str = "") -> str | None:
-    """Why not, with the way out; None when nothing speaks against it. A host that is broken itself may go.
+def refusal(
+    stack: Stack, facts: Facts, host: str, *, saved: bool = False, backup_file: str = ""
+) -> str | None:
+    """Why the host must not be replaced, with the way out; None if it may be. A broken host may always be replaced.
 
-    `saved`: the database's data is in a file already; `kept`: a file that it was in, before others may have written.
+    `saved`: the database's data is already in a file. `backup_file`: a file of an earlier run, "" if there is none; the
+    database may have changed since.
     """
     role = stack.hosts[host].role
-    bastion = next(name for name, known in stack.hosts.items() if known.role == roles.BASTION.name)
+    bastion = next(name for name, described in stack.hosts.items() if described.role == roles.BASTION.name)
     if host != bastion and (problem := facts.hosts[bastion].ssh):
         return (
             f"the bastion cannot be reached ({problem}), nor any host behind it: make replace HOST={bastion}"
@@ -26,29 +29,29 @@ def refusal(stack: Stack, facts: Facts, host: str, *, saved: bool = False, kept:
         case roles.POLICY_ENGINE.name:
             return _last_engine(facts, host)
         case roles.DATASOURCE_NODE.name:
-            return _may_live(stack, facts, host) or _last_of_the_pair(stack, facts, host)
+            return _may_still_run(stack, facts, host) or _last_of_the_pair(stack, facts, host)
         case roles.DATABASE.name:
-            return _data_at_risk(facts, host, saved=saved, kept=kept)
+            return _data_at_risk(facts, host, saved=saved, backup_file=backup_file)
     return None
 
 
 def _last_engine(facts: Facts, host: str) -> str | None:
     here = [node_id for node_id, engine in facts.engines.items() if engine.host == host]
-    work = {node_id for node_id, engine in facts.engines.items() if works(engine)}
+    work = {node_id for node_id, engine in facts.engines.items() if is_serving(engine)}
     if work and work <= set(here):
         others = ", ".join(sorted(facts.engines.keys() - set(here)))
-        return f"{', '.join(sorted(work))} is the last engine that works: mend {others} first (make status)"
+        return f"{', '.join(sorted(work))} is the last working engine: repair {others} first (make status)"
     return None
 
 
-def works(engine: EngineState) -> bool:
-    """Whether it answers requests."""
+def is_serving(engine: EngineState) -> bool:
+    """Whether the engine's unit is active and answers GET /health with 200."""
     active = isinstance(engine.unit, tuple) and engine.unit[0] == "active"
     return active and isinstance(engine.view, EngineView) and engine.view.code == HTTPStatus.OK
 
 
-def nobody_writes(facts: Facts) -> bool:
-    """Whether all is stopped that writes into the database, as a replacement that was cut off leaves it."""
+def all_writers_stopped(facts: Facts) -> bool:
+    """Whether all engines and the datasource node are stopped, as an interrupted replacement leaves them."""
     engines = all(
         isinstance(engine.unit, tuple) and engine.unit[0] in {"inactive", "failed"}
         for engine in facts.engines.values()
@@ -58,64 +61,64 @@ def nobody_writes(facts: Facts) -> bool:
     return engines and bool(nodes) and not any(node.nodes for node in nodes)
 
 
-def _data_at_risk(facts: Facts, host: str, *, saved: bool, kept: str) -> str | None:
-    for name, known in facts.hosts.items():
-        # For good data, every Congress must be stopped before the database goes.
-        if roles.by_name(known.role).runs_congress and known.ssh:
-            return f"{name} cannot be reached ({known.ssh}), and what writes there must stop: mend it first"
+def _data_at_risk(facts: Facts, host: str, *, saved: bool, backup_file: str) -> str | None:
+    for name, described in facts.hosts.items():
+        # For a consistent backup, every Congress process must be stopped first.
+        if roles.by_name(described.role).runs_congress and described.ssh:
+            return f"{name} cannot be reached ({described.ssh}), and its Congress processes must stop: repair it first"
     if isinstance(facts.database, Unseen) and not saved:
         why = facts.hosts[host].ssh or facts.database.why
-        if kept:
+        if backup_file:
             return (
-                f"MariaDB on {host} does not answer ({why}), and since an earlier run kept its data in {kept} "
-                f"others may have written: mend it (make status), or: make replace HOST={host} FILE={kept}"
+                f"MariaDB on {host} does not answer ({why}), and its data may have changed since an earlier run saved "
+                f"it in {backup_file}: repair it (make status), or: make replace HOST={host} FILE={backup_file}"
             )
         return (
-            f"MariaDB on {host} does not answer ({why}), so its data cannot be saved: mend it (make status), "
+            f"MariaDB on {host} does not answer ({why}), so its data cannot be saved: repair it (make status), "
             f"or load a backup into a new one: make replace HOST={host} FILE=..."
         )
     return None
 
 
-def _may_live(stack: Stack, facts: Facts, host: str) -> str | None:
-    """A server whose compute host is down is deleted in nova's books alone, so its end would be no proof.
+def _may_still_run(stack: Stack, facts: Facts, host: str) -> str | None:
+    """Refuses if the compute host is down: nova then deletes the server only in its database; the guest may run on.
 
-    After `make confirm-dead` the other host holds it for off.
+    After `make confirm-dead` the other host regards the host as off.
     """
     view = facts.clusters[other_of_the_pair(stack, host)]
     node = member(view.nodes, stack.hosts[host].server) if isinstance(view, Cluster) else None
     if isinstance(view, Cluster) and (node is None or not node.unclean):
         return None
-    if (order := not_done(stack.hosts[host].server, facts)) is None:
+    if (order := pending_fencing(stack.hosts[host].server, facts)) is None:
         return None
     return (
-        f"nova took the order to stop {host} ({order[1]}) and does not carry it out, so it would delete the server in "
-        "its books alone: when the cloud's operator says that this compute host is down: "
+        f"nova accepted the request to stop {host} ({order[1]}) but does not carry it out, so a deletion would change "
+        "only nova's database: when the cloud's operator confirms that this compute host is down: "
         f"make confirm-dead HOST={host}"
     )
 
 
 def _last_of_the_pair(stack: Stack, facts: Facts, host: str) -> str | None:
     other = other_of_the_pair(stack, host)
-    if not _useful(stack, facts, host) or _useful(stack, facts, other):
+    if not _can_run_the_node(stack, facts, host) or _can_run_the_node(stack, facts, other):
         return None
-    return f"{other} could not run the datasource node meanwhile: mend or replace it first (make status)"
+    return f"{other} cannot run the datasource node meanwhile: repair or replace it first (make status)"
 
 
-def _useful(stack: Stack, facts: Facts, host: str) -> bool:
-    """Whether the host is reached, and a member of the cluster that may run the datasource node."""
+def _can_run_the_node(stack: Stack, facts: Facts, host: str) -> bool:
+    """Whether the host is reachable, and a cluster member that may run the datasource node."""
     view = facts.clusters[host]
     if facts.hosts[host].ssh or not isinstance(view, Cluster):
         return False
     node = member(view.nodes, stack.hosts[host].server)
-    return node is not None and in_the_cluster(node) and not node.standby and not node.maintenance
+    return node is not None and is_in_cluster(node) and not node.standby and not node.maintenance
 
 
 def other_of_the_pair(stack: Stack, host: str) -> str:
     return next(
         name
-        for name, known in stack.hosts.items()
-        if known.role == roles.DATASOURCE_NODE.name and name != host
+        for name, described in stack.hosts.items()
+        if described.role == roles.DATASOURCE_NODE.name and name != host
     )
 
 
@@ -123,5 +126,5 @@ def member(nodes: Iterable[Node], server: str) -> Node | None:
     return next((node for node in nodes if node.name == server), None)
 
 
-def in_the_cluster(node: Node) -> bool:
+def is_in_cluster(node: Node) -> bool:
     return node.online and not node.unclean and not node.pending

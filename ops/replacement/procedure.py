@@ -1,4 +1,4 @@
-"""One host of a stack, from its old server to the new one."""
+"""The steps of `make replace`: from a host's old server to the new one."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ import typer
 from ops.cloud import servers as cloud
 from ops.common.limits import Limits
 from ops.common.progress import Progress, private_folder
-from ops.common.waiting import last_look
+from ops.common.waiting import poll
 from ops.data import archive
-from ops.health.assessment import judge
+from ops.health.assessment import assess
 from ops.health.facts import Facts, Unseen
 from ops.health.finding import Severity
-from ops.health.status import look_at
-from ops.replacement.departure import STOPS, Leaving, settle
-from ops.replacement.interrupted_run import Begun, BusyError, Unfinished
-from ops.replacement.preconditions import nobody_writes, refusal
-from ops.replacement.saved_data import KeptData
+from ops.health.status import collect_facts
+from ops.replacement.departure import STOP_TIMEOUT, Departure, clear_failures
+from ops.replacement.interrupted_run import BusyError, RecordFile, ReplacementRecord
+from ops.replacement.preconditions import all_writers_stopped, refusal
+from ops.replacement.saved_data import SavedData
 from ops.ssh.commands import HostError, Hosts
 from ops.ssh.files import write_ssh_files
 from ops.stack.host_server import Server, server
@@ -31,24 +31,24 @@ from ops.stack.outputs import Stack, parse
 from ops.stack.pulumi import read_outputs, read_state, work
 from roles import DATABASE, by_name
 
-# Seconds until all that reconnects by itself has done so, failures are forgotten, and datasources polled again.
-WELL_AGAIN = 240.0
+# Seconds for services to reconnect, failures to expire and datasources to be polled again.
+RECOVERY_TIMEOUT = 240.0
 
 
 class RefusedError(Exception):
-    """Why nothing was done."""
+    """The replacement was refused and nothing was changed. The text says why."""
 
 
-class UnfinishedError(Exception):
-    """What failed on the way."""
+class IncompleteError(Exception):
+    """A step failed. The same command continues the replacement."""
 
 
-class NotWellError(Exception):
-    """What is wrong with a stack whose host was replaced."""
+class UnhealthyError(Exception):
+    """The host was replaced, but something else is wrong. The text says what."""
 
 
 class Replacement:
-    """One host of a stack, from the old server to the new one. `file`: a backup to load in place of what is there."""
+    """The replacement of one host. `file`: a backup to load instead of the database's current data."""
 
     def __init__(self, name: str, host: str, file: Path | None) -> None:
         self.outputs: Mapping[str, Any] = read_outputs()
@@ -58,18 +58,18 @@ class Replacement:
             raise RefusedError(
                 f"{problem}: make replace HOST=... with one of {', '.join(sorted(self.stack.hosts))}"
             )
-        self.host, self.file, self.limits = host, file, Limits.here()
+        self.host, self.file, self.limits = host, file, Limits.for_this_machine()
         self.role = by_name(self.stack.hosts[host].role)
         if file is not None:
             if self.role is not DATABASE:
                 raise RefusedError(f"{host} holds no data that could be loaded from {file}")
             with archive.read(file):
                 pass
-        self.note = Unfinished(name, host)
+        self.record_file = RecordFile(name, host)
 
     def run(self) -> None:
         try:
-            with self.note.alone():
+            with self.record_file.exclusive():
                 self._run()
         except BusyError as error:
             raise RefusedError(f"{error}; nothing was changed") from None
@@ -79,146 +79,158 @@ class Replacement:
         with private_folder() as folder:
             write_ssh_files(self.outputs, folder, self.limits)
             hosts = Hosts(folder)
-            with stage("look", "may it go?"):
-                self._see_the_right_cloud()
-                now, begun = server(self.host), self.note.read()
-                facts = look_at(self.stack, self.outputs, self.limits)
-            cut_off = begun if begun is not None and begun.deleted(now) else None
-            if cut_off is not None and cut_off.file and not cut_off.loaded:
-                self._refuse_to_lose(facts, cut_off, hosts)
-            # A new server that cannot be reached may never be: it is made anew.
-            if cut_off is not None and (now.gone or facts.hosts[self.host].ssh is None):
-                typer.echo("replace: an earlier run deleted the old server; going on")
-                begun = cut_off if self.file is None else Begun(cut_off.server, str(self.file))
+            with stage("check", "whether the host may be replaced"):
+                self._require_same_scope()
+                now, record = server(self.host), self.record_file.read()
+                facts = collect_facts(self.stack, self.outputs, self.limits)
+            interrupted = record if record is not None and record.deleted(now) else None
+            if interrupted is not None and interrupted.file and not interrupted.loaded:
+                self._require_no_data_loss(facts, interrupted, hosts)
+            # A new server that is unreachable may stay so, so it is replaced again.
+            if interrupted is not None and (now.gone or facts.hosts[self.host].ssh is None):
+                typer.echo("replace: an earlier run deleted the old server; continuing")
+                record = (
+                    interrupted
+                    if self.file is None
+                    else ReplacementRecord(interrupted.server, str(self.file))
+                )
                 self._up(now)
             else:
-                begun = self._replace(Leaving(self.stack, self.host, now, hosts, facts), begun)
-            if self.role is DATABASE and not begun.loaded:
-                with stage("load", f"{begun.file} into the new database"):
-                    self._data(hosts).load(Path(begun.file), begun.content)
-                # From here on others write, so it must not be loaded again.
-                self.note.write(replace(begun, loaded=True))
+                record = self._replace(Departure(self.stack, self.host, now, hosts, facts), record)
+            if self.role is DATABASE and not record.loaded:
+                with stage("load", f"{record.file} into the new database"):
+                    self._data(hosts).load(Path(record.file), record.content)
+                # From here on Congress writes into the database, so it must not be loaded again.
+                self.record_file.write(replace(record, loaded=True))
             if self.role.replaced_alone:
-                self._rest(facts)
+                self._update_dependents(facts)
             if self.role.outage_is_remembered:
-                with stage("settle", "what the others remember of the outage is forgotten"):
-                    settle(self.stack, self.host, hosts)
-        self.note.forget()
-        self._see_that_all_is_well()
+                with stage("cleanup", "clear the failures that Pacemaker recorded during the outage"):
+                    clear_failures(self.stack, self.host, hosts)
+        self.record_file.remove()
+        self._wait_until_healthy()
 
-    def _refuse_to_lose(self, facts: Facts, cut_off: Begun, hosts: Hosts) -> None:
-        """Since the earlier run, somebody may have gone on with the new database in another way."""
+    def _require_no_data_loss(self, facts: Facts, interrupted: ReplacementRecord, hosts: Hosts) -> None:
+        """Raises RefusedError if the new database contains other data than the earlier run saved."""
         if not isinstance(facts.database, Unseen) and (
-            reason := self._data(hosts).in_the_way(Path(cut_off.file), cut_off.content)
+            reason := self._data(hosts).conflict(Path(interrupted.file), interrupted.content)
         ):
             raise RefusedError(
-                f"{reason}; to keep what is there, remove {self.note.file}; nothing was changed"
+                f"{reason}; to keep the current data, remove {self.record_file.file}; nothing was changed"
             )
 
-    def _see_the_right_cloud(self) -> None:
-        """In another one the old server is not found, which would be taken for its end."""
+    def _require_same_scope(self) -> None:
+        """Raises RefusedError for a login to another cloud, in which the old server would look deleted."""
         try:
-            cloud.refuse_another(self.stack.scope or read_state().scope)
+            cloud.require_same_scope(self.stack.scope or read_state().scope)
         except cloud.CloudError as error:
             raise RefusedError(f"{error}; nothing was changed") from None
 
-    def _replace(self, leaving: Leaving, begun: Begun | None) -> Begun:
-        """`begun`: an earlier run, which came to its end neither."""
-        facts = leaving.facts
-        kept = begun.file if begun is not None and not begun.loaded else ""
-        saved = self.file is not None or bool(kept and nobody_writes(facts))
-        if reason := refusal(self.stack, facts, self.host, saved=saved, kept=kept):
+    def _replace(self, departure: Departure, record: ReplacementRecord | None) -> ReplacementRecord:
+        """Replace the server. `record`: of an earlier run that did not finish either."""
+        facts = departure.facts
+        backup_file = record.file if record is not None and not record.loaded else ""
+        saved = self.file is not None or bool(backup_file and all_writers_stopped(facts))
+        if reason := refusal(self.stack, facts, self.host, saved=saved, backup_file=backup_file):
             raise RefusedError(f"{reason}; nothing was changed")
-        with stage("preview", "what Pulumi will do"):
-            if not _pulumi("preview", "--replace", leaving.server.urn, *self._only(leaving.server)):
-                raise RefusedError("Pulumi refuses, as it says above; nothing was changed")
-        now = Begun(leaving.server.id)
+        with stage("preview", "what Pulumi will change"):
+            if not _pulumi("preview", "--replace", departure.server.urn, *self._targets(departure.server)):
+                raise RefusedError("Pulumi refuses, see above; nothing was changed")
+        now = ReplacementRecord(departure.server.id)
         if self.role is DATABASE:
-            now = self._keep(leaving, begun if saved else None)
-        self.note.write(now)
-        self._see_that_nobody_else_replaced(leaving.server)
-        with stage("leave", f"{self.host} stops working in good order"):
-            leaving.leave()
-        self._see_that_nobody_else_replaced(leaving.server)
-        self._up(leaving.server, "--replace", leaving.server.urn)
+            now = self._save_data(departure, record if saved else None)
+        self.record_file.write(now)
+        self._require_same_server(departure.server)
+        with stage("stop", f"services on {self.host}, or its part in the cluster"):
+            departure.carry_out()
+        self._require_same_server(departure.server)
+        self._up(departure.server, "--replace", departure.server.urn)
         return now
 
-    def _see_that_nobody_else_replaced(self, known: Server) -> None:
-        """Pulumi replaces what its state has then, which from another machine may be a new server by now."""
-        if server(self.host).id != known.id:
-            raise UnfinishedError(f"somebody else replaced {self.host} meanwhile (see make status)")
+    def _require_same_server(self, described: Server) -> None:
+        """Raises IncompleteError if another run has replaced the server meanwhile: Pulumi would replace the new one."""
+        if server(self.host).id != described.id:
+            raise IncompleteError(f"another run replaced {self.host} meanwhile (see make status)")
 
-    def _keep(self, leaving: Leaving, begun: Begun | None) -> Begun:
+    def _save_data(self, departure: Departure, record: ReplacementRecord | None) -> ReplacementRecord:
         if self.file is not None:
-            return Begun(leaving.server.id, str(self.file))
-        if begun is not None and not self._gives_its_data(leaving, begun):
-            typer.echo(f"replace: the data is in {begun.file}, from an earlier run; nobody has written since")
-            return replace(begun, server=leaving.server.id)
-        with stage("keep", "nobody writes any more, and the data goes into a file"):
-            file, content = self._data(leaving.hosts).keep()
-        return Begun(leaving.server.id, str(file), content.digest)
+            return ReplacementRecord(departure.server.id, str(self.file))
+        if record is not None and not self._can_still_dump(departure, record):
+            typer.echo(
+                f"replace: the data is in {record.file}, from an earlier run; it has not changed since"
+            )
+            return replace(record, server=departure.server.id)
+        with stage("save", "stop all that writes into the database, and save it in a file"):
+            file, content = self._data(departure.hosts).save()
+        return ReplacementRecord(departure.server.id, str(file), content.digest)
 
-    def _gives_its_data(self, leaving: Leaving, begun: Begun) -> bool:
-        """Whether the old server still has the data. The earlier run stopped MariaDB there."""
-        if begun.deleted(leaving.server):
+    def _can_still_dump(self, departure: Departure, record: ReplacementRecord) -> bool:
+        """Whether the old server still has the data. The earlier run stopped MariaDB, which is started again here."""
+        if record.deleted(departure.server):
             return False
-        if isinstance(leaving.facts.database, Unseen):
+        if isinstance(departure.facts.database, Unseen):
             try:
-                leaving.hosts.run(self.host, f"systemctl start {DATABASE.services[0]}", timeout=STOPS)
+                departure.hosts.run(
+                    self.host, f"systemctl start {DATABASE.services[0]}", timeout=STOP_TIMEOUT
+                )
             except HostError as error:
                 typer.echo(f"replace: {error}")
                 return False
         return True
 
-    def _rest(self, facts: Facts) -> None:
-        lost = [
-            name for name, known in facts.hosts.items() if name != self.host and known.status == "missing"
+    def _update_dependents(self, facts: Facts) -> None:
+        missing = [
+            name
+            for name, described in facts.hosts.items()
+            if name != self.host and described.status == "missing"
         ]
-        if lost:
-            self.note.forget()
-            raise NotWellError(
-                f"the cloud has no server of {', '.join(lost)}: make replace HOST={lost[0]} is next"
+        if missing:
+            self.record_file.remove()
+            raise UnhealthyError(
+                f"the cloud has no server of {', '.join(missing)}: run make replace HOST={missing[0]} next"
             )
         with stage("up", f"what depends on the server of {self.host}"):
             if not _pulumi("up", "--yes", "--skip-preview"):
-                raise UnfinishedError("pulumi up failed, as it says above")
+                raise IncompleteError("pulumi up failed, see above")
 
-    def _data(self, hosts: Hosts) -> KeptData:
-        return KeptData(self.stack, self.outputs, hosts, self.host, Progress("replace"))
+    def _data(self, hosts: Hosts) -> SavedData:
+        return SavedData(self.stack, self.outputs, hosts, self.host, Progress("replace"))
 
     def _up(self, now: Server, *options: str) -> None:
         with stage("up", "the new server, and all steps on it"):
-            if not _pulumi("up", "--yes", "--skip-preview", *options, *self._only(now)):
-                raise UnfinishedError("pulumi up failed, as it says above")
+            if not _pulumi("up", "--yes", "--skip-preview", *options, *self._targets(now)):
+                raise IncompleteError("pulumi up failed, see above")
 
-    def _only(self, now: Server) -> list[str]:
-        """Of an empty database no other host shall learn; a new bastion must not wait for another host that is lost."""
+    def _targets(self, now: Server) -> list[str]:
+        """Pulumi options for this host alone: others must not see an empty database, nor a bastion wait for others."""
         urns = (now.urn, *now.steps) if self.role.replaced_alone else ()
         return [part for urn in urns for part in ("--target", urn)]
 
-    def _see_that_all_is_well(self) -> None:
-        with stage("status", "until nothing is wrong any more"):
-            if wrong := last_look(WELL_AGAIN, 1, self._wrong, lambda wrong: not wrong):
-                raise NotWellError("; ".join(wrong))
+    def _wait_until_healthy(self) -> None:
+        with stage("status", "wait until nothing is wrong"):
+            if wrong := poll(RECOVERY_TIMEOUT, 1, self._wrong, lambda wrong: not wrong):
+                raise UnhealthyError("; ".join(wrong))
 
     def _wrong(self) -> list[str]:
-        found = judge(look_at(self.stack, self.outputs, Limits.here()))
-        return [f"{finding.role}: {finding.what}" for finding in found if finding.severity is Severity.WRONG]
+        findings = assess(collect_facts(self.stack, self.outputs, Limits.for_this_machine()))
+        return [
+            f"{finding.role}: {finding.what}" for finding in findings if finding.severity is Severity.WRONG
+        ]
 
 
 @contextmanager
 def stage(name: str, what: str) -> Iterator[None]:
-    """Says what begins, and how long it took."""
-    began = time.monotonic()
+    """Print the beginning of a stage, and how long it took."""
+    started = time.monotonic()
     typer.echo(f"== {name}: {what}")
     try:
         yield
     except BaseException:
-        typer.echo(f"== {name}: stopped after {time.monotonic() - began:.0f} s")
+        typer.echo(f"== {name}: stopped after {time.monotonic() - started:.0f} s")
         raise
-    typer.echo(f"== {name}: done in {time.monotonic() - began:.0f} s")
+    typer.echo(f"== {name}: done in {time.monotonic() - started:.0f} s")
 
 
 def _pulumi(*arguments: str) -> bool:
-    """Whether it succeeded."""
+    """Run Pulumi on this terminal; whether it succeeded."""
     return work(*arguments, "--non-interactive", "--suppress-outputs") == 0

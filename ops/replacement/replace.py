@@ -1,8 +1,8 @@
-"""Replaces one host by a new server, made of the image, flavor and first-boot data that the settings name now.
+"""`congress-ha replace`: replaces a host's server by one with the image, flavor and user data of the current settings.
 
-Its address, SSH host key and floating IP stay. The same command goes on where an interrupted one stopped.
+Address, SSH host key and floating IP stay. The same command continues an interrupted run.
 
-Exit code 0: replaced, and all is well; 1: not finished, or not all is well; 2: refused, nothing was changed.
+Exit code 0: replaced, nothing is wrong; 1: not finished, or something is wrong; 2: refused, nothing was changed.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ import typer
 from ops.cloud import servers as cloud
 from ops.data import archive
 from ops.data.backup import PROBLEMS
-from ops.replacement.procedure import NotWellError, RefusedError, Replacement, UnfinishedError
+from ops.replacement.procedure import IncompleteError, RefusedError, Replacement, UnhealthyError
 from ops.stack.outputs import StackError
 
 
 def main(
     host: Annotated[str, typer.Argument(help="one of the stack's hosts")] = "",
     file: Annotated[
-        Path | None, typer.Argument(help="a backup for a database that cannot be saved", resolve_path=True)
+        Path | None,
+        typer.Argument(help="a backup to load, if the database's data cannot be saved", resolve_path=True),
     ] = None,
 ) -> None:
     """Replace a host of stack $STACK (default: dev) by a new server."""
@@ -39,16 +40,16 @@ def main(
     except (RefusedError, StackError) as error:
         typer.echo(f"replace: {error}", err=True)
         raise typer.Exit(2) from None
-    except (UnfinishedError, cloud.CloudError, *PROBLEMS) as error:
-        typer.echo(f"replace: {error}\nreplace: make replace HOST={host} goes on", err=True)
+    except (IncompleteError, cloud.CloudError, *PROBLEMS) as error:
+        typer.echo(f"replace: {error}\nreplace: make replace HOST={host} continues", err=True)
         raise typer.Exit(1) from None
-    except NotWellError as error:
-        typer.echo(f"replace: {host} is replaced, but make status says: {error}", err=True)
+    except UnhealthyError as error:
+        typer.echo(f"replace: {host} is replaced, but make status reports: {error}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        typer.echo(f"replace: interrupted; make replace HOST={host} goes on", err=True)
+        typer.echo(f"replace: interrupted; make replace HOST={host} continues", err=True)
         raise typer.Exit(1) from None
-    typer.echo(f"replace: {host} is replaced, and all is well; it took {time.monotonic() - began:.0f} s")
+    typer.echo(f"replace: {host} is replaced, and nothing is wrong; it took {time.monotonic() - began:.0f} s")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The data of a database host that is replaced: kept in a file of the operator, loaded again, and compared."""
+"""The data of a database host that is replaced: saved to a backup file, loaded into the new server, and compared."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from ops.common.progress import Progress
 from ops.data import archive
-from ops.data.backup import backup, looked_at
+from ops.data.backup import backup, prepare
 from ops.data.dump import DatabaseError
 from ops.data.restore import restore
 from ops.data.services import Services
@@ -25,7 +25,7 @@ CONTENT = {
     "rules": "SELECT id, rule FROM policy_rules ORDER BY id",
     "datasources": "SELECT id, name FROM datasources ORDER BY id",
 }
-# "classification" and "action", which the first engine makes (congress/policy_engines/agnostic.py).
+# The policies "classification" and "action", which the first engine creates (congress/policy_engines/agnostic.py).
 OWN_POLICIES = 2
 TABLES = """SELECT COUNT(*) FROM information_schema.TABLES
 WHERE TABLE_SCHEMA = "congress" AND TABLE_NAME IN ("policies", "policy_rules", "datasources")"""
@@ -33,14 +33,14 @@ WHERE TABLE_SCHEMA = "congress" AND TABLE_NAME IN ("policies", "policy_rules", "
 
 @dataclass(frozen=True)
 class Content:
-    """What the database holds: rows of each kind, and a digest of all of them."""
+    """Content of the database: number of rows of each kind, and a digest of all of them."""
 
     rows: Mapping[str, int]
     digest: str
 
     @property
-    def blank(self) -> bool:
-        """Whether it is what Congress itself writes into an empty database."""
+    def is_initial(self) -> bool:
+        """Whether it is only what Congress itself writes into an empty database."""
         return self.rows["policies"] <= OWN_POLICIES and not self.rows["rules"] + self.rows["datasources"]
 
     def __str__(self) -> str:
@@ -48,8 +48,8 @@ class Content:
 
 
 @dataclass(frozen=True)
-class KeptData:
-    """`host` is the database's."""
+class SavedData:
+    """`host`: the database host."""
 
     stack: Stack
     outputs: Mapping[str, Any]
@@ -57,60 +57,62 @@ class KeptData:
     host: str
     progress: Progress
 
-    def keep(self) -> tuple[Path, Content]:
-        """Stop whoever writes, once it is seen that a backup can be made, and write it.
+    def save(self) -> tuple[Path, Content]:
+        """Check that a backup is possible, stop all that writes into the database, and write the backup.
 
-        Raises HostError, ArchiveError, DatabaseError.
+        Returns the file and the saved content. Raises HostError, ArchiveError, DatabaseError.
         """
         FOLDER.mkdir(mode=0o700, exist_ok=True)
         file = FOLDER / f"{short(self.stack.name)}-database-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar.gz"
         archive.refuse_existing(file)
-        looked_at(self.hosts, self.stack)
-        member = next(host for host, known in self.stack.hosts.items() if known.role == DATASOURCE_NODE.name)
+        prepare(self.hosts, self.stack)
+        member = next(
+            host for host, described in self.stack.hosts.items() if described.role == DATASOURCE_NODE.name
+        )
         services = Services(self.hosts, self.stack, member, self.progress)
         try:
             services.stop()
             content = self.content()
             backup(self.stack, self.outputs, file, self.progress)
         except BaseException as error:
-            self.progress.say(f"{str(error) or 'interrupted'}; what was stopped starts again")
+            self.progress.say(f"{str(error) or 'interrupted'}; starting the services again")
             services.start()
             raise
-        self.progress.say(f"{content} are in {file}; it stays there")
+        self.progress.say(f"{content} are saved in {file}, which is not deleted")
         return file, content
 
     def load(self, file: Path, expected: str) -> None:
-        """Load the file into the new database, start what was stopped. `expected`: a digest, "" if none is known.
+        """Load the file into the new database and start the services.
 
-        Raises HostError, ArchiveError, DatabaseError.
+        `expected`: digest of the saved content, "" if it is unknown. Raises HostError, ArchiveError, DatabaseError.
         """
-        if reason := self.in_the_way(file, expected):
+        if reason := self.conflict(file, expected):
             raise DatabaseError(reason)
-        with archive.read(file) as kept:
-            restore(self.stack, self.outputs, lambda into: into.from_backup(kept, file), self.progress)
+        with archive.read(file) as opened:
+            restore(self.stack, self.outputs, lambda into: into.from_backup(opened, file), self.progress)
         content = self.content()
         if expected not in {"", content.digest}:
-            raise DatabaseError(f"the database does not hold what {file} was made of; it has {content}")
-        self.progress.say(f"{content} are there")
+            raise DatabaseError(f"the database differs from what was saved in {file}; it has {content}")
+        self.progress.say(f"{content} are loaded")
 
-    def in_the_way(self, file: Path, expected: str) -> str:
-        """Why the file must not be loaded: what the new database has by now would be lost. "" if it may."""
+    def conflict(self, file: Path, expected: str) -> str:
+        """Why loading the file would destroy newer data in the new database; "" if it would not."""
         if self.hosts.run(self.host, f"mariadb --skip-column-names --batch -e '{TABLES}'") != str(
             len(CONTENT)
         ):
             return ""
-        there = self.content()
-        if there.blank or there.digest == expected:
+        present = self.content()
+        if present.is_initial or present.digest == expected:
             return ""
         return (
-            f"the new database has data already, {there}, and it is not what was kept in {file}: "
-            f"make restore FILE={file} has that in its place"
+            f"the new database already has data, {present}, which differs from what was saved in {file}: "
+            f"make restore FILE={file} replaces it by the file's"
         )
 
     def content(self) -> Content:
-        seen = {
+        rows_of = {
             kind: self.hosts.run(self.host, f"mariadb --skip-column-names --batch congress -e '{query}'")
             for kind, query in CONTENT.items()
         }
-        rows = {kind: len(text.splitlines()) for kind, text in seen.items()}
-        return Content(rows, sha256("\0".join(seen.values()).encode()).hexdigest())
+        rows = {kind: len(text.splitlines()) for kind, text in rows_of.items()}
+        return Content(rows, sha256("\0".join(rows_of.values()).encode()).hexdigest())

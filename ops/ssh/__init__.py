@@ -1,1 +1,5 @@
-"""The ways to the stack's hosts: one command at a time, or a survey of all of them at once."""
+"""Access to a stack's hosts through its bastion.
+
+commands: one command at a time, for long tasks and data. survey: the commands of all hosts in parallel.
+shell: `congress-ha ssh`. files: the files that ssh reads.
+"""

@@ -1,4 +1,4 @@
-"""Runs commands on the stack's hosts, one at a time, as root: for what takes long or moves data."""
+"""Runs single commands as root on the stack's hosts. For commands that take long or transfer data."""
 
 from __future__ import annotations
 
@@ -16,22 +16,25 @@ from typing import IO, Any
 from ops.common.limits import Limits
 from ops.common.progress import private_folder
 from ops.ssh.files import write_ssh_files
-from ops.ssh.survey import bastion, reason
+from ops.ssh.survey import bastion_connection, ssh_error
 
-# ssh's own exit code when it reached nobody.
-NOT_REACHED = 255
-# Seconds for a session to end when it is told to; one whose connection is lost never does.
-ENDS = 5
-# Seconds between two signs of life. A machine that falls asleep closes no connection.
-BEAT = 5
+# ssh's own exit code when it could not connect.
+SSH_FAILED = 255
+# Seconds that a session gets to end. A session whose connection is lost never ends by itself.
+SESSION_END = 5
+# Seconds between two keepalive lines. A machine that is suspended does not close its connections.
+KEEPALIVE = 5
 
 
 class HostError(Exception):
-    """A host was not reached, or a command there failed: the text names the host and says why, without logins."""
+    """A host was unreachable or a command on it failed. The text names host and reason, without credentials."""
 
 
 class Hosts:
-    """`folder` holds SSH's files. Data goes by standard input and output, for a command line is seen by all."""
+    """The stack's hosts. `folder` holds the files that ssh reads.
+
+    Data is passed by standard input and output, because every user of a host can read command lines.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -45,12 +48,12 @@ class Hosts:
         stdout: IO[bytes] | None = None,
         timeout: float = 60,
     ) -> str:
-        """Output of a shell command as root, or "" where it goes to the file `stdout`. Raises HostError.
+        """Run a shell command as root; its output without surrounding blanks, "" if `stdout` (a file) takes it.
 
-        A file as `stdin` is sent from its beginning.
+        A file given as `stdin` is sent from its beginning. `timeout` is in seconds. Raises HostError.
         """
         if not isinstance(stdin, bytes):
-            # Python may be elsewhere in the file than the system, which is what ssh sees.
+            # ssh uses the file descriptor's offset, which may differ from Python's own position.
             stdin.flush()
             os.lseek(stdin.fileno(), 0, os.SEEK_SET)
         with subprocess.Popen(
@@ -59,25 +62,29 @@ class Hosts:
             stdin=subprocess.PIPE if isinstance(stdin, bytes) else stdin,
             stdout=stdout or subprocess.PIPE,
             stderr=subprocess.PIPE,
-            # A Ctrl-C is for the tool alone, which then ends what it is doing.
+            # Ctrl-C must reach only this program, which then ends ssh itself.
             start_new_session=True,
         ) as ssh:
             try:
                 out, err = ssh.communicate(stdin if isinstance(stdin, bytes) else None, timeout)
             except subprocess.TimeoutExpired:
-                raise HostError(f"{host}: no end within {timeout:.0f} s: {_first_line(command)}") from None
+                raise HostError(
+                    f"{host}: not finished within {timeout:.0f} s: {_first_line(command)}"
+                ) from None
             finally:
                 if ssh.poll() is None:
                     os.killpg(ssh.pid, signal.SIGKILL)
         if ssh.returncode:
-            raise HostError(f"{host}: {_why(ssh.returncode, err.decode(errors='replace'), command)}")
+            raise HostError(
+                f"{host}: {_failure_reason(ssh.returncode, err.decode(errors='replace'), command)}"
+            )
         return "" if stdout else out.decode(errors="replace").strip()
 
     @contextmanager
     def session(self, host: str, command: str) -> Iterator[Iterator[str]]:
-        """A shell command as root that goes on while the context lasts: the lines that it says.
+        """Run a shell command as root while the context lasts; yields its output line by line.
 
-        It has to end when its standard input does, or when no line has come there for several times BEAT.
+        The command must end at the end of its standard input, or when it got no line for several times KEEPALIVE.
         """
         with subprocess.Popen(
             self._argv(host, command),
@@ -90,17 +97,17 @@ class Hosts:
             start_new_session=True,
         ) as ssh:
             ended = threading.Event()
-            lives = threading.Thread(target=_beat, args=(ssh.stdin, ended), daemon=True)
-            lives.start()
+            keepalive = threading.Thread(target=_keep_alive, args=(ssh.stdin, ended), daemon=True)
+            keepalive.start()
             try:
                 yield map(str.strip, ssh.stdout or ())
             finally:
                 ended.set()
-                lives.join()
+                keepalive.join()
                 with suppress(OSError):
                     ssh.stdin.close()  # type: ignore[union-attr]  # it is a pipe
                 try:
-                    ssh.wait(ENDS)
+                    ssh.wait(SESSION_END)
                 except subprocess.TimeoutExpired:
                     os.killpg(ssh.pid, signal.SIGKILL)
 
@@ -108,8 +115,8 @@ class Hosts:
         script = f"set -euo pipefail\n{command}"
         return ["ssh", "-F", "ssh_config", host, f"sudo -n bash -c {shlex.quote(script)}"]
 
-    def reached(self, host: str, command: str = "true") -> bool:
-        """Whether the host takes commands, and this one ends well."""
+    def is_reachable(self, host: str, command: str = "true") -> bool:
+        """Whether the command succeeds on the host within 20 s."""
         try:
             self.run(host, command, timeout=20)
         except HostError:
@@ -122,25 +129,25 @@ def connected(outputs: Mapping[str, Any], limits: Limits) -> Iterator[Hosts]:
     """The stack's hosts, through one connection to its bastion. Raises HostError."""
     with private_folder() as folder:
         write_ssh_files(outputs, folder, limits)
-        with bastion(folder, limits) as problem:
+        with bastion_connection(folder, limits) as problem:
             if problem:
                 raise HostError(f"bastion: {problem}")
             yield Hosts(folder)
 
 
-def _beat(there: IO[str], ended: threading.Event) -> None:
-    """Say a line now and then, until it is told to end or nobody hears it."""
+def _keep_alive(stdin: IO[str], ended: threading.Event) -> None:
+    """Write a line every KEEPALIVE seconds until `ended` is set or the pipe is closed."""
     with suppress(OSError):
-        while not ended.wait(BEAT):
-            there.write("\n")
-            there.flush()
+        while not ended.wait(KEEPALIVE):
+            stdin.write("\n")
+            stdin.flush()
 
 
-def _why(code: int, stderr: str, command: str) -> str:
+def _failure_reason(code: int, stderr: str, command: str) -> str:
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    said = reason(stderr) if code == NOT_REACHED else (lines or [""])[-1]
-    # As redact in templates/step/lib.sh.
-    return re.sub(r"://[^/ ]*@", "://***@", said) or f"exit code {code}: {_first_line(command)}"
+    message = ssh_error(stderr) if code == SSH_FAILED else (lines or [""])[-1]
+    # Same redaction as `redact` in templates/step/lib.sh.
+    return re.sub(r"://[^/ ]*@", "://***@", message) or f"exit code {code}: {_first_line(command)}"
 
 
 def _first_line(command: str) -> str:

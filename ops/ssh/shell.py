@@ -1,4 +1,4 @@
-"""A shell on a host of the stack, through its bastion, every host verified."""
+"""`congress-ha ssh`: a shell or one command on a host, through the bastion, with verified host keys."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from roles import BASTION
 
 def main(
     host: Annotated[str, typer.Argument(help="one of the stack's hosts")] = "",
-    words: Annotated[str, typer.Argument(metavar="COMMAND", help="see above")] = "",
+    command_line: Annotated[str, typer.Argument(metavar="COMMAND", help="see above")] = "",
 ) -> None:
-    """Open a shell on HOST, or run COMMAND there, one word, which its shell reads as it stands.
+    """Open a shell on HOST, or run COMMAND there. COMMAND is one argument, which the host's shell interprets.
 
-    One that begins with - is options of ssh, split into words.
+    A COMMAND that begins with - is split into words and passed to ssh as options.
     """
     name = os.environ.get("STACK", "dev")
     try:
@@ -35,14 +35,18 @@ def main(
         problem = f"no host {host!r} on this stack" if host else "name a host"
         raise SystemExit(f"ssh: {problem}: make ssh HOST=... with one of {', '.join(hosts)}")
     try:
-        behind = shlex.split(words) if words.startswith("-") else [words] if words else []
+        ssh_arguments = (
+            shlex.split(command_line)
+            if command_line.startswith("-")
+            else [command_line]
+            if command_line
+            else []
+        )
     except ValueError as error:
-        raise SystemExit(
-            f"ARGS={words!r}: {str(error).lower()}; quotes make words of it as in a shell"
-        ) from None
+        raise SystemExit(f"ARGS={command_line!r}: {str(error).lower()}; quote it as in a shell") from None
     folder = ROOT / ".state" / name
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_ssh_files(outputs, folder)
     # The paths in ssh_config are relative to its folder.
     os.chdir(folder)
-    os.execvp("ssh", ["ssh", "-F", "ssh_config", host, *behind])  # noqa: S606
+    os.execvp("ssh", ["ssh", "-F", "ssh_config", host, *ssh_arguments])  # noqa: S606

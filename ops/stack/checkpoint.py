@@ -1,4 +1,4 @@
-"""What the state knows of the cloud, for the comparison after an interrupted run."""
+"""The part of Pulumi's state that the recovery after an interrupted run compares with the cloud."""
 
 from __future__ import annotations
 
@@ -13,37 +13,38 @@ from components.preflight.state import SERVER, Pending, State
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """`written`: when the state was stored last; `known`: every id in it; `spared`: URNs in it, left to the next run.
-    `servers`: id -> name in the cloud, but for spared ones and those of which Pulumi says that they are deleted.
-    `leaving`: ids of those whose deletion was begun; `protected`: of those that Pulumi would not delete; `scope`: where
-    the stack is.
+    """`written`: time of the last write of the state; `ids`: all resource ids in it.
+
+    `excluded`: URNs in the state that the next run handles itself. `servers`: id -> name in the cloud, without excluded
+    servers and those that Pulumi has marked as deleted. `deleting`: ids of servers whose deletion has begun.
+    `protected`: ids of servers that Pulumi refuses to delete. `scope`: project and region of the stack.
     """
 
     written: datetime
-    known: frozenset[str]
-    spared: frozenset[str]
+    ids: frozenset[str]
+    excluded: frozenset[str]
     servers: Mapping[str, str]
     pending: tuple[Pending, ...]
-    leaving: frozenset[str] = frozenset()
+    deleting: frozenset[str] = frozenset()
     protected: frozenset[str] = frozenset()
     scope: Scope | None = None
 
     @classmethod
-    def of(cls, state: State, spared: frozenset[str] = frozenset()) -> Self:
-        servers = [one for one in state.everything if one.type == SERVER and one.urn not in spared]
+    def of(cls, state: State, excluded: frozenset[str] = frozenset()) -> Self:
+        servers = [one for one in state.everything if one.type == SERVER and one.urn not in excluded]
         deleted = {pending.urn for pending in state.pending if pending.operation == "deleting"}
         return cls(
             written=state.written,
-            known=frozenset(one.id for one in state.everything if one.id),
-            spared=frozenset(one.urn for one in state.everything) & spared,
+            ids=frozenset(one.id for one in state.everything if one.id),
+            excluded=frozenset(one.urn for one in state.everything) & excluded,
             servers={one.id: one.inputs["name"] for one in servers if not (one.retired or one.replaced)},
             pending=state.pending,
-            leaving=frozenset(one.id for one in servers if one.urn in deleted),
+            deleting=frozenset(one.id for one in servers if one.urn in deleted),
             protected=frozenset(one.id for one in servers if one.protected),
             scope=state.scope,
         )
 
     @property
     def empty(self) -> bool:
-        """Nothing in it is of a cloud."""
+        """Whether the state contains nothing that exists in a cloud."""
         return not (self.pending or self.servers or self.scope)

@@ -1,4 +1,4 @@
-"""The environment of stack $STACK: backend, passphrase and cloud, which of stack dev are this machine's own."""
+"""The environment of stack $STACK: backend, passphrase and cloud. Stack dev uses those of this machine's lab."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ import subprocess
 from ops.stack.outputs import ROOT, StackError
 
 COMMON = ROOT / "scripts/common.sh"
-# The rules for a stack's name and its environment stand there, for those scripts that run before there is a .venv.
+# That file defines the rules for a stack's name and environment, because some scripts run before .venv exists.
 SHOW = 'source "$1"; stack_environment; env -0'
 OF_PULUMI_AND_CLOUD = ("OS_", "PULUMI_")
 
 
 def enter() -> None:
-    """From now on this process has it. Raises StackError for what is no name of a stack."""
-    told = subprocess.run(["bash", "-c", SHOW, "bash", COMMON], capture_output=True, check=False)
-    if told.returncode:
-        raise StackError(told.stderr.decode(errors="replace").strip())
-    known = dict(line.split("=", 1) for line in map(os.fsdecode, told.stdout.split(b"\0")) if line)
+    """Set the environment of this process. Raises StackError for an invalid stack name."""
+    shown = subprocess.run(["bash", "-c", SHOW, "bash", COMMON], capture_output=True, check=False)
+    if shown.returncode:
+        raise StackError(shown.stderr.decode(errors="replace").strip())
+    environment = dict(line.split("=", 1) for line in map(os.fsdecode, shown.stdout.split(b"\0")) if line)
     for name in [name for name in os.environ if name.startswith(OF_PULUMI_AND_CLOUD)]:
         del os.environ[name]
-    os.environ.update({name: known[name] for name in known if name.startswith(OF_PULUMI_AND_CLOUD)})
+    os.environ.update(
+        {name: environment[name] for name in environment if name.startswith(OF_PULUMI_AND_CLOUD)}
+    )
 
 
 def require_stack() -> None:
-    """Raises StackError where stack dev does not exist. Of another one Pulumi has to be asked."""
+    """Raises StackError if stack dev does not exist. Other stacks are known only to Pulumi and pass."""
     if os.environ.get("STACK", "dev") == "dev" and not list(
         ROOT.glob(".state/pulumi/.pulumi/stacks/*/dev.json")
     ):

@@ -1,4 +1,4 @@
-"""A host's server as the state has it."""
+"""A host's server in Pulumi's state."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ops.stack.pulumi import read_state
 
 @dataclass(frozen=True)
 class Server:
-    """`id`: the cloud's. `gone`: it was deleted by a replacement that did not come to its new server.
+    """`id`: the server's id in the cloud. `gone`: an interrupted replacement deleted it and made no new one.
 
-    `steps`: URNs of the remote steps that make a host of it, the one on the bastion that waits for it included.
+    `steps`: URNs of the remote steps that configure it, with the bastion's step that waits for it.
     """
 
     urn: str
@@ -23,12 +23,12 @@ class Server:
 
 
 def server(host: str) -> Server:
-    """As it is now. Raises StackError."""
+    """The host's server in the current state. Raises StackError."""
     return find(host, read_state())
 
 
 def find(host: str, state: State) -> Server:
-    """Raises StackError when the state has no server of that name."""
+    """The host's server in a state. Raises StackError if there is none."""
     for resource in state.everything:
         if resource.type == SERVER and resource.name == host:
             steps = tuple(
@@ -41,7 +41,7 @@ def find(host: str, state: State) -> Server:
 
 
 def _makes(step: Resource, host: str, server: str) -> bool:
-    """Whether a step makes a host of its server. The bastion waits for the others: that is theirs."""
+    """Whether a step configures the host. The bastion's `HOST-reachable` steps belong to the host they wait for."""
     if step.name.endswith("-reachable"):
         return step.name == f"{host}-reachable"
     return step.deleted_with == server

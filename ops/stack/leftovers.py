@@ -1,6 +1,6 @@
-"""What in the cloud bears a stack's name: nothing may, after a `destroy`. Changes nothing.
+"""Lists resources in the cloud that carry a stack's name. After `destroy` there must be none. Changes nothing.
 
-Exit code 1, and one line for each, when there is something.
+Exit code 1 if there are any, with one line for each.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from openstack.exceptions import SDKException
 from ops.stack.outputs import prefix_of
 from roles import ROLES
 
-# Names behind `congress-STACK-`, as the program gives them to hosts and roles.
+# What follows `congress-STACK-` in the names of hosts and roles.
 NAMES = "|".join(f"{role.name}|{role.host_pattern}" for role in ROLES)
 
 
-def left(cloud: Connection, prefix: str) -> Iterator[tuple[str, str, str]]:
-    """Kind, name and id of each thing of the project that is named `prefix` or as a part of that stack."""
+def leftovers(cloud: Connection, prefix: str) -> Iterator[tuple[str, str, str]]:
+    """Kind, name and id of each resource of the project that is named `prefix` or like a part of that stack.
+
+    Raises what openstacksdk raises.
+    """
     project, part = cloud.current_project_id, re.compile(rf"{re.escape(prefix)}-({NAMES})")
     identity, network = cloud.identity, cloud.network
     parts = {
@@ -50,19 +53,19 @@ def left(cloud: Connection, prefix: str) -> Iterator[tuple[str, str, str]]:
 
 
 def main() -> None:
-    """List what in the cloud is named as a part of stack $STACK (default: dev)."""
+    """List resources in the cloud that are named like a part of stack $STACK (default: dev)."""
     prefix = prefix_of(os.environ.get("STACK", "dev"))
     try:
-        found = list(left(openstack.connect(api_timeout=30), prefix))
+        remaining = list(leftovers(openstack.connect(api_timeout=30), prefix))
     except (SDKException, ClientException) as error:
-        typer.echo(f"left: the cloud was not asked what is left of {prefix}: {error}", err=True)
+        typer.echo(f"leftovers: could not ask the cloud for leftovers of {prefix}: {error}", err=True)
         raise typer.Exit(1) from None
-    for kind, name, id_ in found:
+    for kind, name, id_ in remaining:
         typer.echo(
-            f"left: {kind} {name} ({id_}) is still in the cloud, and not in the stack's state", err=True
+            f"leftovers: {kind} {name} ({id_}) is still in the cloud but not in the stack's state", err=True
         )
-    if found:
-        typer.echo("left: look whose they are; delete them with the cloud's own commands", err=True)
+    if remaining:
+        typer.echo("leftovers: find out who uses them; delete them with the openstack command", err=True)
         raise typer.Exit(1)
 
 

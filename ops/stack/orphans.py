@@ -1,8 +1,8 @@
-"""What an interrupted creation made in the cloud without the state's learning of it.
+"""Finds resources that an interrupted creation made in the cloud and that are missing from Pulumi's state.
 
-Each finder takes the creation's own inputs and returns only what it must have made: made with the same name, in or on
-the same parent (network, port, router, group), and still as empty as at its birth, because everything that would fill
-it needs an id that the interrupted run never learned. So nothing of another deployment is taken for an orphan.
+Each finder takes the inputs of the creation. It returns only resources with the same name and the same parent (network,
+port, router, group) that are still empty: whatever would fill them needs an id that the interrupted run never learned.
+So a resource of another deployment is never taken for an orphan.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ INTERFACE = (
     "network:router_interface_distributed",
     "network:ha_router_replicated_interface",
 )
-GONE = 180  # seconds until a server that was deleted is gone
+DELETE_TIMEOUT = 180  # seconds until a server that was deleted is gone
 
 
 @dataclass(frozen=True)
 class Orphan:
-    """`delete` returns when it is gone."""
+    """A resource without an entry in the state. `delete` returns when the resource is gone."""
 
     kind: str
     name: str
@@ -52,7 +52,7 @@ Finder = Callable[["Connection", Mapping[str, Any]], Iterable[Orphan]]
 FINDERS: dict[str, Finder] = {}
 
 
-def finder(token: str) -> Callable[[Finder], Finder]:
+def finds(token: str) -> Callable[[Finder], Finder]:
     def add(find: Finder) -> Finder:
         FINDERS[token] = find
         return find
@@ -60,33 +60,33 @@ def finder(token: str) -> Callable[[Finder], Finder]:
     return add
 
 
-def orphans(cloud: Connection, pending: Pending, known: frozenset[str]) -> list[Orphan]:
-    """Raises LookupError for a type of the cloud that this module does not know."""
+def orphans(cloud: Connection, pending: Pending, known_ids: frozenset[str]) -> list[Orphan]:
+    """What a pending creation made, without resources in `known_ids`. Raises LookupError for an unknown type."""
     if not (pending.creates and pending.in_cloud):
         return []
     if pending.type not in FINDERS:
-        raise LookupError(f"no way is known to look for a {pending.type} in the cloud")
-    found = FINDERS[pending.type](cloud, pending.inputs)
-    return [orphan for orphan in found if orphan.id not in known]
+        raise LookupError(f"congress-ha cannot search the cloud for resources of type {pending.type}")
+    candidates = FINDERS[pending.type](cloud, pending.inputs)
+    return [orphan for orphan in candidates if orphan.id not in known_ids]
 
 
-def remove_server(cloud: Connection, server: Any) -> None:
+def delete_server(cloud: Connection, server: Any) -> None:
     cloud.compute.delete_server(server.id)
-    cloud.compute.wait_for_delete(server, wait=GONE)
+    cloud.compute.wait_for_delete(server, wait=DELETE_TIMEOUT)
 
 
-@finder(SERVER)
+@finds(SERVER)
 def servers(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
-    """With our metadata, and on no other port than ours; one that failed early is on none."""
+    """Servers with the creation's metadata and no other ports. One that failed early has no port at all."""
     ours = {network["port"] for network in inputs["networks"]}
     for server in cloud.compute.servers():
         if server.name == inputs["name"] and server.metadata == inputs["metadata"]:
             ports = {port.id for port in cloud.network.ports(device_id=server.id)}
             if ports <= ours:
-                yield Orphan("server", server.name, server.id, partial(remove_server, cloud, server))
+                yield Orphan("server", server.name, server.id, partial(delete_server, cloud, server))
 
 
-@finder(SERVER_GROUP)
+@finds(SERVER_GROUP)
 def server_groups(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
     for group in cloud.compute.server_groups():
         if group.name == inputs["name"] and not group.member_ids:
@@ -95,7 +95,7 @@ def server_groups(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orph
             )
 
 
-@finder(NETWORK)
+@finds(NETWORK)
 def networks(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
     for network in cloud.network.networks(name=inputs["name"], project_id=cloud.current_project_id):
         if not network.subnet_ids and not any(cloud.network.ports(network_id=network.id)):
@@ -104,13 +104,13 @@ def networks(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
             )
 
 
-@finder(SUBNET)
+@finds(SUBNET)
 def subnets(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
     for subnet in cloud.network.subnets(name=inputs["name"], network_id=inputs["networkId"]):
         yield Orphan("subnet", subnet.name, subnet.id, partial(cloud.network.delete_subnet, subnet.id))
 
 
-@finder(PORT)
+@finds(PORT)
 def ports(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
     for port in cloud.network.ports(name=inputs["name"], network_id=inputs["networkId"]):
         if not port.device_id:
@@ -121,14 +121,14 @@ def interfaces(cloud: Connection, router: str) -> list[Any]:
     return [port for port in cloud.network.ports(device_id=router) if port.device_owner in INTERFACE]
 
 
-@finder(ROUTER)
+@finds(ROUTER)
 def routers(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
     for router in cloud.network.routers(name=inputs["name"], project_id=cloud.current_project_id):
         if not interfaces(cloud, router.id):
             yield Orphan("router", router.name, router.id, partial(cloud.network.delete_router, router.id))
 
 
-@finder(ROUTER_INTERFACE)
+@finds(ROUTER_INTERFACE)
 def router_interfaces(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
     router, subnet = inputs["routerId"], inputs["subnetId"]
     for port in interfaces(cloud, router):
@@ -141,7 +141,7 @@ def router_interfaces(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[
             )
 
 
-@finder(ADDRESS)
+@finds(ADDRESS)
 def floating_ips(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
     for address in cloud.network.ips(port_id=inputs["portId"]):
         if address.description == inputs["description"]:
@@ -149,9 +149,9 @@ def floating_ips(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orpha
             yield Orphan("floating IP", name, address.id, partial(cloud.network.delete_ip, address.id))
 
 
-@finder(GROUP)
+@finds(GROUP)
 def security_groups(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
-    """A new group has rules for going out alone."""
+    """Groups that have only egress rules, as neutron creates them."""
     for group in cloud.network.security_groups(name=inputs["name"], project_id=cloud.current_project_id):
         if all(rule["direction"] == "egress" for rule in group.security_group_rules):
             yield Orphan(
@@ -159,7 +159,7 @@ def security_groups(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Or
             )
 
 
-@finder(RULE)
+@finds(RULE)
 def security_group_rules(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
     same = {
         "direction": "direction",
@@ -176,7 +176,7 @@ def security_group_rules(cloud: Connection, inputs: Mapping[str, Any]) -> Iterat
             yield Orphan("rule", name, rule.id, partial(cloud.network.delete_security_group_rule, rule.id))
 
 
-@finder("openstack:identity/applicationCredential:ApplicationCredential")
+@finds("openstack:identity/applicationCredential:ApplicationCredential")
 def application_credentials(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
     """Its name ends in random digits. It leaves its access rules behind, as keystone keeps them apart."""
     identity: Any = cloud.identity
@@ -201,7 +201,7 @@ def application_credentials(cloud: Connection, inputs: Mapping[str, Any]) -> Ite
             )
 
 
-@finder("openstack:identity/user:User")
+@finds("openstack:identity/user:User")
 def users(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
     """Its description names the stack (components/preflight/identity.py)."""
     for user in cloud.identity.users(name=inputs["name"], domain_id=inputs["domainId"]):
@@ -209,22 +209,22 @@ def users(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
             yield Orphan("user", user.name, user.id, partial(cloud.identity.delete_user, user.id))
 
 
-@finder("openstack:identity/roleAssignment:RoleAssignment")
+@finds("openstack:identity/roleAssignment:RoleAssignment")
 def role_assignments(_cloud: Connection, _inputs: Mapping[str, Any]) -> Iterator[Orphan]:
-    """None: made a second time, it is the same one, and it goes with its user."""
+    """None: creating an assignment twice has no effect, and it is deleted with its user."""
     return iter(())
 
 
-@finder("openstack:identity/serviceV3:ServiceV3")
+@finds("openstack:identity/serviceV3:ServiceV3")
 def services(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
-    """As a user."""
+    """Their description names the stack, as a user's does."""
     identity: Any = cloud.identity
     for service in identity.services(type=inputs["type"]):
         if (service.name, service.description) == (inputs["name"], inputs["description"]):
             yield Orphan("service", service.name, service.id, partial(identity.delete_service, service.id))
 
 
-@finder("openstack:identity/endpointV3:EndpointV3")
+@finds("openstack:identity/endpointV3:EndpointV3")
 def endpoints(cloud: Connection, inputs: Mapping[str, Any]) -> Iterator[Orphan]:
     identity: Any = cloud.identity
     for endpoint in identity.endpoints(service_id=inputs["serviceId"], interface=inputs["interface"]):

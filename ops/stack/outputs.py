@@ -1,4 +1,4 @@
-"""A deployed stack as its outputs describe it."""
+"""A deployed stack as its Pulumi outputs describe it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 from components.preflight.scope import Scope, recorded
 
 ROOT = Path(__file__).resolve().parents[2]
-# Names as the output ssh_config expects them beside it -> the output that holds the text.
+# File name, as the output ssh_config refers to it -> the output with the file's content.
 SSH_FILES = {"ssh_config": "ssh_config", "known_hosts": "ssh_known_hosts", "id_ed25519": "ssh_private_key"}
 
 
 class StackError(Exception):
-    """There is no deployment to look at; the text says what to do."""
+    """There is no usable deployment. The text says what to do."""
 
 
 @dataclass(frozen=True)
 class Host:
-    """`server`: the server's name in the cloud, which is the host's own and Pacemaker's name of it, too."""
+    """`role`: name of its role. `server`: the server's name in the cloud, which Pacemaker and the host itself use."""
 
     role: str
     server: str
@@ -36,8 +36,9 @@ class Engine:
 
 @dataclass(frozen=True)
 class Stack:
-    """`ca_certificate` (PEM): of the stack's own authority, if the endpoint's certificate is from it, else empty.
-    `scope`: project and region of the stack; None of one whose last `up` was an older program's.
+    """`ca_certificate`: PEM of the stack's own authority, "" if the operator supplied the endpoint's certificate.
+
+    `scope`: project and region of the stack; None if its last `up` ran a version that did not record them.
     """
 
     name: str
@@ -49,38 +50,38 @@ class Stack:
     scope: Scope | None = None
 
     def tls(self) -> ssl.SSLContext:
-        """Verifies the endpoint: by the stack's authority, or by this machine's where the certificate was given."""
+        """A context that verifies the endpoint: by the stack's authority, or else by this machine's."""
         return ssl.create_default_context(cadata=self.ca_certificate or None)
 
 
 def short(name: str) -> str:
-    """What the program knows of a name such as organization/project/dev: its last part."""
+    """The last part of a stack name such as organization/project/dev."""
     return name.rsplit("/", 1)[-1]
 
 
 def prefix_of(name: str) -> str:
-    """How the names of everything begin that the stack has in the cloud."""
+    """Prefix of the names of all the stack's resources in the cloud."""
     return f"congress-{short(name)}"
 
 
 def command(target: str, name: str) -> str:
-    """The make command for the stack of that name, as one has to type it."""
+    """The make command for the stack of that name, as an operator types it."""
     return f"make {target}" if name == "dev" else f"make {target} STACK={name}"
 
 
 def parse(name: str, outputs: Mapping[str, Any]) -> Stack:
-    """Raises StackError for a stack whose first `up` did not come to its outputs."""
+    """Read a stack's outputs. Raises StackError if its first `up` did not complete."""
     needed = {"endpoint", "hosts", "policy_engines", "datasource_node", *SSH_FILES.values()}
     if missing := sorted(needed - outputs.keys()):
         raise StackError(
-            f"stack {name} has no output {missing[0]}: nothing is deployed on it, or not to the end: "
+            f"stack {name} has no output {missing[0]}: it was not deployed, or not completely: "
             + command("up", name)
         )
     return Stack(
         name=name,
         hosts={
-            host: Host(known["roles"][0], f"{prefix_of(name)}-{host}")
-            for host, known in outputs["hosts"].items()
+            host: Host(described["roles"][0], f"{prefix_of(name)}-{host}")
+            for host, described in outputs["hosts"].items()
         },
         engines=tuple(
             Engine(engine["node_id"], engine["host"], f"http://{engine['address']}:{engine['port']}")
@@ -88,7 +89,7 @@ def parse(name: str, outputs: Mapping[str, Any]) -> Stack:
         ),
         node_id=outputs["datasource_node"]["node_id"],
         endpoint=outputs["endpoint"].rstrip("/"),
-        # A stack of before its endpoint spoke HTTPS has none.
+        # A stack that predates HTTPS at the endpoint has none.
         ca_certificate=outputs.get("ca_certificate", ""),
         scope=recorded(outputs),
     )

@@ -1,4 +1,4 @@
-"""The program itself: each of these becomes the script of that name."""
+"""Commands that replace this process by a script: up, down, preview, pulumi and output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _become(script: str, *arguments: str) -> None:
 
 
 def up() -> None:
-    """Bring everything up: toolchain, lab (stack dev only), program; print the endpoint."""
+    """Deploy: build the toolchain, start the lab (stack dev only), run the program; print the endpoint."""
     _become("up")
 
 
@@ -38,7 +38,7 @@ def pulumi(words: Annotated[list[str] | None, typer.Argument(help="such as: stac
 
 def output(
     *,
-    secrets: Annotated[bool, typer.Option("--secrets", help="show the secret ones; also SECRETS=1")] = False,
+    secrets: Annotated[bool, typer.Option("--secrets", help="show secret outputs; also SECRETS=1")] = False,
 ) -> None:
     """Print the stack's outputs as one JSON object."""
     try:

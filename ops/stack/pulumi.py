@@ -1,6 +1,6 @@
-"""The only way from here to Pulumi: its CLI, asked for a text or at work on this terminal.
+"""Runs the Pulumi CLI, either for its output or attached to this terminal. No other module of ops/ runs it.
 
-Not by Pulumi's Automation API: docs/decisions/0050-one-way-to-pulumi.md.
+Why not the Automation API: docs/decisions/0050-one-way-to-pulumi.md.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from components.preflight.state import State, parse_state
 from ops.stack.environment import require_stack
 from ops.stack.outputs import ROOT, StackError
 
-# In the environment of stack $STACK. Inside it, where that is set already, the CLI is "pulumi" itself.
+# Runs the CLI in the environment of stack $STACK. Where that environment is already set, "pulumi" is enough.
 PULUMI = ROOT / "scripts/pulumi"
 ANSWERS = 60  # seconds
 
 
 def read_outputs() -> dict[str, Any]:
-    """The outputs of stack $STACK with the secret ones, from Pulumi's state. Raises StackError."""
+    """The outputs of stack $STACK, secrets included, from Pulumi's state. Raises StackError."""
     return _object("stack", "output", "--json", "--show-secrets")
 
 
@@ -33,7 +33,7 @@ def read_state() -> State:
 
 
 def _object(*arguments: str) -> dict[str, Any]:
-    """The JSON object that it prints. Raises StackError."""
+    """The JSON object that a Pulumi command prints. Raises StackError."""
     require_stack()
     try:
         done = ask(PULUMI, *arguments, seconds=ANSWERS)
@@ -41,12 +41,12 @@ def _object(*arguments: str) -> dict[str, Any]:
         raise StackError(f"pulumi {' '.join(arguments[:2])}: no answer within {ANSWERS} s") from None
     if done.returncode:
         raise StackError(done.stderr.strip())
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    parsed: dict[str, Any] = json.loads(done.stdout)
+    return parsed
 
 
 def ask(cli: Path | str, *arguments: str, seconds: float | None = None) -> subprocess.CompletedProcess[str]:
-    """Run it to its end; what it said is in the result. Raises TimeoutExpired."""
+    """Run a Pulumi CLI and capture its output. `seconds`: time limit. Raises TimeoutExpired."""
     return subprocess.run(
         [cli, *arguments],
         cwd=ROOT,
@@ -59,7 +59,10 @@ def ask(cli: Path | str, *arguments: str, seconds: float | None = None) -> subpr
 
 
 def work(*arguments: str) -> int:
-    """Run it on stack $STACK and on this terminal; its exit code. Raises KeyboardInterrupt when it has ended."""
+    """Run Pulumi on stack $STACK, attached to this terminal; returns its exit code.
+
+    Raises KeyboardInterrupt after a Ctrl-C, once Pulumi has ended.
+    """
     with ends_first():
         return subprocess.run(
             [PULUMI, *arguments], cwd=ROOT, stdin=subprocess.DEVNULL, check=False
@@ -68,9 +71,9 @@ def work(*arguments: str) -> int:
 
 @contextmanager
 def ends_first() -> Iterator[None]:
-    """Ctrl-C reaches Pulumi, which ends what it has begun; only then is KeyboardInterrupt raised here.
+    """Defer a Ctrl-C: Pulumi gets it and finishes what it has begun; then KeyboardInterrupt is raised here.
 
-    Python would kill it after a quarter of a second, which leaves its lock and an undecided state.
+    Python would kill Pulumi after a quarter of a second, which leaves a lock and pending operations behind.
     """
     interrupts: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))

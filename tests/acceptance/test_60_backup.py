@@ -32,7 +32,7 @@ def test_a_backup_holds_the_database_and_the_key_and_no_password(
 def test_a_file_that_exists_is_not_replaced(deployment: Deployment, backup_file: Path) -> None:
     assert deployment.endpoint
     before = backup_file.read_bytes()
-    with pytest.raises(CommandError, match="exists already, and is left as it is"):
+    with pytest.raises(CommandError, match="already exists and was not changed"):
         backup_sample.make("backup", f"FILE={backup_file}")
     assert backup_file.read_bytes() == before
 
@@ -61,7 +61,7 @@ def test_a_damaged_file_is_refused_and_stops_nothing(
     since = "systemctl show -P ActiveEnterTimestampMonotonic 'congress-policy-engine@*'"
     engine = deployment.engines[0]["host"]
     before = deployment.on(engine, since)
-    with pytest.raises(CommandError, match="is no backup of congress-ha, or is damaged"):
+    with pytest.raises(CommandError, match="is not a backup of congress-ha, or is damaged"):
         backup_sample.make("restore", f"FILE={damaged}")
     assert deployment.on(engine, since) == before
     assert deployment.on("datasource-1", node) == "1"

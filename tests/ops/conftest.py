@@ -1,4 +1,4 @@
-"""Hosts whose commands run here; `make replace` without Pulumi and cloud."""
+"""Fixtures: hosts whose commands run on this machine, and `make replace` without Pulumi and cloud."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import pytest
 
 from ops.cloud import servers as cloud
 from ops.replacement import procedure
-from ops.replacement.departure import Leaving
-from ops.replacement.interrupted_run import Unfinished
+from ops.replacement.departure import Departure
+from ops.replacement.interrupted_run import RecordFile
 from ops.ssh.commands import Hosts
-from tests.ops.drifted import state
-from tests.ops.healthy import STACK
-from tests.ops.replacing import HOST, Stand
 from tests.ops.ssh.test_survey import OUTPUTS
+from tests.ops.support.cloud_changes import state
+from tests.ops.support.fake_replacement import HOST, Simulation
+from tests.ops.support.sample_stack import STACK
 
 FAKE_SSH = """#!/usr/bin/env bash
 [ "$3" != lost ] || { echo 'ssh: connect to host 10.0.0.2 port 22: No route to host' >&2; exit 255; }
@@ -34,18 +34,20 @@ def hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hosts:
 
 
 @pytest.fixture
-def stand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stand:
-    known = Stand(Unfinished("dev", HOST, tmp_path))
+def simulation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Simulation:
+    simulation = Simulation(RecordFile("dev", HOST, tmp_path))
     monkeypatch.setenv("STACK", "dev")
     monkeypatch.setattr(procedure, "read_outputs", lambda: OUTPUTS)
     monkeypatch.setattr(procedure, "parse", lambda *_: STACK)
-    monkeypatch.setattr(procedure, "look_at", lambda *_: known.seen)
-    monkeypatch.setattr(procedure, "server", lambda _: known.server)
-    monkeypatch.setattr(procedure, "_pulumi", known.do)
+    monkeypatch.setattr(procedure, "collect_facts", lambda *_: simulation.facts)
+    monkeypatch.setattr(procedure, "server", lambda _: simulation.server)
+    monkeypatch.setattr(procedure, "_pulumi", simulation.do)
     monkeypatch.setattr(procedure, "read_state", state)
-    monkeypatch.setattr(cloud, "refuse_another", known.see)
-    monkeypatch.setattr(Leaving, "leave", lambda leaving: known.do("leave", leaving.host))
-    monkeypatch.setattr(procedure, "settle", lambda _, host, __: known.do("settle", host))
-    monkeypatch.setattr(procedure, "Unfinished", lambda stack, host: Unfinished(stack, host, tmp_path))
-    monkeypatch.setattr(procedure, "WELL_AGAIN", 0)
-    return known
+    monkeypatch.setattr(cloud, "require_same_scope", simulation.require_same_scope)
+    monkeypatch.setattr(Departure, "carry_out", lambda departure: simulation.do("leave", departure.host))
+    monkeypatch.setattr(
+        procedure, "clear_failures", lambda _, host, __: simulation.do("clear_failures", host)
+    )
+    monkeypatch.setattr(procedure, "RecordFile", lambda stack, host: RecordFile(stack, host, tmp_path))
+    monkeypatch.setattr(procedure, "RECOVERY_TIMEOUT", 0)
+    return simulation

@@ -1,4 +1,4 @@
-"""The deployer's key is in a folder for temporary files while a tool runs, and not a moment longer, whoever ends it."""
+"""The deployer's key is in a temporary folder while a command runs, and is removed however the command ends."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ TOOLS = {
     "repair": "verify.read_outputs, verify.parse, verify.read_state = dict, lambda *_: STACK, state;"
     " verify.cloud_now = lambda *_: 'not asked'; run(repair.main)",
     "replace": "replacement.read_outputs, replacement.parse = lambda: OUTPUTS, lambda *_: STACK;"
-    " Replacement._see_the_right_cloud = lambda _: hang(); run(lambda: replace.main('database', None))",
+    " Replacement._require_same_scope = lambda _: hang(); run(lambda: replace.main('database', None))",
     "hosts": "run(lambda: connected(OUTPUTS, Limits()).__enter__())",
 }
 PROGRAM = """
 import subprocess, sys, typer
-from tests.ops.drifted import state
-from tests.ops.healthy import STACK
+from tests.ops.support.cloud_changes import state
+from tests.ops.support.sample_stack import STACK
 from tests.ops.ssh.test_survey import OUTPUTS
 from ops.cloud import servers as cloud
 from ops.ssh.files import write_ssh_files
@@ -44,7 +44,7 @@ from ops.replacement.procedure import Replacement
 def hang(*_):
     subprocess.run(["ssh"])
 
-def look(asked, outputs, folder, limits):
+def run_on_hosts(commands, outputs, folder, limits):
     write_ssh_files(OUTPUTS, folder, limits)
     hang()
 
@@ -54,7 +54,7 @@ def run(main):
     app([])
 
 cloud.view = lambda *_: "not asked"
-status.look = verify.look = look
+status.run_on_hosts = verify.run_on_hosts = run_on_hosts
 """
 
 

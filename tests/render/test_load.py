@@ -25,10 +25,10 @@ from ops.data.database import CongressDatabase
 from ops.data.dump import revision_in
 from ops.data.restore import Restore, RestoreError
 from ops.data.services import Services
-from ops.replacement.saved_data import KeptData
+from ops.replacement.saved_data import SavedData
 from ops.ssh import commands as hosts
 from ops.ssh.commands import HostError, Hosts
-from tests.ops.healthy import STACK
+from tests.ops.support.sample_stack import STACK
 from tests.support import mariadb
 from tests.support.programs import missing, private, program, run
 from tests.support.waiting import wait_for
@@ -328,7 +328,7 @@ def database(server: Server, monkeypatch: pytest.MonkeyPatch) -> CongressDatabas
     """On a host that has no program of ours, as that of an older `up`."""
     monkeypatch.setattr(congress_database, "WAIT", 1)
     there = CongressDatabase(OnTheServer(server), "database", "database")
-    there.bring()
+    there.install_programs()
     return there
 
 
@@ -341,24 +341,24 @@ def test_a_whole_restore_goes_on_under_one_lock(server: Server, database: Congre
         assert (checked.tables, list(checked.datasources)) == (3, ["näme", "none"])
         with pytest.raises(HostError, match="still after 1 s"), database.locked(progress):
             pass
-        kept = locked.keep("before-restore")
+        kept = locked.dump_on_host("before-restore")
         assert kept is not None
-        locked.begin(kept)
+        locked.mark_incomplete(kept)
         with pytest.raises(HostError, match=rf"a restore was cut off.*make restore DUMP={kept}"):
-            locked.keep("before-restore")
+            locked.dump_on_host("before-restore")
         server.ask("DROP DATABASE congress")
         locked.load(locked.receive(dump, archive.digest(dump)))
         assert server.ask("SELECT * FROM congress.rules") == "1\t1\n"
         locked.empty()
         assert server.ask("SHOW TABLES FROM congress") == ""
-        assert locked.unfinished() == kept
+        assert locked.interrupted_restore() == kept
         locked.load(kept)
-        locked.done()
-        assert locked.unfinished() is None
+        locked.mark_complete()
+        assert locked.interrupted_restore() is None
         assert server.ask("SELECT * FROM congress.rules") == "1\t1\n"
         locked.discard()
     with database.locked(progress):
-        assert database.kept() == [kept]
+        assert database.dumps_on_host() == [kept]
 
 
 class RecordedServices(Services):
@@ -377,16 +377,16 @@ class RecordedServices(Services):
 
 
 class Overtaken(CongressDatabase):
-    """Between `begin` and `load` the tool sleeps, its lock goes, and another restore comes and ends well."""
+    """Between `mark_incomplete` and `load` the tool sleeps, its lock goes, and another restore comes and ends well."""
 
-    def begin(self, kept: str | None) -> None:
-        super().begin(kept)
+    def mark_incomplete(self, kept: str | None) -> None:
+        super().mark_incomplete(kept)
         server = self.hosts.server  # type: ignore[attr-defined]  # OnTheServer
         server.ask(f"KILL {self.lock}")
         wait_for("the lock is free", 20, lambda: server.ask("SELECT IS_USED_LOCK('congress-ha')") == "NULL\n")
         with replace(self, lock="").locked(Progress("other")) as other:
             server.ask("INSERT INTO congress.rules VALUES (2, '2')")
-            CongressDatabase.done(other)
+            CongressDatabase.mark_complete(other)
 
 
 def test_a_restore_that_slept_leaves_what_a_later_one_restored(
@@ -394,11 +394,11 @@ def test_a_restore_that_slept_leaves_what_a_later_one_restored(
 ) -> None:
     slept = Overtaken(database.hosts, database.host, database.congress)
     with slept.locked(Progress("restore")) as locked:
-        kept = locked.keep("before-migration")
+        kept = locked.dump_on_host("before-migration")
         restore = Restore(database.hosts, STACK, locked, Progress("restore"))
         restore.services = services = RecordedServices()
-        way_out = r"leave it; else, when that is mended: make restore DUMP=before-restore-\w+\.sql\.gz$"
-        lost = "nothing was put back or started: database: the lock on the database was lost"
+        way_out = r"otherwise, when that is repaired: make restore DUMP=before-restore-\w+\.sql\.gz$"
+        lost = "Nothing was restored or started: database: the lock on the database was lost"
         with pytest.raises(RestoreError, match=f"{lost}.*{way_out}"):
             restore.load(str(kept), None)
         # Nor does it take away what the other one sends.
@@ -415,7 +415,7 @@ def test_what_was_answered_while_the_services_stop_is_put_back(
 ) -> None:
     rules = "SELECT * FROM congress.rules"
     with database.locked(Progress("restore")) as locked:
-        older = str(locked.keep("before-migration"))
+        older = str(locked.dump_on_host("before-migration"))
         restore = Restore(database.hosts, STACK, locked, Progress("restore"))
         answers = iter(["INSERT INTO congress.rules VALUES (3, '2')"])
         restore.services = RecordedServices(lambda: server.ask(next(answers, "")))
@@ -427,18 +427,18 @@ def test_what_was_answered_while_the_services_stop_is_put_back(
 
 def test_a_step_between_begin_and_done_needs_the_lock(server: Server, database: CongressDatabase) -> None:
     with tempfile.TemporaryFile() as file, database.locked(Progress("restore")) as locked:
-        kept = locked.keep("before-restore")
+        kept = locked.dump_on_host("before-restore")
         assert kept is not None
         server.ask(f"KILL {locked.lock}")
         steps: list[Callable[[], object]] = [
             locked.require_lock,
-            lambda: locked.begin(kept),
-            locked.done,
+            lambda: locked.mark_incomplete(kept),
+            locked.mark_complete,
             locked.empty,
             locked.discard,
-            lambda: locked.hold(kept),
+            lambda: locked.pin(kept),
             lambda: locked.load(kept),
-            lambda: locked.keep("before-restore"),
+            lambda: locked.dump_on_host("before-restore"),
             lambda: locked.receive(file, ""),
         ]
         for step in steps:
@@ -470,7 +470,7 @@ def test_the_programs_are_this_checkout_s_and_brought_once(
     server: Server, database: CongressDatabase
 ) -> None:
     """An operator backs up before an `up`, with the checkout that will do it."""
-    database.bring()
+    database.install_programs()
     (place,) = (server.run_folder / "congress-ha").iterdir()
     assert place.stat().st_mode & 0o7777 == place.parent.stat().st_mode & 0o7777 == 0o700
     assert {file.name: file.read_bytes() for file in place.iterdir()} == {
@@ -479,23 +479,23 @@ def test_the_programs_are_this_checkout_s_and_brought_once(
 
 
 def test_a_mark_whose_dump_is_gone_helps_nobody(server: Server, database: CongressDatabase) -> None:
-    assert database.unfinished() is None
+    assert database.interrupted_restore() is None
     folder = server.backups / "congress"
     folder.mkdir(exist_ok=True)
-    database.begin("before-restore-20200101T000000Z.sql.gz")
-    assert database.unfinished() is None
+    database.mark_incomplete("before-restore-20200101T000000Z.sql.gz")
+    assert database.interrupted_restore() is None
     assert not (folder / "restoring").exists()
 
 
 def test_what_the_database_holds_is_counted(server: Server) -> None:
-    kept = KeptData(STACK, {}, OnTheServer(server), "database", Progress("replace"))
-    assert kept.in_the_way(Path("file"), "") == ""
+    kept = SavedData(STACK, {}, OnTheServer(server), "database", Progress("replace"))
+    assert kept.conflict(Path("file"), "") == ""
     server.ask("""USE congress; CREATE TABLE policies (id int, name text); INSERT INTO policies VALUES (1, 'p');
         CREATE TABLE policy_rules (id int, rule text); DELETE FROM rules; DELETE FROM datasources""")
-    assert kept.in_the_way(Path("file"), "") == ""
+    assert kept.conflict(Path("file"), "") == ""
     server.ask("INSERT INTO congress.policy_rules VALUES (1, 'p(x) :- q(x)')")
-    assert "1 policies, 1 rules, 0 datasources" in kept.in_the_way(Path("file"), "")
-    assert kept.in_the_way(Path("file"), kept.content().digest) == ""
+    assert "1 policies, 1 rules, 0 datasources" in kept.conflict(Path("file"), "")
+    assert kept.conflict(Path("file"), kept.content().digest) == ""
 
 
 def test_a_full_disk_of_the_database_is_told_and_what_was_there_comes_back() -> None:

@@ -79,5 +79,5 @@ def test_outside_of_a_checkout_it_says_how_it_is_installed(checkout: Checkout, t
     done = checkout.run(*HERE, "status")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        f"congress-ha: {tmp_path}/checkout is no checkout: install it there, by pip install --editable .\n"
+        f"congress-ha: {tmp_path}/checkout is not a checkout of congress-ha: run pip install --editable . in one\n"
     )

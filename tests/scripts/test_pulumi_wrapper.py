@@ -148,7 +148,7 @@ def test_whatever_believes_the_cloud_first_looks_whether_it_is_the_stack_s(
     done = checkout.run("scripts/pulumi", subcommand, "--yes", STACK=stack)
     assert done.returncode == 1
     assert "refused" in done.stderr
-    assert ("--only-look" in done.stderr) == (subcommand in {"refresh", "import"})
+    assert ("--check-only" in done.stderr) == (subcommand in {"refresh", "import"})
     assert subcommand not in [word for call in checkout.calls() for word in call["args"]]
 
 

@@ -1,4 +1,4 @@
-"""A host's port without its groups, and with them again."""
+"""Isolation of a host and its readmission, by the security groups of its port."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from openstack.network.v2.port import Port
 from ops.cloud import isolation
 from ops.cloud.servers import CloudError
 from ops.stack.outputs import StackError
-from tests.ops.drifted import state
+from tests.ops.support.cloud_changes import state
 
 
 @pytest.fixture
@@ -27,9 +27,9 @@ def port(monkeypatch: pytest.MonkeyPatch) -> MagicMock:
 
 
 def test_refused_and_admitted(port: MagicMock) -> None:
-    isolation.refuse("database")
+    isolation.isolate("database")
     port.assert_called_once_with("port-database", security_groups=[])
-    isolation.admit("database")
+    isolation.readmit("database")
     port.assert_called_with("port-database", security_groups=["group"])
 
 
@@ -40,7 +40,7 @@ def test_whether_it_is_refused(monkeypatch: pytest.MonkeyPatch, groups: list[str
     cloud.network.get_port.side_effect = lambda id_: Port(id=id_, security_group_ids=groups)
     monkeypatch.setattr(openstack, "connect", lambda **_: cloud)
     monkeypatch.setattr(isolation, "read_state", state)
-    assert isolation.refused("database") == (not groups)
+    assert isolation.is_isolated("database") == (not groups)
     cloud.network.get_port.assert_called_once_with("port-database")
 
 
@@ -49,10 +49,10 @@ def test_what_the_cloud_refuses_is_one_sentence(port: MagicMock) -> None:
     with pytest.raises(
         CloudError, match=r"^the security groups of database-port could not be set: not yours$"
     ):
-        isolation.refuse("database")
+        isolation.isolate("database")
 
 
 @pytest.mark.usefixtures("port")
 def test_a_host_that_is_none() -> None:
     with pytest.raises(StackError, match="no port of nobody"):
-        isolation.refuse("nobody")
+        isolation.isolate("nobody")

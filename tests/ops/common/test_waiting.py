@@ -1,25 +1,25 @@
-"""A look that is enough ends the wait at once; the deadline gives the last one."""
+"""Polling ends at the first accepted observation; at the deadline it returns the last one."""
 
 from __future__ import annotations
 
 import pytest
 
-from ops.common.waiting import last_look
+from ops.common.waiting import poll
 
 
-def test_the_first_look_that_is_enough() -> None:
+def test_the_first_accepted_observation_ends_the_wait() -> None:
     looks = iter([1, 2, 3, 4])
-    assert last_look(5, 0.001, lambda: next(looks), lambda found: found == 3) == 3
+    assert poll(5, 0.001, lambda: next(looks), lambda found: found == 3) == 3
     assert next(looks) == 4
 
 
 def test_the_last_one_at_the_deadline() -> None:
-    assert last_look(0.02, 0.005, lambda: "never", lambda _: False) == "never"
+    assert poll(0.02, 0.005, lambda: "never", lambda _: False) == "never"
 
 
-def test_what_a_look_raises_is_raised() -> None:
+def test_exceptions_of_an_observation_are_raised() -> None:
     def broken() -> int:
         raise LookupError("no such thing")
 
     with pytest.raises(LookupError, match="no such thing"):
-        last_look(5, 0.001, broken, lambda _: True)
+        poll(5, 0.001, broken, lambda _: True)

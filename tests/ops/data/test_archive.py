@@ -1,17 +1,13 @@
-"""The operator's file: what goes in comes out, and nothing else is taken for one."""
+"""The backup file: its content survives a round trip, its mode is 0600, and it never overwrites a file."""
 
 from __future__ import annotations
 
-import gzip
-import io
-import shutil
 import signal
 import stat
 import subprocess
 import sys
 import tarfile
 import tempfile
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -75,16 +71,16 @@ def test_the_file_is_the_operator_s_alone_and_so_is_what_comes_out_of_it(tmp_pat
         }
 
 
-def test_a_file_that_exists_is_left_as_it_is(tmp_path: Path) -> None:
+def test_an_existing_file_is_not_overwritten(tmp_path: Path) -> None:
     file = tmp_path / "backup"
     file.write_text("mine")
-    with pytest.raises(ArchiveError, match="backup exists already, and is left as it is"):
+    with pytest.raises(ArchiveError, match="backup already exists and was not changed"):
         write(file)
     assert file.read_text() == "mine"
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_file_that_came_meanwhile_is_left_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_created_meanwhile_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "backup"
     monkeypatch.setattr(archive, "refuse_existing", lambda _: None)
     file.write_text("mine")
@@ -94,46 +90,9 @@ def test_a_file_that_came_meanwhile_is_left_as_it_is(tmp_path: Path, monkeypatch
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ArchiveError, match="no file can be written in the folder"):
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(ArchiveError, match="cannot write into the folder"):
         archive.refuse_existing(tmp_path / "no/backup")
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
-@given(data=st.data())
-def test_a_changed_byte_is_found_or_changes_nothing(tmp_path: Path, data: st.DataObject) -> None:
-    file = tmp_path / "backup"
-    file.unlink(missing_ok=True)
-    write(file)
-    whole = file.read_bytes()
-    at = data.draw(st.integers(0, len(whole) - 1))
-    bits = data.draw(st.integers(1, 255))
-    file.write_bytes(whole[:at] + bytes([whole[at] ^ bits]) + whole[at + 1 :])
-    # Much of gzip's header tells nothing, and the bits that fill up the last byte before its checksum and length.
-    told = at >= len(whole) - 8
-    with pytest.raises(ArchiveError) if told else suppress(ArchiveError), archive.read(file) as backup:
-        assert (backup.key, backup.dump.read()) == (ENCRYPTION_KEY, SQL)
-
-
-@pytest.mark.parametrize("part", [0, 5, 0.5, 0.9, -8, -1])
-def test_a_file_that_was_cut_off_is_refused(tmp_path: Path, part: float) -> None:
-    file = tmp_path / "backup"
-    write(file)
-    whole = file.read_bytes()
-    file.write_bytes(whole[: int(part * len(whole)) if 0 < part < 1 else int(part)])
-    assert "is no backup of congress-ha, or is damaged" in refusal(file)
-
-
-@pytest.mark.parametrize("content", [b"", b"text", gzip.compress(b"-- a dump", mtime=0)])
-def test_another_file_is_refused(tmp_path: Path, content: bytes) -> None:
-    file = tmp_path / "other"
-    file.write_bytes(content)
-    assert f"{file} is no backup of congress-ha, or is damaged" in refusal(file)
-
-
-def test_what_is_not_there_is_said(tmp_path: Path) -> None:
-    assert refusal(tmp_path / "nothing") == f"{tmp_path}/nothing: No such file or directory"
-    assert refusal(tmp_path) == f"{tmp_path}: Is a directory"
 
 
 # A dump that no compression makes smaller, into a backup in the folder named; SLOW waits half-way to be ended.
@@ -155,15 +114,15 @@ class Dump(io.BytesIO):
 def main(folder: Path, slow_: Annotated[str, typer.Option('--slow')] = ""):
     global slow
     slow = slow_
-    with backup.told("backup"):
+    with backup.reported_errors("backup"):
         archive.write(folder / "backup", Dump(os.urandom(1 << 20)), Fernet.generate_key().decode(),
                       written=datetime.now(UTC), stack="dev", congress="11.0.0", revision="c0")
 typer.run(main)
 """
 
 
-def test_a_full_disk_is_said_and_nothing_of_the_key_stays(tmp_path: Path) -> None:
-    """Seen: a hidden file with the encryption key in it stayed."""
+def test_a_full_disk_is_reported_and_the_key_is_removed(tmp_path: Path) -> None:
+    """Seen: a hidden file with the encryption key was not removed."""
     script = (
         f'mount -t tmpfs -o size=512k tmpfs {tmp_path}; shift 0; "$@"; echo "exit code $?"; ls -A {tmp_path}'
     )
@@ -189,116 +148,3 @@ def test_a_signal_to_end_leaves_nothing_of_the_key(tmp_path: Path, number: signa
         _, errors = writes.communicate(timeout=30)
     assert (writes.returncode, errors) == (1, f"backup: ended by {number.name}\n")
     assert list(tmp_path.iterdir()) == []
-
-
-def repacked(file: Path, **changed: bytes | None) -> Path:
-    """The backup with members changed, added, or left out (None); gzip's own checksum is right."""
-    content: dict[str, bytes | None] = {}
-    with tarfile.open(file) as members:
-        for member in members:
-            content[member.name] = (members.extractfile(member) or io.BytesIO()).read()
-    content |= {name.replace("_json", ".json"): text for name, text in changed.items()}
-    with tarfile.open(file, "w:gz") as made:
-        for name, text in content.items():
-            if text is not None:
-                member = tarfile.TarInfo(name)
-                member.size = len(text)
-                made.addfile(member, io.BytesIO(text))
-    return file
-
-
-@pytest.mark.parametrize(
-    ("member", "text", "problem"),
-    [
-        ("aes_key", None, "a part of it is missing"),
-        ("aes_key", b"another", "is damaged: aes_key is not what the manifest tells of it"),
-        ("manifest_json", b'{"format": 2}', "has format 2; this version of congress-ha reads 1"),
-        ("manifest_json", b'{"format": 1}', "manifest.json is not understood: written"),
-        ("manifest_json", b"[]", "manifest.json is not understood"),
-        ("other", b"", "is no backup of congress-ha: it holds other"),
-    ],
-)
-def test_a_part_that_is_wrong_is_named(tmp_path: Path, member: str, text: bytes | None, problem: str) -> None:
-    file = tmp_path / "backup"
-    write(file)
-    assert problem in refusal(repacked(file, **{member: text}))
-
-
-def test_a_dump_that_is_not_the_manifest_s_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "backup"
-    write(file)
-    assert "congress.sql is not what the manifest tells of it" in refusal(
-        repacked(file, **{"congress.sql": b"DROP DATABASE congress;"})
-    )
-
-
-def test_a_key_that_is_none_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "backup"
-    write(file, key="no key")
-    assert "aes_key is no encryption key of Congress" in refusal(file)
-
-
-def tampered(file: Path, *members: tarfile.TarInfo) -> Path:
-    """The backup with further members, empty ones."""
-    with tarfile.open(file) as whole:
-        content = [(member, (whole.extractfile(member) or io.BytesIO()).read()) for member in whole]
-    with tarfile.open(file, "w:gz") as made:
-        for member, text in content:
-            made.addfile(member, io.BytesIO(text))
-        for member in members:
-            made.addfile(member, io.BytesIO(b"\0" * member.size))
-    return file
-
-
-def special(name: str, kind: bytes, target: str = "", size: int = 0) -> tarfile.TarInfo:
-    member = tarfile.TarInfo(name)
-    member.type, member.linkname, member.size = kind, target, size
-    return member
-
-
-@pytest.mark.parametrize(
-    ("member", "problem"),
-    [
-        (special("other", tarfile.SYMTYPE, "/etc/shadow"), "it holds other"),
-        (special("../../etc/passwd", tarfile.REGTYPE), "it holds ../../etc/passwd"),
-        (special("fifo", tarfile.FIFOTYPE), "it holds fifo"),
-        (special("congress.sql", tarfile.REGTYPE), "it holds congress.sql twice"),
-        (special("aes_key", tarfile.LNKTYPE, "manifest.json"), "it holds aes_key twice"),
-    ],
-)
-def test_what_does_not_belong_there_is_refused(tmp_path: Path, member: tarfile.TarInfo, problem: str) -> None:
-    file = tmp_path / "backup"
-    write(file)
-    assert refusal(tampered(file, member)) == f"{file} is no backup of congress-ha: {problem}"
-
-
-@pytest.mark.parametrize(
-    "member",
-    [
-        special("aes_key", tarfile.SYMTYPE, "/etc/shadow"),
-        special("congress.sql", tarfile.LNKTYPE, "aes_key"),
-        special("manifest.json", tarfile.DIRTYPE),
-    ],
-)
-def test_a_link_or_a_folder_is_no_part(tmp_path: Path, member: tarfile.TarInfo) -> None:
-    file = tmp_path / "backup"
-    with tarfile.open(file, "w:gz") as made:
-        made.addfile(member)
-    assert refusal(file) == f"{file} is no backup of congress-ha: it holds {member.name}"
-
-
-def test_a_key_that_is_too_large_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "backup"
-    with tarfile.open(file, "w:gz") as made:
-        made.addfile(special("aes_key", tarfile.REGTYPE, size=100_000), io.BytesIO(b"\0" * 100_000))
-    assert refusal(file) == f"{file} is no backup of congress-ha: its aes_key is too large"
-
-
-def test_a_dump_for_which_there_is_no_room_is_not_unpacked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "backup"
-    write(file)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10}))
-    assert f"its congress.sql has {len(SQL)} bytes" in refusal(file)
-    assert "set TMPDIR to a folder with more" in refusal(file)

@@ -1,4 +1,4 @@
-"""Dumps in the folder on the database's host, with that folder here."""
+"""Dumps in the database host's folder, which is a temporary folder here."""
 
 from __future__ import annotations
 
@@ -49,33 +49,33 @@ def test_what_is_sent_is_private_and_goes_again(database: CongressDatabase, fold
 
 
 def test_what_arrives_otherwise_is_refused(database: CongressDatabase) -> None:
-    with pytest.raises(DatabaseError, match="did not arrive as it was sent"):
+    with pytest.raises(DatabaseError, match="was damaged in transfer"):
         send(database, b"sent", sha256(b"other").hexdigest())
 
 
 def test_a_dump_that_a_restore_was_cut_off_with_stays_as_it_is(
     database: CongressDatabase, folder: Path
 ) -> None:
-    """Seen: the next restore wrote through the link that had been left."""
-    database.hold(KEPT)
+    """Seen: the next restore wrote through the link that an interrupted one had left behind."""
+    database.pin(KEPT)
     send(database, b"sent")
     assert gzip.decompress((folder / KEPT).read_bytes()) == SQL
 
 
 def test_a_dump_outlives_its_name(database: CongressDatabase, folder: Path) -> None:
-    held = database.hold(KEPT)
+    held = database.pin(KEPT)
     (folder / KEPT).unlink()
     assert gzip.decompress((folder / held).read_bytes()) == SQL
-    assert database.kept() == []
+    assert database.dumps_on_host() == []
 
 
 def test_the_revision_of_a_dump_and_that_it_is_whole(database: CongressDatabase, folder: Path) -> None:
-    assert database.kept() == [KEPT]
+    assert database.dumps_on_host() == [KEPT]
     assert database.revision_of(KEPT) == "c0125080d572"
     whole = (folder / KEPT).read_bytes()
     (folder / KEPT).write_bytes(whole[:-3])
     with pytest.raises(DatabaseError, match="the dump is damaged: database: "):
         database.revision_of(KEPT)
     (folder / KEPT).write_bytes(gzip.compress(b"SELECT 1;\n"))
-    with pytest.raises(DatabaseError, match="none of Congress's database"):
+    with pytest.raises(DatabaseError, match="not a dump of Congress's database"):
         database.revision_of(KEPT)

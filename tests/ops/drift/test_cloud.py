@@ -1,4 +1,4 @@
-"""What the cloud tells, compared with the state: one change each, and every other thing unsaid."""
+"""The comparison of cloud and state: each change is named once, and nothing else."""
 
 from __future__ import annotations
 
@@ -10,22 +10,19 @@ from unittest.mock import create_autospec
 import pytest
 from openstack.compute.v2.server import Server
 from openstack.connection import Connection
-from openstack.exceptions import SDKException
 
 from components.preflight.state import GROUP, RULE, SERVER
-from ops.cloud import hard_reboot
-from ops.drift.cloud import compare, hosts_off, summaries
-from tests.ops.drifted import CHANGES, rule, state, view, with_, without
-from tests.ops.rebooting import HARD, REQUEST, Nova, with_nova
+from ops.drift.cloud import compare, hosts_not_running, summaries
+from tests.ops.support.cloud_changes import CHANGES, rule, state, view, with_, without
 
 
-def found(changed: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:
-    return [(drift.role, drift.what, drift.mend) for drift in compare(changed, state())]
+def drifts(changed: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:
+    return [(drift.role, drift.what, drift.remedy) for drift in compare(changed, state())]
 
 
 def test_a_cloud_as_the_state_has_it_differs_in_nothing() -> None:
-    assert found(view()) == []
-    assert hosts_off(view(), state()) == set()
+    assert drifts(view()) == []
+    assert hosts_not_running(view(), state()) == set()
     assert summaries(view(), state()) == {
         "servers": "2 of 2 servers",
         "ports": "2 of 2 ports",
@@ -37,11 +34,13 @@ def test_a_cloud_as_the_state_has_it_differs_in_nothing() -> None:
 @pytest.mark.parametrize("name", CHANGES)
 def test_what_was_changed_in_the_cloud_is_named_once(name: str) -> None:
     changed, *told = CHANGES[name]
-    assert found(changed) == [tuple(told)]
+    assert drifts(changed) == [tuple(told)]
 
 
-def test_the_rules_of_a_group_that_is_gone_are_not_told_of_one_by_one() -> None:
-    assert found(without(GROUP, "group")) == [("security groups", "group database is gone", "makes it anew")]
+def test_the_rules_of_a_missing_group_are_not_listed() -> None:
+    assert drifts(without(GROUP, "group")) == [
+        ("security groups", "group database is gone", "creates it again")
+    ]
 
 
 def test_a_group_of_an_older_program_keeps_its_ways_out_until_it_has_others() -> None:
@@ -58,7 +57,7 @@ def test_a_group_of_an_older_program_keeps_its_ways_out_until_it_has_others() ->
 def test_hosts_whose_servers_do_not_run() -> None:
     off = with_(SERVER, Server(id="server-bastion", name="congress-dev-bastion", status="SHUTOFF"))
     del off[SERVER]["server-database"]
-    assert hosts_off(off, state()) == {"bastion", "database"}
+    assert hosts_not_running(off, state()) == {"bastion", "database"}
 
 
 @pytest.mark.parametrize("status", ["PAUSED", "SUSPENDED"])
@@ -70,71 +69,13 @@ def test_a_host_of_the_pair_that_stands_still_is_never_let_go_on(status: str) ->
     )
     frozen = with_(SERVER, Server(id="server-bastion", name="congress-dev-bastion", status=status))
     (drift,) = compare(frozen, pair)
-    assert (drift.what, drift.mend) == (f"bastion is {status}", "reboots it hard")
+    assert (drift.what, drift.remedy) == (f"bastion is {status}", "reboots it hard")
     cloud = create_autospec(Connection, instance=True)
     assert drift.call is not None
     drift.call(cloud)
     cloud.compute.reboot_server.assert_called_once_with("server-bastion", "HARD")
     assert not cloud.compute.unpause_server.called
     assert not cloud.compute.resume_server.called
-
-
-def readmission() -> Callable[[Connection], object]:
-    """What is called for one of the pair whose port has no groups."""
-    (step,) = (r for r in state().resources if r.name == "database-ready")
-    pair = replace(
-        state(), resources=(*state().resources, replace(step, urn=step.urn.replace("-ready", "-cluster")))
-    )
-    (drift,) = compare(CHANGES["port without groups"][0], pair)
-    assert drift.mend == "pauses or stops database and reboots it hard, then sets them back"
-    assert drift.call is not None
-    return drift.call
-
-
-@pytest.mark.parametrize(
-    ("nova", "orders"),
-    [
-        (Nova("ACTIVE"), ["pause", "reboot"]),
-        (Nova("PAUSED"), ["reboot"]),
-        (Nova("SHUTOFF"), ["reboot"]),
-        (Nova(pauses=False), ["pause", "os-stop", "reboot"]),
-    ],
-)
-def test_a_host_that_was_confirmed_dead_is_let_in_after_a_reboot(nova: Nova, orders: list[str]) -> None:
-    """The old guest is paused, or stopped where the hypervisor cannot pause."""
-    cloud, _ = with_nova(nova)
-    readmission()(cloud)
-    assert not nova.old_guest
-    assert nova.orders == orders
-    cloud.network.update_port.assert_called_once_with("port-database", security_groups=["group"])
-
-
-@pytest.mark.parametrize(
-    ("nova", "why"),
-    [
-        (Nova(destroys=False), r"did not carry out the hard reboot \(Error\): openstack server event show"),
-        (Nova(answers=False), "no end within 0 s"),
-        (Nova(pauses=False, destroys=False), r"neither paused it nor stopped it \(Error\)"),
-    ],
-)
-def test_a_host_whose_old_guest_may_run_stays_outside(
-    monkeypatch: pytest.MonkeyPatch, nova: Nova, why: str
-) -> None:
-    """Its datasource node may run still, and must not reach the bus."""
-    monkeypatch.setattr(hard_reboot, "ENDS", 0)
-    cloud, _ = with_nova(nova)
-    with pytest.raises(SDKException, match=why):
-        readmission()(cloud)
-    assert not cloud.network.update_port.called
-
-
-def test_nova_calls_a_reboot_a_success_whose_old_guest_runs_on() -> None:
-    """Why it is paused before."""
-    nova = Nova(destroys=False)
-    request = nova.post("/servers/server-database/action", json=HARD, microversion="2.51").headers[REQUEST]
-    told = nova.get(f"/servers/server-database/os-instance-actions/{request}", microversion="2.51").json()
-    assert (nova.status, told["instanceAction"]["events"][0]["result"]) == ("ACTIVE", "Success")
-    assert nova.old_guest
 
 
 @pytest.mark.parametrize(
@@ -150,7 +91,7 @@ def test_nova_calls_a_reboot_a_success_whose_old_guest_runs_on() -> None:
         ("server off", lambda cloud: cloud.compute.start_server.assert_called_once_with("server-bastion")),
     ],
 )
-def test_what_an_up_does_not_put_right_is_asked_of_the_cloud(name: str, asked: Callable[[Any], None]) -> None:
+def test_what_an_up_cannot_repair_the_cloud_s_api_does(name: str, asked: Callable[[Any], None]) -> None:
     cloud = create_autospec(Connection, instance=True)
     (drift,) = compare(CHANGES[name][0], state())
     assert drift.call is not None
@@ -163,4 +104,4 @@ def test_a_protected_server_is_made_anew_by_its_name_alone() -> None:
     resources = tuple(replace(one, protected=one.id == "server-database") for one in known.resources)
     (drift,) = compare(without(SERVER, "server-database"), replace(known, resources=resources))
     assert drift.by_hand
-    assert drift.mend.startswith("make up GONE=congress-dev-database, which makes it anew, empty;")
+    assert drift.remedy.startswith("make up GONE=congress-dev-database, which creates an empty one;")

@@ -1,43 +1,43 @@
-"""What hosts tell of themselves, and what puts it right."""
+"""Drifts that hosts report about themselves, and their repair."""
 
 from __future__ import annotations
 
 import json
 
-from ops.drift.hosts import Drift, HostView, of_hosts, question, read_host
+from ops.drift.hosts import Drift, HostView, comparison_command, host_drifts, read_host
 from ops.ssh.survey import Report
-from tests.ops.drifted import ANSWER, state
-from tests.ops.healthy import STACK
+from tests.ops.support.cloud_changes import ANSWER, state
+from tests.ops.support.sample_stack import STACK
 
 
 def host(*findings: tuple[str, list[str]]) -> HostView:
     return HostView({**ANSWER, "findings": [{"what": what, "steps": steps} for what, steps in findings]})
 
 
-def test_what_a_host_found_is_put_right_by_its_steps() -> None:
+def test_a_host_s_drift_is_repaired_by_its_steps() -> None:
     views = {"bastion": host(), "database": host(("x was edited", ["database-ready"]))}
-    (drift,) = of_hosts(views, state(), ())
+    (drift,) = host_drifts(views, state(), ())
     urn = "urn:pulumi:dev::congress-ha::Host$command:remote:Command::database-ready"
     assert drift == Drift("database", "x was edited", "runs database-ready again", steps=(urn,))
     assert drift.finding.way_out == "make repair: runs database-ready again"
     assert views["bastion"].summary == "3 files, 1 service, 2 packages"
 
 
-def test_a_host_that_is_silent_is_told_once() -> None:
+def test_a_silent_host_is_reported_once() -> None:
     silent = {name: HostView(None, "no answer") for name in ("bastion", "database")}
-    assert [drift.role for drift in of_hosts(silent, state(), ())] == ["bastion"]
-    assert list(of_hosts(silent, state(), ("bastion",))) == []
-    (drift,) = of_hosts({**silent, "bastion": host()}, state(), ())
-    assert (drift.role, drift.what, drift.by_hand) == ("database", "could not be looked at: no answer", True)
+    assert [drift.role for drift in host_drifts(silent, state(), ())] == ["bastion"]
+    assert list(host_drifts(silent, state(), ("bastion",))) == []
+    (drift,) = host_drifts({**silent, "bastion": host()}, state(), ())
+    assert (drift.role, drift.what, drift.by_hand) == ("database", "could not be checked: no answer", True)
 
 
 def answered(code: int | None, out: str = "", err: str = "") -> HostView:
     return read_host(Report(answers={"drift": {"code": code, "out": out, "err": err, "seconds": 0.1}}))
 
 
-def test_every_host_is_asked_by_its_steps_and_its_answer_read() -> None:
-    assert question("database", state())["drift"]["argv"][3:] == ["database-ready"]
-    assert all("drift" in question(name, state()) for name in STACK.hosts)
+def test_every_host_compares_its_own_steps() -> None:
+    assert comparison_command("database", state())["drift"]["argv"][3:] == ["database-ready"]
+    assert all("drift" in comparison_command(name, state()) for name in STACK.hosts)
     assert answered(0, json.dumps(ANSWER)).answer == ANSWER
     problem = answered(1, err="Traceback\nPermissionError: x\n").problem
     assert problem == "it could not compare itself: PermissionError: x"

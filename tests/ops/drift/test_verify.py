@@ -1,17 +1,14 @@
-"""The commands verify and repair: what they show, what they ask for, exit codes."""
+"""The command verify: its table, its requests and its exit codes."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from concurrent.futures import Future
 from contextlib import nullcontext
 from typing import Any
 
 import openstack
 import pytest
-from openstack.connection import Connection
-from openstack.exceptions import SDKException
 from typer import Typer
 from typer.testing import CliRunner, Result
 
@@ -19,12 +16,10 @@ from components.preflight.scope import Scope
 from components.preflight.state import State
 from ops.common.limits import Limits
 from ops.drift import repair, verify
-from ops.drift.hosts import Drift
-from ops.drift.verify import Look
 from ops.ssh.survey import Report
 from ops.stack.outputs import Host, Stack, StackError
-from tests.ops.drifted import ANSWER, CHANGES, state, view
-from tests.ops.fake_cloud import FakeCloud
+from tests.ops.support.cloud_changes import ANSWER, CHANGES, state, view
+from tests.ops.support.fake_cloud import FakeCloud
 
 STACK = Stack(
     name="dev",
@@ -49,7 +44,7 @@ def run(
     monkeypatch.setattr(verify, "read_state", state)
     monkeypatch.setattr(verify, "cloud_now", lambda *_: cloud or view())
     reports = {"bastion": report(), "database": database or report()}
-    monkeypatch.setattr(verify, "look", lambda *_: reports)
+    monkeypatch.setattr(verify, "run_on_hosts", lambda *_: reports)
     monkeypatch.setenv("STACK", "dev")
     app = Typer()
     app.command()(verify.main)
@@ -72,7 +67,7 @@ def test_what_differs_is_named_with_the_way_out(monkeypatch: pytest.MonkeyPatch)
     told = json.loads(done.output)
     assert (told["ok"], told["roles"]["database"]["state"]) == (False, "wrong")
     assert [(one["role"], one["what"], one["way_out"]) for one in told["findings"]] == [
-        ("security groups", "rule database-tcp-22 is gone", "make repair: makes it anew"),
+        ("security groups", "rule database-tcp-22 is gone", "make repair: creates it again"),
         ("database", "/etc/x was edited", "make repair: runs database-ready again"),
     ]
 
@@ -80,7 +75,7 @@ def test_what_differs_is_named_with_the_way_out(monkeypatch: pytest.MonkeyPatch)
 def test_a_host_that_is_not_reached_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     done = run(monkeypatch, database=Report("no connection within 5 s", connected=False))
     assert done.exit_code == 1
-    assert "wrong database: could not be looked at: no connection within 5 s -> make status" in done.output
+    assert "wrong database: could not be checked: no connection within 5 s -> make status" in done.output
 
 
 def test_a_cloud_that_does_not_answer_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,98 +100,9 @@ def test_without_a_deployment_the_exit_code_is_2(monkeypatch: pytest.MonkeyPatch
     assert (done.exit_code, done.output) == (2, f"{name}: no stack named 'prod' found\n")
 
 
-class Stage:
-    """What repair sees in each look, and what it does."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *looks: Iterable[Drift], up: int = 0) -> None:
-        self.looks, self.up = [tuple(look) for look in looks], up
-        self.ups: list[list[Any]] = []
-        monkeypatch.setattr(repair, "look_around", lambda _: self.look())
-        monkeypatch.setattr(repair, "PAUSE", 0)
-        monkeypatch.setattr(openstack, "connect", nullcontext)
-        monkeypatch.setattr(repair, "work", self.work)
-        monkeypatch.setenv("STACK", "dev")
-
-    def look(self) -> Look:
-        """The next look; the last one stays."""
-        drifts = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
-        return Look({}, drifts, 0.1, frozenset(d.role for d in drifts if d.mend == "make status"))
-
-    def work(self, *arguments: str) -> int:
-        self.ups.append([*arguments])
-        return self.up
-
-    def result(self) -> Result:
-        app = Typer()
-        app.command()(repair.main)
-        return CliRunner().invoke(app, [])
-
-
-UP = ["up", "--yes", "--skip-preview", "--non-interactive", "--refresh", "--continue-on-error"]
-GONE = Drift("ports", "port x is gone", "makes it anew")
-EDITED = Drift("database", "x was edited", "runs a, b again", steps=("urn:b", "urn:a"))
-STOPPED = Drift("database", "service y is inactive", "runs a again", steps=("urn:a",))
-SILENT = Drift("messaging", "could not be looked at", "make status", by_hand=True)
-
-
-def test_each_step_runs_again_once_in_one_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = Stage(monkeypatch, [EDITED, STOPPED, GONE], [])
-    done = stage.result()
-    assert done.exit_code == 0, done.output
-    assert stage.ups == [[*UP, "--replace", "urn:a", "--replace", "urn:b"]]
-    assert "wrong database: x was edited -> make repair: runs a, b again" in done.output
-    assert done.output.splitlines()[-1].startswith("All is well")
-
-
-def test_nothing_is_done_when_nothing_differs(monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = Stage(monkeypatch, [])
-    assert (stage.result().exit_code, stage.ups) == (0, [])
-
-
-def test_what_only_the_cloud_can_is_asked_of_it_and_needs_no_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Connection] = []
-    foreign = Drift("security groups", "a foreign rule", "removes it", call=asked.append)
-    stage = Stage(monkeypatch, [foreign], [])
-    done = stage.result()
-    assert (done.exit_code, stage.ups, len(asked)) == (0, [], 1)
-    assert "repair: removes it: a foreign rule\n" in done.output
-
-
-def test_a_cloud_that_refuses_is_said_and_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: Connection) -> None:
-        raise SDKException("not allowed")
-
-    foreign = Drift("security groups", "a foreign rule", "removes it", call=refuse)
-    done = Stage(monkeypatch, [foreign]).result()
-    assert done.exit_code == 1
-    assert "repair: the cloud refuses it: not allowed" in done.output
-
-
-def test_a_host_that_starts_is_waited_for_and_its_own_findings_are_put_right(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    off = Drift("servers", "messaging is SHUTOFF", "starts it", call=lambda _: None)
-    stage = Stage(monkeypatch, [off], [SILENT], [STOPPED], [STOPPED], [])
-    done = stage.result()
-    assert done.exit_code == 0, done.output
-    assert stage.ups == [[*UP, "--replace", "urn:a"]]
-
-
-def test_what_does_not_help_is_not_done_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = Stage(monkeypatch, [EDITED], [EDITED], up=255)
-    done = stage.result()
-    assert (done.exit_code, len(stage.ups)) == (1, 1)
-    assert "repair: pulumi up ended with 255" in done.output
-
-
-def test_what_an_operator_has_to_do_is_left_to_him(monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = Stage(monkeypatch, [SILENT])
-    assert (stage.result().exit_code, stage.ups) == (1, [])
-
-
 @pytest.mark.parametrize("project", ["project", "another"])
 def test_another_project_is_not_compared(monkeypatch: pytest.MonkeyPatch, project: str) -> None:
-    """There everything of the stack's would be gone, and `make repair` would make it anew."""
+    """Everything of the stack would look missing there, and `make repair` would create it again."""
     stack: Future[State] = Future()
     stack.set_result(State((), Scope(project, "RegionOne")))
     monkeypatch.setattr(openstack, "connect", lambda **_: nullcontext(FakeCloud()))

@@ -1,4 +1,4 @@
-"""Faults of cluster, fencing and datasource node: what is said of each, and nothing else."""
+"""Findings about cluster, fencing and datasource node: one for each fault, and no other."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from ops.health.assessment import judge
+from ops.health.assessment import assess
 from ops.health.facts import Facts, Failure, FenceEvent, Process, Unseen
 from ops.health.finding import Severity
 from ops.health.parsing_cluster import cluster
-from tests.ops.changes import (
+from tests.ops.support.fact_changes import (
     DEVICE,
     HANGS,
     ONE,
@@ -27,7 +27,7 @@ from tests.ops.changes import (
     one_view,
     processes,
 )
-from tests.ops.healthy import sample
+from tests.ops.support.sample_stack import sample
 
 WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
     "pacemaker": (
@@ -51,7 +51,7 @@ WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
         f"crm node ready {OTHER}",
     ),
     "ban": (
-        lambda f: clusters(f, moved=("cli-ban-x",)),
+        lambda f: clusters(f, move_constraints=("cli-ban-x",)),
         "a move left cli-ban-x",
         "crm resource clear ds-node",
     ),
@@ -119,7 +119,10 @@ NOTES: dict[str, tuple[Callable[[Facts], Facts], str]] = {
         lambda f: clusters(f, stonith_enabled=False, resources=one_view(f).resources[:1]),
         "fencing: none",
     ),
-    "preferred": (lambda f: clusters(f, moved=("cli-prefer-ds-node",)), "a move left cli-prefer-ds-node"),
+    "preferred": (
+        lambda f: clusters(f, move_constraints=("cli-prefer-ds-node",)),
+        "a move left cli-prefer-ds-node",
+    ),
     "recovered": (
         lambda f: clusters(f, failures=(Failure("ds-node", ONE, "monitor", "not running"),)),
         "monitor failed on congress-dev-datasource-1: not running; it was recovered",
@@ -134,43 +137,43 @@ NOTES: dict[str, tuple[Callable[[Facts], Facts], str]] = {
 @pytest.mark.parametrize("case", WRONG)
 def test_a_fault_is_named_once_with_its_way_out(case: str) -> None:
     change, what, way_out = WRONG[case]
-    findings = judge(change(healthy()))
-    (told,) = [finding for finding in findings if finding.severity == Severity.WRONG]
-    assert what in f"{told.role}: {told.what}"
-    assert way_out in told.way_out
+    findings = assess(change(healthy()))
+    (finding,) = [finding for finding in findings if finding.severity == Severity.WRONG]
+    assert what in f"{finding.role}: {finding.what}"
+    assert way_out in finding.way_out
 
 
 @pytest.mark.parametrize("case", NOTES)
-def test_what_heals_by_itself_or_is_willed_is_a_note(case: str) -> None:
+def test_what_recovers_by_itself_or_is_intended_is_a_note(case: str) -> None:
     change, what = NOTES[case]
-    (told,) = judge(change(healthy()))
-    assert told.severity == Severity.NOTE
-    assert what in f"{told.role}: {told.what}"
+    (finding,) = assess(change(healthy()))
+    assert finding.severity == Severity.NOTE
+    assert what in f"{finding.role}: {finding.what}"
 
 
 def test_a_fence_that_worked_later_is_no_finding() -> None:
     events = (FenceEvent("reboot", OTHER, "success", ""), FenceEvent("reboot", OTHER, "failed", "no login"))
-    assert judge(clusters(healthy(), fence_events=events)) == []
+    assert assess(clusters(healthy(), fence_events=events)) == []
 
 
 def test_a_fence_that_failed_is_wrong_while_its_host_is_away() -> None:
     lost = node(clusters(healthy(), fence_events=VAIN), online=False, unclean=True)
-    (told,) = [finding for finding in judge(lost) if finding.role == "fencing"]
-    assert (told.severity, told.what) == (Severity.WRONG, f"reboot of {OTHER} failed: no login")
-    assert f"--history {OTHER} --cleanup" in told.way_out
+    (finding,) = [finding for finding in assess(lost) if finding.role == "fencing"]
+    assert (finding.severity, finding.what) == (Severity.WRONG, f"reboot of {OTHER} failed: no login")
+    assert f"--history {OTHER} --cleanup" in finding.way_out
 
 
 def test_a_failure_that_was_not_recovered_is_wrong() -> None:
     stopped = ds_node(healthy(), role="Stopped", nodes=())
     seen = clusters(stopped, failures=(Failure("ds-node", ONE, "start", "error"),))
-    assert lines(judge(seen)) == [
+    assert lines(assess(seen)) == [
         "datasource node: Pacemaker does not run ds-node: Stopped",
         f"datasource node: start failed on {ONE}: error",
     ]
 
 
-def test_one_host_of_the_pair_lost_is_told_by_the_other() -> None:
-    lost = Unseen("no connection", told=True)
+def test_a_lost_host_of_the_pair_is_reported_by_the_other() -> None:
+    lost = Unseen("no connection", explained=True)
     seen = host(node(healthy(), online=False), "datasource-2", status="SHUTOFF", ssh="no connection")
     seen = replace(
         seen,
@@ -178,7 +181,7 @@ def test_one_host_of_the_pair_lost_is_told_by_the_other() -> None:
         processes={**seen.processes, "datasource-2": lost},
         pings={**seen.pings, "datasource-2": lost},
     )
-    assert lines(judge(seen)) == [
+    assert lines(assess(seen)) == [
         "servers: datasource-2 is SHUTOFF",
         f"cluster: {OTHER} is offline: no standby",
     ]
@@ -194,20 +197,20 @@ def test_orders_that_nova_takes_and_does_not_carry_out(status: str, task: str) -
         fence_events=(FenceEvent("reboot", OTHER, "failed", "timed out"),),
     )
     seen = host(seen, "datasource-2", status=status, ssh="no connection", task=task)
-    (told,) = [finding for finding in judge(seen) if finding.role == "cluster"]
-    assert (f"nova took the order to stop it ({task})" in told.what) == bool(task)
-    assert ("make confirm-dead HOST=datasource-2" in told.way_out) == bool(task)
+    (finding,) = [finding for finding in assess(seen) if finding.role == "cluster"]
+    assert (f"nova accepted the request to stop it ({task})" in finding.what) == bool(task)
+    assert ("make confirm-dead HOST=datasource-2" in finding.way_out) == bool(task)
 
 
 def test_a_stopped_pacemaker_is_named_and_nothing_else_is_suspected() -> None:
-    """By hand on one host, and the other one was rebooted: it waits for ever, and so do its devices."""
+    """Pacemaker was stopped by hand on one host and the other was rebooted: it waits for ever, with its devices."""
     waits = device(node(healthy(), pending=True), role="Stopped", nodes=())
     waits = clusters(
         waits, resources=tuple(replace(r, role="Stopped", nodes=()) for r in one_view(waits).resources)
     )
     stopped = Unseen("pacemaker.service is inactive")
     seen = replace(waits, clusters={**waits.clusters, "datasource-2": stopped})
-    findings = judge(replace(seen, processes=dict.fromkeys(seen.processes, ())))
+    findings = assess(replace(seen, processes=dict.fromkeys(seen.processes, ())))
     assert lines(findings) == [
         f"cluster: {OTHER} is joining",
         "cluster: Pacemaker on datasource-2 does not answer: pacemaker.service is inactive",
@@ -222,8 +225,8 @@ def test_a_stopped_pacemaker_is_named_and_nothing_else_is_suspected() -> None:
 def test_faults_as_crm_mon_shows_them() -> None:
     faults = cluster(sample("crm_mon-faults.xml"), sample("constraints-faults.xml"))
     seen = healthy()
-    told = lines(judge(replace(seen, clusters=dict.fromkeys(seen.clusters, faults))))
-    assert [line.split(" on ")[0] for line in told] == [
+    finding = lines(assess(replace(seen, clusters=dict.fromkeys(seen.clusters, faults))))
+    assert [line.split(" on ")[0] for line in finding] == [
         f"cluster: {OTHER} is in standby: no standby for the datasource node",
         "cluster: a move left cli-ban-ds-node-on-congress-dev-datasource-2: ds-node cannot run",
         "fencing: device fence-datasource-2 is Started, but failed, last failure: start",

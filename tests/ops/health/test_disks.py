@@ -1,4 +1,4 @@
-"""How full a host's disks are: asked of a real df, and told with the way out."""
+"""Findings about full disks, from the output of a real df."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ops.health.disks import disks, findings, question
+from ops.health.disks import command, disks, findings
 from ops.health.facts import Disk, Unseen
-from tests.ops.healthy import facts
+from tests.ops.support.sample_stack import facts
 from tests.support.programs import private, run
 
 HEAD = "Use% IUse% Avail Mounted on\n"
@@ -21,7 +21,7 @@ def told(name: str, *seen: Disk) -> list[str]:
     return [f"{finding.severity} {finding.role}: {finding.what} -> {finding.way_out}" for finding in found]
 
 
-def test_of_disks_with_room_nothing_is_told() -> None:
+def test_disks_with_free_space_have_no_findings() -> None:
     assert facts().disks["database"] == (Disk("/", 24, 7340),)
     assert list(findings(facts())) == []
     assert told("database", Disk("/", 80, 900)) == []
@@ -32,23 +32,23 @@ def test_a_disk_that_fills_is_a_note_and_a_full_one_is_wrong(used: int, severity
     (line,) = told("database", Disk("/", 24, 7340), Disk("/var/lib/mysql", used, 12))
     assert line == (
         f"{severity} servers: database: /var/lib/mysql is {used} % full, 12 MiB are free -> make ssh HOST=database"
-        " ARGS='sudo du -xhd2 -t 100M /var/lib/mysql' tells what fills it; the database grows with policies and"
+        " ARGS='sudo du -xhd2 -t 100M /var/lib/mysql' shows what fills it; the database grows with policies and"
         " datasources; a larger flavor: make replace HOST=database"
     )
 
 
-def test_what_may_go_is_told_of_the_disk_that_it_is_on() -> None:
+def test_what_may_be_deleted_is_named_for_its_disk() -> None:
     (line,) = told("database", Disk("/", 99, 7), Disk("/var/lib/mysql", 10, 900))
-    assert "dumps in /var/backups/congress may go" in line
+    assert "dumps in /var/backups/congress may be deleted" in line
     assert "grows" not in line
     (line,) = told("bastion", Disk("/var/log", 99, 7), Disk("/", 10, 900))
     assert "bastion: /var/log is 99 % full" in line
 
 
-def test_a_host_whose_disks_are_not_told_is_no_alarm() -> None:
+def test_a_host_whose_disks_are_unknown_is_no_alarm() -> None:
     known = facts()
     seen = replace(
-        known, disks={"database": Unseen("no answer within 4 s"), "bastion": Unseen("lost", told=True)}
+        known, disks={"database": Unseen("no answer within 4 s"), "bastion": Unseen("lost", explained=True)}
     )
     (found,) = findings(seen)
     assert (found.severity, found.what) == ("note", "database: its disks: no answer within 4 s")
@@ -61,9 +61,9 @@ def test_inodes_count_and_some_filesystems_have_none() -> None:
     )
 
 
-def test_a_real_disk_is_asked_once_for_all_folders_on_it(tmp_path: Path) -> None:
-    """One that is full, and folders that are not there: Congress's on a machine without it."""
-    argv = question("policy-engine")["argv"]
+def test_a_real_disk_is_listed_once_for_all_folders_on_it(tmp_path: Path) -> None:
+    """A full disk, and folders that do not exist: Congress's on a machine without it."""
+    argv = command("policy-engine")["argv"]
     fill = f"mount -t tmpfs -o size=1M tmpfs {tmp_path}; head -c 2M /dev/zero > {tmp_path}/x 2> /dev/null; "
     done = run(*private(["bash", "-c", f'{fill} exec "$@"', "bash", *argv, tmp_path], {}))
     assert done.returncode in {0, 1}

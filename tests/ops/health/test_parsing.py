@@ -16,19 +16,19 @@ from ops.health.facts import (
     FenceEvent,
     Unseen,
 )
-from ops.health.parsing import days_left, read, understood
+from ops.health.parsing import days_left, parse_facts, parsed
 from ops.health.parsing_cluster import cluster
-from ops.remote.runner import Answer
-from ops.ssh.survey import Report, reason
+from ops.remote.runner import CommandResult
+from ops.ssh.survey import Report, ssh_error
 from ops.stack.outputs import StackError, parse
-from tests.ops.healthy import SERVERS, STACK, facts, reports, sample
+from tests.ops.support.sample_stack import SERVERS, STACK, facts, reports, sample
 
 
-def answered(code: int | None = 0, out: str = "", err: str = "") -> Answer:
+def answered(code: int | None = 0, out: str = "", err: str = "") -> CommandResult:
     return {"code": code, "out": out, "err": err, "seconds": 3.5}
 
 
-def other(host: str, **answers: Answer) -> Report:
+def other(host: str, **answers: CommandResult) -> Report:
     """The host's report of the sample, with other answers."""
     return Report(answers={**reports()[host].answers, **answers})
 
@@ -89,7 +89,7 @@ def test_failures_fencing_standby_and_a_move_are_read_from_crm_mon() -> None:
         Failure("ds-node", node, "monitor", "not running: process is gone"),
         Failure("fence-datasource-2", node, "start", "error: Unable to connect/login to fencing device"),
     )
-    assert view.moved == ("cli-ban-ds-node-on-congress-dev-datasource-2",)
+    assert view.move_constraints == ("cli-ban-ds-node-on-congress-dev-datasource-2",)
 
 
 def test_fence_history_is_read() -> None:
@@ -124,34 +124,34 @@ def test_a_cluster_that_tells_nothing_is_not_taken_for_a_good_one(text: str) -> 
         ),
     ],
 )
-def test_a_question_without_an_answer_keeps_its_reason(answer: Answer, why: str) -> None:
-    assert understood(Report(answers={"ping": answer}), "ping", int) == Unseen(why)
+def test_a_question_without_an_answer_keeps_its_reason(answer: CommandResult, why: str) -> None:
+    assert parsed(Report(answers={"ping": answer}), "ping", int) == Unseen(why)
 
 
-def test_a_host_that_is_not_reached_is_told_once() -> None:
+def test_an_unreachable_host_is_reported_once() -> None:
     seen = facts({"messaging": Report("Connection refused", connected=False)})
-    assert seen.bus == Unseen("Connection refused", told=True)
+    assert seen.bus == Unseen("Connection refused", explained=True)
     assert seen.hosts["messaging"].ssh == "Connection refused"
 
 
 def test_servers_of_the_cloud() -> None:
     servers = {**SERVERS, "congress-dev-database": Server("ERROR", "No valid host")}
     servers.pop("congress-dev-messaging")
-    seen = read(STACK, reports(), servers, 20)
+    seen = parse_facts(STACK, reports(), servers, 20)
     assert (seen.hosts["database"].status, seen.hosts["database"].fault) == ("ERROR", "No valid host")
     assert seen.hosts["messaging"].status == "missing"
-    without = read(STACK, reports(), "no login", 20)
+    without = parse_facts(STACK, reports(), "no login", 20)
     assert (without.cloud, without.hosts["database"].status) == ("no login", None)
 
 
 def test_what_no_host_says_of_an_engine_is_not_made_up() -> None:
     lost = Report("no connection within 5 s", connected=False)
     engine = facts({"policy-engine-host-1": lost}).engines["policy-engine-1"]
-    unseen = Unseen("no connection within 5 s", told=True)
+    unseen = Unseen("no connection within 5 s", explained=True)
     assert engine == EngineState("policy-engine-host-1", unseen, 0, unseen)
 
 
-def test_alarms_and_another_node_s_process_are_told_apart() -> None:
+def test_alarms_are_read_and_another_node_s_process_is_ignored() -> None:
     alarm = "alarms=[{{resource_limit,disk,rabbit@m},[]}]\nconnections=3\nconsumers=2\n"
     ps = (
         "  7 S /opt/congress/bin/python congress-server --datasources --node-id=another\n"
@@ -184,7 +184,7 @@ def test_a_backend_that_is_down_keeps_the_reason_of_its_check() -> None:
     assert seen.balancer["policy-engine-2"] == Backend("DOWN", "L4CON")
 
 
-def test_a_backend_that_its_agent_took_out_keeps_the_agent_s_word() -> None:
+def test_a_backend_drained_by_its_agent_shows_the_agent_s_reason() -> None:
     csv = reports()["load-balancer"].answers["haproxy"]["out"]
     names = csv.removeprefix("# ").split("\n", 1)[0].split(",")
     line = next(line for line in csv.splitlines() if line.startswith("policy_engines,policy-engine-2"))
@@ -208,7 +208,7 @@ def test_a_backend_that_its_agent_took_out_keeps_the_agent_s_word() -> None:
     ],
 )
 def test_the_line_of_ssh_that_says_why(stderr: str, why: str) -> None:
-    assert reason(stderr) == why
+    assert ssh_error(stderr) == why
 
 
 def test_outputs_become_a_stack_and_unfinished_ones_are_refused() -> None:

@@ -1,4 +1,4 @@
-"""What a host of the pair is asked, by the commands themselves, with stand-ins for systemd and Pacemaker."""
+"""The probes of the pair's hosts, run with stand-ins for systemd and Pacemaker."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from ops.common.limits import Limits
-from ops.health.parsing import why
-from ops.health.probes import questions
-from ops.remote.runner import ask
-from tests.ops.healthy import STACK
+from ops.health.parsing import failure_reason
+from ops.health.probes import health_commands
+from ops.remote.runner import execute
+from tests.ops.support.sample_stack import STACK
 
 
 @pytest.mark.parametrize("question", ["cluster", "constraints"])
@@ -26,7 +26,7 @@ from tests.ops.healthy import STACK
 def test_a_stopped_unit_is_named_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, question: str, active: list[str], told: str | None
 ) -> None:
-    """Where Pacemaker does not run, its commands wait: they must not be asked."""
+    """Without Pacemaker its commands block, so they must not run."""
     runs = "|".join(active) or "none"
     scripts = {
         "systemctl": f"case $2 in {runs}) echo active;; *) echo inactive; exit 3;; esac",
@@ -37,8 +37,8 @@ def test_a_stopped_unit_is_named_at_once(
         (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    answer = ask(questions("datasource-1", STACK, Limits())[question], 30)
+    answer = execute(health_commands("datasource-1", STACK, Limits())[question], 30)
     if told is None:
         assert (answer["code"], answer["out"]) == (0, "<seen/>\n")
     else:
-        assert (answer["code"], why(answer)) == (1, told)
+        assert (answer["code"], failure_reason(answer)) == (1, told)

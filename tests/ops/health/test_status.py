@@ -19,12 +19,12 @@ from ops.common.limits import Limits
 from ops.health import status
 from ops.health.facts import Unseen
 from ops.health.finding import note, wrong
-from ops.health.probes import questions
+from ops.health.probes import health_commands
 from ops.health.table import rows
 from ops.ssh import survey
 from ops.ssh.survey import Report
 from ops.stack.outputs import StackError
-from tests.ops.healthy import SERVERS, STACK, facts, reports
+from tests.ops.support.sample_stack import SERVERS, STACK, facts, reports
 
 HERE = Scope("project", "RegionOne")
 app = Typer()
@@ -38,10 +38,10 @@ def run(
     slow: Callable[..., object] | None = None,
     reported: dict[str, Report] | None = None,
 ) -> Result:
-    """`slow`: asks the cloud in the place of what answers `servers` at once."""
+    """`slow`: queries the cloud instead of the function that returns `servers` at once."""
     monkeypatch.setattr(status, "read_outputs", dict)
     monkeypatch.setattr(status, "parse", lambda *_: STACK)
-    monkeypatch.setattr(status, "look", lambda *_: reported or reports())
+    monkeypatch.setattr(status, "run_on_hosts", lambda *_: reported or reports())
     monkeypatch.setattr(status, "endpoint", lambda *_: 20)
     view = servers if isinstance(servers, str) else cloud.View(HERE, dict(servers))
     monkeypatch.setattr(cloud, "view", slow or (lambda *_: view))
@@ -65,7 +65,7 @@ def test_a_healthy_stack_is_one_table_and_exit_code_0(monkeypatch: pytest.Monkey
     ]
     assert "8 of 8 active in the cloud, 8 reached" in lines[2]
     assert "Started on congress-dev-datasource-1, 1 on the bus, ping" in lines[5]
-    assert lines[10].startswith("note fencing: none: a cut between")
+    assert lines[10].startswith("note fencing: none: a network partition")
     assert lines[-1].startswith("All is well (looked for ")
 
 
@@ -73,12 +73,12 @@ def test_json_is_one_object_and_nothing_else(monkeypatch: pytest.MonkeyPatch) ->
     gone = {name: server for name, server in SERVERS.items() if name != "congress-dev-messaging"}
     done = run(monkeypatch, "--json", servers=gone)
     assert done.exit_code == 1
-    told = json.loads(done.output)
-    assert (told["stack"], told["ok"]) == ("dev", False)
-    assert told["roles"]["servers"] == {"state": "wrong", "seen": "7 of 8 active in the cloud, 8 reached"}
-    assert told["roles"]["bus"]["state"] == "ok"
-    assert told["lag"] == {"policy-engine-1": None, "policy-engine-2": None}
-    assert told["findings"][0] == {
+    result = json.loads(done.output)
+    assert (result["stack"], result["ok"]) == ("dev", False)
+    assert result["roles"]["servers"] == {"state": "wrong", "seen": "7 of 8 active in the cloud, 8 reached"}
+    assert result["roles"]["bus"]["state"] == "ok"
+    assert result["lag"] == {"policy-engine-1": None, "policy-engine-2": None}
+    assert result["findings"][0] == {
         "severity": "wrong",
         "role": "servers",
         "what": "messaging: the cloud has no server congress-dev-messaging",
@@ -93,30 +93,30 @@ def test_what_could_not_be_seen_is_no_alarm_and_not_well_either(monkeypatch: pyt
     assert "unseen servers: the cloud could not be asked: no login" in done.output
     last = done.output.splitlines()[-1]
     assert last.startswith("Nothing is wrong, but not everything could be seen")
-    told = json.loads(run(monkeypatch, "--json", servers="no login").output)
-    assert (told["ok"], told["complete"], told["roles"]["servers"]["state"]) == (True, False, "unseen")
+    result = json.loads(run(monkeypatch, "--json", servers="no login").output)
+    assert (result["ok"], result["complete"], result["roles"]["servers"]["state"]) == (True, False, "unseen")
 
 
 def test_another_project_s_servers_are_not_taken_for_the_stack_s(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else every server would be "missing", with a way out that deletes."""
-    inquiry = status.CloudInquiry("congress-dev-", Limits())
+    """Otherwise every server would be "missing", with a destructive way out."""
+    inquiry = status.CloudQuery("congress-dev-", Limits())
     monkeypatch.setattr(cloud, "view", lambda *_: cloud.View(Scope("another", "RegionOne"), {}))
     inquiry.start()
-    told = inquiry.wait(HERE)
-    assert isinstance(told, str)
-    assert "this login is for project another in region RegionOne, the stack is in project project" in told
+    result = inquiry.wait(HERE)
+    assert isinstance(result, str)
+    assert "this login is for project another in region RegionOne, the stack is in project project" in result
     assert inquiry.wait(Scope("another", "RegionOne")) == {}
 
 
-def test_something_wrong_is_told_beside_what_could_not_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_something_wrong_is_reported_beside_what_was_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     lost = {**reports(), "messaging": Report("Connection refused", connected=False)}
     done = run(monkeypatch, "--json", servers="no login", reported=lost)
-    told = json.loads(done.output)
-    assert (done.exit_code, told["ok"], told["complete"]) == (1, False, False)
+    result = json.loads(done.output)
+    assert (done.exit_code, result["ok"], result["complete"]) == (1, False, False)
 
 
 def test_a_cloud_that_takes_its_time_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As after idle minutes: its first answer takes longer than all hosts'."""
+    """As after idle minutes: its first answer takes longer than the answers of all hosts."""
 
     def slow(*_: object) -> object:
         Event().wait(2.5)
@@ -140,9 +140,9 @@ def test_each_request_to_the_cloud_has_the_time_that_a_slow_one_takes(
     assert given == [20.0]
 
 
-def test_a_cloud_that_hangs_keeps_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hung_cloud_does_not_delay_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     ended = Event()
-    monkeypatch.setattr("ops.common.limits.CLOUD", 0.5)
+    monkeypatch.setattr("ops.common.limits.CLOUD_TIMEOUT", 0.5)
     done = run(monkeypatch, slow=lambda *_: ended.wait(60))
     assert done.exit_code == 3
     assert "the cloud could not be asked: no answer within 0.5 s" in done.output
@@ -160,7 +160,7 @@ def test_without_a_deployment_the_exit_code_is_2(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_worst_finding_is_a_role_s_state_and_what_was_not_seen_is_not_ok() -> None:
-    seen = replace(facts(), bus=Unseen("lost", told=True))
+    seen = replace(facts(), bus=Unseen("lost", explained=True))
     findings = [note("engines", "", ""), wrong("engines", "", ""), note("engines", "", "")]
     table = rows(seen, findings)
     assert table["engines"][0] == "wrong"
@@ -169,7 +169,7 @@ def test_the_worst_finding_is_a_role_s_state_and_what_was_not_seen_is_not_ok() -
 
 
 def test_questions_are_for_every_role() -> None:
-    asked = {name: questions(name, STACK, Limits()) for name in STACK.hosts}
+    asked = {name: health_commands(name, STACK, Limits()) for name in STACK.hosts}
     assert asked["policy-engine-host-2"].keys() == {"disks", "unit policy-engine-2", "view policy-engine-2"}
     assert asked[survey.BASTION].keys() == {"disks"}
     for name, answered in reports().items():

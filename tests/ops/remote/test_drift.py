@@ -1,4 +1,4 @@
-"""What a host finds: a tree that the steps' own library made, and then one change by hand."""
+"""A host's comparison: a tree that the steps' own library made, and one change by hand at a time."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Host:
         return answer
 
     def found(self) -> list[tuple[str, list[str]]]:
-        """What differs, in words without the folder's name, and the steps that put it right."""
+        """The differences without the folder's name, and the steps that repair them."""
         return [(one["what"].replace(f"{self.root}/", ""), one["steps"]) for one in self.told()["findings"]]
 
 
@@ -94,7 +94,7 @@ def host(tmp_path: Path) -> Host:
     return Host(tmp_path)
 
 
-def test_a_host_as_its_steps_left_it_differs_in_nothing(host: Host) -> None:
+def test_an_unchanged_host_has_no_drift(host: Host) -> None:
     assert host.told() == {"files": 8, "services": 2, "packages": 2, "findings": []}
 
 
@@ -190,16 +190,18 @@ def test_a_step_that_did_not_end_well_is_named(host: Host) -> None:
     host.library.run(f"put_file {host.root}/unit {ME} 0644 <<< '[Service]'\nfalse", "engine")
     (host.library.state / "steps/configuration").unlink()
     assert host.found() == [
-        ("no record of configuration, engine: it did not end well", ["configuration", "engine"])
+        ("no record of configuration, engine: the step failed", ["configuration", "engine"])
     ]
 
 
-def test_a_service_of_which_nobody_knows_its_files_is_named(host: Host) -> None:
-    """A step put a file back, and the step that restarts the service did not come to it."""
+def test_a_service_without_a_record_of_its_files_is_named(host: Host) -> None:
+    """A step restored a file, and the step that restarts the service did not run."""
     (host.root / "congress.conf").write_text("edited")
     body = STEPS["configuration"].format(root=host.root, me=ME)
     host.library.run(f"{body}\nkeep_record", "configuration")
-    assert host.found() == [("service engine.service may run with other files than there are", ["engine"])]
+    assert host.found() == [
+        ("service engine.service may run with files other than those on disk", ["engine"])
+    ]
 
 
 def test_records_of_steps_that_the_stack_has_no_more_count_for_nothing(host: Host) -> None:

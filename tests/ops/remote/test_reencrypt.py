@@ -1,4 +1,4 @@
-"""Secrets of datasources under another key, as Congress itself writes and reads them."""
+"""Re-encryption of datasources' secrets, which Congress itself writes and reads here."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ print(json.dumps({found.name: json.loads(found.config) for found in datasources.
 
 
 class Congress:
-    """Congress's own code on a database of its own; `key` is what is in its aes_key."""
+    """Congress's own code on a separate database; `key` is the content of its aes_key."""
 
     def __init__(self, folder: Path) -> None:
         self.file, self.aes_key = folder / "congress.conf", folder / "keys/aes_key"
@@ -122,7 +122,9 @@ def test_congress_reads_its_datasources_with_the_deployment_s_key(congress: Cong
 
 
 @pytest.mark.parametrize("key", [OTHER, None], ids=["another", "none"])
-def test_a_datasource_that_no_key_reads_is_named_and_left(congress: Congress, key: str | None) -> None:
+def test_a_datasource_that_no_key_decrypts_is_named_and_unchanged(
+    congress: Congress, key: str | None
+) -> None:
     done = congress.reencrypt(key)
     assert done.returncode == 1
     assert done.stderr == (

@@ -1,4 +1,4 @@
-"""The texts that run on the hosts, run here."""
+"""The scripts for hosts, run on this machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import pytest
 from ops.health.facts import Lag
 from ops.health.parsing import view
 from ops.remote import REMOTE
-from ops.remote.runner import Question, ask, report
+from ops.remote.runner import Command, execute, execute_all
 
 POLICIES = {"results": [{"name": "old"}, {"name": "new"}]}
 RULES = {"results": [{"id": "1", "rule": "p(x) :- q(x)"}, {"id": "2", "rule": "p(1)"}]}
@@ -39,7 +39,7 @@ HEALTHY = {
 
 @contextmanager
 def engine(answers: dict[str, Any], hanging: str = "") -> Iterator[str]:
-    """An engine's API that knows `answers`: path -> body, or a number as the status; the rest is 404."""
+    """An engine's API with `answers`: path -> body, or a number as the status; other paths are 404."""
     over = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
@@ -71,7 +71,7 @@ def looked(url: str, folder: Path, limit: str = "3") -> subprocess.CompletedProc
     return subprocess.run(command, input=script, capture_output=True, text=True, timeout=30, check=False)
 
 
-def test_what_an_engine_lacks_in_memory_is_told(tmp_path: Path) -> None:
+def test_what_an_engine_lacks_in_memory_is_reported(tmp_path: Path) -> None:
     with engine(HEALTHY) as url:
         seen = json.loads(looked(url, tmp_path).stdout)
     assert (seen["code"], seen["sync_period"], seen["loading"]) == (200, 7, "")
@@ -91,7 +91,7 @@ def test_what_an_engine_lacks_in_memory_is_told(tmp_path: Path) -> None:
     assert seen["datasources"] == [{"name": "nova", "known": True, "code": 200, "last_error": "", **nothing}]
 
 
-def test_a_rule_that_is_not_in_memory_yet_is_told_and_a_fact_is_not(tmp_path: Path) -> None:
+def test_a_rule_missing_from_memory_is_reported_and_a_fact_is_not(tmp_path: Path) -> None:
     with engine({path: body for path, body in HEALTHY.items() if "rules/1" not in path}) as url:
         seen = json.loads(looked(url, tmp_path).stdout)
     assert seen["policies"][0]["missing"] == ["p(x) :- q(x)"]
@@ -112,12 +112,12 @@ def test_datasources_that_cannot_be_listed_are_not_none(tmp_path: Path) -> None:
         assert json.loads(looked(url, tmp_path).stdout)["datasources"] is None
 
 
-def test_a_datasource_s_error_is_told(tmp_path: Path) -> None:
+def test_a_datasource_s_error_is_reported(tmp_path: Path) -> None:
     with engine({**HEALTHY, "data-sources/d1/status": {"last_error": "HTTP 403"}}) as url:
         assert json.loads(looked(url, tmp_path).stdout)["datasources"][0]["last_error"] == "HTTP 403"
 
 
-def test_a_datasource_s_rows_and_their_age_are_told(tmp_path: Path) -> None:
+def test_a_datasource_s_rows_and_their_age_are_reported(tmp_path: Path) -> None:
     updated = datetime.now() - timedelta(seconds=100)  # noqa: DTZ005  as Congress tells it
     status = {"last_error": "None", "number_of_rows": "48000", "last_updated": str(updated)}
     with engine({**HEALTHY, "data-sources/d1/status": status}) as url:
@@ -133,7 +133,7 @@ def test_an_engine_that_wants_a_token_is_alive_and_keeps_what_it_knows(tmp_path:
     assert "policies" not in seen
 
 
-def test_an_engine_that_cannot_serve_is_asked_no_more(tmp_path: Path) -> None:
+def test_an_engine_that_cannot_serve_gets_no_more_requests(tmp_path: Path) -> None:
     with engine({**HEALTHY, "/health": 503}) as url:
         seen = json.loads(looked(url, tmp_path).stdout)
     assert seen["code"] == 503
@@ -141,7 +141,7 @@ def test_an_engine_that_cannot_serve_is_asked_no_more(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("hanging", ["/health", "policies"])
-def test_an_engine_that_hangs_is_said_in_one_line(tmp_path: Path, hanging: str) -> None:
+def test_a_hung_engine_is_reported_in_one_line(tmp_path: Path, hanging: str) -> None:
     with engine(HEALTHY, hanging) as url:
         done = looked(url, tmp_path, "0.3")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "timed out\n")
@@ -150,21 +150,21 @@ def test_an_engine_that_hangs_is_said_in_one_line(tmp_path: Path, hanging: str) 
 def test_a_question_that_hangs_ends_in_time_with_its_children() -> None:
     mark = f"33.{time.monotonic_ns()}"
     began = time.monotonic()
-    answer = ask({"argv": ["bash", "-c", f"sleep {mark} & wait"], "stdin": ""}, 0.3)
+    answer = execute({"argv": ["bash", "-c", f"sleep {mark} & wait"], "stdin": ""}, 0.3)
     assert answer["code"] is None
     assert time.monotonic() - began < 5
     alive = subprocess.run(["pgrep", "-f", f"^sleep {mark}"], capture_output=True, text=True, check=False)
     assert alive.stdout == ""
 
 
-def test_all_questions_are_asked_and_a_missing_program_is_an_answer(
+def test_all_commands_run_and_a_missing_program_is_a_result(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    questions: dict[str, Question] = {
+    commands: dict[str, Command] = {
         "echo": {"argv": ["cat"], "stdin": "text"},
         "no program": {"argv": ["no-such-program", "x"], "stdin": ""},
     }
-    report(questions, 5)
+    execute_all(commands, 5)
     first, answers = capsys.readouterr().out.splitlines()
     assert first == "up"
     told = json.loads(answers)
@@ -176,5 +176,5 @@ def test_all_questions_are_asked_and_a_missing_program_is_an_answer(
 
 
 def test_a_host_without_questions_reports_itself(capsys: pytest.CaptureFixture[str]) -> None:
-    report({}, 5)
+    execute_all({}, 5)
     assert capsys.readouterr().out == "up\n{}\n"

@@ -1,4 +1,4 @@
-"""ops/remote/unit.py with processes that work, wait, and are gone."""
+"""ops/remote/unit.py with processes that work, wait, or have ended."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def process(does: str) -> Iterator[int]:
 
 
 def share(folder: Path, monkeypatch: pytest.MonkeyPatch, pid: int) -> float | None:
-    """What the script tells of a unit with that main process."""
+    """The script's output for a unit with that main process."""
     fake = folder / "systemctl"
     fake.write_text(f"#!/bin/sh\nprintf 'MainPID={pid}\\nActiveState=active\\nSubState=running\\n'\n")
     fake.chmod(0o755)
@@ -48,7 +48,7 @@ def test_a_process_that_works_uses_more_than_one_that_waits(
     assert busy > 3 * idle
 
 
-def test_of_a_process_that_is_gone_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_ended_has_no_cpu_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with process(WAITS) as pid:
         pass
     assert share(tmp_path, monkeypatch, pid) is None

@@ -1,4 +1,4 @@
-"""When a host of the pair may be called dead, and that nothing is confirmed before bus and database refuse it."""
+"""When a host may be confirmed dead: only after bus and database refuse its connections."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from ops.common.progress import StoppedError
 from ops.health.facts import Facts
 from ops.replacement import confirm_dead, departure
 from ops.ssh.commands import HostError
-from tests.ops import changes
-from tests.ops.changes import ONE, OTHER
-from tests.ops.healthy import STACK
-from tests.ops.replacement.test_preconditions import lost
+from tests.ops.replacement.test_preconditions import unreachable
+from tests.ops.support import fact_changes as changes
+from tests.ops.support.fact_changes import ONE, OTHER
+from tests.ops.support.sample_stack import STACK
 
 ADDRESS = "10.20.0.12"
 app = Typer()
@@ -31,18 +31,18 @@ app.command()(confirm_dead.main)
 
 
 def dead() -> Facts:
-    return lost(changes.node(changes.healthy(), online=False, unclean=True), "datasource-2")
+    return unreachable(changes.node(changes.healthy(), online=False, unclean=True), "datasource-2")
 
 
-class Stand:
-    """Stands in for cloud and hosts; `connected`: the host that still hears of the dead one."""
+class Simulation:
+    """Stands in for cloud and hosts; `connected`: the host to which the dead one is still connected."""
 
     def __init__(self) -> None:
-        self.seen, self.connected, self.done = dead(), "", list[str]()
+        self.facts, self.connected, self.done = dead(), "", list[str]()
         self.elsewhere, self.refused = "", False
         self.after = changes.one_view(changes.ds_node(changes.healthy(), nodes=(ONE,)))
 
-    def refuse_another(self, _: Any) -> None:
+    def require_same_scope(self, _: Any) -> None:
         if self.elsewhere:
             raise cloud.CloudError(self.elsewhere)
 
@@ -56,38 +56,38 @@ class Stand:
 
 
 @pytest.fixture
-def stand(monkeypatch: pytest.MonkeyPatch) -> Stand:
-    stand = Stand()
+def simulation(monkeypatch: pytest.MonkeyPatch) -> Simulation:
+    simulation = Simulation()
 
     @contextmanager
-    def connected(*_: Any) -> Iterator[Stand]:
-        yield stand
+    def connected(*_: Any) -> Iterator[Simulation]:
+        yield simulation
 
     replaced: dict[str, Callable[..., Any]] = {
         "read_outputs": lambda: {"hosts": {"datasource-2": {"address": ADDRESS}}},
         "parse": lambda *_: STACK,
-        "look_at": lambda *_: stand.seen,
+        "collect_facts": lambda *_: simulation.facts,
         "connected": connected,
-        "view_of": lambda *_: stand.after,
+        "view_of": lambda *_: simulation.after,
     }
     for name, stands_in in replaced.items():
         monkeypatch.setattr(confirm_dead, name, stands_in)
     monkeypatch.setattr(confirm_dead, "read_state", lambda: State(()))
-    monkeypatch.setattr(cloud, "refuse_another", stand.refuse_another)
-    monkeypatch.setattr(isolation, "refuse", lambda host: stand.done.append(f"cut off {host}"))
-    monkeypatch.setattr(isolation, "refused", lambda _: stand.refused)
-    monkeypatch.setattr(departure, "PAUSE", 0)
-    return stand
+    monkeypatch.setattr(cloud, "require_same_scope", simulation.require_same_scope)
+    monkeypatch.setattr(isolation, "isolate", lambda host: simulation.done.append(f"cut off {host}"))
+    monkeypatch.setattr(isolation, "is_isolated", lambda _: simulation.refused)
+    monkeypatch.setattr(departure, "POLL_INTERVAL", 0)
+    return simulation
 
 
 def confirm(host: str = "datasource-2") -> Result:
     return CliRunner().invoke(app, [host])
 
 
-def test_it_is_cut_off_then_confirmed(stand: Stand) -> None:
+def test_it_is_cut_off_then_confirmed(simulation: Simulation) -> None:
     done = confirm()
     assert done.exit_code == 0, done.output
-    assert stand.done == [
+    assert simulation.done == [
         "cut off datasource-2",
         "database: refuses",
         "messaging: refuses",
@@ -97,12 +97,12 @@ def test_it_is_cut_off_then_confirmed(stand: Stand) -> None:
 
 
 @pytest.mark.parametrize("guard", ["database", "messaging"])
-def test_one_that_is_heard_of_is_not_confirmed(stand: Stand, guard: str) -> None:
-    stand.connected = guard
+def test_one_that_is_heard_of_is_not_confirmed(simulation: Simulation, guard: str) -> None:
+    simulation.connected = guard
     done = confirm()
     assert done.exit_code == 1
-    assert f"{ADDRESS} is still connected; make confirm-dead HOST=datasource-2 goes on" in done.output
-    assert not [line for line in stand.done if "stonith_admin" in line]
+    assert f"{ADDRESS} is still connected; make confirm-dead HOST=datasource-2 continues" in done.output
+    assert not [line for line in simulation.done if "stonith_admin" in line]
 
 
 @pytest.mark.parametrize(
@@ -111,69 +111,77 @@ def test_one_that_is_heard_of_is_not_confirmed(stand: Stand, guard: str) -> None
         ("", dead(), "with one of datasource-1, datasource-2"),
         ("database", dead(), "with one of datasource-1, datasource-2"),
         ("datasource-2", changes.healthy(), "datasource-2 answers SSH, so it is not dead"),
-        ("datasource-2", lost(changes.healthy(), "datasource-2"), "datasource-1 does not wait for the end"),
-        ("datasource-2", lost(dead(), "datasource-1"), "datasource-1 does not answer"),
+        (
+            "datasource-2",
+            unreachable(changes.healthy(), "datasource-2"),
+            "datasource-1 does not wait for the fencing",
+        ),
+        ("datasource-2", unreachable(dead(), "datasource-1"), "datasource-1 does not answer"),
     ],
 )
-def test_it_is_refused_and_nothing_is_done(stand: Stand, host: str, seen: Facts, why: str) -> None:
-    stand.seen = seen
+def test_it_is_refused_and_nothing_is_done(simulation: Simulation, host: str, seen: Facts, why: str) -> None:
+    simulation.facts = seen
     done = confirm(host)
     assert done.exit_code == 2
     assert why in done.output
     assert "nothing was changed" in done.output
-    assert stand.done == []
+    assert simulation.done == []
 
 
 def confirmed() -> Facts:
-    return lost(changes.node(changes.healthy(), online=False, unclean=False), "datasource-2")
+    return unreachable(changes.node(changes.healthy(), online=False, unclean=False), "datasource-2")
 
 
-def test_after_the_confirmation_it_goes_on_with_waiting(
-    stand: Stand, monkeypatch: pytest.MonkeyPatch
+def test_after_the_confirmation_it_continues_to_wait(
+    simulation: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    works = stand.after
-    stand.after = changes.one_view(changes.ds_node(changes.healthy(), nodes=(), role="Stopped"))
-    monkeypatch.setattr(confirm_dead, "MOVES", 0)
+    works = simulation.after
+    simulation.after = changes.one_view(changes.ds_node(changes.healthy(), nodes=(), role="Stopped"))
+    monkeypatch.setattr(confirm_dead, "MOVE_TIMEOUT", 0)
     done = confirm()
     assert done.exit_code == 1
     assert "not within 0 s: the datasource node runs on datasource-1; make confirm-dead" in done.output
     assert "when datasource-2 is back: make repair" in done.output
 
-    stand.after, stand.seen, stand.refused, stand.done = works, confirmed(), True, []
+    simulation.after, simulation.facts, simulation.refused, simulation.done = works, confirmed(), True, []
     done = confirm()
-    assert (done.exit_code, stand.done) == (0, [])
+    assert (done.exit_code, simulation.done) == (0, [])
     assert "was confirmed dead by an earlier run" in done.output
 
 
-def test_a_host_that_left_in_good_order_is_not_confirmed(stand: Stand) -> None:
-    stand.seen = confirmed()
+def test_a_host_stopped_in_good_order_is_not_confirmed(simulation: Simulation) -> None:
+    simulation.facts = confirmed()
     done = confirm()
-    assert (done.exit_code, stand.done) == (2, [])
-    assert "does not wait for the end of datasource-2" in done.output
+    assert (done.exit_code, simulation.done) == (2, [])
+    assert "does not wait for the fencing of datasource-2" in done.output
 
 
-def test_ended_by_a_signal_it_says_how_it_goes_on(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_signal_it_names_the_command_that_continues(
+    simulation: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def ended(*_: Any, **__: Any) -> None:
         raise StoppedError("ended by SIGTERM")
 
-    monkeypatch.setattr(stand, "run", ended)
+    monkeypatch.setattr(simulation, "run", ended)
     done = confirm()
     assert done.exit_code == 1
-    assert "confirm-dead: ended by SIGTERM; make confirm-dead HOST=datasource-2 goes on" in done.output
+    assert "confirm-dead: ended by SIGTERM; make confirm-dead HOST=datasource-2 continues" in done.output
 
 
-def test_another_project_s_login_changes_nothing(stand: Stand) -> None:
-    stand.elsewhere = "this login is of another project"
+def test_another_project_s_login_changes_nothing(simulation: Simulation) -> None:
+    simulation.elsewhere = "this login is of another project"
     done = confirm()
-    assert (done.exit_code, stand.done) == (1, [])
-    assert stand.elsewhere in done.output
+    assert (done.exit_code, simulation.done) == (1, [])
+    assert simulation.elsewhere in done.output
 
 
 def look(folder: Path, ss: str) -> tuple[int, str]:
-    """The script itself, with a stand-in for ss: exit code and what it says."""
+    """Run the script with a stand-in for ss: its exit code and output."""
     (folder / "ss").write_text(f"#!/bin/sh\n{ss}\n")
     (folder / "ss").chmod(0o755)
-    script = "set -euo pipefail\n" + confirm_dead.REFUSES.format(address=ADDRESS, quiet=2, limit=4)
+    script = "set -euo pipefail\n" + confirm_dead.WAIT_UNTIL_DISCONNECTED.format(
+        address=ADDRESS, quiet=2, limit=4
+    )
     path = f"{folder}:{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-c", script], env={"PATH": path}, capture_output=True, text=True, timeout=30, check=False
@@ -195,8 +203,8 @@ CONNECTIONS = {
 
 
 @pytest.mark.parametrize("name", CONNECTIONS)
-def test_a_guard_looks_until_nothing_connects_any_more(tmp_path: Path, name: str) -> None:
-    """A host that lives and connects again 0.4 s after its connections were ended is not dead."""
+def test_a_server_host_waits_until_nothing_connects_any_more(tmp_path: Path, name: str) -> None:
+    """A host that reconnects 0.4 s after its connections were ended is not dead."""
     kill, seen, code = CONNECTIONS[name]
     ss = (
         f'cd {tmp_path}; case "$*" in "-K -Htn dst {ADDRESS}") {kill};;\n'
@@ -205,5 +213,5 @@ def test_a_guard_looks_until_nothing_connects_any_more(tmp_path: Path, name: str
     assert look(tmp_path, ss) == (code, f"{ADDRESS} is still connected\n" if code else "")
 
 
-def test_a_guard_that_cannot_look_proves_nothing(tmp_path: Path) -> None:
+def test_a_server_host_that_cannot_list_connections_proves_nothing(tmp_path: Path) -> None:
     assert look(tmp_path, "echo 'no netlink' >&2; exit 1") == (1, "no netlink\n")

@@ -1,4 +1,4 @@
-"""What is done on which host before its server is deleted, and in which order."""
+"""The commands on each host before its server is deleted, and their order."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from ops.cloud import isolation
 from ops.cloud import servers as cloud
 from ops.health.facts import Cluster, Facts
 from ops.replacement import departure
-from ops.replacement.departure import Leaving, settle
+from ops.replacement.departure import Departure, clear_failures
 from ops.ssh.commands import HostError
 from ops.stack.host_server import Server
-from tests.ops import changes
-from tests.ops.changes import ONE, OTHER
-from tests.ops.healthy import STACK
-from tests.ops.replacement.test_preconditions import GONE, lost
+from tests.ops.replacement.test_preconditions import GONE, unreachable
+from tests.ops.support import fact_changes as changes
+from tests.ops.support.fact_changes import ONE, OTHER
+from tests.ops.support.sample_stack import STACK
 
 SERVER = Server("urn:pulumi:dev::congress-ha::openstack:compute/instance:Instance::x", "id-of-x", gone=False)
 
 
 class FakeHosts:
-    """Notes the commands; `views`: what the cluster looks like from one question to the next."""
+    """Records the commands. `views`: the cluster from one query to the next."""
 
     def __init__(self, views: Iterator[Cluster] | None = None) -> None:
         self.done: list[str] = []
@@ -44,45 +44,45 @@ def view(running_on: str, **other: bool) -> Cluster:
     return changes.one_view(seen)
 
 
-def leave(host: str, seen: Facts | None = None, *views: Cluster) -> list[str]:
+def depart(host: str, seen: Facts | None = None, *views: Cluster) -> list[str]:
     def for_good() -> Iterator[Cluster]:
         yield from views
         while True:
             yield views[-1]
 
-    known = FakeHosts(for_good() if views else None)
-    Leaving(STACK, host, SERVER, known, seen or changes.healthy()).leave()  # type: ignore[arg-type]
-    return known.done
+    recorder = FakeHosts(for_good() if views else None)
+    Departure(STACK, host, SERVER, recorder, seen or changes.healthy()).carry_out()  # type: ignore[arg-type]
+    return recorder.done
 
 
 @pytest.fixture(autouse=True)
 def deleted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the cloud was told: ids of servers to delete, hosts to let in; nobody pauses."""
-    known: list[str] = []
-    monkeypatch.setattr(cloud, "delete", known.append)
-    monkeypatch.setattr(isolation, "admit", lambda host: known.append(f"{host} admitted"))
-    monkeypatch.setattr(departure, "PAUSE", 0)
+    """The requests to the cloud: ids of deleted servers, and readmitted hosts. Polling does not pause."""
+    recorder: list[str] = []
+    monkeypatch.setattr(cloud, "delete", recorder.append)
+    monkeypatch.setattr(isolation, "readmit", lambda host: recorder.append(f"{host} admitted"))
+    monkeypatch.setattr(departure, "POLL_INTERVAL", 0)
     monkeypatch.setattr(departure, "view_of", FakeHosts.view)
-    return known
+    return recorder
 
 
 def test_engines_and_services_are_stopped_by_systemd(deleted: list[str]) -> None:
     unit = "congress-policy-engine@policy-engine-2"
-    assert leave("policy-engine-host-2") == [f"policy-engine-host-2: systemctl stop {unit}"]
-    assert leave("load-balancer") == ["load-balancer: systemctl stop haproxy"]
-    assert leave("messaging") == ["messaging: systemctl stop rabbitmq-server"]
-    assert leave("bastion") == []
+    assert depart("policy-engine-host-2") == [f"policy-engine-host-2: systemctl stop {unit}"]
+    assert depart("load-balancer") == ["load-balancer: systemctl stop haproxy"]
+    assert depart("messaging") == ["messaging: systemctl stop rabbitmq-server"]
+    assert depart("bastion") == []
     assert deleted == []
 
 
-def test_a_host_that_is_lost_is_not_asked(capsys: pytest.CaptureFixture[str]) -> None:
-    assert leave("policy-engine-host-2", lost(changes.healthy(), "policy-engine-host-2")) == []
+def test_an_unreachable_host_gets_no_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert depart("policy-engine-host-2", unreachable(changes.healthy(), "policy-engine-host-2")) == []
     assert f"policy-engine-host-2 cannot be reached ({GONE})" in capsys.readouterr().out
 
 
 def test_the_node_moves_before_the_cluster_is_stopped_on_its_host(deleted: list[str]) -> None:
     views = (view(OTHER), view(OTHER), view(ONE))
-    assert leave("datasource-2", None, *views) == [
+    assert depart("datasource-2", None, *views) == [
         f"datasource-1: crm_standby --node {OTHER} --update on",
         "datasource-2: systemctl stop pacemaker",
         "datasource-2: systemctl stop corosync",
@@ -93,40 +93,40 @@ def test_the_node_moves_before_the_cluster_is_stopped_on_its_host(deleted: list[
 def test_a_node_that_does_not_move_keeps_its_host(
     monkeypatch: pytest.MonkeyPatch, deleted: list[str]
 ) -> None:
-    monkeypatch.setattr("ops.replacement.departure.MOVES", 0.1)
+    monkeypatch.setattr("ops.replacement.departure.MOVE_TIMEOUT", 0.1)
     with pytest.raises(HostError, match="the datasource node runs on datasource-1"):
-        leave("datasource-2", None, view(OTHER))
+        depart("datasource-2", None, view(OTHER))
     assert deleted == []
 
 
 @pytest.mark.parametrize("reached", [True, False])
-def test_a_lost_host_is_off_for_certain_before_the_other_is_told_so(
+def test_an_unreachable_host_is_deleted_before_it_is_confirmed_dead(
     deleted: list[str],
     reached: bool,  # noqa: FBT001
 ) -> None:
-    seen = changes.healthy() if reached else lost(changes.healthy(), "datasource-2")
+    seen = changes.healthy() if reached else unreachable(changes.healthy(), "datasource-2")
     unclean = view(OTHER, online=False, unclean=True)
     views = (unclean, unclean, unclean, unclean, view(ONE, online=False, unclean=False))
-    assert leave("datasource-2", seen, *(views if reached else views[1:])) == [
+    assert depart("datasource-2", seen, *(views if reached else views[1:])) == [
         f"datasource-1: crm_standby --node {OTHER} --update on",
         f"datasource-1: stonith_admin --confirm {OTHER}",
     ]
     assert deleted == [SERVER.id, "datasource-2 admitted"]
 
 
-def test_a_host_that_left_in_an_earlier_run_needs_no_confirmation(deleted: list[str]) -> None:
+def test_a_host_stopped_by_an_earlier_run_needs_no_confirmation(deleted: list[str]) -> None:
     off = view(ONE, online=False, unclean=False, standby=True)
-    assert leave("datasource-2", None, off) == [f"datasource-1: crm_standby --node {OTHER} --update on"]
+    assert depart("datasource-2", None, off) == [f"datasource-1: crm_standby --node {OTHER} --update on"]
     assert deleted == [SERVER.id, "datasource-2 admitted"]
 
 
-def test_where_the_other_host_is_lost_too_there_is_nobody_to_tell(deleted: list[str]) -> None:
-    seen = lost(changes.healthy(), "datasource-1")
-    assert leave("datasource-2", seen, view(OTHER)) == [
+def test_with_both_hosts_unreachable_nothing_is_confirmed(deleted: list[str]) -> None:
+    seen = unreachable(changes.healthy(), "datasource-1")
+    assert depart("datasource-2", seen, view(OTHER)) == [
         "datasource-2: systemctl stop pacemaker",
         "datasource-2: systemctl stop corosync",
     ]
-    assert leave("datasource-2", lost(seen, "datasource-2"), view(OTHER)) == []
+    assert depart("datasource-2", unreachable(seen, "datasource-2"), view(OTHER)) == []
     assert deleted == [SERVER.id, "datasource-2 admitted"]
 
 
@@ -139,6 +139,6 @@ def test_where_the_other_host_is_lost_too_there_is_nobody_to_tell(deleted: list[
     ],
 )
 def test_what_the_others_remember_of_the_outage_is_forgotten(host: str, done: list[str]) -> None:
-    known = FakeHosts()
-    settle(STACK, host, known)  # type: ignore[arg-type]
-    assert known.done == done
+    recorder = FakeHosts()
+    clear_failures(STACK, host, recorder)  # type: ignore[arg-type]
+    assert recorder.done == done

@@ -1,4 +1,4 @@
-"""Which hosts may not be replaced now."""
+"""Which hosts must not be replaced at present."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import pytest
 
 from ops.health.facts import Facts, Unseen
 from ops.replacement.preconditions import refusal
-from tests.ops import changes
-from tests.ops.healthy import STACK
+from tests.ops.support import fact_changes as changes
+from tests.ops.support.sample_stack import STACK
 
 ONE, OTHER = "policy-engine-host-1", "policy-engine-host-2"
 GONE = "No route to host"
 
 
-def lost(seen: Facts, host: str) -> Facts:
-    """A host that SSH does not reach, with all that was to be seen on it."""
-    unseen = Unseen(GONE, told=True)
+def unreachable(seen: Facts, host: str) -> Facts:
+    """The facts with one unreachable host, and without everything that was observed on it."""
+    unseen = Unseen(GONE, explained=True)
     seen = changes.host(seen, host, ssh=GONE, connected=False)
     engines = {
         n: replace(e, unit=unseen, view=unseen) if e.host == host else e for n, e in seen.engines.items()
@@ -38,24 +38,22 @@ def test_any_host_of_a_healthy_stack_may_be_replaced(host: str) -> None:
 
 @pytest.mark.parametrize("host", [host for host in STACK.hosts if host != "database"])
 def test_a_host_that_is_lost_may_be_replaced(host: str) -> None:
-    assert refusal(STACK, lost(changes.healthy(), host), host) is None
+    assert refusal(STACK, unreachable(changes.healthy(), host), host) is None
 
 
 def test_the_last_engine_that_works_stays() -> None:
     for seen in (
-        lost(changes.healthy(), OTHER),
+        unreachable(changes.healthy(), OTHER),
         changes.engine(changes.healthy(), unit=("failed", "failed")),
         changes.view(changes.healthy(), code=500),
     ):
         why = refusal(STACK, seen, ONE)
-        assert (
-            why == "policy-engine-1 is the last engine that works: mend policy-engine-2 first (make status)"
-        )
+        assert why == "policy-engine-1 is the last working engine: repair policy-engine-2 first (make status)"
         assert refusal(STACK, seen, OTHER) is None
 
 
 def test_an_engine_may_go_where_none_works() -> None:
-    seen = lost(lost(changes.healthy(), ONE), OTHER)
+    seen = unreachable(unreachable(changes.healthy(), ONE), OTHER)
     assert refusal(STACK, seen, ONE) is None
 
 
@@ -66,45 +64,47 @@ def test_a_host_of_the_pair_stays_while_the_other_could_not_take_over(change: di
     seen = changes.node(changes.healthy(), **change)
     why = refusal(STACK, seen, "datasource-1")
     assert why is not None
-    assert why.startswith("datasource-2 could not run the datasource node meanwhile")
+    assert why.startswith("datasource-2 cannot run the datasource node meanwhile")
     assert refusal(STACK, seen, "datasource-2") is None
 
 
 def test_a_host_of_the_pair_stays_while_the_other_is_not_reached() -> None:
-    seen = lost(changes.healthy(), "datasource-2")
+    seen = unreachable(changes.healthy(), "datasource-2")
     assert refusal(STACK, seen, "datasource-1") is not None
-    assert refusal(STACK, lost(seen, "datasource-1"), "datasource-1") is None
+    assert refusal(STACK, unreachable(seen, "datasource-1"), "datasource-1") is None
 
 
 @pytest.mark.parametrize("other_lost", [True, False])
 def test_a_host_whose_compute_host_is_down_is_confirmed_dead_first(*, other_lost: bool) -> None:
-    """Nova would delete it in its books alone, and the other host would be told that it is off."""
-    unclean = lost(changes.node(changes.healthy(), online=False, unclean=True), "datasource-2")
+    """Nova would delete it only in its database, and the other host would be told that it is off."""
+    unclean = unreachable(changes.node(changes.healthy(), online=False, unclean=True), "datasource-2")
     seen = changes.host(unclean, "datasource-2", task="pausing")
-    why = refusal(STACK, lost(seen, "datasource-1") if other_lost else seen, "datasource-2")
+    why = refusal(STACK, unreachable(seen, "datasource-1") if other_lost else seen, "datasource-2")
     assert why is not None
-    assert "nova took the order to stop datasource-2 (pausing) and does not carry it out" in why
+    assert "nova accepted the request to stop datasource-2 (pausing) but does not carry it out" in why
     assert why.endswith("make confirm-dead HOST=datasource-2")
     assert refusal(STACK, unclean, "datasource-2") is None
 
 
 def test_a_host_that_was_confirmed_dead_may_be_replaced() -> None:
-    off = lost(changes.node(changes.healthy(), online=False, unclean=False), "datasource-2")
+    off = unreachable(changes.node(changes.healthy(), online=False, unclean=False), "datasource-2")
     assert refusal(STACK, changes.host(off, "datasource-2", task="pausing"), "datasource-2") is None
 
 
 def test_data_that_cannot_be_saved_keeps_its_server() -> None:
-    why = refusal(STACK, lost(changes.healthy(), "database"), "database")
+    why = refusal(STACK, unreachable(changes.healthy(), "database"), "database")
     assert why is not None
     assert GONE in why
     assert "make replace HOST=database FILE=..." in why
-    assert refusal(STACK, lost(changes.healthy(), "database"), "database", saved=True) is None
+    assert refusal(STACK, unreachable(changes.healthy(), "database"), "database", saved=True) is None
 
 
 @pytest.mark.parametrize("writer", ["datasource-2", "policy-engine-host-1"])
 def test_the_database_stays_while_somebody_may_write_who_cannot_be_stopped(writer: str) -> None:
-    why = refusal(STACK, lost(changes.healthy(), writer), "database", saved=True)
-    assert why == f"{writer} cannot be reached ({GONE}), and what writes there must stop: mend it first"
+    why = refusal(STACK, unreachable(changes.healthy(), writer), "database", saved=True)
+    assert (
+        why == f"{writer} cannot be reached ({GONE}), and its Congress processes must stop: repair it first"
+    )
 
 
 def test_without_the_bastion_only_the_bastion_can_be_replaced() -> None:

@@ -1,4 +1,4 @@
-"""What happens to the data of a database host around its replacement."""
+"""The data of a database host is saved before its replacement, and loaded and compared afterwards."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ops.data import archive
 from ops.data.dump import DatabaseError
 from ops.data.services import Services
 from ops.replacement import saved_data
-from ops.replacement.saved_data import Content, KeptData
+from ops.replacement.saved_data import Content, SavedData
 from ops.ssh.commands import HostError
-from tests.ops.healthy import STACK
+from tests.ops.support.sample_stack import STACK
 
 ROWS = {"policies": "1\ta\n2\tb", "policy_rules": "7\tp(1)", "datasources": ""}
 
@@ -34,35 +34,38 @@ class FakeHosts:
 
 @pytest.fixture
 def done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
-    """What was done with services, backup and restore, in order."""
-    known: list[str] = []
+    """The calls of services, backup and restore, in order."""
+    calls: list[str] = []
     monkeypatch.setattr(saved_data, "FOLDER", tmp_path / "backups")
-    monkeypatch.setattr(Services, "stop", lambda _: known.append("stop"))
-    monkeypatch.setattr(Services, "start", lambda _: known.append("start"))
-    monkeypatch.setattr(saved_data, "looked_at", lambda *_: known.append("look"))
+    monkeypatch.setattr(Services, "stop", lambda _: calls.append("stop"))
+    monkeypatch.setattr(Services, "start", lambda _: calls.append("start"))
+    monkeypatch.setattr(saved_data, "prepare", lambda *_: calls.append("look"))
     monkeypatch.setattr(
-        saved_data, "backup", lambda _, __, file, ___: known.append(f"backup {file.parent.name}")
+        saved_data, "backup", lambda _, __, file, ___: calls.append(f"backup {file.parent.name}")
     )
-    monkeypatch.setattr(saved_data, "restore", lambda *_: known.append("restore"))
+    monkeypatch.setattr(saved_data, "restore", lambda *_: calls.append("restore"))
 
     @contextmanager
     def read(_: Path) -> Iterator[None]:
         yield
 
     monkeypatch.setattr(archive, "read", read)
-    return known
+    return calls
 
 
-def data(hosts: Any) -> KeptData:
-    return KeptData(STACK, {}, hosts, "database", Progress("replace"))
+def data(hosts: Any) -> SavedData:
+    return SavedData(STACK, {}, hosts, "database", Progress("replace"))
 
 
-def test_nobody_writes_while_the_backup_is_made(done: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    file, content = data(FakeHosts()).keep()
+def test_services_are_stopped_during_the_backup(done: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    file, content = data(FakeHosts()).save()
     assert done == ["look", "stop", "backup backups"]
     assert content.rows == {"policies": 2, "rules": 1, "datasources": 0}
     assert file.parent.stat().st_mode & 0o777 == 0o700
-    assert f"2 policies, 1 rules, 0 datasources are in {file}; it stays there" in capsys.readouterr().out
+    assert (
+        f"2 policies, 1 rules, 0 datasources are saved in {file}, which is not deleted"
+        in capsys.readouterr().out
+    )
 
 
 def test_a_backup_that_fails_starts_again_what_was_stopped(
@@ -73,29 +76,31 @@ def test_a_backup_that_fails_starts_again_what_was_stopped(
 
     monkeypatch.setattr(saved_data, "backup", full)
     with pytest.raises(archive.ArchiveError):
-        data(FakeHosts()).keep()
+        data(FakeHosts()).save()
     assert done == ["look", "stop", "start"]
 
 
-def test_nobody_stops_when_no_backup_can_be_made(done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_services_keep_running_if_no_backup_is_possible(
+    done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def no(*_: object) -> None:
         raise HostError("database: /run is full")
 
-    monkeypatch.setattr(saved_data, "looked_at", no)
+    monkeypatch.setattr(saved_data, "prepare", no)
     with pytest.raises(HostError, match="is full"):
-        data(FakeHosts()).keep()
+        data(FakeHosts()).save()
     assert done == []
 
 
-def test_what_was_loaded_is_what_was_kept(done: list[str]) -> None:
+def test_loaded_data_equals_saved_data(done: list[str]) -> None:
     hosts = FakeHosts()
-    _, content = data(hosts).keep()
+    _, content = data(hosts).save()
     data(hosts).load(Path("file"), content.digest)
     assert done[-1] == "restore"
     hosts.rows["policy_rules"] = "7\tp(2)"
     data(hosts).load(Path("file"), "")
     with pytest.raises(
-        DatabaseError, match="does not hold what file was made of; it has 2 policies, 1 rules"
+        DatabaseError, match="differs from what was saved in file; it has 2 policies, 1 rules"
     ):
         data(hosts).load(Path("file"), content.digest)
 
@@ -119,12 +124,12 @@ def test_what_the_new_database_has_by_now_is_not_lost(
     hosts = FakeHosts()
     hosts.rows = dict(rows)
     # Not yet: no table is there.
-    assert data(hosts).in_the_way(Path("file"), expected) == ""
+    assert data(hosts).conflict(Path("file"), expected) == ""
     hosts.tables = "3"
-    assert bool(data(hosts).in_the_way(Path("file"), expected)) == lost
+    assert bool(data(hosts).conflict(Path("file"), expected)) == lost
     if lost:
         with pytest.raises(
-            DatabaseError, match=r"the new database has data already, .*: make restore FILE=file"
+            DatabaseError, match=r"the new database already has data, .*: make restore FILE=file"
         ):
             data(hosts).load(Path("file"), expected)
         assert done == []
@@ -133,8 +138,8 @@ def test_what_the_new_database_has_by_now_is_not_lost(
 def test_what_was_loaded_already_may_be_loaded_again() -> None:
     hosts = FakeHosts()
     hosts.tables = "3"
-    assert data(hosts).in_the_way(Path("file"), data(hosts).content().digest) == ""
+    assert data(hosts).conflict(Path("file"), data(hosts).content().digest) == ""
 
 
-def test_content_is_told_by_kind() -> None:
+def test_content_is_described_by_kind() -> None:
     assert str(Content({"policies": 2, "rules": 5}, "")) == "2 policies, 5 rules"

@@ -1,4 +1,4 @@
-"""Commands on hosts, with a stand-in for ssh that runs them here."""
+"""Single commands on hosts, with a stand-in for ssh that runs them on this machine."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def test_a_failure_in_the_middle_is_one(hosts: Hosts, command: str) -> None:
 def test_a_host_that_is_not_reached(hosts: Hosts) -> None:
     with pytest.raises(HostError, match=r"^lost: ssh: connect to host 10.0.0.2 port 22: No route to host$"):
         hosts.run("lost", "true")
-    assert not hosts.reached("lost")
-    assert hosts.reached("database")
-    assert not hosts.reached("database", "false")
+    assert not hosts.is_reachable("lost")
+    assert hosts.is_reachable("database")
+    assert not hosts.is_reachable("database", "false")
 
 
 def test_a_command_that_hangs_ends_in_time(hosts: Hosts) -> None:
     began = time.monotonic()
-    with pytest.raises(HostError, match=r"^database: no end within 0 s: sleep 60$"):
+    with pytest.raises(HostError, match=r"^database: not finished within 0 s: sleep 60$"):
         hosts.run("database", "sleep 60", timeout=0.3)
     assert time.monotonic() - began < 10

@@ -1,4 +1,4 @@
-"""Reaching hosts, with a stand-in for ssh that runs the text here."""
+"""Commands on all hosts, with a stand-in for ssh that runs them on this machine."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from ops.common.limits import MOST, Limits
-from ops.remote.runner import Question
+from ops.common.limits import Limits
+from ops.remote.runner import Command
 from ops.ssh import survey
-from ops.ssh.survey import Report, look
-from tests.ops.healthy import STACK
+from ops.ssh.survey import Report, run_on_hosts
+from tests.ops.support.sample_stack import STACK
 
 OUTPUTS = {"ssh_config": "Host *\n", "ssh_known_hosts": "known\n", "ssh_private_key": "PRIVATE\n"}
-CAT: Question = {"argv": ["cat"], "stdin": "asked"}
-ASKED: dict[str, dict[str, Question]] = {
-    name: {} if name == survey.BASTION else {"question": CAT} for name in STACK.hosts
+CAT: Command = {"argv": ["cat"], "stdin": "asked"}
+COMMANDS: dict[str, dict[str, Command]] = {
+    name: {} if name == survey.BASTION else {"cat": CAT} for name in STACK.hosts
 }
 QUICK = Limits(0.4)
 FAKE_SSH = """#!/usr/bin/env bash
@@ -36,7 +36,7 @@ esac
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """SSH's folder; the stand-in is found first, the bastion lets in."""
+    """The folder for ssh's files, with the stand-in first on PATH. The bastion accepts connections."""
     ssh = tmp_path / "bin/ssh"
     ssh.parent.mkdir()
     ssh.write_text(FAKE_SSH)
@@ -51,20 +51,20 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_every_host_answers_or_keeps_its_reason_in_time(folder: Path) -> None:
     began = time.monotonic()
-    reports = look(ASKED, OUTPUTS, folder, QUICK)
+    reports = run_on_hosts(COMMANDS, OUTPUTS, folder, QUICK)
     assert time.monotonic() - began < QUICK.host + 3
     assert reports["bastion"] == Report()
-    assert reports["load-balancer"].answers["question"]["out"] == "asked"
+    assert reports["load-balancer"].answers["cat"]["out"] == "asked"
     assert reports["load-balancer"].problem is None
-    told = {name: (reports[name].problem, reports[name].connected) for name in STACK.hosts}
-    assert told["database"] == ("ssh: connect to host 10.0.0.2 port 22: No route to host", False)
-    assert told["datasource-1"] == ("no connection within 2 s", False)
-    assert told["datasource-2"] == ("no answers within 2 s", True)
-    assert told["messaging"] == ("sudo: a password is required", False)
+    problems = {name: (reports[name].problem, reports[name].connected) for name in STACK.hosts}
+    assert problems["database"] == ("ssh: connect to host 10.0.0.2 port 22: No route to host", False)
+    assert problems["datasource-1"] == ("no connection within 2 s", False)
+    assert problems["datasource-2"] == ("no answers within 2 s", True)
+    assert problems["messaging"] == ("sudo: a password is required", False)
 
 
 def test_ssh_s_files_are_private_and_its_options_stand_first(folder: Path, tmp_path: Path) -> None:
-    look(ASKED, OUTPUTS, folder, Limits())
+    run_on_hosts(COMMANDS, OUTPUTS, folder, Limits())
     record = (tmp_path / "record").read_text().splitlines()
     assert record[:5] == ["600", "600", "BatchMode yes", "ConnectTimeout 3", "ControlPath control-%C"]
 
@@ -73,19 +73,11 @@ def test_ssh_s_files_are_private_and_its_options_stand_first(folder: Path, tmp_p
     ("bastion", "problem"),
     [("sleep 60", "no answer within 2 s"), ("echo Permission denied >&2; exit 255", "Permission denied")],
 )
-def test_without_the_bastion_nobody_else_is_asked(
+def test_without_the_bastion_no_host_gets_commands(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bastion: str, problem: str
 ) -> None:
     monkeypatch.setenv("BASTION", bastion)
-    reports = look(ASKED, OUTPUTS, folder, QUICK)
+    reports = run_on_hosts(COMMANDS, OUTPUTS, folder, QUICK)
     assert reports["bastion"] == Report(problem, connected=False)
     assert reports["database"] == Report("the bastion was not reached", connected=False)
     assert len((tmp_path / "record").read_text().splitlines()) == 5
-
-
-def test_limits_grow_with_the_load_of_this_machine_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
-    for load, factor in ((0.1, 1.0), (6.0, 3.0), (100.0, MOST)):
-        monkeypatch.setattr("os.getloadavg", lambda load=load: (load, 0, 0))
-        assert Limits.here().factor == factor
-    assert Limits().host + Limits().connect < 10

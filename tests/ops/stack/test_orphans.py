@@ -1,4 +1,4 @@
-"""What an interrupted creation made is found by its inputs, and nothing else is taken for it."""
+"""Orphans are found by the inputs of their creation, and nothing else is taken for one."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from components.preflight.state import Pending
-from ops.stack.leftovers import left
 from ops.stack.orphans import FINDERS, orphans
-from tests.ops.fake_cloud import FakeCloud, server, thing
+from tests.ops.support.fake_cloud import FakeCloud, server, thing
 from tests.unit.support import recording
 
 GROUP = {
@@ -216,7 +215,7 @@ def creation(token: str, inputs: dict[str, Any]) -> Pending:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_it_is_found_and_deleted_and_nothing_else(case: str) -> None:
+def test_the_orphan_alone_is_deleted(case: str) -> None:
     token, inputs, plural, made, others, more = CASES[case]
     cloud: Any = FakeCloud(**{**more, plural: [*more.get(plural, []), *others, made]})
     pending = creation(token, inputs)
@@ -242,53 +241,24 @@ def test_an_access_rule_that_another_credential_uses_stays() -> None:
     assert cloud.deleted == [(plural, "it"), ("access_rules", "rule-1")]
 
 
-def test_every_type_that_the_program_makes_in_the_cloud_is_looked_for() -> None:
+def test_every_cloud_type_of_the_program_has_a_finder() -> None:
     with_keystone = recording.run(recording.settings_with(auth="keystone"), recording.WITH_KEYSTONE)
     resources = [*recording.run().resources.values(), *with_keystone.resources.values()]
     made = {resource.type for resource in resources if resource.type.startswith("openstack:")}
     assert made == FINDERS.keys()
 
 
-def test_an_unknown_type_is_said() -> None:
+def test_an_unknown_type_is_an_error() -> None:
     volume = creation("blockstorage/volume:Volume", {"name": "congress-dev-data"})
     cloud: Any = FakeCloud()
     with pytest.raises(LookupError, match="blockstorage/volume:Volume"):
         orphans(cloud, volume, frozenset())
 
 
-def test_what_is_not_in_the_cloud_or_no_creation_is_not_looked_for() -> None:
+def test_only_creations_in_the_cloud_are_searched() -> None:
     step = Pending("creating", "urn::step", "command:remote:Command", {})
     deletion = Pending(
         "deleting", "urn::port", "openstack:networking/port:Port", {"name": "congress-dev-database"}
     )
     cloud: Any = FakeCloud(ports=[port("it", name="congress-dev-database")])
     assert [orphans(cloud, pending, frozenset()) for pending in (step, deletion)] == [[], []]
-
-
-def test_all_that_bears_the_stacks_name_is_listed_as_left() -> None:
-    """The program's own names, as it registers them, and none of a stack whose name only begins like it."""
-    plurals = {
-        "Instance": "servers",
-        "ServerGroup": "server_groups",
-        "Port": "ports",
-        "SecGroup": "security_groups",
-        "Network": "networks",
-        "Subnet": "subnets",
-        "Router": "routers",
-        "FloatingIp": "ips",
-        "ApplicationCredential": "application_credentials",
-    }
-    things: dict[str, list[SimpleNamespace]] = {}
-    for made in recording.run().resources.values():
-        service, _, kind = made.type.rpartition(":")
-        if service.startswith("openstack:") and kind in plurals:
-            told = {
-                "name": made.inputs.get("name", "fencing-0a1b2c3"),
-                "description": made.inputs.get("description"),
-            }
-            things.setdefault(plurals[kind], []).append(thing(made.name, **told))
-    assert things.keys() == set(plurals.values())
-    cloud: Any = FakeCloud(**things)
-    assert len(list(left(cloud, f"congress-{recording.STACK}"))) == sum(map(len, things.values()))
-    assert list(left(cloud, f"congress-{recording.STACK[:-1]}")) == []
-    assert list(left(cloud, f"congress-{recording.STACK}-2")) == []

@@ -15,11 +15,11 @@ import pytest
 from components.preflight.state import SERVER, STEP, parse_state
 from ops.drift import repair
 from ops.replacement import procedure
-from ops.stack import pending
 from ops.stack import pulumi as cli
+from ops.stack import recovery
 from ops.stack.host_server import Server, find
 from ops.stack.outputs import ROOT, StackError
-from tests.ops.replacing import HOST, URN
+from tests.ops.support.fake_replacement import HOST, URN
 
 
 def test_a_server_is_found_by_its_name_in_the_state() -> None:
@@ -66,7 +66,7 @@ def write(program: Path, script: str) -> None:
 RUNS: dict[str, Callable[[], object]] = {
     "replace": lambda: procedure._pulumi("up"),  # noqa: SLF001
     "repair": lambda: repair.up([]),
-    "what an interrupted run left": lambda: pending.Pulumi().refresh(),
+    "what an interrupted run left": lambda: recovery.Pulumi().refresh(),
 }
 
 

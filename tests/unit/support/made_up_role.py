@@ -38,21 +38,23 @@ roles.ROLES = (*roles.ROLES, CACHE)
 from components import inventory  # noqa: E402
 from components.foundation import firewall  # noqa: E402
 from ops.common.limits import Limits  # noqa: E402
-from ops.health.parsing import read  # noqa: E402
-from ops.health.probes import questions  # noqa: E402
-from ops.remote.runner import Answer  # noqa: E402
-from ops.replacement.departure import Leaving  # noqa: E402
+from ops.health.parsing import parse_facts  # noqa: E402
+from ops.health.probes import health_commands  # noqa: E402
+from ops.remote.runner import CommandResult  # noqa: E402
+from ops.replacement.departure import Departure  # noqa: E402
 from ops.ssh.commands import Hosts  # noqa: E402
 from ops.ssh.survey import Report  # noqa: E402
 from ops.stack.host_server import Server  # noqa: E402
 from ops.stack.leftovers import NAMES  # noqa: E402
 from ops.stack.outputs import Host  # noqa: E402
-from tests.ops import healthy  # noqa: E402
+from tests.ops.support import sample_stack  # noqa: E402
 from tests.unit.support import recording  # noqa: E402
 from tests.unit.support.parsing import parse, problems  # noqa: E402
 
 HOST = CACHE.host_name(1)
-STACK = replace(healthy.STACK, hosts={**healthy.STACK.hosts, HOST: Host(CACHE.name, f"congress-dev-{HOST}")})
+STACK = replace(
+    sample_stack.STACK, hosts={**sample_stack.STACK.hosts, HOST: Host(CACHE.name, f"congress-dev-{HOST}")}
+)
 SETTINGS = recording.settings_with(
     policyEngines={"count": 3}, flavors={"default": "small", "answerCache": "large"}
 )
@@ -86,15 +88,17 @@ def program() -> dict[str, Any]:
 
 
 def tools() -> dict[str, Any]:
-    asked = questions(HOST, STACK, Limits())
+    asked = health_commands(HOST, STACK, Limits())
     df = "Use% IUse% Avail Mounted on\n 97%  1%  5 /var/cache/answers\n"
     answers = {
-        "disks": Answer(code=0, out=df, err="", seconds=0),
-        "certificate": Answer(code=0, out="notAfter=2020-01-01 00:00:00Z", err="", seconds=0),
+        "disks": CommandResult(code=0, out=df, err="", seconds=0),
+        "certificate": CommandResult(code=0, out="notAfter=2020-01-01 00:00:00Z", err="", seconds=0),
     }
-    facts = read(STACK, {**healthy.reports(), HOST: Report(answers=answers)}, healthy.SERVERS, 12)
+    facts = parse_facts(
+        STACK, {**sample_stack.reports(), HOST: Report(answers=answers)}, sample_stack.SERVERS, 12
+    )
     commands = Commands()
-    Leaving(STACK, HOST, Server("", "", gone=False), commands, facts).leave()
+    Departure(STACK, HOST, Server("", "", gone=False), commands, facts).carry_out()
     return {
         "asked": list(asked),
         "command": asked["cache"]["argv"],

@@ -1,4 +1,4 @@
-"""Nova's part in a hard reboot, as reboot_instance and pause_instance in nova/compute/manager.py do it."""
+"""Nova during a hard reboot, as reboot_instance and pause_instance in nova/compute/manager.py behave."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REQUEST = "x-compute-request-id"
 
 @dataclass
 class Nova:
-    """One server. `destroys`: the hypervisor ends its guest; `answers`: its compute host takes orders."""
+    """One server. `destroys`: the hypervisor can end its guest; `answers`: its compute host carries out actions."""
 
     status: str = "ACTIVE"
     destroys: bool = True

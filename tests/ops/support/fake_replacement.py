@@ -13,9 +13,9 @@ from components.preflight.state import SERVER
 from ops.cloud.servers import CloudError
 from ops.health.facts import Facts
 from ops.replacement import replace
-from ops.replacement.interrupted_run import Unfinished
+from ops.replacement.interrupted_run import RecordFile
 from ops.stack.host_server import Server
-from tests.ops import changes
+from tests.ops.support import fact_changes as changes
 
 HOST = "policy-engine-host-2"
 URN = f"urn:pulumi:dev::congress-ha::congress-ha:index:Host${SERVER}::{HOST}"
@@ -28,15 +28,15 @@ app.command()(replace.main)
 
 
 @dataclass
-class Stand:
-    """Stands in for Pulumi, the hosts and the cloud. `fails`: what ends badly, by its first word."""
+class Simulation:
+    """Stands in for Pulumi, the hosts and the cloud. `fails`: what fails, by its first word."""
 
-    note: Unfinished
+    record_file: RecordFile
     server: Server = OLD
-    seen: Facts = field(default_factory=changes.healthy)
+    facts: Facts = field(default_factory=changes.healthy)
     fails: dict[str, bool | BaseException] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
-    elsewhere: str = ""
+    mismatch: str = ""
 
     def do(self, *words: str) -> bool:
         self.done.append(" ".join(words))
@@ -45,13 +45,13 @@ class Stand:
             raise failed
         return not failed
 
-    def see(self, _: Scope | None) -> None:
-        """Whether the login is the stack's; `elsewhere`: why not."""
-        if self.elsewhere:
-            raise CloudError(self.elsewhere)
+    def require_same_scope(self, _: Scope | None) -> None:
+        """Accept the login, unless `mismatch` says why not."""
+        if self.mismatch:
+            raise CloudError(self.mismatch)
 
-    def database_note(self) -> Unfinished:
-        return Unfinished("dev", "database", self.note.file.parents[2])
+    def database_record_file(self) -> RecordFile:
+        return RecordFile("dev", "database", self.record_file.file.parents[2])
 
     def run(self, host: str = HOST, *more: str) -> Result:
         self.done = []

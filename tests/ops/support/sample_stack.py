@@ -1,4 +1,4 @@
-"""A healthy deployment: what its hosts really answered, and the facts read from that."""
+"""A healthy deployment: recorded answers of its hosts, and the facts parsed from them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ops.cloud.servers import Server
 from ops.health.facts import Facts
-from ops.health.parsing import read
-from ops.remote.runner import Answer
+from ops.health.parsing import parse_facts
+from ops.remote.runner import CommandResult
 from ops.ssh.survey import Report
 from ops.stack.outputs import Engine, Host, Stack
 
@@ -41,10 +41,10 @@ def sample(name: str) -> str:
 
 
 def reports() -> dict[str, Report]:
-    answers: dict[str, dict[str, Answer]] = json.loads(sample("healthy.json"))
+    answers: dict[str, dict[str, CommandResult]] = json.loads(sample("healthy.json"))
     return {name: Report(answers=answers[name]) for name in ROLES}
 
 
 def facts(changed: dict[str, Report] | None = None) -> Facts:
     """Facts of the sample, with other reports of the hosts named."""
-    return read(STACK, {**reports(), **(changed or {})}, SERVERS, 20)
+    return parse_facts(STACK, {**reports(), **(changed or {})}, SERVERS, 20)

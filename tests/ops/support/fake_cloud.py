@@ -1,4 +1,4 @@
-"""A cloud in memory that answers in openstacksdk's words, and no others."""
+"""A cloud in memory with the methods of openstacksdk, and no others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from openstack.network.v2._proxy import Proxy as Network
 
 
 class Service:
-    """`things` by openstacksdk's plural; `deleted` in their order, as (kind, id)."""
+    """`things`: by openstacksdk's plural. `deleted`: (kind, id), in order."""
 
     def __init__(self, proxy: type, things: dict[str, list[Any]], deleted: list[tuple[str, str]]) -> None:
         self.proxy, self.things, self.deleted = proxy, things, deleted

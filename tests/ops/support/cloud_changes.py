@@ -1,4 +1,4 @@
-"""A state of Pulumi's, the cloud as it has it, and one change each by hand."""
+"""A state of Pulumi, the cloud that matches it, and changes by hand, one at a time."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def port(id_: str, *groups: str, up: bool = True) -> Port:
 
 
 def view() -> dict[str, dict[str, Any]]:
-    """The cloud as the state has it, with things of others beside."""
+    """The cloud that matches the state, with resources of others."""
     found: dict[str, list[Any]] = {
         SERVER: [
             *(
@@ -134,13 +134,13 @@ CHANGES: dict[str, tuple[dict[str, dict[str, Any]], str, str, str]] = {
         without(SERVER, "server-bastion"),
         "servers",
         "bastion: the cloud has no server congress-dev-bastion (server-bastion)",
-        "makes it anew",
+        "creates it again",
     ),
     "database deleted": (
         without(SERVER, "server-database"),
         "servers",
         "database: the cloud has no server congress-dev-database (server-database)",
-        "makes it anew, empty; with the data of a backup: make replace HOST=database FILE=...",
+        "creates it again, empty; with the data of a backup: make replace HOST=database FILE=...",
     ),
     "server off": (
         with_(SERVER, Server(id="server-bastion", name="congress-dev-bastion", status="SHUTOFF")),
@@ -187,7 +187,7 @@ CHANGES: dict[str, tuple[dict[str, dict[str, Any]], str, str, str]] = {
         without(RULE, "rule"),
         "security groups",
         "rule database-tcp-22 is gone",
-        "makes it anew",
+        "creates it again",
     ),
     "neutron's own rule is back": (
         with_(RULE, rule("new", direction="egress")),
@@ -199,19 +199,19 @@ CHANGES: dict[str, tuple[dict[str, dict[str, Any]], str, str, str]] = {
         without(RULE, "out"),
         "security groups",
         "rule database-tcp-to-0.0.0.0-0 is gone",
-        "makes it anew",
+        "creates it again",
     ),
     "port's groups": (
         with_(PORT, port("port-database", "group", "foreign")),
         "ports",
         "port database-port has other security groups: congress-dev-database, foreign",
-        "sets them back",
+        "restores them",
     ),
     "port without groups": (
         with_(PORT, port("port-database")),
         "ports",
         "port database-port has other security groups: none",
-        "sets them back",
+        "restores them",
     ),
     "port off": (
         with_(PORT, port("port-database", "group", up=False)),
@@ -229,12 +229,12 @@ CHANGES: dict[str, tuple[dict[str, dict[str, Any]], str, str, str]] = {
         without(ADDRESS, "address"),
         "floating IPs",
         "floating IP bastion-address is gone",
-        "makes it anew, with another address",
+        "creates it again, with another address",
     ),
     "router's interface removed": (
         without(PORT, "interface"),
         "ports",
         "port network-router-interface is gone",
-        "makes it anew",
+        "creates it again",
     ),
 }

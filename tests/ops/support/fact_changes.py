@@ -1,4 +1,4 @@
-"""One change each of a healthy deployment's facts, for the tests of findings."""
+"""Changes of a healthy deployment's facts, one at a time, for the tests of findings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from ops.health.facts import Backend, Cluster, DatasourceView, EngineView, Facts, PolicyView, Resource, Unseen
 from ops.health.finding import Finding
-from tests.ops.healthy import facts
+from tests.ops.support.sample_stack import facts
 
 ONE, OTHER = "congress-dev-datasource-1", "congress-dev-datasource-2"
 DEVICE = Resource(

@@ -1,0 +1,38 @@
+"""What the table shows of each role."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ops.health.facts import DatasourceView, EngineView, Lag
+from ops.health.table import lags, rows
+from tests.ops.support.fact_changes import (
+    healthy,
+    view,
+)
+
+
+def test_the_largest_datasources_are_named_with_the_age_of_their_rows() -> None:
+    sizes: dict[str, tuple[int | None, int | None]] = {
+        "small": (1, 4),
+        "pushed": (2000, None),
+        "nova": (48_000, 7),
+        "old program": (None, None),
+        "heat": (5, 2),
+    }
+    datasources = {name: DatasourceView(True, 200, "", rows, age) for name, (rows, age) in sizes.items()}  # noqa: FBT003
+    seen = healthy()
+    first = seen.engines["policy-engine-1"]
+    assert isinstance(first.view, EngineView)
+    told = replace(first, view=replace(first.view, datasources=datasources))
+    seen = replace(seen, engines={**seen.engines, "policy-engine-1": told})
+    assert rows(seen, [])["engines"][1].endswith(
+        "5 datasources: nova 48,000 rows 7 s old, pushed 2,000 rows, heat 5 rows 2 s old"
+    )
+
+
+def test_how_far_each_engine_is_behind_is_one_number() -> None:
+    seen = view(healthy(), lag=Lag(9, ("nova:flavors", "nova:servers"), ("heat",)))
+    assert rows(seen, [])["engines"][1].endswith("behind: policy-engine-2 2 of 9 tables (heat not known)")
+    lag = {"subscribed": 9, "behind": ("nova:flavors", "nova:servers"), "silent": ("heat",)}
+    assert lags(seen) == {"policy-engine-1": None, "policy-engine-2": lag}

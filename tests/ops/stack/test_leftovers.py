@@ -1,0 +1,39 @@
+"""Resources that carry the stack's name are listed as leftovers, and nothing else."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from ops.stack.leftovers import leftovers
+from tests.ops.support.fake_cloud import FakeCloud, thing
+from tests.unit.support import recording
+
+
+def test_everything_with_the_stack_s_name_is_a_leftover() -> None:
+    """The program's own names, as it registers them, and none of a stack whose name only begins like it."""
+    plurals = {
+        "Instance": "servers",
+        "ServerGroup": "server_groups",
+        "Port": "ports",
+        "SecGroup": "security_groups",
+        "Network": "networks",
+        "Subnet": "subnets",
+        "Router": "routers",
+        "FloatingIp": "ips",
+        "ApplicationCredential": "application_credentials",
+    }
+    things: dict[str, list[SimpleNamespace]] = {}
+    for made in recording.run().resources.values():
+        service, _, kind = made.type.rpartition(":")
+        if service.startswith("openstack:") and kind in plurals:
+            told = {
+                "name": made.inputs.get("name", "fencing-0a1b2c3"),
+                "description": made.inputs.get("description"),
+            }
+            things.setdefault(plurals[kind], []).append(thing(made.name, **told))
+    assert things.keys() == set(plurals.values())
+    cloud: Any = FakeCloud(**things)
+    assert len(list(leftovers(cloud, f"congress-{recording.STACK}"))) == sum(map(len, things.values()))
+    assert list(leftovers(cloud, f"congress-{recording.STACK[:-1]}")) == []
+    assert list(leftovers(cloud, f"congress-{recording.STACK}-2")) == []
