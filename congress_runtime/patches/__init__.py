@@ -1,4 +1,4 @@
-"""What mends upstream's flaws, one a module with a function `arm`; README.md lists them.
+"""What mends upstream's flaws, one a module with a function `apply`; README.md lists them.
 
 PATCHES tells where each is needed. Nothing takes effect by being imported but `removed_names`, which Congress's own
 modules need while they are imported.
@@ -42,6 +42,6 @@ def load(*places: str) -> list[ModuleType]:
     return [import_module(f"{__name__}.{name}") for place in places for name in PATCHES.get(place, ())]
 
 
-def arm(*places: str) -> None:
+def apply(*places: str) -> None:
     for patch in load(*places):
-        patch.arm()
+        patch.apply()

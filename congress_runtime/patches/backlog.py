@@ -13,7 +13,7 @@ BACKLOG = (
 )
 
 
-def arm() -> None:
+def apply() -> None:
     listen = APIServer.listen
 
     def listen_to_many(self: Any, key: Any = None, backlog: int = BACKLOG) -> None:

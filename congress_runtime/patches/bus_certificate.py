@@ -8,7 +8,7 @@ from typing import Any
 from oslo_messaging._drivers.impl_rabbit import Connection as RabbitConnection
 
 
-def arm() -> None:
+def apply() -> None:
     fetch = RabbitConnection._fetch_ssl_params  # noqa: SLF001  no option says it
 
     def with_name(self: Any) -> Any:

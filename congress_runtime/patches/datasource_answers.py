@@ -12,7 +12,7 @@ from congress.api.datasource_model import DatasourceModel
 HIDDEN = "<hidden>"  # as upstream's list has it
 
 
-def arm() -> None:
+def apply() -> None:
     read, create = DatasourceModel.get_item, DatasourceModel.add_item
 
     def get_item(self: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class Drivers:
         if name in self.entries and name not in self.loaded:
             try:
                 self.loaded[name] = SimpleNamespace(name=name, plugin=self.entries[name].load())
-                patches.arm(f"driver {name}")
+                patches.apply(f"driver {name}")
             except Exception:
                 LOG.exception("driver %s cannot be loaded", name)
                 self.loaded[name] = None
@@ -41,7 +41,7 @@ class Drivers:
         return [driver for driver in map(self.get, self.entries) if driver]
 
 
-def arm() -> None:
+def apply() -> None:
     def load_drivers() -> None:
         # Congress's own package: to look through all that is installed takes as long as to import some drivers.
         entries = distribution("openstack-congress").entry_points.select(group="congress.datasource.drivers")

@@ -34,7 +34,7 @@ OPTIONS = [
 ]
 
 
-def arm() -> None:
+def apply() -> None:
     cfg.CONF.register_opts(OPTIONS, group="evaluation")
     Pace.limit = cfg.CONF.evaluation.limit
     factset.FactSet = FactSet

@@ -118,7 +118,7 @@ def of(runtime: Any) -> Triggers:
     return runtime.triggers  # type: ignore[no-any-return]
 
 
-def arm() -> None:
+def apply() -> None:
     def contents(self: Any, keys: Any) -> dict[Key, Contents]:
         return {key: Contents(self, key) for key in keys}
 

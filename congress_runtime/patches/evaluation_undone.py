@@ -14,7 +14,7 @@ upstream_simulate = Runtime._simulate_obj  # noqa: SLF001
 upstream_update = Runtime.project_updates
 
 
-def arm() -> None:
+def apply() -> None:
     Runtime._select_obj = select  # noqa: SLF001
     Runtime._simulate_obj = simulate  # noqa: SLF001
     Runtime.project_updates = project_updates

@@ -15,7 +15,7 @@ from oslo_log import log
 LOG = log.getLogger(__name__)
 
 
-def arm() -> None:
+def apply() -> None:
     def heartbeat_loop(self: Any) -> None:
         tell_subscribers = self.node._update_tables_with_subscriber  # noqa: SLF001
         while self._running:

@@ -37,7 +37,7 @@ LOG = log.getLogger(__name__)
 MOMENT = 1.0
 
 
-def arm() -> None:
+def apply() -> None:
     harness.create_datasources = create_datasources
     DatasourceSynchronizer.synchronize_all_datasources = periodics.periodic(
         spacing=cfg.CONF.datasource_sync_period

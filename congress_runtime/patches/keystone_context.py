@@ -71,5 +71,5 @@ def refuse(start_response: Start, status: str, why: str) -> list[bytes]:
     return [body]
 
 
-def arm() -> None:
+def apply() -> None:
     auth.CongressKeystoneContext = KeystoneContext

@@ -120,7 +120,7 @@ def reading(read: Callable[..., Any], size: Callable[[Any], int]) -> Callable[..
     return read_and_pause
 
 
-def arm() -> None:
+def apply() -> None:
     _AbstractTransport.read_frame = reading(_AbstractTransport.read_frame, lambda frame: len(frame[2]))
     wsgi.Input.read = reading(wsgi.Input.read, len)
     dumps, loads = encoding(jsonutils.dumps), jsonutils.loads

@@ -13,7 +13,7 @@ from novaclient.v2.servers import ServerManager
 ALL = -1  # novaclient then asks for page after page
 
 
-def arm() -> None:
+def apply() -> None:
     list_, list_flavors = ServerManager.list, FlavorManager.list
 
     def list_all(self: Any, *args: Any, limit: int | None = None, **kwargs: Any) -> Any:

@@ -15,7 +15,7 @@ from congress.datalog.materialized import MaterializedViewTheory
 from congress.datalog.nonrecursive import RuleHandlingMixin
 
 
-def arm() -> None:
+def apply() -> None:
     for theory in (Database, MaterializedViewTheory, RuleHandlingMixin):
         theory.update = of_its_own(theory.update)
 

@@ -28,7 +28,7 @@ class Unanswered(Exception):  # noqa: N818  what is raised tells a user, not a p
     ...
 
 
-def arm() -> None:
+def apply() -> None:
     datasource_utils.get_keystone_session = with_timeout(datasource_utils.get_keystone_session)
     PollingDataSourceDriver.poll = limited(PollingDataSourceDriver.poll)
     DataSourceDriver.get_status = with_what_is_under_way(DataSourceDriver.get_status)

@@ -27,7 +27,7 @@ from eventlet.semaphore import Semaphore
 UNPUBLISHED = -1
 
 
-def arm() -> None:
+def apply() -> None:
     publish, last_published = DataService.publish, DataService.get_last_published_data_with_seqnum
 
     def publish_or_begin_anew(self: Any, table: str, data: Any, use_snapshot: bool = False) -> None:  # noqa: FBT001, FBT002

@@ -25,6 +25,6 @@ def first_line(value: object) -> object:
     return next(iter(str(value).splitlines()), "") if isinstance(value, (str, webob.Request)) else value
 
 
-def arm() -> None:
+def apply() -> None:
     for name in LOGGERS:
         logging.getLogger(name).addFilter(FirstLines())

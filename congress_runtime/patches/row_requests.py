@@ -22,7 +22,7 @@ class Rows(list[Any]):
         return f"{len(self)} rows"
 
 
-def arm() -> None:
+def apply() -> None:
     RowModel.replace_items = replacing(RowModel.replace_items)
     RowModel.invoke_rpc = calling(RowModel.invoke_rpc)
     DataSourceDriver.get_row_data = telling(DataSourceDriver.get_row_data)

@@ -47,7 +47,7 @@ class Change:
         self.aside = None
         if is_snapshot or len(added) + len(removed) > AT_ONCE:
             self.aside = new_table() if is_snapshot else copied(self.table_of_theory())
-            apply(self.aside, self.facts(removed), self.facts(added))
+            update_table(self.aside, self.facts(removed), self.facts(added))
         else:
             self.removed, self.added = list(self.facts(removed)), list(self.facts(added))
         if not self.all_ascii:
@@ -84,7 +84,7 @@ class Change:
         rows = self.aside
         if rows is None:
             rows = self.table_of_theory()
-            apply(rows, self.removed, self.added)
+            update_table(rows, self.removed, self.added)
         if rows or self.is_snapshot:
             theory.rules.facts[self.table] = rows
         else:
@@ -112,7 +112,7 @@ def copied(rows: Any) -> Any:
     return copy
 
 
-def apply(rows: Any, removed: Iterable[Any], added: Iterable[Any]) -> None:
+def update_table(rows: Any, removed: Iterable[Any], added: Iterable[Any]) -> None:
     more = twins(rows)
     for row in removed:
         if row not in more:
@@ -126,7 +126,7 @@ def apply(rows: Any, removed: Iterable[Any], added: Iterable[Any]) -> None:
             more[row] += 1
 
 
-def arm() -> None:
+def apply() -> None:
     receive_data, delete_policy = DseRuntime.receive_data, DseRuntime.delete_policy
     initialize_tables = DatasourcePolicyTheory.initialize_tables
 

@@ -37,12 +37,12 @@ inserting: dict[Any, bool] = {}
 registering: dict[str, GreenThread] = {}
 
 
-def arm() -> None:
-    arm_rules()
-    arm_schemas()
+def apply() -> None:
+    apply_to_rules()
+    apply_to_schemas()
 
 
-def arm_rules() -> None:
+def apply_to_rules() -> None:
     insert = DseRuntime.persistent_insert_rules
 
     def insert_then_ask(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -67,7 +67,7 @@ def arm_rules() -> None:
     DseRuntime.update_table_subscriptions = follow_or_put_off
 
 
-def arm_schemas() -> None:
+def apply_to_schemas() -> None:
     register = PolicyRuleSynchronizer._register_datasource_with_pe  # noqa: SLF001  no public way around it
     load = DseRuntime.persistent_load_policies
     every, one = PolicyRuleSynchronizer.synchronize_all_policies, PolicyRuleSynchronizer.sync_one_policy

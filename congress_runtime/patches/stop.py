@@ -42,7 +42,7 @@ class Requests:
         os._exit(0)
 
 
-def arm() -> None:
+def apply() -> None:
     requests, process = Requests(), RPCServer._process_incoming  # noqa: SLF001  no public way to see a request
     RPCServer._process_incoming = lambda server, incoming: requests.counted(server, incoming, process)  # noqa: SLF001
     ServiceLauncher._graceful_shutdown = lambda *_: requests.end()  # noqa: SLF001  the handler of SIGTERM

@@ -181,7 +181,7 @@ class Subscriptions:
         return queue is not None and not queue.empty()
 
 
-def arm() -> None:
+def apply() -> None:
     start = DseRuntime.start
 
     def start_and_watch(self: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from congress.datalog.nonrecursive import RuleHandlingMixin
 
 
-def arm() -> None:
+def apply() -> None:
     def policy(self: Any) -> list[Any]:
         # What has no body is kept apart, as a fact; but for a negated head, which is among the rules.
         return [rule for rules in self.rules.rules.values() for rule in rules if rule.body]

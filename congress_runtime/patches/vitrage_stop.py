@@ -10,7 +10,7 @@ from congress.datasources.vitrage_driver import VitrageDriver
 from eventlet import greenthread
 
 
-def arm() -> None:
+def apply() -> None:
     stop = VitrageDriver.stop
 
     def stop_with_periodic_tasks(self: Any) -> None:

@@ -39,7 +39,7 @@ def main() -> int:
     except cfg.Error as error:
         print(f"cannot read the configuration {arguments.config_file}: {error}")
         return 1
-    patches.arm(patches.BUS)
+    patches.apply(patches.BUS)
     deadline = time.monotonic() + arguments.wait
     while True:
         problem = look(cfg.CONF)

@@ -1,6 +1,6 @@
 """Run by the Python that Congress is installed in: a node on a real bus that tells for how long its loop stands still.
 
-usage: bus_node.py FOLDER BUS_CONFIGURATION engine-1|...|datasources PORT [MODULE...]: armed as the launcher does
+usage: bus_node.py FOLDER BUS_CONFIGURATION engine-1|...|datasources PORT [MODULE...]: patched as the launcher does
 it, without each MODULE. The database is SQLite. At PORT it serves the API, and for bus_bench.py /turns, what was
 measured since the last question, /rows/N, the number of rows if row N of the pushed table is there, and /subscribe.
 """
@@ -109,13 +109,13 @@ def configure(folder: str, bus: str, name: str) -> None:
     model_base.BASE.metadata.create_all(db_api.get_engine())
 
 
-def arm(name: str, without: Iterable[str]) -> None:
+def apply(name: str, without: Iterable[str]) -> None:
     from congress_runtime import patches  # noqa: PLC0415
 
     role = patches.DATASOURCE_NODE if name == "datasources" else patches.ENGINE
     for patch in patches.load(patches.BUS, patches.NODE, role):
         if patch.__name__.rpartition(".")[2] not in without:
-            patch.arm()
+            patch.apply()
 
 
 def serve(port: int, app: Any, turns: Turns, engine: Any = None) -> None:
@@ -147,7 +147,7 @@ def main(folder: str, bus: str, name: str, port: str, *without: str) -> None:
     from congress_runtime import collector  # noqa: PLC0415
 
     collector.start()
-    arm(name, without)
+    apply(name, without)
     from congress import harness  # noqa: PLC0415
     from congress.api import application, base  # noqa: PLC0415
     from congress.db import datasources  # noqa: PLC0415

@@ -57,7 +57,7 @@ def run(upstream: bool, count: int, names: list[str]) -> Iterator[tuple[str, flo
         from congress_runtime.patches import evaluation, evaluation_triggers, evaluation_undone  # noqa: PLC0415
 
         for patch in (evaluation, evaluation_triggers, evaluation_undone):
-            patch.arm()
+            patch.apply()
         gc.freeze()  # as the launcher does: else one collection of all that was imported takes half of a join
     runtime = Runtime()
     runtime.debug_mode()  # as congress.harness does

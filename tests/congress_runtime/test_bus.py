@@ -133,16 +133,16 @@ class Link:
 
 def test_a_bus_that_takes_a_publication_holds_nothing_back(bus: Any) -> None:
     link = Link("taken")
-    assert list(bus.held_back(link, 3)) == []
+    assert list(bus.blocked_reasons(link, 3)) == []
     assert link.published == 1
 
 
 def test_a_bus_that_holds_back_says_so_until_it_takes_what_was_published(bus: Any) -> None:
     link = Link("blocked", "", "", "taken")
-    assert list(bus.held_back(link, 3)) == ["low on memory"] * 3
+    assert list(bus.blocked_reasons(link, 3)) == ["low on memory"] * 3
     assert link.published == 1
 
 
 def test_a_bus_that_says_nothing_is_none(bus: Any) -> None:
     with pytest.raises(bus.BusError, match="confirms no publication"):
-        list(bus.held_back(Link(), 3))
+        list(bus.blocked_reasons(Link(), 3))

@@ -144,7 +144,7 @@ def test_a_node_that_works_is_no_longer_unable(
     (tmp_path / "told").touch()
     guard = load("guard")
     monkeypatch.setattr(guard, "SYSTEM_PATH", f"{tmp_path}:/usr/bin:/bin")
-    guard.Pacemaker("ds-node").able()
+    guard.Pacemaker("ds-node").clear_unable()
     both = [
         "told -n fail-count-ds-node#asyncmon_0 -D -N this-host",
         "told -n last-failure-ds-node#asyncmon_0 -D -N this-host",
@@ -167,7 +167,7 @@ def test_hears_that_the_node_is_unable_to_work_here(load: Load, said: bytes, *, 
     listens, beats = os.pipe()
     os.write(beats, said)
     os.close(beats)
-    assert load("guard").watch(listens, 1, 5) == ("ended without being told to", unable)
+    assert load("guard").watch(listens, 1, 5) == ("ended without a stop signal", unable)
     os.close(listens)
 
 
@@ -212,31 +212,31 @@ def test_a_node_has_its_part_of_the_host_s_or_a_container_s_memory(
     monkeypatch.setattr(guard, "CGROUPS", str(tmp_path))
     monkeypatch.setattr(guard, "OWN_CGROUP", str(own))
     monkeypatch.setattr(guard.os, "sysconf", {"SC_PHYS_PAGES": 2 * GIB, "SC_PAGE_SIZE": 4096}.__getitem__)
-    assert guard.memory(nodes) == part * GIB
+    assert guard.available_memory(nodes) == part * GIB
 
 
 def test_reads_the_limits_of_this_very_host(load: Load) -> None:
-    assert 1024 < load("guard").memory(1) < 10**10
+    assert 1024 < load("guard").available_memory(1) < 10**10
 
 
 def test_reads_what_the_kernel_says_of_a_process(load: Load) -> None:
     guard = load("guard")
-    assert 1024 < guard.resident(os.getpid()) < 10**7
+    assert 1024 < guard.resident_memory(os.getpid()) < 10**7
     ended = subprocess.Popen(["true"])
     ended.wait()
-    assert guard.resident(ended.pid) == 0
+    assert guard.resident_memory(ended.pid) == 0
 
 
 def test_kills_a_node_that_is_too_large(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     """Although its loop turns."""
     guard = load("guard")
-    monkeypatch.setattr(guard, "resident", lambda _: 800 * 1024)
+    monkeypatch.setattr(guard, "resident_memory", lambda _: 800 * 1024)
     listens, beats = os.pipe()
     process = subprocess.Popen(["sleep", "60"])
     os.write(beats, b".")
-    told = "it uses 800 MiB of memory, more than the 750 MiB that it may use here"
-    ended = guard.watch(listens, process.pid, 60, most=750.0 * 1024)
-    assert ended == (f"{told}; give its host a larger flavor, or fewer rows or nodes: killed", False)
+    usage = "it uses 800 MiB of memory and may use 750 MiB on this host"
+    ended = guard.watch(listens, process.pid, 60, memory_limit=750.0 * 1024)
+    assert ended == (f"{usage}; give its host a larger flavor, or fewer rows or nodes: killed", False)
     assert process.wait(5) == -signal.SIGKILL
     os.close(listens)
     os.close(beats)

@@ -38,7 +38,7 @@ def test_gives_up_root_in_the_only_order_that_works(launcher: Any, monkeypatch: 
         monkeypatch.setattr(os, name, lambda *arguments, name=name: calls.append((name, *arguments)))
     monkeypatch.setattr(os, "environ", {"HOME": "/root", "PATH": "/bin"})
     nobody = pwd.getpwnam("nobody")
-    launcher.become("nobody")
+    launcher.become_user("nobody")
     assert calls == [
         ("initgroups", "nobody", nobody.pw_gid),
         ("setgid", nobody.pw_gid),
@@ -49,7 +49,7 @@ def test_gives_up_root_in_the_only_order_that_works(launcher: Any, monkeypatch: 
 
 def test_names_the_missing_user(launcher: Any) -> None:
     with pytest.raises(LookupError, match="no user 'no-such-user' to become: create it"):
-        launcher.become("no-such-user")
+        launcher.become_user("no-such-user")
 
 
 def test_a_configuration_that_cannot_be_used(
@@ -75,9 +75,18 @@ def test_an_engine_may_evaluate_as_long_as_its_callers_wait(
     conf = SimpleNamespace(
         datasources=datasources, watchdog=SimpleNamespace(deadline=30), dse=SimpleNamespace(long_timeout=120)
     )
-    assert launcher.patience(conf) == seconds
+    assert launcher.silence_limit(conf) == seconds
 
 
+EVERY_NODE = [
+    *("bus_certificate", "request_log", "datasource_answers", "heartbeat", "large_json", "row_requests"),
+]
+DATASOURCE_NODE_ONLY = ["drivers", "isolation", "polls", "publish", "stop"]
+ENGINE_ONLY = [
+    *("backlog", "evaluation", "evaluation_triggers", "evaluation_undone", "keystone_context"),
+    *("policy_changes", "rows", "rule_insert", "subscriptions", "table_names"),
+]
+PATCH_NAMES = [*EVERY_NODE, *DATASOURCE_NODE_ONLY, *ENGINE_ONLY]
 FAKES = {
     # Packages that are installed here go before namespaces.
     "congress_runtime/__init__.py": "",
@@ -114,27 +123,10 @@ FAKES = {
     "congress_runtime/watchdog.py": "def start(conf, beats): print('watched', flush=True)",
     "congress_runtime/collector.py": "def start(): print('collecting', flush=True)",
     "late.py": "print('of its own environment', flush=True)",
-    "congress_runtime/patches/backlog.py": "def arm(): print('patient', flush=True)",
-    "congress_runtime/patches/datasource_answers.py": "def arm(): print('closed', flush=True)",
-    "congress_runtime/patches/evaluation.py": "def arm(): print('evaluating', flush=True)",
-    "congress_runtime/patches/evaluation_triggers.py": "def arm(): print('afterwards', flush=True)",
-    "congress_runtime/patches/evaluation_undone.py": "def arm(): print('undoing', flush=True)",
-    "congress_runtime/patches/keystone_context.py": "def arm(): print('authorized', flush=True)",
-    "congress_runtime/patches/bus_certificate.py": "def arm(): print('verifying', flush=True)",
-    "congress_runtime/patches/drivers.py": "def arm(): print('drivers', flush=True)",
-    "congress_runtime/patches/isolation.py": "def arm(): print('isolated', flush=True)",
-    "congress_runtime/patches/heartbeat.py": "def arm(): print('beating', flush=True)",
-    "congress_runtime/patches/large_json.py": "def arm(): print('pausing', flush=True)",
-    "congress_runtime/patches/policy_changes.py": "def arm(): print('apart', flush=True)",
-    "congress_runtime/patches/polls.py": "def arm(): print('limited', flush=True)",
-    "congress_runtime/patches/publish.py": "def arm(): print('published', flush=True)",
-    "congress_runtime/patches/request_log.py": "def arm(): print('discreet', flush=True)",
-    "congress_runtime/patches/row_requests.py": "def arm(): print('in turns', flush=True)",
-    "congress_runtime/patches/rows.py": "def arm(): print('by row', flush=True)",
-    "congress_runtime/patches/rule_insert.py": "def arm(): print('unlocked', flush=True)",
-    "congress_runtime/patches/stop.py": "def arm(): print('armed', flush=True)",
-    "congress_runtime/patches/subscriptions.py": "def arm(): print('subscribed', flush=True)",
-    "congress_runtime/patches/table_names.py": "def arm(): print('named', flush=True)",
+    **{
+        f"congress_runtime/patches/{name}.py": f"def apply(): print({name!r}, flush=True)"
+        for name in PATCH_NAMES
+    },
     "oslo_log/log.py": """
         import logging
         import sys
@@ -180,30 +172,22 @@ def started(tmp_path: Path) -> Iterator[Any]:
         process.kill()
 
 
-BOTH = ["collecting", "verifying", "discreet", "closed", "beating", "pausing", "in turns"]
-DATASOURCE_NODE = [*BOTH, "drivers", "isolated", "limited", "published", "armed", "watched"]
+DATASOURCE_NODE = ["collecting", *EVERY_NODE, *DATASOURCE_NODE_ONLY, "watched"]
 
 
 @pytest.mark.parametrize(
-    ("role", "armed"),
+    ("role", "patches"),
     [
         ("--datasources", DATASOURCE_NODE),
-        (
-            "--policy-engine",
-            [
-                *BOTH,
-                *("patient", "evaluating", "afterwards", "undoing", "authorized", "apart"),
-                *("by row", "unlocked", "subscribed", "named", "watched"),
-            ],
-        ),
+        ("--policy-engine", ["collecting", *EVERY_NODE, *ENGINE_ONLY, "watched"]),
     ],
 )
 def test_reads_the_configuration_before_the_server_is_imported(
-    started: Any, role: str, armed: list[str]
+    started: Any, role: str, patches: list[str]
 ) -> None:
     with started("--config-file", "F", role) as process:
         said, _ = process.communicate(timeout=20)
-    assert said.splitlines() == [*armed, f"['--config-file', 'F', '{role}'] 0o27"]
+    assert said.splitlines() == [*patches, f"['--config-file', 'F', '{role}'] 0o27"]
     assert process.returncode == 0
 
 

@@ -21,7 +21,7 @@ class Server:
 
 @pytest.fixture
 def launcher(load: Load, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """oslo.service's launcher after `arm`; the end of the process is an exception."""
+    """oslo.service's launcher after `apply`; the end of the process is an exception."""
     launcher = type("Launcher", (), {"_graceful_shutdown": lambda *_: None})
     server = type("RPCServer", (Server,), {"_process_incoming": Server._process_incoming})
     stop = load(
@@ -36,7 +36,7 @@ def launcher(load: Load, monkeypatch: pytest.MonkeyPatch) -> Any:
         raise Ended
 
     monkeypatch.setattr(stop.os, "_exit", ended)
-    stop.arm()
+    stop.apply()
     return SimpleNamespace(stop=stop, server=server(), told_to_stop=launcher()._graceful_shutdown)
 
 

@@ -23,7 +23,7 @@ class Eventlet(MagicMock):
 def watchdog(load: Load, monkeypatch: pytest.MonkeyPatch) -> Any:
     module = load("watchdog", eventlet=Eventlet(), eventlet_patcher=MagicMock())
     module.patcher.original.return_value = os
-    monkeypatch.setattr(module, "end", MagicMock(side_effect=Enough))
+    monkeypatch.setattr(module, "end_node", MagicMock(side_effect=Enough))
     return module
 
 
@@ -40,23 +40,25 @@ def beaten(watchdog: Any, *checks: Any, seconds: int) -> str:
     listens, beats = os.pipe()
     naps(watchdog, seconds)
     with pytest.raises(Enough):
-        watchdog.beat(beats, checks)
+        watchdog.send_heartbeats(beats, checks)
     assert set(os.read(listens, 1000)) <= set(b".+!")
     os.close(listens)
     os.close(beats)
-    return watchdog.end.call_args.args[0] if watchdog.end.called else ""
+    return watchdog.end_node.call_args.args[0] if watchdog.end_node.called else ""
 
 
 def test_ends_the_node_after_the_deadline_and_says_why(watchdog: Any) -> None:
     check = watchdog.Check(
-        "the database", probe(), patience=30, first=150, worked=True, problem="(1045) Access denied"
+        "the database", probe(), limit=30, first_limit=150, worked=True, problem="(1045) Access denied"
     )
     assert beaten(watchdog, check, seconds=29) == ""
     assert beaten(watchdog, check, seconds=29) == "without the database for 31 s: (1045) Access denied"
 
 
 def test_a_success_begins_the_deadline_anew(watchdog: Any) -> None:
-    check = watchdog.Check("the database", probe(ValueError("away"), None), patience=30, first=30, silence=29)
+    check = watchdog.Check(
+        "the database", probe(ValueError("away"), None), limit=30, first_limit=30, silence=29
+    )
     naps(watchdog, 1)
     with pytest.raises(Enough):
         check.run()
@@ -66,7 +68,7 @@ def test_a_success_begins_the_deadline_anew(watchdog: Any) -> None:
 
 def test_a_failure_of_any_kind_does_not_end_the_looking(watchdog: Any) -> None:
     failures = (Eventlet.Timeout("5 seconds"), KeyError("x"), OSError("two\nlines"))
-    check = watchdog.Check("the bus", probe(*failures), patience=30, first=30, silence=7)
+    check = watchdog.Check("the bus", probe(*failures), limit=30, first_limit=30, silence=7)
     naps(watchdog, 2)
     with pytest.raises(Enough):
         check.run()
@@ -75,7 +77,7 @@ def test_a_failure_of_any_kind_does_not_end_the_looking(watchdog: Any) -> None:
 
 
 def test_what_is_needed_for_the_start_alone_is_not_asked_again(watchdog: Any) -> None:
-    check = watchdog.Check("the database", probe(None), patience=30, first=30, once=True)
+    check = watchdog.Check("the database", probe(None), limit=30, first_limit=30, only_at_start=True)
     check.run()
     check.silence = 10**6
     assert beaten(watchdog, check, seconds=3) == ""
@@ -85,9 +87,9 @@ def test_ends_when_the_guard_is_gone(watchdog: Any) -> None:
     listens, beats = os.pipe()
     os.close(listens)
     with pytest.raises(Enough):
-        watchdog.beat(beats, [])
+        watchdog.send_heartbeats(beats, [])
     os.close(beats)
-    assert "is gone" in watchdog.end.call_args.args[0]
+    assert "has ended" in watchdog.end_node.call_args.args[0]
 
 
 def test_does_not_wait_for_a_guard_that_does_not_read(watchdog: Any) -> None:
@@ -98,23 +100,23 @@ def test_does_not_wait_for_a_guard_that_does_not_read(watchdog: Any) -> None:
             os.write(beats, b"." * 4096)
     naps(watchdog, 5)
     with pytest.raises(Enough):
-        watchdog.beat(beats, [])
-    assert not watchdog.end.called
+        watchdog.send_heartbeats(beats, [])
+    assert not watchdog.end_node.called
     os.close(listens)
     os.close(beats)
 
 
 def test_is_patient_until_it_has_worked_once(watchdog: Any) -> None:
-    check = watchdog.Check("the bus", probe(), patience=30, first=150)
+    check = watchdog.Check("the bus", probe(), limit=30, first_limit=150)
     assert beaten(watchdog, check, seconds=149) == ""
     assert beaten(watchdog, check, seconds=1) == "without the bus for 151 s: no answer"
 
 
 def test_tells_the_guard_that_it_is_unable(watchdog: Any) -> None:
     listens, beats = os.pipe()
-    check = watchdog.Check("the bus", probe(), patience=30, first=0)
+    check = watchdog.Check("the bus", probe(), limit=30, first_limit=0)
     with pytest.raises(Enough):
-        watchdog.beat(beats, [check])
+        watchdog.send_heartbeats(beats, [check])
     assert os.read(listens, 10) == b".!"
     os.close(listens)
     os.close(beats)
@@ -131,7 +133,7 @@ def test_tells_the_guard_once_that_the_node_works(watchdog: Any) -> None:
 
     watchdog.eventlet.sleep.side_effect = nap
     with pytest.raises(Enough):
-        watchdog.beat(beats, checks)
+        watchdog.send_heartbeats(beats, checks)
     assert os.read(listens, 10) == b"..+."
     os.close(listens)
     os.close(beats)
@@ -143,10 +145,10 @@ def test_pacemaker_forgets_a_failure_before_the_other_host_gives_up(watchdog: An
 
 
 @pytest.mark.parametrize(
-    ("datasources", "once", "first"), [(True, False, (150,) * 3), (False, True, (60, 30, 30))]
+    ("datasources", "only_at_start", "first_limit"), [(True, False, (150,) * 3), (False, True, (60, 30, 30))]
 )
 def test_only_a_datasource_node_lives_by_the_database(
-    watchdog: Any, datasources: object, once: object, first: tuple[int, int, int]
+    watchdog: Any, datasources: object, only_at_start: object, first_limit: tuple[int, int, int]
 ) -> None:
     conf = SimpleNamespace(
         datasources=datasources,
@@ -155,9 +157,9 @@ def test_only_a_datasource_node_lives_by_the_database(
         node_id="n",
     )
     answer, bus, database = watchdog.checks(conf)
-    assert (answer.patience, bus.patience, database.patience) == (30, 30, 30)
-    assert (answer.first, bus.first, database.first) == first
-    assert (answer.once, bus.once, database.once) == (False, False, once)
+    assert (answer.limit, bus.limit, database.limit) == (30, 30, 30)
+    assert (answer.first_limit, bus.first_limit, database.first_limit) == first_limit
+    assert (answer.only_at_start, bus.only_at_start, database.only_at_start) == (False, False, only_at_start)
     answer.probe()
     service = watchdog.DATASOURCE_MANAGER if datasources else watchdog.POLICY_ENGINE
     assert watchdog.ping.call_args.args[2] is service
@@ -184,11 +186,11 @@ def test_waits_while_the_bus_takes_nothing_from_anybody(watchdog: Any) -> None:
     answer, bus, _ = watchdog.checks(conf)
     answer.worked, answer.silence, bus.silence = True, 25, 9
     reasons = iter(["low on memory"] * 99)
-    watchdog.held_back.return_value = reasons
+    watchdog.blocked_reasons.return_value = reasons
     bus.probe()
     assert (answer.silence, bus.silence) == (0, 0)
-    assert len(list(reasons)) == 99 - watchdog.LOOKS
+    assert len(list(reasons)) == 99 - watchdog.BLOCKED_LOOKS
     answer.silence = 25
-    watchdog.held_back.return_value = iter([])
+    watchdog.blocked_reasons.return_value = iter([])
     bus.probe()
     assert answer.silence == 25

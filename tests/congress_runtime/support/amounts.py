@@ -60,12 +60,12 @@ def amounts() -> dict[str, Any]:
 
 def main(folder: str, *words: str) -> None:
     congress_node.configure(folder)
-    isolation.arm()
-    datasource_answers.arm()
+    isolation.apply()
+    datasource_answers.apply()
     if not words:
         from congress_runtime.patches import polls  # noqa: PLC0415
 
-        polls.arm()
+        polls.apply()
     print(json.dumps(amounts()), flush=True)
     os._exit(0)
 

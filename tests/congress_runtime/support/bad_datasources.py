@@ -249,7 +249,7 @@ def told_to_stop() -> dict[str, Any]:
     from congress_runtime.patches import stop  # noqa: PLC0415
     from oslo_service.service import ServiceLauncher  # noqa: PLC0415
 
-    stop.arm()
+    stop.apply()
     known("hangs")
     Fickle.made = {"hangs": hang}
     Node().serves()
@@ -272,7 +272,7 @@ def main(folder: str, scenario: str, *words: str) -> None:
         from congress_runtime.patches import isolation, unmade  # noqa: PLC0415
 
         unmade.LIMIT, unmade.FIRST = 1.5, 0.5
-        isolation.arm()
+        isolation.apply()
     print(json.dumps(SCENARIOS[scenario]()), flush=True)
     os._exit(0)
 

@@ -81,14 +81,14 @@ def main(folder: str, *words: str) -> None:
     congress_node.configure(folder)
     from congress_runtime.patches import isolation  # noqa: PLC0415  in both cases: it lets upstream's polls begin at all
 
-    isolation.arm()
+    isolation.apply()
     if words:
         congress_node.PATIENCE = 4.0
     else:
         from congress_runtime.patches import polls  # noqa: PLC0415
 
         polls.SILENCE, polls.LIMIT, polls.LATE = 0.5, 1.5, (0.2, 0)
-        polls.arm()
+        polls.apply()
     clouds = {"silent": congress_node.Hanging(), "rubbish": Rubbish(), "slow": Slow()}
     urls = {name: cloud.url for name, cloud in clouds.items()} | {"refuses": "http://127.0.0.1:1/v3"}
     for name, url in urls.items():

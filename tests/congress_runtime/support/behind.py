@@ -131,7 +131,7 @@ def by_address(engine: Any, who: str) -> tuple[str, str]:
 
 
 def main() -> None:
-    publish.arm()
+    publish.apply()
     seen = {
         "nothing": asked(polled(1, 2)[1]),
         "a lost publication": lost(),

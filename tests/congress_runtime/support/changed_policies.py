@@ -40,7 +40,7 @@ class Engine(DseRuntime):  # type: ignore[misc]
 
 def main(which: str) -> None:
     if which == "ours":
-        policy_changes.arm()
+        policy_changes.apply()
     engine = Engine("__engine")
     engine.initialize_datasource(
         "cloud", {"servers": [{"name": name, "desc": ""} for name in ("id", "flavor")]}

@@ -49,7 +49,7 @@ def main(words: list[str]) -> None:
     if not words:
         from congress_runtime.patches import datasource_answers  # noqa: PLC0415
 
-        datasource_answers.arm()
+        datasource_answers.apply()
     model = DatasourceModel("api-datasource", bus=Bus())
     created = [model.add_item(item, {})[1] for item in (KNOWN, BARE)]
     print(json.dumps([*created, *(model.get_item(id_, {}) for id_ in ("an id", "another", "bare"))]))

@@ -50,8 +50,8 @@ def load(paste: str, configuration: str, folder: Path) -> Any:
     if "congress_runtime.wsgi.health:" in Path(config.find_paste_config()).read_text():
         from congress_runtime.patches import keystone_context, subscriptions  # noqa: PLC0415
 
-        keystone_context.arm()
-        subscriptions.arm()
+        keystone_context.apply()
+        subscriptions.apply()
     known = {"node_id": "policy-engine-1", "bus_id": "bus", "flags": flags}
     return deploy.loadapp(f"config:{config.find_paste_config()}", name="congress", global_conf=known)
 

@@ -91,7 +91,7 @@ class Program:
 def main() -> None:
     if sys.argv[1:] != ["upstream"]:
         for patch in (evaluation, evaluation_triggers, evaluation_undone):
-            patch.arm()
+            patch.apply()
     for line in sys.stdin:
         program = Program()
         print(json.dumps([program.step(*words) for words in json.loads(line)]), flush=True)

@@ -209,7 +209,7 @@ def too_long_to_trigger(engine: Engine) -> dict[str, Any]:
 def main() -> None:
     if not UPSTREAM:
         for patch in (evaluation, evaluation_triggers, evaluation_undone):
-            patch.arm()
+            patch.apply()
     engine = Engine()
     seen: dict[str, Any] = {"others go on": others_go_on(engine), "of one moment": of_one_moment(engine)}
     seen["triggered"] = triggered(Engine() if UPSTREAM else engine)

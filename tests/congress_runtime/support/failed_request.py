@@ -26,7 +26,7 @@ def main(words: list[str]) -> None:
     if not words:
         from congress_runtime.patches import request_log  # noqa: PLC0415
 
-        request_log.arm()
+        request_log.apply()
     for application in (ApiApplication(Failing()), CatchErrors(webob.dec.wsgify(fail))):
         request = webob.Request.blank("/v1/data-sources", method="POST", json={"password": "a password"})
         request.headers["X-Auth-Token"] = "a token"

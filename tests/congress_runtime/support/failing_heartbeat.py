@@ -22,7 +22,7 @@ def broadcast(*_: object) -> None:
 
 def main() -> None:
     if sys.argv[1:] != ["upstream"]:
-        heartbeat.arm()
+        heartbeat.apply()
     bus = DseNodeControlBus.__new__(DseNodeControlBus)
     bus.service_id, bus.HEARTBEAT_INTERVAL, bus._running = "_control_bus", 0, True  # noqa: SLF001
     bus.node = SimpleNamespace(

@@ -189,7 +189,7 @@ def differences(seed: int) -> tuple[int, int]:
 
 def main(which: str) -> None:
     if which == "ours":
-        large_json.arm()
+        large_json.apply()
     seen: dict[str, Any] = {"pauses": paused(), "collected": collected()}
     if which == "ours":
         seen |= {"looks at blanks": looks_at_blanks(), "nested": nested()}

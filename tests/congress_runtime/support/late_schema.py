@@ -50,8 +50,8 @@ def main(folder: str) -> None:
     watch_bus()
     from congress_runtime.patches import rule_insert, subscriptions  # noqa: PLC0415
 
-    subscriptions.arm()
-    rule_insert.arm()
+    subscriptions.apply()
+    rule_insert.apply()
     rule_insert.MOMENT, rule_insert.AT_START = 0.0, 3 * TOOK
     from congress_runtime.wsgi.health import Health  # noqa: PLC0415  not before the configuration is read
 

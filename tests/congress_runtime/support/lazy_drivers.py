@@ -30,7 +30,7 @@ def main(argv: list[str]) -> dict[str, object]:
 
     from congress_runtime.patches import drivers  # noqa: PLC0415
 
-    drivers.arm()
+    drivers.apply()
     DseNode.load_drivers()
     at_first = sorted(name for name, module in WATCHED.items() if module in sys.modules)
     return {

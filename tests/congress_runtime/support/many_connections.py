@@ -19,7 +19,7 @@ def main(who: str) -> None:
     if who != "upstream":
         from congress_runtime.patches import backlog  # noqa: PLC0415
 
-        backlog.arm()
+        backlog.apply()
     server = APIServer("", "policy-engine-1", host="127.0.0.1", port=0)
     server.listen()
     made = select.poll()

@@ -208,7 +208,7 @@ def not_taken_in() -> dict[str, Any]:
 
 def main() -> None:
     if not UPSTREAM:
-        publish.arm()
+        publish.apply()
     seen: dict[str, Any] = {}
     for happens in (
         lost_then_another,

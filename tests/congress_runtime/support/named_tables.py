@@ -9,7 +9,7 @@ import json
 import sys
 from typing import Any
 
-from tests.congress_runtime.support.rows_of_engine import Engine, arm, row
+from tests.congress_runtime.support.rows_of_engine import Engine, apply, row
 
 # isort: split
 from congress.datalog.compile import Literal, Rule
@@ -51,7 +51,7 @@ def told(engine: Engine) -> dict[str, Any]:
 
 def main(which: str) -> None:
     if which == "ours":
-        arm()
+        apply()
     engine = Engine()
     engine.create_policy("action", kind="action")
     for policy, formula in FORMULAS:

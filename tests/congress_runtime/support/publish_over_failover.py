@@ -42,7 +42,7 @@ def main() -> None:
     if sys.argv[1:] != ["upstream"]:
         from congress_runtime.patches import publish  # noqa: PLC0415
 
-        publish.arm()
+        publish.apply()
     seen = {}
     node = Node()
     engine, source = Engine(node), Source(node)

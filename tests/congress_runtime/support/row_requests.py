@@ -71,8 +71,8 @@ def turns(task: Callable[[], object]) -> int:
 
 def main(which: str) -> None:
     if which == "ours":
-        publish.arm()
-        row_requests.arm()
+        publish.apply()
+        row_requests.apply()
     row_model.api_utils.get_id_from_context = lambda _context: ("doctor", "id")
     driver = DoctorDriver("doctor")
     driver.node = Node()

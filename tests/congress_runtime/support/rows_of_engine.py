@@ -22,9 +22,9 @@ RULE = "big(x) :- cloud:servers(x, {0}), not cloud:ports(x, {0})".format(
 )
 
 
-def arm() -> None:
-    table_names.arm()
-    rows_patch.arm()
+def apply() -> None:
+    table_names.apply()
+    rows_patch.apply()
 
 
 def row(number: int, name: str = "server") -> tuple[Any, ...]:

@@ -62,8 +62,8 @@ def main(folder: str, *words: str) -> None:
     if not words:
         from congress_runtime.patches import rule_insert, subscriptions  # noqa: PLC0415
 
-        subscriptions.arm()
-        rule_insert.arm()
+        subscriptions.apply()
+        rule_insert.apply()
     api = congress_node.Api(DseNode(cfg.CONF, "node", [], partition_id="bus"))
     for name in ("source", "another"):
         datasources.add_datasource(f"id-of-{name}", name, "doctor", {}, "", True)  # noqa: FBT003

@@ -46,8 +46,8 @@ def main(folder: str) -> None:
     watch_bus()
     from congress_runtime.patches import rule_insert, subscriptions  # noqa: PLC0415
 
-    subscriptions.arm()
-    rule_insert.arm()
+    subscriptions.apply()
+    rule_insert.apply()
     api = congress_node.Api(DseNode(cfg.CONF, "node", [], partition_id="bus"))
     engine = api.app.resource_mgr.node.service_object("__engine")
     for name in SOURCES:

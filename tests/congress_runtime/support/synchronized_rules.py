@@ -55,11 +55,11 @@ def main(folder: str, *words: str) -> None:
     watch_bus()
     from congress_runtime.patches import subscriptions  # noqa: PLC0415
 
-    subscriptions.arm()
+    subscriptions.apply()
     if not words:
         from congress_runtime.patches import rule_insert  # noqa: PLC0415
 
-        rule_insert.arm()
+        rule_insert.apply()
     api = congress_node.Api(DseNode(cfg.CONF, "node", [], partition_id="bus"))
     engine = api.app.resource_mgr.node.service_object("__engine")
     synchronizer = engine.synchronizer

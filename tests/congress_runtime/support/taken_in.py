@@ -14,7 +14,7 @@ from typing import Any
 
 import eventlet
 
-from tests.congress_runtime.support.rows_of_engine import COLUMNS, Engine, arm, row, rows
+from tests.congress_runtime.support.rows_of_engine import COLUMNS, Engine, apply, row, rows
 
 # isort: split
 from congress.utils import tuple_to_congress
@@ -126,5 +126,5 @@ def refused() -> dict[str, Any]:
 
 
 if OURS:
-    arm()
+    apply()
 print(json.dumps({**at_once(), **histories(), **refused()}))

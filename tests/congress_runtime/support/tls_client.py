@@ -78,6 +78,6 @@ def call(configuration: str) -> str:
     return str(answer)
 
 
-patches.arm(patches.BUS)
+patches.apply(patches.BUS)
 ASKED = {"database": database, "bus": bus, "link": link, "call": call}[sys.argv[1]]
 print(json.dumps([ASKED(asked) for asked in sys.argv[2:]]))

@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Callable
 
-from tests.congress_runtime.support.rows_of_engine import Engine, arm, calls, row, rows
+from tests.congress_runtime.support.rows_of_engine import Engine, apply, calls, row, rows
 
 
 def tasks(engine: Engine) -> dict[str, Callable[[], object]]:
@@ -30,7 +30,7 @@ def tasks(engine: Engine) -> dict[str, Callable[[], object]]:
 
 def main(which: str, *sizes: str) -> None:
     if which == "ours":
-        arm()
+        apply()
     work: dict[str, list[int]] = {}
     for size in map(int, sizes):
         engine = Engine()

@@ -12,7 +12,7 @@ from congress.common import config  # noqa: F401  registers options that are rea
 # isort: split
 from congress_runtime import patches
 
-patches.arm(patches.BUS, patches.NODE, sys.argv[1])
+patches.apply(patches.BUS, patches.NODE, sys.argv[1])
 all_of_them = [f"congress_runtime.patches.{name}" for names in patches.PATCHES.values() for name in names]
 watched = [*all_of_them, "congress.datasources.nova_driver", "congress.datasources.vitrage_driver"]
 print(json.dumps([name.rpartition(".")[2] for name in watched if name in sys.modules]))
