@@ -185,7 +185,7 @@ class Pacemaker:
         with logged(f"could not report the failure of {self.resource} to Pacemaker"):
             node = crm("crm_node", "-n")
             if unable:
-                # Older failures elsewhere count no more: if both hosts were marked unable, the resource would stay here.
+                # Delete the older failures elsewhere: if both hosts had this count, the resource would stay here.
                 for other in set(crm("crm_node", "-p").split()) - {node}:
                     self._delete_failures(other)
                 crm("attrd_updater", "-n", self.last, "-U", str(int(time.time())))

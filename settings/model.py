@@ -1,4 +1,4 @@
-"""All settings of a stack, and what must hold among its sections."""
+"""All settings of a stack, and the checks that concern several sections."""
 
 from __future__ import annotations
 

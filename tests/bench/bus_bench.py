@@ -23,7 +23,7 @@ from typing import Any
 from tests.acceptance.push import events
 from tests.acceptance.waiting import wait_for
 from tests.balance.balanced import free_port, running
-from tests.congress_runtime.support.of_congress import ENVIRONMENT
+from tests.congress_runtime.support.congress_python import ENVIRONMENT
 from tests.congress_runtime.test_tls_bus import Bus
 from tests.render.judges import congress_python
 

@@ -20,7 +20,7 @@ import eventlet
 
 eventlet.monkey_patch()
 
-import congress_runtime.patches.removed_names  # noqa: F401, E402  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401, E402  names that congress imports and Python removed
 from congress.common import config  # noqa: E402
 from congress.db import api as db_api  # noqa: E402
 from congress.db import model_base  # noqa: E402

@@ -48,8 +48,8 @@ def rows(count: int) -> Iterator[tuple[Any, ...]]:
 
 
 def run(upstream: bool, count: int, names: list[str]) -> Iterator[tuple[str, float, int]]:  # noqa: FBT001
-    import congress_runtime.patches.removed_names  # noqa: F401, PLC0415  what Python removed, which congress still imports
-    from congress.common import config  # noqa: F401, PLC0415  registers options that are read by what follows
+    import congress_runtime.patches.removed_names  # noqa: F401, PLC0415  names that congress imports and Python removed
+    from congress.common import config  # noqa: F401, PLC0415  registers options that the next imports read
     from congress.datalog.compile import Fact  # noqa: PLC0415
     from congress.policy_engines.agnostic import Runtime  # noqa: PLC0415
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import eventlet
 
-from tests.congress_runtime.support.rows_of_engine import Engine, apply, row, rows
+from tests.congress_runtime.support.engine_rows import Engine, apply, row, rows
 
 # isort: split
 from congress.dse2.data_service import DataService

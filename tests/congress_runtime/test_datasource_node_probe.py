@@ -42,14 +42,14 @@ def test_one_node_that_answers(probe: Any, capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.parametrize("number", [0, 2])
-def test_none_or_two(probe: Any, number: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_node_or_two_nodes(probe: Any, number: int, capsys: pytest.CaptureFixture[str]) -> None:
     probe.consumers.return_value = number
     assert probe.main() == 1
     assert capsys.readouterr().out.startswith(f"{number} datasource nodes on the bus instead of one")
     assert not probe.ping.called
 
 
-def test_one_that_hangs(probe: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_node_that_hangs(probe: Any, capsys: pytest.CaptureFixture[str]) -> None:
     probe.ping.side_effect = MessagingTimeout
     assert probe.main() == 1
     assert "hangs: no answer" in capsys.readouterr().out

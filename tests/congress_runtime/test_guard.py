@@ -46,14 +46,16 @@ def guarded() -> Iterator[Guarded]:
     guarded.guard.wait()
 
 
-def test_an_end_after_sigterm_was_ordered(guarded: Guarded) -> None:
+def test_an_end_after_sigterm_is_an_ordered_stop(guarded: Guarded) -> None:
     guarded.says(ord("."), signal.SIGTERM)
     guarded.ends()
     assert guarded.guard.wait(5) == 0
 
 
 @pytest.mark.parametrize(("removed", "status"), [(True, 0), (False, 1)])
-def test_under_pacemaker_only_its_agent_orders_a_stop(tmp_path: Path, *, removed: bool, status: int) -> None:
+def test_under_pacemaker_only_the_agent_may_order_a_stop(
+    tmp_path: Path, *, removed: bool, status: int
+) -> None:
     """The agent's last act is to remove its pid file; a `kill` by hand removes nothing."""
     guarded = Guarded(OCF_RESOURCE_INSTANCE="ds-node", HA_RSCTMP=str(tmp_path))
     pid_file = tmp_path / "ds-node.pid"
@@ -72,13 +74,13 @@ def test_any_other_end_is_a_crash(guarded: Guarded) -> None:
     assert guarded.guard.wait(5) == 1
 
 
-def test_kills_a_process_that_fell_silent(guarded: Guarded) -> None:
+def test_kills_a_silent_process(guarded: Guarded) -> None:
     guarded.says(ord("."))
     assert guarded.process.wait(SILENCE + GRACE + 5) == -signal.SIGKILL
     assert guarded.guard.wait(5) == 1
 
 
-def test_leaves_a_process_that_speaks_up_after_a_pause(guarded: Guarded) -> None:
+def test_keeps_a_process_that_writes_again_after_a_pause(guarded: Guarded) -> None:
     guarded.says(ord("."))
     for _ in range(4):
         time.sleep(SILENCE + 0.3)
@@ -86,7 +88,7 @@ def test_leaves_a_process_that_speaks_up_after_a_pause(guarded: Guarded) -> None
     assert guarded.process.poll() is None
 
 
-def test_gives_a_stop_its_time_and_a_start_too(guarded: Guarded) -> None:
+def test_a_stop_and_a_start_have_no_silence_limit(guarded: Guarded) -> None:
     time.sleep(SILENCE + GRACE + 0.5)
     assert guarded.process.poll() is None
     guarded.says(signal.SIGTERM, ord("."))
@@ -105,7 +107,7 @@ def test_outlives_the_signals_of_a_service_manager(guarded: Guarded) -> None:
 
 
 @pytest.mark.parametrize("unable", [False, True])
-def test_tells_pacemaker(
+def test_reports_a_failure_to_pacemaker(
     load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, unable: bool
 ) -> None:
     nodes = '[ "$1" = -n ] && echo this-host || echo this-host other-host'
@@ -130,7 +132,7 @@ def test_tells_pacemaker(
 @pytest.mark.parametrize(
     ("value", "taken_back"), [("0", False), ("2", False), ("999", False), ("1000", True), ("1002", True)]
 )
-def test_a_node_that_works_is_no_longer_unable(
+def test_a_node_that_works_clears_the_unable_fail_count(
     load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, value: str, taken_back: bool
 ) -> None:
     asked = "-t status -N this-host -n fail-count-ds-node#asyncmon_0 -G -q -d 0"
@@ -152,7 +154,7 @@ def test_a_node_that_works_is_no_longer_unable(
     assert (tmp_path / "told").read_text().splitlines() == (both if taken_back else [])
 
 
-def test_hears_once_that_the_node_works(load: Load) -> None:
+def test_reads_that_the_node_works(load: Load) -> None:
     listens, beats = os.pipe()
     os.write(beats, b"..+.")
     os.close(beats)
@@ -163,7 +165,7 @@ def test_hears_once_that_the_node_works(load: Load) -> None:
 
 
 @pytest.mark.parametrize(("said", "unable"), [(b"..", False), (b".!", True)])
-def test_hears_that_the_node_is_unable_to_work_here(load: Load, said: bytes, *, unable: bool) -> None:
+def test_reads_that_the_node_is_unable_to_work_here(load: Load, said: bytes, *, unable: bool) -> None:
     listens, beats = os.pipe()
     os.write(beats, said)
     os.close(beats)
@@ -171,7 +173,7 @@ def test_hears_that_the_node_is_unable_to_work_here(load: Load, said: bytes, *, 
     os.close(listens)
 
 
-def test_says_when_pacemaker_cannot_be_told(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_logs_a_report_that_fails(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     guard, said = load("guard"), []
     monkeypatch.setattr(guard, "SYSTEM_PATH", "/nonexistent")
     monkeypatch.setattr(guard.syslog, "syslog", lambda _, text: said.append(text))
@@ -195,7 +197,7 @@ GIB = 1024 * 1024  # KiB
         (1, {"": 16.0}, 8.0),
     ],
 )
-def test_a_node_has_its_part_of_the_host_s_or_a_container_s_memory(
+def test_a_node_has_its_share_of_the_memory_of_host_or_container(
     load: Load,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -215,11 +217,11 @@ def test_a_node_has_its_part_of_the_host_s_or_a_container_s_memory(
     assert guard.available_memory(nodes) == part * GIB
 
 
-def test_reads_the_limits_of_this_very_host(load: Load) -> None:
+def test_reads_the_memory_limit_of_this_host(load: Load) -> None:
     assert 1024 < load("guard").available_memory(1) < 10**10
 
 
-def test_reads_what_the_kernel_says_of_a_process(load: Load) -> None:
+def test_reads_the_resident_memory_of_a_process(load: Load) -> None:
     guard = load("guard")
     assert 1024 < guard.resident_memory(os.getpid()) < 10**7
     ended = subprocess.Popen(["true"])
@@ -227,7 +229,7 @@ def test_reads_what_the_kernel_says_of_a_process(load: Load) -> None:
     assert guard.resident_memory(ended.pid) == 0
 
 
-def test_kills_a_node_that_is_too_large(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kills_a_node_that_exceeds_its_memory(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     """Although its loop turns."""
     guard = load("guard")
     monkeypatch.setattr(guard, "resident_memory", lambda _: 800 * 1024)

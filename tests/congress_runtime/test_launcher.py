@@ -32,7 +32,7 @@ class Cfg:
     def IntOpt(*_: object, **__: object) -> None: ...  # noqa: N802 - oslo.config's name
 
 
-def test_gives_up_root_in_the_only_order_that_works(launcher: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drops_root_in_the_only_order_that_works(launcher: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[object, ...]] = []
     for name in ("setuid", "setgid", "initgroups"):
         monkeypatch.setattr(os, name, lambda *arguments, name=name: calls.append((name, *arguments)))
@@ -69,7 +69,7 @@ def test_a_configuration_that_cannot_be_used(
 
 
 @pytest.mark.parametrize(("datasources", "seconds"), [(True, 30), (False, 120)])
-def test_an_engine_may_evaluate_as_long_as_its_callers_wait(
+def test_an_engine_s_loop_may_stand_still_as_long_as_its_callers_wait(
     launcher: Any, datasources: object, seconds: int
 ) -> None:
     conf = SimpleNamespace(
@@ -192,16 +192,14 @@ def test_reads_the_configuration_before_the_server_is_imported(
 
 
 @pytest.mark.parametrize(("how", "why"), [("refuse", "ERROR: no"), ("fail", "KeyError: 'policy'")])
-def test_a_node_that_fails_says_why_and_ends_at_once(started: Any, how: str, why: str) -> None:
+def test_a_node_that_fails_logs_the_reason_and_ends_at_once(started: Any, how: str, why: str) -> None:
     with started(how) as process:
         said, _ = process.communicate(timeout=20)
     assert said.strip().endswith(why)
     assert process.returncode == 1
 
 
-def test_a_running_node_keeps_its_environment_when_the_link_leads_to_another(
-    started: Any, tmp_path: Path
-) -> None:
+def test_a_running_node_keeps_its_virtual_environment(started: Any, tmp_path: Path) -> None:
     link, other = tmp_path / "link", tmp_path / "other"
     link.symlink_to(tmp_path)
     other.mkdir()
@@ -215,7 +213,7 @@ def test_a_running_node_keeps_its_environment_when_the_link_leads_to_another(
     assert said.startswith("of its own environment")
 
 
-def test_the_guard_hears_of_sigterm(started: Any, tmp_path: Path) -> None:
+def test_the_guard_reads_sigterm(started: Any, tmp_path: Path) -> None:
     with started("wait") as process:
         assert [process.stdout.readline().strip() for _ in DATASOURCE_NODE] == DATASOURCE_NODE
         assert process.stdout.readline().startswith("['wait']")

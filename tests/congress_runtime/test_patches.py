@@ -12,7 +12,7 @@ import pytest
 from congress_runtime.patches import BUS, DATASOURCE_NODE, ENGINE, NODE, PATCHES
 
 from components.foundation.template import ROOT
-from tests.congress_runtime.support.of_congress import printed
+from tests.congress_runtime.support.congress_python import run_script
 
 FOLDER = ROOT / "congress_runtime/patches"
 README = (FOLDER / "README.md").read_text()
@@ -46,10 +46,14 @@ def test_each_patch_has_its_test() -> None:
 
 
 def test_upstream_has_what_is_patched() -> None:
-    assert printed("missing_names.py", *(name for _, name, _ in ROWS)) == ""
+    assert run_script("missing_names.py", *(name for _, name, _ in ROWS)) == ""
 
 
 @pytest.mark.parametrize("role", [DATASOURCE_NODE, ENGINE])
 def test_a_node_applies_its_patches_and_loads_no_others(role: str) -> None:
     """Nor a driver, to patch it: a datasource node starts during each failover, so it imports no more than it needs."""
-    assert json.loads(printed("applied_patches.py", role)) == [*PATCHES[BUS], *PATCHES[NODE], *PATCHES[role]]
+    assert json.loads(run_script("applied_patches.py", role)) == [
+        *PATCHES[BUS],
+        *PATCHES[NODE],
+        *PATCHES[role],
+    ]

@@ -47,7 +47,7 @@ def beaten(watchdog: Any, *checks: Any, seconds: int) -> str:
     return watchdog.end_node.call_args.args[0] if watchdog.end_node.called else ""
 
 
-def test_ends_the_node_after_the_deadline_and_says_why(watchdog: Any) -> None:
+def test_ends_the_node_after_the_deadline_with_the_reason(watchdog: Any) -> None:
     check = watchdog.Check(
         "the database", probe(), limit=30, first_limit=150, worked=True, problem="(1045) Access denied"
     )
@@ -55,7 +55,7 @@ def test_ends_the_node_after_the_deadline_and_says_why(watchdog: Any) -> None:
     assert beaten(watchdog, check, seconds=29) == "without the database for 31 s: (1045) Access denied"
 
 
-def test_a_success_begins_the_deadline_anew(watchdog: Any) -> None:
+def test_a_success_restarts_the_deadline(watchdog: Any) -> None:
     check = watchdog.Check(
         "the database", probe(ValueError("away"), None), limit=30, first_limit=30, silence=29
     )
@@ -66,7 +66,7 @@ def test_a_success_begins_the_deadline_anew(watchdog: Any) -> None:
     assert check.problem == "ValueError: away"
 
 
-def test_a_failure_of_any_kind_does_not_end_the_looking(watchdog: Any) -> None:
+def test_checks_continue_after_any_error(watchdog: Any) -> None:
     failures = (Eventlet.Timeout("5 seconds"), KeyError("x"), OSError("two\nlines"))
     check = watchdog.Check("the bus", probe(*failures), limit=30, first_limit=30, silence=7)
     naps(watchdog, 2)
@@ -76,14 +76,14 @@ def test_a_failure_of_any_kind_does_not_end_the_looking(watchdog: Any) -> None:
     assert check.problem == "OSError: two"
 
 
-def test_what_is_needed_for_the_start_alone_is_not_asked_again(watchdog: Any) -> None:
+def test_a_check_for_the_start_ends_with_its_success(watchdog: Any) -> None:
     check = watchdog.Check("the database", probe(None), limit=30, first_limit=30, only_at_start=True)
     check.run()
     check.silence = 10**6
     assert beaten(watchdog, check, seconds=3) == ""
 
 
-def test_ends_when_the_guard_is_gone(watchdog: Any) -> None:
+def test_ends_the_node_when_the_guard_has_ended(watchdog: Any) -> None:
     listens, beats = os.pipe()
     os.close(listens)
     with pytest.raises(Enough):
@@ -106,13 +106,13 @@ def test_does_not_wait_for_a_guard_that_does_not_read(watchdog: Any) -> None:
     os.close(beats)
 
 
-def test_is_patient_until_it_has_worked_once(watchdog: Any) -> None:
+def test_waits_longer_before_the_first_success(watchdog: Any) -> None:
     check = watchdog.Check("the bus", probe(), limit=30, first_limit=150)
     assert beaten(watchdog, check, seconds=149) == ""
     assert beaten(watchdog, check, seconds=1) == "without the bus for 151 s: no answer"
 
 
-def test_tells_the_guard_that_it_is_unable(watchdog: Any) -> None:
+def test_reports_to_the_guard_that_the_node_is_unable(watchdog: Any) -> None:
     listens, beats = os.pipe()
     check = watchdog.Check("the bus", probe(), limit=30, first_limit=0)
     with pytest.raises(Enough):
@@ -122,7 +122,7 @@ def test_tells_the_guard_that_it_is_unable(watchdog: Any) -> None:
     os.close(beats)
 
 
-def test_tells_the_guard_once_that_the_node_works(watchdog: Any) -> None:
+def test_reports_to_the_guard_once_that_the_node_works(watchdog: Any) -> None:
     listens, beats = os.pipe()
     checks = [watchdog.Check("a", probe(), 30, 30, worked=True), watchdog.Check("b", probe(), 30, 30)]
 
@@ -139,7 +139,7 @@ def test_tells_the_guard_once_that_the_node_works(watchdog: Any) -> None:
     os.close(beats)
 
 
-def test_pacemaker_forgets_a_failure_before_the_other_host_gives_up(watchdog: Any) -> None:
+def test_failure_timeout_equals_pacemaker_s(watchdog: Any) -> None:
     text = (ROOT / "templates/datasource_node/ds_node.crm.j2").read_text()
     assert f"failure-timeout={watchdog.FAILURE_TIMEOUT}\n" in text
 
@@ -147,7 +147,7 @@ def test_pacemaker_forgets_a_failure_before_the_other_host_gives_up(watchdog: An
 @pytest.mark.parametrize(
     ("datasources", "only_at_start", "first_limit"), [(True, False, (150,) * 3), (False, True, (60, 30, 30))]
 )
-def test_only_a_datasource_node_lives_by_the_database(
+def test_only_a_datasource_node_ends_without_the_database(
     watchdog: Any, datasources: object, only_at_start: object, first_limit: tuple[int, int, int]
 ) -> None:
     conf = SimpleNamespace(
@@ -180,7 +180,7 @@ def test_connects_to_the_bus_only_when_the_node_no_longer_answers(watchdog: Any)
     assert watchdog.connection.called
 
 
-def test_waits_while_the_bus_takes_nothing_from_anybody(watchdog: Any) -> None:
+def test_waits_while_the_bus_blocks_publishers(watchdog: Any) -> None:
     conf = MagicMock(datasources=False)
     conf.watchdog.deadline = 30
     answer, bus, _ = watchdog.checks(conf)

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from components.congress_host import MODULES
-from components.database import PATIENCE, PRIVILEGES, VERIFIED, max_connections
+from components.database import PRIVILEGES, TIMEOUTS, TLS, max_connections
 from components.fencing import credential_login, password_login
 from components.foundation.authority import CA_FILE
 from components.foundation.host import package_environment
@@ -50,8 +50,7 @@ SERVERS = {str(member["name"]): f"b1f2c3d4-0000-4000-8000-00000000000{member['id
 FENCING_LOGIN = {"username": "fencer", "password": PASSWORD, "project": "congress"}
 CONGRESS = {
     "transport_url": f"rabbit://congress:{PASSWORD}@10.20.0.6:5671",
-    "connection": f"mysql+pymysql://congress:{PASSWORD}@10.20.0.5/congress?charset=utf8"
-    f"&{PATIENCE}&{VERIFIED}",
+    "connection": f"mysql+pymysql://congress:{PASSWORD}@10.20.0.5/congress?charset=utf8&{TIMEOUTS}&{TLS}",
     "encryption_key": ENCRYPTION_KEY,
     "sync_period": 5,
     "evaluation_limit": 60,

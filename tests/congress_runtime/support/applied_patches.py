@@ -1,13 +1,13 @@
-"""Run by the Python that Congress is installed in: arms all patches of a role together, as the launcher does.
+"""Runs in Congress's virtual environment: applies all patches of a role together, as the launcher does.
 
-usage: armed.py ROLE. Prints as JSON the patches, and drivers with patches, that are loaded then.
+usage: applied_patches.py ROLE. Prints as JSON the patches, and the drivers with patches, that are then loaded.
 """
 
 import json
 import sys
 
-import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
-from congress.common import config  # noqa: F401  registers options that are read by what follows
+import congress_runtime.patches.removed_names  # noqa: F401  names that congress imports and Python removed
+from congress.common import config  # noqa: F401  registers options that the next imports read
 
 # isort: split
 from congress_runtime import patches

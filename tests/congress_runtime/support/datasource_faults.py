@@ -1,8 +1,8 @@
 # ruff: noqa: FBT003 (as the libraries have it)
-"""Run by the Python that Congress is installed in: a datasource node with bad datasources among good ones.
+"""Runs in Congress's virtual environment: a datasource node with bad and good datasources.
 
-usage: bad_datasources.py FOLDER SCENARIO [upstream]: with `upstream` as upstream alone does it.
-Prints one JSON object, what was seen. The log is FOLDER/log.
+usage: datasource_faults.py FOLDER SCENARIO [upstream]: with `upstream`, without our patches.
+Prints the observations as one JSON object. The log is FOLDER/log.
 """
 
 from __future__ import annotations
@@ -32,11 +32,14 @@ DRIVERS_THAT_LOG_IN = ("glancev2", "heat", "aodh", "monasca")
 VALUE = {"translation-type": "VALUE"}
 
 
-class Fickle(PollingDataSourceDriver):  # type: ignore[misc]
-    """What it does while it is made and while it polls is for a scenario to say."""
+class FakeDriver(PollingDataSourceDriver):  # type: ignore[misc]
+    """A driver whose behaviour a scenario sets: datasource name -> function.
 
-    made: ClassVar[dict[str, Any]] = {}
-    polled: ClassVar[dict[str, Any]] = {}
+    `at_creation`: called with the configuration when the driver is created. `at_poll`: returns the things polled.
+    """
+
+    at_creation: ClassVar[dict[str, Any]] = {}
+    at_poll: ClassVar[dict[str, Any]] = {}
     TRANSLATORS: ClassVar = [
         {
             "translation-type": "HDICT",
@@ -48,7 +51,7 @@ class Fickle(PollingDataSourceDriver):  # type: ignore[misc]
 
     def __init__(self, name: str = "", args: Any = None) -> None:
         super().__init__(name, args=args)
-        Fickle.made.get(name, lambda _: None)(args)
+        FakeDriver.at_creation.get(name, lambda _: None)(args)
         self._init_end_start_poll()
 
     @staticmethod
@@ -58,7 +61,7 @@ class Fickle(PollingDataSourceDriver):  # type: ignore[misc]
         return {"id": "fickle", "description": "for tests", "config": config, "secret": ["password"]}
 
     def update_from_datasource(self) -> None:
-        rows = Fickle.polled.get(self.name, lambda: [{"name": "one"}])()
+        rows = FakeDriver.at_poll.get(self.name, lambda: [{"name": "one"}])()
         self._update_state("things", self.convert_objs(rows, self.TRANSLATORS[0]))
 
 
@@ -70,8 +73,8 @@ def fail(*_: object) -> None:
     raise RuntimeError(f"the cloud says no to {PASSWORD!r} and {PASSWORD}")
 
 
-def known(name: str, driver: str = "fickle", **config: Any) -> str:
-    """Put a datasource into the database; its id."""
+def add_datasource(name: str, driver: str = "fickle", **config: Any) -> str:
+    """Add a datasource to the database and return its id."""
     secret = ["password"] if "password" in config else []
     datasources.add_datasource(f"id-of-{name}", name, driver, config, "", True, secret_config_fields=secret)
     return f"id-of-{name}"
@@ -84,27 +87,27 @@ class Node:
 
         def load_drivers() -> None:
             load()
-            DseNode.loaded_drivers["fickle"] = SimpleNamespace(name="fickle", plugin=Fickle)
+            DseNode.loaded_drivers["fickle"] = SimpleNamespace(name="fickle", plugin=FakeDriver)
 
         DseNode.load_drivers = load_drivers
 
     def serves(self) -> bool:
-        """Begin as a datasource node does; whether it is complete soon."""
+        """Start as a datasource node does. Whether the node is complete within half of TIMEOUT."""
         try:
-            with eventlet.Timeout(congress_node.PATIENCE / 2):
+            with eventlet.Timeout(congress_node.TIMEOUT / 2):
                 harness.create2(existing_node=self.node, policy_engine=False, api=False, datasources=True)
         except (eventlet.Timeout, SystemExit):
             return False
         return self.node.service_object(api_base.DS_MANAGER_SERVICE_ID) is not None
 
     def synchronize(self) -> None:
-        """A round, as there is one each datasource_sync_period; what it raises ends it alone."""
+        """Run a round of synchronisation, as every datasource_sync_period. An error ends only this round."""
         manager = self.node.service_object(api_base.DS_MANAGER_SERVICE_ID)
-        with contextlib.suppress(Exception), eventlet.Timeout(congress_node.PATIENCE, False):
+        with contextlib.suppress(Exception), eventlet.Timeout(congress_node.TIMEOUT, False):
             manager.synchronizer.synchronize_all_datasources()
 
     def polls(self, name: str) -> bool:
-        """Whether it polls within a few seconds."""
+        """Whether the datasource polls within TIMEOUT."""
         return bool(congress_node.until(lambda: self.updates(name)))
 
     def updates(self, name: str) -> int:
@@ -112,12 +115,14 @@ class Node:
 
 
 def begins() -> dict[str, Any]:
-    """A failover while one cloud hangs, one driver raises, one is not there."""
-    cloud = congress_node.Hanging()
-    bad = [known(driver, driver, **{**CLOUD, "auth_url": cloud.url}) for driver in DRIVERS_THAT_LOG_IN]
-    bad += [known("raises", password=PASSWORD), known("lost", "none such")]
-    known("good")
-    Fickle.made = {"raises": fail}
+    """A failover while one cloud hangs, one driver raises an exception and one driver does not exist."""
+    cloud = congress_node.SilentCloud()
+    bad = [
+        add_datasource(driver, driver, **{**CLOUD, "auth_url": cloud.url}) for driver in DRIVERS_THAT_LOG_IN
+    ]
+    bad += [add_datasource("raises", password=PASSWORD), add_datasource("lost", "none such")]
+    add_datasource("good")
+    FakeDriver.at_creation = {"raises": fail}
     node = Node()
     seen: dict[str, Any] = {"serves": node.serves()}
     if seen["serves"]:
@@ -132,8 +137,8 @@ def begins() -> dict[str, Any]:
 
 
 def creation() -> dict[str, Any]:
-    """What is told to who creates a bad one, and what remains of it."""
-    Fickle.made = {"raises": fail, "hangs": hang}
+    """The answers to the creation of bad datasources, and what remains of them."""
+    FakeDriver.at_creation = {"raises": fail, "hangs": hang}
     node = Node()
     node.serves()
     api = congress_node.Api(node.node)
@@ -144,7 +149,7 @@ def creation() -> dict[str, Any]:
             "driver": driver,
             "config": {"auth_url": "http://a.cloud", "password": PASSWORD},
         }
-        with eventlet.Timeout(congress_node.PATIENCE / 2, False):
+        with eventlet.Timeout(congress_node.TIMEOUT / 2, False):
             return api.ask("POST", "/v1/data-sources", body)
 
     waits = eventlet.spawn(create, "hangs")
@@ -158,23 +163,24 @@ def creation() -> dict[str, Any]:
 
 def delete(api: congress_node.Api, name: str) -> Any:
     ids = [found.id for found in datasources.get_datasources() if found.name == name]
-    with eventlet.Timeout(congress_node.PATIENCE / 2, False):
+    with eventlet.Timeout(congress_node.TIMEOUT / 2, False):
         return api.ask("DELETE", f"/v1/data-sources/{ids[0]}")
 
 
 def heals() -> dict[str, Any]:
-    """One that cannot be made until its cloud is back; one that is asked for at once by a refresh."""
+    """A driver that cannot be created until its cloud is back; another that a refresh request creates at once."""
     from congress_runtime.patches import unmade  # noqa: PLC0415
 
-    known("back", password=PASSWORD), known("asked", password=PASSWORD)
-    Fickle.made = {"back": fail, "asked": fail}
+    add_datasource("back", password=PASSWORD), add_datasource("asked", password=PASSWORD)
+    FakeDriver.at_creation = {"back": fail, "asked": fail}
     node = Node()
     node.serves()
     api = congress_node.Api(node.node)
     before = [
-        api.ask("GET", f"/v1/data-sources/id-of-{name}/status")[1]["last_error"] for name in Fickle.made
+        api.ask("GET", f"/v1/data-sources/id-of-{name}/status")[1]["last_error"]
+        for name in FakeDriver.at_creation
     ]
-    Fickle.made = {"asked": fail}
+    FakeDriver.at_creation = {"asked": fail}
     seen: dict[str, Any] = {"before": before, "back is polled": node.polls("back")}
     asked = node.node.service_object("asked")
     pauses: list[float] = []
@@ -184,8 +190,8 @@ def heals() -> dict[str, Any]:
         return pauses[-1] > 2 * max(pauses[0], 0.5)
 
     seen["pauses grow"] = bool(congress_node.until(grown)) and pauses == sorted(pauses)
-    unmade.FIRST = 1000.0
-    Fickle.made = {}
+    unmade.FIRST_PAUSE = 1000.0
+    FakeDriver.at_creation = {}
     seen["refresh"] = api.ask("POST", "/v1/data-sources/id-of-asked?action=request-refresh")
     return {**seen, "asked is polled": node.polls("asked"), "rows": rows(api, "asked")}
 
@@ -195,9 +201,9 @@ def rows(api: congress_node.Api, name: str) -> Any:
 
 
 def removed() -> dict[str, Any]:
-    """Deleted while they are made or polled; a name that is given anew."""
-    known("made"), known("polled"), known("renamed")
-    Fickle.made, Fickle.polled = {"made": hang}, {"polled": hang}
+    """Datasources that are deleted while they are created or polled; a name that is used again."""
+    add_datasource("made"), add_datasource("polled"), add_datasource("renamed")
+    FakeDriver.at_creation, FakeDriver.at_poll = {"made": hang}, {"polled": hang}
     node = Node()
     node.serves()
     api = congress_node.Api(node.node)
@@ -207,20 +213,20 @@ def removed() -> dict[str, Any]:
     node.synchronize()
     seen["another of the name"] = node.node.service_object(uuid_="another") is not None
     seen["renamed is polled"] = node.polls("renamed")
-    Fickle.made = {}
+    FakeDriver.at_creation = {}
     node.synchronize()
     return {**seen, "run": sorted(service.service_id for service in node.node.get_services())}
 
 
 def round_goes_on() -> dict[str, Any]:
-    """A later round of synchronisation: one raises, what comes after it is made and what was deleted ends."""
-    known("deleted")
+    """A later round of synchronisation: one driver raises; later datasources are created and a deleted one ends."""
+    add_datasource("deleted")
     node = Node()
     node.serves()
     # What the scenario begins with is waited for longer than its result: this machine may be busy.
-    assert congress_node.until(lambda: node.updates("deleted"), 3 * congress_node.PATIENCE)
-    Fickle.made = {"raises": fail}
-    known("raises", password=PASSWORD), known("after")
+    assert congress_node.until(lambda: node.updates("deleted"), 3 * congress_node.TIMEOUT)
+    FakeDriver.at_creation = {"raises": fail}
+    add_datasource("raises", password=PASSWORD), add_datasource("after")
     datasources.delete_datasource("id-of-deleted")
     node.synchronize()
     seen = {"after is polled": node.polls("after")}
@@ -228,8 +234,8 @@ def round_goes_on() -> dict[str, Any]:
 
 
 def request_hangs() -> dict[str, Any]:
-    """Deleted while a request to it hangs; others are made meanwhile."""
-    known("asked"), known("other")
+    """A datasource is deleted while a request to it hangs; others are created meanwhile."""
+    add_datasource("asked"), add_datasource("other")
     node = Node()
     node.serves()
     api = congress_node.Api(node.node)
@@ -238,20 +244,20 @@ def request_hangs() -> dict[str, Any]:
     eventlet.spawn(rows, api, "asked")
     eventlet.sleep(0.5)
     seen = {"deleted": delete(api, "asked")}
-    Fickle.made = {}
-    known("later")
+    FakeDriver.at_creation = {}
+    add_datasource("later")
     node.synchronize()
     return {**seen, "later is polled": node.polls("later")}
 
 
-def told_to_stop() -> dict[str, Any]:
-    """SIGTERM while a driver is being made."""
+def stopped() -> dict[str, Any]:
+    """SIGTERM while a driver is being created."""
     from congress_runtime.patches import stop  # noqa: PLC0415
     from oslo_service.service import ServiceLauncher  # noqa: PLC0415
 
     stop.apply()
-    known("hangs")
-    Fickle.made = {"hangs": hang}
+    add_datasource("hangs")
+    FakeDriver.at_creation = {"hangs": hang}
     Node().serves()
     print(json.dumps({"begins": True}), flush=True)
     ServiceLauncher._graceful_shutdown(None)  # noqa: SLF001
@@ -259,19 +265,18 @@ def told_to_stop() -> dict[str, Any]:
 
 
 SCENARIOS = {
-    what.__name__: what
-    for what in (begins, creation, heals, removed, round_goes_on, request_hangs, told_to_stop)
+    what.__name__: what for what in (begins, creation, heals, removed, round_goes_on, request_hangs, stopped)
 }
 
 
 def main(folder: str, scenario: str, *words: str) -> None:
     congress_node.configure(folder)
     if words:
-        congress_node.PATIENCE = 4.0
+        congress_node.TIMEOUT = 4.0
     else:
         from congress_runtime.patches import isolation, unmade  # noqa: PLC0415
 
-        unmade.LIMIT, unmade.FIRST = 1.5, 0.5
+        unmade.LIMIT, unmade.FIRST_PAUSE = 1.5, 0.5
         isolation.apply()
     print(json.dumps(SCENARIOS[scenario]()), flush=True)
     os._exit(0)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.congress_runtime.support.of_congress import printed
+from tests.congress_runtime.support.congress_python import run_script
 from tests.simulated_cloud.apis import NOVA_PAGE, serving
 from tests.simulated_cloud.cloud import Cloud, flavor
 
@@ -47,20 +47,20 @@ TABLES = {
 
 
 def polled(which: str, auth_url: str) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = json.loads(printed("polled_cloud.py", which, auth_url))
-    return found
+    observations: dict[str, dict[str, int]] = json.loads(run_script("nova_pages.py", which, auth_url))
+    return observations
 
 
-def test_drivers_have_a_row_of_each_thing_in_the_cloud(cloud: Cloud, auth_url: str) -> None:
-    found = polled("ours", auth_url)
+def test_drivers_have_a_row_for_each_resource_of_the_cloud(cloud: Cloud, auth_url: str) -> None:
+    observed = polled("ours", auth_url)
     assert set(TABLES) == set(cloud.items)
-    rows = {path: found[driver][table] for path, (driver, table) in TABLES.items()}
+    rows = {path: observed[driver][table] for path, (driver, table) in TABLES.items()}
     assert rows == {path: len(items) for path, items in cloud.items.items()}
-    assert found["neutronv2"]["security_group_rules"] == cloud.rules
-    assert found["nova"]["servers.addresses"] == SERVERS
+    assert observed["neutronv2"]["security_group_rules"] == cloud.rules
+    assert observed["nova"]["servers.addresses"] == SERVERS
 
 
-def test_upstream_alone_has_the_first_page_of_servers_and_of_public_flavors(auth_url: str) -> None:
+def test_upstream_has_only_the_first_page_of_servers_and_public_flavors(auth_url: str) -> None:
     """What patches.nova_pages is for; once Congress does better by itself, it can go."""
-    found = polled("upstream", auth_url)["nova"]
-    assert (found["servers"], found["flavors"]) == (NOVA_PAGE, NOVA_PAGE)
+    observed = polled("upstream", auth_url)["nova"]
+    assert (observed["servers"], observed["flavors"]) == (NOVA_PAGE, NOVA_PAGE)

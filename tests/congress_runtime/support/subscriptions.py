@@ -1,7 +1,7 @@
-"""Run by the Python that Congress is installed in: an engine that misses publications of a datasource.
+"""Runs in Congress's virtual environment: an engine that misses publications of a datasource.
 
-Congress's own publisher and subscriber, put together without a bus. `upstream` as argument: without patches.publish
-and patches.subscriptions. Prints one JSON object: name of what happened -> the engine's rows.
+Congress's own publisher and subscriber, connected without a bus. With the argument `upstream`: without patches.publish
+and patches.subscriptions. Prints one JSON object: event -> the engine's rows.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import json
 import sys
 from typing import Any
 
-import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401  names that congress imports and Python removed
 import eventlet
-from congress.common import config  # noqa: F401  registers options that are read by what follows, while it is imported
+from congress.common import config  # noqa: F401  registers options that the next imports read
 from congress.dse2.dse_node import DseNode
 from congress_runtime.patches import publish
 
-from tests.congress_runtime.support import without_bus
+from tests.congress_runtime.support import fake_bus
 
 # isort: split
 from congress_runtime.patches import subscriptions
@@ -25,10 +25,11 @@ from congress_runtime.patches import subscriptions
 UPSTREAM = sys.argv[1:] == ["upstream"]
 
 
-class Node(without_bus.Node):
-    """With one source and one engine. The bus may lose what is published or refuse it, and give no answer.
+class Node(fake_bus.Node):
+    """A node with one source and one engine.
 
-    `meanwhile`: what the source polls while a question is under way, first before it answers.
+    `lossy`: publications are lost. `silent`: calls get no answer. `refusing`: the error that publications raise.
+    `meanwhile`: rows that the source polls during the next call; the first before it answers, the others afterwards.
     """
 
     get_subscription = DseNode.get_subscription
@@ -41,7 +42,7 @@ class Node(without_bus.Node):
         self.lossy = self.silent = False
         self.refusing: BaseException | None = None
         self.meanwhile: list[str] = []
-        self.source, self.engine = without_bus.Source(self), Engine(self)
+        self.source, self.engine = fake_bus.Source(self), Engine(self)
 
     def publish_table_sequenced(self, *named: Any, **publication: Any) -> None:
         if self.refusing:
@@ -55,14 +56,14 @@ class Node(without_bus.Node):
         polls, self.meanwhile = self.meanwhile, []
         for row in polls[:1]:
             self.source.poll(row)
-        told = without_bus.through_json(getattr(self.source, action)(**kwargs))
+        answer = fake_bus.through_json(getattr(self.source, action)(**kwargs))
         for row in polls[1:]:
             self.source.poll(row)
-        return told
+        return answer
 
 
-class Engine(without_bus.Engine):
-    """It may be slow to take in a whole table, or fail to take in anything."""
+class Engine(fake_bus.Engine):
+    """`slow`: it processes a whole table slowly. `failing`: it fails to process any data."""
 
     def __init__(self, node: Node) -> None:
         super().__init__(node)
@@ -79,14 +80,14 @@ class Engine(without_bus.Engine):
             raise RuntimeError("not taken in")
         super().receive_data(publisher, table, data, is_snapshot)
 
-    def look(self, times: int = 1) -> list[str]:
-        """What the watch does each second; the reasons that it found."""
+    def check(self, times: int = 1) -> list[str]:
+        """Do what the engine does each second. Return the reasons of its requests."""
         reasons = []
         for _ in range(times):
-            doubtful = {} if UPSTREAM else self.subscriptions.doubtful()
-            for table, reason in doubtful.items():
+            outdated = {} if UPSTREAM else self.subscriptions.outdated()
+            for table, reason in outdated.items():
                 reasons.append(reason)
-                self.subscriptions.ask(table)
+                self.subscriptions.repeat_request(table)
         return reasons
 
 
@@ -94,7 +95,7 @@ def subscribed(*rows: str) -> Node:
     node = Node()
     node.source.poll(*rows)
     node.engine.subscribe("source", "table")
-    assert node.engine.look(3) == []
+    assert node.engine.check(3) == []
     return node
 
 
@@ -104,12 +105,12 @@ def lost_then_another() -> dict[str, Any]:
     node.source.poll("kept", "lost")
     node.lossy = False
     node.source.poll("kept", "new")
-    seen: dict[str, Any] = {"questions at the first look": len(node.engine.look())}
-    node.engine.look()
+    seen: dict[str, Any] = {"requests at the first check": len(node.engine.check())}
+    node.engine.check()
     seen["one was lost, then another came"] = sorted(node.engine.rows)
     node.source.poll("kept", "newer")
     seen["the next one"] = sorted(node.engine.rows)
-    return {**seen, "questions after that": len(node.engine.look(3))}
+    return {**seen, "requests after that": len(node.engine.check(3))}
 
 
 def lost_in_a_quiet_table() -> dict[str, Any]:
@@ -118,9 +119,9 @@ def lost_in_a_quiet_table() -> dict[str, Any]:
     node.source.poll("lost")
     node.lossy = False
     subscriptions.Subscriptions.connections += 1
-    questions = len(node.engine.look(3))
+    requests = len(node.engine.check(3))
     return {
-        "questions after a connection was made anew": questions,
+        "requests after a new connection": requests,
         "one was lost in a quiet table": sorted(node.engine.rows),
     }
 
@@ -130,13 +131,13 @@ def no_answer() -> dict[str, Any]:
     node.silent = node.lossy = True
     node.source.poll("lost")
     subscriptions.Subscriptions.connections += 1
-    node.engine.look(2)
+    node.engine.check(2)
     node.silent = node.lossy = False
-    questions = len(node.engine.look(3))
-    node.engine.subscriptions.again["source", "table"] = (2.0, 0.0)
-    node.engine.look()
+    requests = len(node.engine.check(3))
+    node.engine.subscriptions.retries["source", "table"] = (2.0, 0.0)
+    node.engine.check()
     return {
-        "questions before the pause is over": questions,
+        "requests before the pause is over": requests,
         "the first question had no answer": sorted(node.engine.rows),
     }
 
@@ -168,7 +169,7 @@ def answer_not_taken_in() -> dict[str, Any]:
     except RuntimeError:
         raised = True
     node.engine.failing = False
-    node.engine.look()
+    node.engine.check()
     return {
         "the first answer could not be taken in": sorted(node.engine.rows),
         "the next table was not asked for": raised,
@@ -188,11 +189,11 @@ def two_at_once() -> dict[str, Any]:
 
 
 def overtaken() -> dict[str, Any]:
-    """A datasource begins and changes at once, while its answer to an engine is on its way."""
+    """A datasource starts and changes at once, while its answer to an engine is in transit."""
     node = Node()
     node.meanwhile = ["old", "new"]
     node.engine.subscribe("source", "table")
-    node.engine.look(3)
+    node.engine.check(3)
     return {"later publications overtook the answer": sorted(node.engine.rows)}
 
 
@@ -202,7 +203,7 @@ def not_taken_in() -> dict[str, Any]:
     with contextlib.suppress(RuntimeError):
         node.source.poll("new")
     node.engine.failing = False
-    node.engine.look()
+    node.engine.check()
     return {"the engine failed to take one in": sorted(node.engine.rows)}
 
 

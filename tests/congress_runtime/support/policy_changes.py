@@ -1,6 +1,6 @@
-"""Run by the Python that Congress is installed in: rules of several policies that come in one synchronisation.
+"""Runs in Congress's virtual environment: one synchronisation brings rules of several policies.
 
-usage: changed_policies.py ours|upstream: prints one JSON object.
+usage: policy_changes.py ours|upstream: prints one JSON object.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import json
 import sys
 from typing import Any
 
-import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
-from congress.common import config  # noqa: F401  registers options that are read by what follows, while it is imported
+import congress_runtime.patches.removed_names  # noqa: F401  names that congress imports and Python removed
+from congress.common import config  # noqa: F401  registers options that the next imports read
 
 # isort: split
 from congress.datalog.compile import Event
@@ -28,7 +28,7 @@ SERVERS = [("a", 1), ("b", 2)]
 
 
 class Engine(DseRuntime):  # type: ignore[misc]
-    """It asks nobody for the tables that its rules name."""
+    """An engine that requests no tables."""
 
     def subscribe(self, *_: object) -> None: ...
 
@@ -58,9 +58,9 @@ def main(which: str) -> None:
             engine.delete_policy(policy)
         engine.change(("flavors", "warning(x) :- cloud:servers(x, y)"))
     except KeyError as error:
-        seen["others deleted, a rule made"] = f"KeyError: {error}"
+        seen["after the deletion of other policies"] = f"KeyError: {error}"
     else:
-        seen["others deleted, a rule made"] = "done"
+        seen["after the deletion of other policies"] = "done"
     print(json.dumps(seen))
 
 

@@ -1,6 +1,6 @@
-"""Run by the Python that Congress is installed in: connections to Congress's own API server, which takes none of them.
+"""Runs in Congress's virtual environment: connections to Congress's own API server, which accepts none of them.
 
-`upstream` as argument: without patches.backlog. Prints how many of 400 were made.
+With the argument `upstream`: without patches.backlog. Prints how many of 400 are established.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import select
 import socket
 import sys
 
-import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401  names that congress imports and Python removed
 from congress.common.eventlet_server import APIServer
 
 MANY = 400
@@ -22,13 +22,13 @@ def main(who: str) -> None:
         backlog.apply()
     server = APIServer("", "policy-engine-1", host="127.0.0.1", port=0)
     server.listen()
-    made = select.poll()
+    established = select.poll()
     clients = [socket.socket() for _ in range(MANY)]
     for client in clients:
         client.setblocking(False)  # noqa: FBT003
         client.connect_ex(server.socket.getsockname())
-        made.register(client, select.POLLOUT)
-    print(len(made.poll(500)))
+        established.register(client, select.POLLOUT)
+    print(len(established.poll(500)))
 
 
 main(*sys.argv[1:])

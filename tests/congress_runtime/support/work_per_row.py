@@ -1,7 +1,7 @@
-"""Run by the Python that Congress is installed in: what an engine does, at ever more rows in a table.
+"""Runs in Congress's virtual environment: the work of an engine with different numbers of rows.
 
-usage: work_by_rows.py ours|upstream ROWS...: prints one JSON object: what is done -> Python functions called by it, one
-number for each of ROWS.
+usage: work_per_row.py ours|upstream ROWS...: prints one JSON object: task -> number of Python function calls, one for
+each of ROWS.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Callable
 
-from tests.congress_runtime.support.rows_of_engine import Engine, apply, calls, row, rows
+from tests.congress_runtime.support.engine_rows import Engine, apply, calls, row, rows
 
 
 def tasks(engine: Engine) -> dict[str, Callable[[], object]]:

@@ -1,6 +1,6 @@
-"""For scripts that are run by the Python that Congress is installed in: publisher and subscriber without a bus.
+"""For scripts that run in Congress's virtual environment: publisher and subscriber without a bus.
 
-Both are Congress's own; what stands here is what its nodes do for them, and what its engines make of rows.
+Both are Congress's own classes. This module replaces the nodes between them, and what an engine does with rows.
 """
 
 from __future__ import annotations
@@ -8,17 +8,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401  names that congress imports and Python removed
 from congress.dse2.data_service import DataService
 
 
 def through_json(data: Any) -> Any:
-    """As the bus hands it on."""
+    """The data as the bus delivers it."""
     return json.loads(json.dumps(data))
 
 
 class Node:
-    """Publications reach all subscribers, questions their publisher."""
+    """Delivers publications to all subscribers and requests to their publisher."""
 
     def __init__(self) -> None:
         self.subscribers: list[Engine] = []
@@ -41,7 +41,7 @@ class Node:
 
 
 class Source(DataService):  # type: ignore[misc]
-    """A new process each time; it has not polled yet."""
+    """A datasource in a new process, which has not polled yet."""
 
     def __init__(self, node: Node) -> None:
         super().__init__("source")
@@ -58,7 +58,7 @@ class Source(DataService):  # type: ignore[misc]
 
 
 class Engine(DataService):  # type: ignore[misc]
-    """What congress.policy_engines.agnostic makes of rows: a whole table, or rows to add and to remove."""
+    """Processes rows as congress.policy_engines.agnostic does: a whole table, or rows to add and to remove."""
 
     def __init__(self, node: Node) -> None:
         super().__init__("engine")

@@ -1,4 +1,4 @@
-"""Scripts that are run by the judges' Congress, with this project's own modules beside it."""
+"""Runs scripts of this folder in Congress's virtual environment, with this repository's modules."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ ENVIRONMENT = {
 }
 
 
-def printed(script: str, *words: str | Path) -> str:
-    """Standard output of a script of this folder, which has to succeed."""
+def run_script(script: str, *words: str | Path) -> str:
+    """Run a script of this folder, which must succeed, and return its standard output."""
     done = run(congress_python(), Path(__file__).with_name(script), *words, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
     return done.stdout

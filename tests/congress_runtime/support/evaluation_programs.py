@@ -1,6 +1,7 @@
-"""Run by the Python that Congress is installed in: programs on standard input, one JSON list a line, each done anew.
+"""Runs in Congress's virtual environment: evaluates programs, one JSON list of steps a line of standard input.
 
-Prints for each a line with what its steps gave. `upstream` as argument: without patches.evaluation.
+Each program gets a new engine. Prints one line for each, with the results of its steps. With the argument `upstream`:
+without patches.evaluation.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ import json
 import sys
 from typing import Any
 
-import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
-from congress.common import config  # noqa: F401  registers options that are read by what follows
+import congress_runtime.patches.removed_names  # noqa: F401  names that congress imports and Python removed
+from congress.common import config  # noqa: F401  registers options that the next imports read
 from congress.datalog.compile import Fact
 from congress.policy_engines.agnostic import Runtime
 
@@ -27,14 +28,14 @@ POLICIES = {
 }
 
 
-def told(value: Any) -> list[Any]:
-    """With the kind that Congress gives it, for JSON has one kind of number."""
+def typed(value: Any) -> list[Any]:
+    """The value with its type in Congress, because JSON has only one type of number."""
     kind = "float" if isinstance(value, float) else "int" if isinstance(value, int) else "str"
     return [kind, int(value) if kind == "int" else value]
 
 
-def literal(found: Any) -> list[Any]:
-    return [str(found.table), [told(argument.name) for argument in found.arguments]]
+def literal(row: Any) -> list[Any]:
+    return [str(row.table), [typed(argument.name) for argument in row.arguments]]
 
 
 class Program:
@@ -45,10 +46,10 @@ class Program:
         for name, kind in POLICIES.items():
             self.runtime.create_policy(name, kind=kind)
 
-    def step(self, does: str, policy: str, *words: Any) -> Any:
+    def step(self, action: str, policy: str, *arguments: Any) -> Any:
         try:
-            return getattr(self, does)(policy, *words)
-        except Exception as error:  # noqa: BLE001  that there was one is what is told
+            return getattr(self, action)(policy, *arguments)
+        except Exception as error:  # noqa: BLE001  the type of the error is the result
             return ["error", type(error).__name__]
 
     def rows(self, policy: str, table: str, rows: list[Any]) -> None:
@@ -67,12 +68,12 @@ class Program:
         return sorted(map(literal, self.runtime.select(self.runtime.parse1(query), policy)), key=repr)
 
     def trace(self, policy: str, query: str) -> list[Any]:
-        found, _ = self.runtime.select(self.runtime.parse1(query), policy, trace=True)
-        return sorted(map(literal, found), key=repr)
+        rows, _ = self.runtime.select(self.runtime.parse1(query), policy, trace=True)
+        return sorted(map(literal, rows), key=repr)
 
     def data(self, policy: str, table: str) -> list[Any]:
         rows = self.runtime.get_row_data(table, policy)
-        return sorted(([told(value) for value in row["data"]] for row in rows), key=repr)
+        return sorted(([typed(value) for value in row["data"]] for row in rows), key=repr)
 
     def simulate(self, policy: str, query: str, sequence: str) -> list[str]:
         return sorted(self.runtime.simulate(query, policy, sequence, "a", as_list=True))

@@ -1,7 +1,7 @@
-"""Run by the Python that Congress is installed in: an engine's rows over restarts of the datasource node.
+"""Runs in Congress's virtual environment: an engine's rows over restarts of the datasource node.
 
-Congress's own publisher and subscriber, put together without a bus. `upstream` as argument: without patches.publish.
-Prints one JSON object: name of what happened -> the engine's rows.
+Congress's own publisher and subscriber, connected without a bus. With the argument `upstream`: without patches.publish.
+Prints one JSON object: event -> the engine's rows.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 
 import eventlet
 
-from tests.congress_runtime.support.without_bus import Engine, Node, Source
+from tests.congress_runtime.support.fake_bus import Engine, Node, Source
 
 
 class EncodingNode(Node):
-    """What is published first takes long to be encoded."""
+    """The encoding of the first publication takes long."""
 
     waited = False
 

@@ -1,6 +1,6 @@
-"""Prints as JSON what Congress's own DseNode makes of congress_runtime.patches.drivers; run by the judges' Congress.
+"""Runs in Congress's virtual environment: Congress's own DseNode with and without patches.drivers. Prints JSON.
 
-usage: lazy_drivers.py [OPTION...]: options of congress-server.
+usage: drivers.py [OPTION...]: options of congress-server.
 """
 
 import json
@@ -14,7 +14,7 @@ from congress.exception import DriverNotFound
 WATCHED = {"keystonev3": "congress.datasources.keystonev3_driver", "nova": "congress.datasources.nova_driver"}
 
 
-def known(name: str) -> str:
+def driver_id(name: str) -> str:
     try:
         return str(DseNode.get_driver_info(name)["id"])
     except DriverNotFound:
@@ -36,7 +36,7 @@ def main(argv: list[str]) -> dict[str, object]:
     return {
         "eager": eager,
         "imported at first": at_first,
-        "asked for": [known(name) for name in ("keystonev3", "keystonev3", "plexxi", "none such")],
+        "asked for": [driver_id(name) for name in ("keystonev3", "keystonev3", "plexxi", "none such")],
         "imported then": sorted(name for name, module in WATCHED.items() if module in sys.modules),
         "lazy": sorted(driver.name for driver in DseNode.loaded_drivers.values()),
     }

@@ -1,4 +1,4 @@
-"""Run by the Python that Congress is installed in: what an engine does while it evaluates a policy over many rows.
+"""Runs in Congress's virtual environment: what an engine does while it evaluates a policy over many rows.
 
 Real DseRuntime, real API error; without a bus and a database. Prints one JSON object. `upstream` as argument: without
 congress_runtime.patches.evaluation.
@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
-from congress.common import config  # noqa: F401  registers options that are read by what follows
+import congress_runtime.patches.removed_names  # noqa: F401  names that congress imports and Python removed
+from congress.common import config  # noqa: F401  registers options that the next imports read
 
 # isort: split
 import eventlet
@@ -24,6 +24,8 @@ from congress.policy_engines.agnostic import DseRuntime
 from congress_runtime.patches import evaluation, evaluation_triggers, evaluation_undone
 from congress_runtime.patches import evaluation_pace as pace
 from congress_runtime.patches.evaluation_pace import Pace
+
+from tests.congress_runtime.support.green_threads import turns_of_others
 
 UPSTREAM = sys.argv[1:] == ["upstream"]
 ROWS = 300 if UPSTREAM else 1000
@@ -42,9 +44,9 @@ class Engine(DseRuntime):  # type: ignore[misc]
         self.published: list[Any] = []
         self.create_policy("p")
         self.create_policy("d", kind="datasource")
-        self.take_in(ROWS)
+        self.set_rows(ROWS)
 
-    def take_in(self, count: int, base: int = 0) -> None:
+    def set_rows(self, count: int, base: int = 0) -> None:
         facts = (Fact("t", (base + number, str(number))) for number in range(count))
         self.initialize_tables(["t"], facts, target="d")
 
@@ -64,37 +66,18 @@ class Engine(DseRuntime):  # type: ignore[misc]
         self.published.append([table, sorted(rows)])
 
 
-def pauses(work: Any) -> tuple[Any, int]:
-    """What the work gave, and how often another green thread had its turn meanwhile."""
-    turns = 0
-
-    def other() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            eventlet.sleep(0)
-
-    thread = eventlet.spawn(other)
-    eventlet.sleep(0)
-    before = turns
-    try:
-        return work(), turns - before
-    finally:
-        thread.kill()
-
-
 def others_go_on(engine: Engine) -> dict[str, Any]:
     engine.change("slow(x) :- d:t(x, y), d:t(z, w), equal(x, z)")
-    rows, turns = pauses(lambda: engine.get_row_data("slow", "p"))
+    rows, turns = turns_of_others(lambda: engine.get_row_data("slow", "p"))
     return {"rows found": len(rows) == ROWS, "others had a turn": turns > 10}
 
 
 def of_one_moment(engine: Engine) -> dict[str, Any]:
-    """Rows, rules and a whole datasource change under an evaluation."""
-    engine.take_in(ROWS)
+    """Rows, rules and a whole datasource change during an evaluation."""
+    engine.set_rows(ROWS)
     asked = eventlet.spawn(engine.get_row_data, "slow", "p")
     eventlet.sleep(0)
-    engine.take_in(ROWS // 2, base=10**6)
+    engine.set_rows(ROWS // 2, base=10**6)
     engine.change('t(7, "x")', policy="d")
     engine.change('t(7, "x")', insert=False, policy="d")
     engine.change("slow(x) :- d:t(x, y), d:t(z, w), equal(x, z)", insert=False)
@@ -108,7 +91,7 @@ def of_one_moment(engine: Engine) -> dict[str, Any]:
 
 
 def limited(engine: Engine) -> dict[str, Any]:
-    engine.take_in(ROWS)
+    engine.set_rows(ROWS)
     engine.change(CROSS, SOME, "quick(x) :- d:t(x, y)")
     Pace.limit = LIMIT
     short = []
@@ -129,7 +112,7 @@ def limited(engine: Engine) -> dict[str, Any]:
 
 
 def triggered(engine: Engine) -> dict[str, Any]:
-    engine.take_in(3)
+    engine.set_rows(3)
     engine.change(STOP, START)
     engine.on_first_subs(["p:slow"])
     eventlet.sleep(0.2)
@@ -149,9 +132,9 @@ def triggered(engine: Engine) -> dict[str, Any]:
 
 
 def ended(engine: Engine) -> dict[str, Any]:
-    """A trace and a simulation that take too long leave nothing of theirs in the engine."""
+    """A trace and a simulation that exceed the limit leave no changes in the engine."""
     engine.create_policy("act", kind="action")
-    engine.take_in(ROWS)
+    engine.set_rows(ROWS)
     before = engine.holds()
     asks: dict[str, Callable[[], object]] = {
         "trace": lambda: engine.select("pair(x)", target="p", trace=True),
@@ -159,12 +142,12 @@ def ended(engine: Engine) -> dict[str, Any]:
     }
     seen: dict[str, Any] = {}
     for what, ask in asks.items():
-        pace.UNINTERRUPTED = 0.2
+        pace.LIMIT_WITHOUT_PAUSES = 0.2
         try:
             ask()
         except CongressException:
             seen[what] = "ended"
-        pace.UNINTERRUPTED = 2.0
+        pace.LIMIT_WITHOUT_PAUSES = 2.0
     seen["rows are as before"] = engine.holds() == before
     seen["traced"] = sorted({name for name, theory in engine.theory.items() if theory.tracer.expressions})
     seen["included"] = len(engine.theory["act"].includes)
@@ -173,8 +156,8 @@ def ended(engine: Engine) -> dict[str, Any]:
 
 
 def too_many(engine: Engine) -> int:
-    """How many of ten that are asked at once end within the limit, each alone within a fifth of it."""
-    engine.take_in(ROWS // 3)
+    """How many of ten concurrent evaluations end within the limit; each one alone needs a fifth of it."""
+    engine.set_rows(ROWS // 3)
     began = time.monotonic()
     engine.get_row_data("some", "p")
     Pace.limit = 5 * (time.monotonic() - began)
@@ -191,13 +174,13 @@ def too_many(engine: Engine) -> int:
 
 
 def too_long_to_trigger(engine: Engine) -> dict[str, Any]:
-    engine.take_in(ROWS)
+    engine.set_rows(ROWS)
     eventlet.sleep(0.2)
     engine.change("execute[nova:halt(x)] :- p:pair(x)")
     Pace.limit = LIMIT
     engine.executed.clear()
     engine.change('t(5000, "a")', policy="d")
-    while engine.triggers.works:
+    while engine.triggers.running:
         eventlet.sleep(0.05)
     Pace.limit = 60
     return {

@@ -1,7 +1,6 @@
-"""Run by the Python that Congress is installed in: one poll of each of the real drivers.
+"""Runs in Congress's virtual environment: one poll of each of the real drivers.
 
-usage: polled_cloud.py ours|upstream AUTH_URL: prints one JSON object: driver -> its tables -> number of rows, and the
-last error of its poll.
+usage: nova_pages.py ours|upstream AUTH_URL: prints one JSON object: driver -> table -> number of rows.
 """
 
 from __future__ import annotations
@@ -11,8 +10,8 @@ import sys
 from importlib.metadata import distribution
 from typing import Any
 
-import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
-from congress.common import config  # noqa: F401  registers options that are read by what follows, while it is imported
+import congress_runtime.patches.removed_names  # noqa: F401  names that congress imports and Python removed
+from congress.common import config  # noqa: F401  registers options that the next imports read
 
 # isort: split
 from congress_runtime.patches.drivers import Drivers

@@ -1,6 +1,6 @@
-"""Run by the Python that Congress is installed in: what policies of each kind say of their rules and tables.
+"""Runs in Congress's virtual environment: the rules and tables that policies of each kind report.
 
-usage: named_tables.py ours|upstream: prints one JSON object.
+usage: table_names.py ours|upstream: prints one JSON object.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 import sys
 from typing import Any
 
-from tests.congress_runtime.support.rows_of_engine import Engine, apply, row
+from tests.congress_runtime.support.engine_rows import Engine, apply, row
 
 # isort: split
 from congress.datalog.compile import Literal, Rule
@@ -26,7 +26,7 @@ FORMULAS = (
 )
 
 
-def told(engine: Engine) -> dict[str, Any]:
+def reported(engine: Engine) -> dict[str, Any]:
     tables = {
         f"{body_only} {modal} {builtin}": sorted(
             engine.tablenames(body_only=body_only, include_modal=modal, include_builtin=builtin)
@@ -40,7 +40,7 @@ def told(engine: Engine) -> dict[str, Any]:
             "tables": sorted(engine.get_tablenames(name)),
             "rules": sorted({str(rule) for rule in theory.policy()}),
             "all": sorted({str(rule) for rule in theory.content()}),
-            "found by id": sorted({str(theory.get_rule(rule.id)) for rule in theory.policy()}),
+            "by id": sorted({str(theory.get_rule(rule.id)) for rule in theory.policy()}),
         }
         for name, theory in engine.theory.items()
     }
@@ -61,12 +61,12 @@ def main(which: str) -> None:
     engine.theory["negated"].rules.add_rule("n", Rule(Literal("n", [], negated=True), []))
     engine.change("gone(x) :- cloud:ports(x, a, b, c, d, e, f, g, h, i)", "emptied")
     engine.theory["emptied"].empty(["gone"])
-    seen = {"without rows": told(engine)}
+    seen = {"without rows": reported(engine)}
     engine.receive_data("cloud", "servers", [row(1)], is_snapshot=True)
-    seen["with rows"] = told(engine)
+    seen["with rows"] = reported(engine)
     engine.change("t(1)", "classification", insert=False)
     engine.change(FORMULAS[1][1], "classification", insert=False)
-    seen["after deletions"] = told(engine)
+    seen["after deletions"] = reported(engine)
     print(json.dumps(seen))
 
 

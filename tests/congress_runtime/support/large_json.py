@@ -1,6 +1,6 @@
-"""Run by the Python that Congress is installed in: large JSON texts, as its API and its bus encode and decode them.
+"""Runs in Congress's virtual environment: large JSON texts, as its API and its bus encode and decode them.
 
-usage: large_texts.py ours|upstream: prints one JSON object.
+usage: large_json.py ours|upstream: prints one JSON object.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
-from congress.common import config  # noqa: F401  registers options that are read by what follows
+import congress_runtime.patches.removed_names  # noqa: F401  names that congress imports and Python removed
+from congress.common import config  # noqa: F401  registers options that the next imports read
 
 # isort: split
-import eventlet
 import kombu.serialization
 from amqp.transport import TCPTransport
 from congress.api import webservice
@@ -29,9 +28,10 @@ from kombu.utils import json as kombu_json
 from oslo_messaging._drivers import common
 from oslo_serialization import jsonutils
 
-from tests.congress_runtime.support.rows_of_engine import row
+from tests.congress_runtime.support.engine_rows import row
+from tests.congress_runtime.support.green_threads import turns_of_others
 
-pauses.SLICE = -1.0  # a pause at each look at the clock
+pauses.SLICE = -1.0  # pause at each read of the clock
 MANY = 20_000
 TEXTS = (
     "",
@@ -50,26 +50,8 @@ TEXTS = (
 ATOMS = (None, True, False, 0, -1, 12, 1.5, 1e300, float("inf"), 10**30, *TEXTS)
 
 
-def turns(task: Callable[[], object]) -> int:
-    """How often others had the loop."""
-    taken = 0
-
-    def take() -> None:
-        nonlocal taken
-        while True:
-            taken += 1
-            eventlet.sleep(0)
-
-    other = eventlet.spawn(take)
-    eventlet.sleep(0)
-    before = taken
-    task()
-    other.kill()
-    return taken - before
-
-
 def read_body(body: bytes) -> None:
-    """As webob does it."""
+    """Read as webob does."""
     source = wsgi.Input(io.BytesIO(body), len(body), sock=None)
     while source.read(1 << 16):
         pass
@@ -106,11 +88,11 @@ def paused() -> dict[str, int]:
         "a difference, got": partial(common.deserialize_msg, sent),
         "an answer, got": partial(common.jsonutils.loads, answered),
     }
-    return {what: turns(task) for what, task in tasks.items()}
+    return {what: turns_of_others(task)[1] for what, task in tasks.items()}
 
 
 def collected() -> bool:
-    """Whether the garbage collector goes through the rows of a message, after it has seen them once."""
+    """Whether the garbage collector still traverses the rows of a message after its first collection."""
     rows = [row(number) for number in range(MANY)]
     message = common.deserialize_msg(common.serialize_msg({"args": {"data": rows}}))
     gc.collect()
@@ -120,25 +102,25 @@ def collected() -> bool:
 
 
 class Counted(str):
-    """`looks`: how often a part of it was asked for."""
+    """A text that counts how often a part of it is read."""
 
     __slots__ = ()
-    looks = 0
+    reads = 0
 
     def __getitem__(self, part: Any) -> str:
-        Counted.looks += 1
+        Counted.reads += 1
         return super().__getitem__(part)
 
 
-def looks_at_blanks() -> int:
+def reads_of_blanks() -> int:
     assert large_json.decoding(json.loads)(Counted(f"[{' ' * 1_000_000}1]")) == [1]
-    return Counted.looks
+    return Counted.reads
 
 
 def nested() -> bool:
-    """Whether it is decoded as upstream does it, which bears more than a decoder in Python."""
+    """Whether deep nesting is decoded as by upstream, whose decoder supports deeper nesting than one in Python."""
     text = "[" * 900 + '"' + "x" * large_json.LARGE + '"' + "]" * 900
-    return told(partial(large_json.decoding(json.loads), text)) == told(partial(json.loads, text))
+    return outcome(partial(large_json.decoding(json.loads), text)) == outcome(partial(json.loads, text))
 
 
 def value(chance: random.Random, deep: int) -> Any:
@@ -153,8 +135,8 @@ def value(chance: random.Random, deep: int) -> Any:
     return dict(zip(keys, values, strict=True))
 
 
-def told(task: Callable[[], object]) -> tuple[str, Any]:
-    """What it gives, or its error."""
+def outcome(task: Callable[[], object]) -> tuple[str, Any]:
+    """The value that the task returns, or its error."""
     try:
         return "value", repr(task())
     except Exception as error:  # noqa: BLE001
@@ -162,10 +144,10 @@ def told(task: Callable[[], object]) -> tuple[str, Any]:
 
 
 def differences(seed: int) -> tuple[int, int]:
-    """Random values and texts, good and bad, in the smallest windows: how many differ, how many were bad."""
+    """Compare random values and texts, valid and invalid, in small windows: (number that differ, number invalid)."""
     chance, wrong, bad = random.Random(seed), 0, 0  # noqa: S311
     large_json_decoder.WINDOW, large_json.LARGE = chance.choice((3, 7, 20)), 2
-    large_json.AT_ONCE, large_json.FEW = chance.choice(((1, 1), (3, 3), (2, 9)))
+    large_json.CHUNK, large_json.MAX_KEYS = chance.choice(((1, 1), (3, 3), (2, 9)))
     for _ in range(100):
         one = value(chance, 5)
         for upstream, hook in ((jsonutils, None), (kombu_json, kombu_json.object_hook)):
@@ -173,16 +155,16 @@ def differences(seed: int) -> tuple[int, int]:
                 large_json.encoding(upstream.dumps),
                 large_json.decoding(upstream.loads, hook),
             )
-            wrong += told(partial(dumps, one)) != told(partial(upstream.dumps, one))
+            wrong += outcome(partial(dumps, one)) != outcome(partial(upstream.dumps, one))
             text = json.dumps(one, ensure_ascii=chance.random() < 0.5, indent=chance.choice((None, 1)))
             if chance.random() < 0.5:
                 at = chance.randrange(len(text))
                 text = (
                     text[:at] + chance.choice(("", ",", "]", '"', "}", "\\", "x", ".5", "1")) + text[at + 1 :]
                 )
-            expected = told(partial(upstream.loads, text))
+            expected = outcome(partial(upstream.loads, text))
             bad += expected[0] != "value"
-            wrong += told(partial(loads, text)) != expected
+            wrong += outcome(partial(loads, text)) != expected
         wrong += large_json.encoding(jsonutils.dumps)(one, indent=2) != jsonutils.dumps(one, indent=2)
     return wrong, bad
 
@@ -192,7 +174,7 @@ def main(which: str) -> None:
         large_json.apply()
     seen: dict[str, Any] = {"pauses": paused(), "collected": collected()}
     if which == "ours":
-        seen |= {"looks at blanks": looks_at_blanks(), "nested": nested()}
+        seen |= {"reads of blanks": reads_of_blanks(), "nested": nested()}
         wrong, bad = map(sum, zip(*map(differences, range(20)), strict=True))
         seen |= {"differ from upstream": wrong, "bad": bad}
     print(json.dumps(seen))

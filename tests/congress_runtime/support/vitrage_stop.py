@@ -1,6 +1,6 @@
-"""Run by the Python that Congress is installed in: make a vitrage datasource, push rows, stop it as a deletion does.
+"""Runs in Congress's virtual environment: create a vitrage datasource, push rows, stop it as a deletion does.
 
-usage: deleted_vitrage.py ours|upstream: prints "kept" or "freed".
+usage: vitrage_stop.py ours|upstream: prints "in memory" or "freed".
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import sys
 import weakref
 from importlib.metadata import distribution
 
-import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401  names that congress imports and Python removed
 
 # isort: split
 import congress.server  # noqa: F401  patches the standard library for eventlet
-from congress.common import config  # noqa: F401  registers options that are read by what follows, while it is imported
+from congress.common import config  # noqa: F401  registers options that the next imports read
 
 # isort: split
 import eventlet
@@ -23,10 +23,9 @@ from congress_runtime.patches.drivers import Drivers
 
 
 class Server:
-    """Of the bus."""
+    """Stands in for the RPC server of the bus."""
 
-    def stop(self) -> None:
-        """There is none."""
+    def stop(self) -> None: ...
 
 
 def main(which: str) -> str:
@@ -38,16 +37,16 @@ def main(which: str) -> str:
     source = driver("v", {"persist_data": "False"})
     source.publish = lambda *_: None
     source.node, source._rpc_server = True, Server()  # noqa: SLF001
-    eventlet.sleep(0.1)  # its task begins to wait
+    eventlet.sleep(0.1)  # its task starts to wait
     source.process_webhook_notification({"payload": {"vitrage_id": "1", "resource": {}}})
-    freed = weakref.ref(source)
+    reference = weakref.ref(source)
     source.stop()
     del source
     eventlet.sleep(0.1)  # its task ends
     gc.collect()
-    return "kept" if freed() else "freed"
+    return "in memory" if reference() else "freed"
 
 
 print(main(*sys.argv[1:]), flush=True)
-# Upstream's periodic task would not let it end.
+# With upstream's periodic task, the process would not end by itself.
 os._exit(0)

@@ -1,7 +1,7 @@
-"""Run by the Python that Congress is installed in: an engine that is asked of which tables it lacks the newest rows.
+"""Runs in Congress's virtual environment: an engine reports the tables for which it lacks the newest rows.
 
-Congress's own publisher and subscriber, put together without a bus. Prints one JSON object: what happened -> the answer
-of GET /health/lag.
+Congress's own publisher and subscriber, connected without a bus. Prints one JSON object: event -> the answer of GET
+/health/lag.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
-import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401  names that congress imports and Python removed
 import eventlet
-from congress.common import config  # noqa: F401  registers options that are read by what follows, while it is imported
+from congress.common import config  # noqa: F401  registers options that the next imports read
 from congress.datalog.base import DATASOURCE_POLICY_TYPE
 from congress.dse2.dse_node import DseNode
 
-from tests.congress_runtime.support import without_bus
+from tests.congress_runtime.support import fake_bus
 
 # isort: split
 from congress_runtime.patches import publish, subscriptions
@@ -25,8 +25,8 @@ from congress_runtime.wsgi import lag
 from congress_runtime.wsgi.health import Application
 
 
-class Node(without_bus.Node):
-    """`lossy`, `silent`: the bus. `meanwhile`: what happens after each answer."""
+class Node(fake_bus.Node):
+    """`lossy`: publications are lost. `silent`: calls get no answer. `after_answer`: called after each answer."""
 
     get_subscription = DseNode.get_subscription
     unsubscribe_table = DseNode.unsubscribe_table
@@ -35,7 +35,7 @@ class Node(without_bus.Node):
         super().__init__()
         self.subscriptions: dict[str, dict[str, set[str]]] = {}
         self.lossy = self.silent = False
-        self.meanwhile: Any = None
+        self.after_answer: Any = None
 
     def publish_table_sequenced(self, *named: Any, **publication: Any) -> None:
         if not self.lossy:
@@ -46,17 +46,17 @@ class Node(without_bus.Node):
             raise RuntimeError("no answer")
         source = self.publishers[service]
         if action == "get_status":
-            told = {"sequence_numbers": dict(source.sender_seqnums)}
+            answer = {"sequence_numbers": dict(source.sender_seqnums)}
         else:
-            told = source.get_last_published_data_with_seqnum(**kwargs)
-        if self.meanwhile:
-            self.meanwhile()
-        return without_bus.through_json(told)
+            answer = source.get_last_published_data_with_seqnum(**kwargs)
+        if self.after_answer:
+            self.after_answer()
+        return fake_bus.through_json(answer)
 
 
 def polled(*numbers: int) -> tuple[Node, Any]:
     node = Node()
-    source, engine = without_bus.Source(node), without_bus.Engine(node)
+    source, engine = fake_bus.Source(node), fake_bus.Engine(node)
     engine.theory = {"source": SimpleNamespace(kind=DATASOURCE_POLICY_TYPE)}
     engine.tablenames, engine.reserved_tablename = lambda **_: {"source:table"}, lambda _: False
     engine.subscriptions = subscriptions.Subscriptions(engine)
@@ -67,63 +67,63 @@ def polled(*numbers: int) -> tuple[Node, Any]:
     return node, engine
 
 
-def asked(engine: Any) -> Any:
+def answer_of(engine: Any) -> Any:
     return json.loads(lag.answer(engine))
 
 
-def begun_anew() -> Any:
+def datasource_restarted() -> Any:
     node, engine = polled(1, 2, 3)
     node.lossy = True
-    without_bus.Source(node).poll("4")
-    return asked(engine)
+    fake_bus.Source(node).poll("4")
+    return answer_of(engine)
 
 
 def lost() -> Any:
     node, engine = polled(1)
     node.lossy = True
     node.publishers["source"].poll("2")
-    return asked(engine)
+    return answer_of(engine)
 
 
-def under_way() -> Any:
+def publication_in_transit() -> Any:
     node, engine = polled(1)
     node.lossy = True
     node.publishers["source"].poll("2")
     node.lossy = False
     again = (["2"], ["1"])
-    rows = without_bus.through_json([[[row] for row in part] for part in again])
+    rows = fake_bus.through_json([[[row] for row in part] for part in again])
     eventlet.spawn_after(0.1, engine.receive_data_sequenced, "source", "table", rows, 1)
-    return asked(engine)
+    return answer_of(engine)
 
 
 def always_changing() -> Any:
     node, engine = polled(1)
     numbers = itertools.count(2)
-    node.meanwhile = lambda: node.publishers["source"].poll(str(next(numbers)))
-    return asked(engine)
+    node.after_answer = lambda: node.publishers["source"].poll(str(next(numbers)))
+    return answer_of(engine)
 
 
 def silent() -> Any:
     node, engine = polled(1)
     node.silent = True
-    return asked(engine)
+    return answer_of(engine)
 
 
 def unsubscribed() -> Any:
     _, engine = polled(1)
     engine.unsubscribe("source", "table")
-    return asked(engine)
+    return answer_of(engine)
 
 
 def unsubscribed_and_never_published() -> Any:
     _, engine = polled()
     engine.unsubscribe("source", "table")
-    return asked(engine)
+    return answer_of(engine)
 
 
 def by_address(engine: Any, who: str) -> tuple[str, str]:
     statuses: list[str] = []
-    health: Any = SimpleNamespace(engine=engine, loading=0, trouble="")
+    health: Any = SimpleNamespace(engine=engine, loading=0, problem="")
     Application.health = health
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/lag", "REMOTE_ADDR": who, "SERVER_NAME": "10.0.0.5"}
     body = Application()(environ, lambda status, _: statuses.append(status))
@@ -133,16 +133,16 @@ def by_address(engine: Any, who: str) -> tuple[str, str]:
 def main() -> None:
     publish.apply()
     seen = {
-        "nothing": asked(polled(1, 2)[1]),
+        "nothing": answer_of(polled(1, 2)[1]),
         "a lost publication": lost(),
-        "a publication under way": under_way(),
+        "a publication under way": publication_in_transit(),
         "rows change all the time": always_changing(),
-        "the datasource began anew": begun_anew(),
+        "the datasource began anew": datasource_restarted(),
         "no answer": silent(),
         "not subscribed to it": unsubscribed(),
         "not subscribed to one that is not published": unsubscribed_and_never_published(),
-        "asked from this host": by_address(polled(1)[1], "10.0.0.5"),
-        "asked from elsewhere": by_address(polled(1)[1], "10.0.0.6"),
+        "answer_of from this host": by_address(polled(1)[1], "10.0.0.5"),
+        "answer_of from elsewhere": by_address(polled(1)[1], "10.0.0.6"),
     }
     print(json.dumps(seen))
 

@@ -1,6 +1,6 @@
-"""Prints what Congress's own API logs of requests that fail; run by the judges' Congress.
+"""Runs in Congress's virtual environment: prints what Congress's own API logs when requests fail.
 
-usage: failed_request.py [upstream]: as upstream alone does it.
+usage: request_log.py [upstream]: with `upstream`, without our patch.
 """
 
 import logging

@@ -1,6 +1,6 @@
-"""Run by the Python that Congress is installed in: rules change while an engine waits for the tables of a new one.
+"""Runs in Congress's virtual environment: rules change while an engine waits for the tables of a new one.
 
-usage: rules_meanwhile.py FOLDER. Prints one JSON object: what happened -> the tables that the engine is subscribed to.
+usage: concurrent_rule_changes.py FOLDER. Prints one JSON object: event -> tables to which the engine is subscribed.
 """
 
 from __future__ import annotations
@@ -22,28 +22,20 @@ ROWS = "get_last_published_data_with_seqnum"
 RULES = "/v1/policies/ours/rules"
 SOURCES = ("slow", "sound")
 asked: list[str] = []
-over = {name: eventlet.Event() for name in SOURCES}
+answers = {name: eventlet.Event() for name in SOURCES}
 
 
-def watch_bus() -> None:
-    ask = DseNode.invoke_service_rpc
-
-    def seen(self: Any, service: str, method: str, *args: Any, **kwargs: Any) -> Any:
-        if service not in SOURCES:
-            return ask(self, service, method, *args, **kwargs)
-        if method != ROWS:
-            return {name: ["name"] for name in ("things", "more")}
-        asked.append(service)
-        over[service].wait()
-        return 0, [["one"]]
-
-    DseNode.invoke_service_rpc = seen
-    DseNode.is_valid_service = lambda *_: True
+def answer(service: str, method: str) -> Any:
+    if method != ROWS:
+        return {name: ["name"] for name in ("things", "more")}
+    asked.append(service)
+    answers[service].wait()
+    return 0, [["one"]]
 
 
 def main(folder: str) -> None:
-    congress_node.configure(folder, period=1000)  # nobody but this script asks for anything
-    watch_bus()
+    congress_node.configure(folder, period=1000)  # only this script makes requests
+    congress_node.replace_rpc(SOURCES, answer)
     from congress_runtime.patches import rule_insert, subscriptions  # noqa: PLC0415
 
     subscriptions.apply()
@@ -70,20 +62,20 @@ def main(folder: str) -> None:
         return sorted(map(":".join, engine.subscriptions.subscribed()))
 
     seen: dict[str, Any] = {}
-    over["sound"].send()
+    answers["sound"].send()
     old = insert("p(x) :- sound:things(x)")
     db_policy_rules.delete_policy_rule(old)  # by another engine
     client = waiting("q(x) :- slow:things(x)", "slow")
     insert("r(x) :- sound:things(x)")
-    over["slow"].send()
+    answers["slow"].send()
     client.wait()
     seen["another rule names an old table again"] = subscribed()
 
-    over.update((name, eventlet.Event()) for name in SOURCES)
+    answers.update((name, eventlet.Event()) for name in SOURCES)
     client = waiting("s(x) :- slow:more(x), sound:more(x)", "sound")
     (new,) = (rule["id"] for rule in api.ask("GET", RULES)[1]["results"] if "more" in rule["rule"])
     assert api.ask("DELETE", f"{RULES}/{new}")[0] == 200
-    for event in over.values():
+    for event in answers.values():
         event.send()
     client.wait()
     seen["the rule is deleted"] = subscribed()

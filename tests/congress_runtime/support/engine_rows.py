@@ -1,4 +1,4 @@
-"""For scripts that are run by the Python that Congress is installed in: an engine with many rows, without a bus."""
+"""For scripts that run in Congress's virtual environment: an engine with many rows, without a bus."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
-from congress.common import config  # noqa: F401  registers options that are read by what follows, while it is imported
+import congress_runtime.patches.removed_names  # noqa: F401  names that congress imports and Python removed
+from congress.common import config  # noqa: F401  registers options that the next imports read
 
 # isort: split
 from congress.datalog.compile import Event
@@ -36,7 +36,7 @@ def rows(count: int) -> Iterator[tuple[Any, ...]]:
 
 
 class Engine(DseRuntime):  # type: ignore[misc]
-    """It asks nobody for the tables that its rules name."""
+    """An engine that requests no tables."""
 
     def __init__(self) -> None:
         super().__init__("__engine")
@@ -62,7 +62,7 @@ class Engine(DseRuntime):  # type: ignore[misc]
 
 
 def calls(task: Callable[[], object]) -> int:
-    """Python functions called by `task`, resumed generators among them."""
+    """Number of Python function calls in `task`, including resumed generators."""
     count = 0
 
     def see(_frame: object, event: str, _argument: object) -> None:

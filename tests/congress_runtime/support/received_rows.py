@@ -1,6 +1,6 @@
-"""Run by the Python that Congress is installed in: how an engine takes in rows.
+"""Runs in Congress's virtual environment: how an engine processes rows that it receives.
 
-usage: taken_in.py ours|upstream: prints one JSON object: what happens -> what was seen.
+usage: received_rows.py ours|upstream: prints one JSON object: event -> observations.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from typing import Any
 
 import eventlet
 
-from tests.congress_runtime.support.rows_of_engine import COLUMNS, Engine, apply, row, rows
+from tests.congress_runtime.support.engine_rows import COLUMNS, Engine, apply, row, rows
 
 # isort: split
 from congress.utils import tuple_to_congress
 from congress_runtime.patches import pauses
 from congress_runtime.patches import rows as rows_patch
 
-pauses.SLICE = -1.0  # a pause at each look at the clock
+pauses.SLICE = -1.0  # pause at each read of the clock
 OURS = sys.argv[1] == "ours"
 WHOLE = 6_000
 ODD = (None, "None", "", "é", "è", "ee", True, "True", 1, 2.5, -1, "two\nlines", 'a "quote"')
 
 
 def seen_meanwhile(engine: Engine, task: Callable[[], object]) -> list[int]:
-    """How many rows others see in the table, each time that they have a turn while `task` runs."""
+    """The table's number of rows at each turn that another green thread gets while `task` runs."""
     sizes: list[int] = []
 
     def look() -> None:
@@ -69,9 +69,9 @@ def odd_row(chance: random.Random) -> tuple[Any, ...]:
 
 
 def history(seed: int, *, odd: bool) -> dict[str, Any]:
-    """An engine beside a datasource whose rows change at random; half of the tables are changed in a copy."""
+    """Compare an engine with a datasource whose rows change at random; some changes are made in a copy of the table."""
     chance, engine, calls, wrong = random.Random(seed), Engine(), [], 0  # noqa: S311
-    rows_patch.AT_ONCE = chance.choice((2, 10))
+    rows_patch.MAX_IN_PLACE = chance.choice((2, 10))
     engine.register_trigger(
         "big", lambda *change: calls.append([sorted(map(str, c)) for c in change]), "classification"
     )
@@ -96,12 +96,12 @@ def histories() -> dict[str, Any]:
     odd = [history(seed, odd=True) for seed in range(10)]
     return {
         "random histories": [history(seed, odd=False) for seed in range(10)],
-        "random histories of odd values, wrong after": sum(found["wrong"] for found in odd),
+        "random histories of odd values, wrong after": sum(result["wrong"] for result in odd),
     }
 
 
 def refused() -> dict[str, Any]:
-    """A difference with too few columns; and a datasource that is deleted, and made anew, meanwhile."""
+    """A difference with too few columns; a datasource that is deleted and created again meanwhile."""
     engine = Engine()
     engine.receive_data("cloud", "servers", [row(1)], True)  # noqa: FBT003
     problems = []
@@ -111,17 +111,17 @@ def refused() -> dict[str, Any]:
         problems.append(type(error).__name__)
     after = sorted(row[0] for row in engine.holds())
 
-    def take_in() -> None:
+    def receive() -> None:
         try:
             engine.receive_data("cloud", "servers", list(rows(WHOLE)), True)  # noqa: FBT003
         except Exception as error:  # noqa: BLE001
             problems.append(type(error).__name__)
 
-    taking = eventlet.spawn(take_in)
+    receiving = eventlet.spawn(receive)
     eventlet.sleep(0)
     engine.delete_policy("cloud")
     engine.initialize_datasource("cloud", {"servers": ["id"]})
-    taking.wait()
+    receiving.wait()
     return {"refused": problems, "rows after the first": after, "rows after the second": len(engine.holds())}
 
 

@@ -1,6 +1,6 @@
-"""Run by the Python that Congress is installed in: an engine's health, whose bus and database do as the test wants.
+"""Runs in Congress's virtual environment: an engine's health with a bus and a database that a test controls.
 
-usage: engine_health.py FOLDER CASE. Prints what is asked for in each case, as JSON.
+usage: health.py FOLDER CASE. Prints the result of the case as JSON.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import eventlet
 
 eventlet.monkey_patch()
 
-import congress_runtime.patches.removed_names  # noqa: F401, E402  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401, E402  names that congress imports and Python removed
 from congress.common import config  # noqa: E402
 from eventlet.event import Event  # noqa: E402
 
@@ -30,15 +30,15 @@ connection = {database}
 
 
 class Bus:
-    """`silent`: methods that are not answered before `over`. `turns`: of the loop, which each answer takes."""
+    """`silent`: methods that are not answered before `recovered`. `turns`: turns of the loop until each answer."""
 
     def __init__(self) -> None:
         self.node = SimpleNamespace(service_object=lambda _: self)
-        self.subscriptions: Any = SimpleNamespace(untold=set)
+        self.subscriptions: Any = SimpleNamespace(missing_tables=set)
         self.silent: set[str] = set()
-        self.over = Event()
+        self.recovered = Event()
         self.turns = 1
-        self.policies = ["told", "hung"]
+        self.policies = ["sound", "hung"]
         self.calls = Counter[str]()
 
     def policy_names(self) -> list[str]:
@@ -47,7 +47,7 @@ class Bus:
     def rpc(self, _service: str, method: str, *_args: Any, **_kwargs: Any) -> None:
         self.calls[method] += 1
         if method in self.silent:
-            self.over.wait()
+            self.recovered.wait()
         for _ in range(self.turns):
             eventlet.sleep(0)
 
@@ -59,55 +59,56 @@ def health_of(bus: Bus, database: str, folder: Path) -> Any:
     # Not before the configuration is read.
     from congress_runtime.wsgi.health import Health  # noqa: PLC0415
 
-    return Health(bus, {"told", "hung"})
+    return Health(bus, {"sound", "hung"})
 
 
 def loading(bus: Bus, database: str, folder: Path) -> list[str]:
-    """What an engine says that starts with tables of a datasource that tells them, one after another, of one that does
-    not, and of a policy.
+    """The answers of /health of a starting engine.
+
+    Its rules name tables of a datasource that sends them one after another, of one that never answers, and of a policy.
     """
     from congress.dse2.dse_node import DseNode  # noqa: PLC0415
     from congress_runtime.patches.subscriptions import Subscriptions  # noqa: PLC0415
     from congress_runtime.wsgi.health import Application  # noqa: PLC0415
 
-    from tests.congress_runtime.support import without_bus  # noqa: PLC0415
+    from tests.congress_runtime.support import fake_bus  # noqa: PLC0415
 
     answers = {name: Event() for name in ("first", "second", "never")}
-    taken_in = Event()
+    processed = Event()
 
-    class Node(without_bus.Node):
+    class Node(fake_bus.Node):
         subscriptions: ClassVar[dict[str, Any]] = {}
         get_subscription = DseNode.get_subscription
 
-        def invoke_service_rpc(self, *asked: Any, **_: Any) -> Any:
-            answers[asked[2]["table"]].wait()
+        def invoke_service_rpc(self, *call: Any, **_: Any) -> Any:
+            answers[call[2]["table"]].wait()
             return 0, [["row"]]
 
-    class Engine(without_bus.Engine):
-        def receive_data(self, *words: Any) -> None:
-            if words[1] == "second":
-                taken_in.wait()
-            super().receive_data(*words)
+    class Engine(fake_bus.Engine):
+        def receive_data(self, *arguments: Any) -> None:
+            if arguments[1] == "second":
+                processed.wait()
+            super().receive_data(*arguments)
 
         def tablenames(self, **_: Any) -> set[str]:
-            return named
+            return in_rules
 
         def reserved_tablename(self, _: str) -> bool:
             return False
 
-    named = {"told:first", "hung:never", "ours:never"}
+    in_rules = {"sound:first", "hung:never", "ours:never"}
     engine = Engine(Node())
     subscriptions = bus.subscriptions = Subscriptions(engine)
     engine.__dict__.update(receive_data=subscriptions.receive_data)
     subscriptions.follow_rules(wait=False)
-    named.add("told:second")
+    in_rules.add("sound:second")
     health = Application.health = health_of(bus, database, folder)
-    health.trouble = ""
+    health.problem = ""
     said: list[str] = []
 
     def says() -> None:
         eventlet.sleep(0.05)
-        health.loading = health.untold()
+        health.loading = health.missing_tables()
         environ = {"REQUEST_METHOD": "GET", "PATH_INFO": ""}
         said.extend(part.decode() for part in Application()(environ, lambda *_: None))
 
@@ -117,11 +118,11 @@ def loading(bus: Bus, database: str, folder: Path) -> list[str]:
     says()
     answers["second"].send()
     says()
-    taken_in.send()
+    processed.send()
     says()
-    health.loads_until = time.monotonic()
+    health.loading_ends = time.monotonic()
     says()
-    named.add("told:never")
+    in_rules.add("sound:never")
     subscriptions.follow_rules(wait=False)
     says()
     return said
@@ -131,7 +132,7 @@ def main(folder: str, case: str) -> None:
     database = f"sqlite:///{folder}/congress.sqlite"
     bus = Bus()
     silent_server = eventlet.listen(("127.0.0.1", 0))
-    told: Any
+    result: Any
     match case:
         case "flood":
             health = health_of(bus, database, Path(folder))
@@ -145,46 +146,46 @@ def main(folder: str, case: str) -> None:
                 answers[application.status("GET", "")] += 1
                 eventlet.sleep(0)
             watching.kill()
-            told = [answers, sum(bus.calls.values()) <= time.monotonic() - began + 1]
+            result = [answers, sum(bus.calls.values()) <= time.monotonic() - began + 1]
         case "loading":
-            told = loading(bus, database, Path(folder))
+            result = loading(bus, database, Path(folder))
         case "loop stands still":
             health, bus.turns = health_of(bus, database, Path(folder)), 12
             eventlet.spawn(work, 16)
             began = time.monotonic()
-            told = [health.look(), time.monotonic() - began > 4]  # twice what an idle loop gets
+            result = [health.check(), time.monotonic() - began > 4]  # twice what an idle loop gets
         case "large messages":
             from congress_runtime.patches import pauses  # noqa: PLC0415
 
             health = health_of(bus, database, Path(folder))
             bus.silent |= {"persistent_get_policies"}
-            pauses.turns.acquire()  # as who decodes one has it
-            eventlet.spawn_after(5, bus.over.send)  # twice what it would get without
-            told = [health.look(), bus.calls["ping"]]
+            pauses.turns.acquire()  # as during the decoding of a message
+            eventlet.spawn_after(5, bus.recovered.send)  # twice as long as it waits without large messages
+            result = [health.check(), bus.calls["ping"]]
             pauses.turns.release()
         case "bus lost":
             bus.silent |= {"persistent_get_policies", "ping"}
             health = health_of(bus, database, Path(folder))
-            told = [health.look(), health.look(), bus.calls]
-            bus.over.send()
-            told += [health.look()]
+            result = [health.check(), health.check(), bus.calls]
+            bus.recovered.send()
+            result += [health.check()]
         case "waits for a lock":
             bus.silent |= {"persistent_get_policies"}
             health = health_of(bus, database, Path(folder))
-            told = [[health.look() for _ in range(3)], bus.calls["persistent_get_policies"]]
+            result = [[health.check() for _ in range(3)], bus.calls["persistent_get_policies"]]
         case "database lost":
             bus.silent |= {"persistent_get_policies"}
             port = silent_server.getsockname()[1]
             health = health_of(bus, f"mysql+pymysql://congress@127.0.0.1:{port}/congress", Path(folder))
-            told = health.look()
+            result = health.check()
         case _:
             raise ValueError(case)
-    print(json.dumps(told))
+    print(json.dumps(result))
     sys.stdout.flush()
 
 
 def work(turns: int) -> None:
-    """As a policy engine may: it keeps the loop, lets it turn once, and keeps it again."""
+    """Block the loop repeatedly, with one turn in between, as a policy engine may do."""
     for _ in range(turns):
         end = time.monotonic() + 0.4
         while time.monotonic() < end:

@@ -1,12 +1,13 @@
-"""Run by the Python that Congress is installed in: Congress's own control bus, whose second beat the bus refuses.
+"""Runs in Congress's virtual environment: Congress's own control bus; the bus refuses the second heartbeat.
 
-`upstream` as argument: without patches.heartbeat. Prints how many beats there were in the time of many.
+With the argument `upstream`: without patches.heartbeat. Prints the number of heartbeats until the fifth, or until the
+heartbeat ends.
 """
 
 import sys
 from types import SimpleNamespace
 
-import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401  names that congress imports and Python removed
 import eventlet
 from congress.dse2.control_bus import DseNodeControlBus
 from congress_runtime.patches import heartbeat

@@ -1,7 +1,7 @@
-"""Run by the Python that Congress is installed in: an engine synchronises while a datasource does not answer.
+"""Runs in Congress's virtual environment: an engine synchronises while a datasource does not answer.
 
-usage: synchronized_rules.py FOLDER [upstream]: with `upstream` as upstream alone does it.
-Prints one JSON object. "in time": what was over while no question to the datasource `hung` had been answered.
+usage: rule_synchronization.py FOLDER [upstream]: with `upstream`, without our patches.
+Prints one JSON object. "in time": it ended although no request to the datasource `hung` had been answered.
 """
 
 from __future__ import annotations
@@ -20,39 +20,31 @@ from congress.dse2.dse_node import DseNode
 from congress.exception import Unavailable
 from oslo_config import cfg
 
-PATIENCE = 3.0  # seconds; a question that is not answered ends long after
+TIMEOUT = 3.0  # seconds; a request that is not answered ends much later
 asked: list[list[str]] = []
 hung = {"hung"}
-over = eventlet.Event()
+recovered = eventlet.Event()
 
 
-def watch_bus() -> None:
-    ask = DseNode.invoke_service_rpc
-
-    def seen(self: Any, service: str, method: str, *args: Any, **kwargs: Any) -> Any:
-        if service not in ("sound", "hung"):
-            return ask(self, service, method, *args, **kwargs)
-        asked.append([service, method])
-        if service in hung:
-            over.wait()
-            raise Unavailable("no answer")
-        return {"things": ["name"]} if method == "get_datasource_schema" else (0, [["one"]])
-
-    DseNode.invoke_service_rpc = seen
-    DseNode.is_valid_service = lambda *_: True
+def answer(service: str, method: str) -> Any:
+    asked.append([service, method])
+    if service in hung:
+        recovered.wait()
+        raise Unavailable("no answer")
+    return {"things": ["name"]} if method == "get_datasource_schema" else (0, [["one"]])
 
 
-def in_time(does: Any, *args: Any) -> bool:
-    thread = eventlet.spawn(does, *args)
-    with eventlet.Timeout(PATIENCE, exception=False):
+def in_time(function: Any, *args: Any) -> bool:
+    thread = eventlet.spawn(function, *args)
+    with eventlet.Timeout(TIMEOUT, exception=False):
         thread.wait()
         return True
     return False
 
 
 def main(folder: str, *words: str) -> None:
-    congress_node.configure(folder, period=1000)  # nobody but this script asks for anything
-    watch_bus()
+    congress_node.configure(folder, period=1000)  # only this script makes requests
+    congress_node.replace_rpc(("sound", "hung"), answer)
     from congress_runtime.patches import subscriptions  # noqa: PLC0415
 
     subscriptions.apply()
@@ -68,7 +60,7 @@ def main(folder: str, *words: str) -> None:
         datasources.add_datasource(f"id-of-{name}", name, "doctor", {}, "", True)  # noqa: FBT003
 
     def rule(number: int, text: str) -> None:
-        """By another engine."""
+        """Add a rule as another engine does."""
         db_policy_rules.add_policy_rule(f"id-{number}", "ours", text, "")
 
     def insert(text: str) -> bool:
@@ -89,7 +81,7 @@ def main(folder: str, *words: str) -> None:
     eventlet.sleep(0.2)
     seen["rows of the sound one"] = api.ask("GET", "/v1/policies/ours/tables/r/rows")[1]["results"]
     hung.clear()
-    over.send()
+    recovered.send()
     seen["rows in the end"] = congress_node.until(
         lambda: (
             synchronizer.synchronize_all_policies()
