@@ -58,7 +58,7 @@ class Keystone(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self),
             )
         child = self.registered_by(self)
-        # Each generation has its own resource names, so Pulumi deletes the former ones last, after all nodes have changed.
+        # Each generation has its own resource names, so Pulumi deletes the former ones at the end.
         generation = self.site.settings.rotation.keystone
         self.password = random.RandomPassword(
             of_generation(f"{name}-password", generation),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from components.foundation.template import ROOT, render
-from components.keystone import place
+from components.keystone import keystone_options
 from components.preflight.identity import Identity
 from tests.congress_runtime.support.congress_python import run_script
 from tests.congress_runtime.support.fake_keystone import keystone
@@ -39,7 +39,7 @@ def statuses(folder: Path, authtoken: dict[str, Any] | None, steps: Sequence[Ste
 
 def authtoken(url: str, password: str = PASSWORD) -> dict[str, Any]:
     return {
-        **place(Identity(url, "RegionOne", "public")),
+        **keystone_options(Identity(url, "RegionOne", "public")),
         "username": "congress",
         "password": password,
         "user_domain_name": "Default",

@@ -32,7 +32,7 @@ def ask(folder: Path, sql: str) -> str:
 
 
 def migrate(folder: Path, lock: str = "", seconds: int = 1) -> tuple[int, str]:
-    text = MIGRATE.read_text().replace("SECONDS = 45", f"SECONDS = {seconds}")
+    text = MIGRATE.read_text().replace("LOCK_TIMEOUT = 45", f"LOCK_TIMEOUT = {seconds}")
     done = run(congress_python(), "-", folder / "congress.conf", stdin=text, env={"CONGRESS_LOCK": lock})
     return done.returncode, done.stderr
 
@@ -56,7 +56,7 @@ def test_migration_waits_for_the_lock_or_uses_a_given_one(folder: Path) -> None:
         busy = f"a backup or a restore works on the database (connection {holder}), still after 1 s"
         assert (code, said) == (
             1,
-            f"{busy}: try again when it is done; if nobody is at it any more: {way_out}\n",
+            f"{busy}: try again when it is done; if it does not run any more: {way_out}\n",
         )
         assert ask(folder, "SHOW TABLES FROM congress") == ""
         code, said = migrate(folder, lock=holder)

@@ -12,7 +12,7 @@ from components.database import PRIVILEGES, TIMEOUTS, TLS, max_connections
 from components.fencing import credential_login, password_login
 from components.foundation.authority import CA_FILE
 from components.foundation.host import package_environment
-from components.keystone import place
+from components.keystone import keystone_options
 from components.policy_engines import placements
 from components.preflight.identity import Identity
 from settings import DatasourceNode, FencingLogin, Guest, PolicyEngines
@@ -59,7 +59,7 @@ CONGRESS = {
     "ca_file": CA_FILE,
 }
 AUTHTOKEN = {
-    **place(Identity("https://cloud.example:5000/v3", "RegionOne", "public")),
+    **keystone_options(Identity("https://cloud.example:5000/v3", "RegionOne", "public")),
     "username": "congress",
     "password": f"{CANARY} '$x' $$ \\n %(y)s #;=\"",
     "user_domain_name": "Default",

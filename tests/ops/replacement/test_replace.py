@@ -30,7 +30,7 @@ def test_a_host_leaves_after_the_preview_and_before_its_server_is_replaced(stand
     assert stand.done == WHOLE
     assert stand.note.read() is None
     first, *_, last = told.output.splitlines()
-    assert first.startswith(f"replace: {HOST} of stack dev; its engines finish what they have")
+    assert first.startswith(f"replace: {HOST} of stack dev; its engines finish their current requests")
     assert last.startswith(f"replace: {HOST} is replaced, and all is well; it took ")
 
 
