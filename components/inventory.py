@@ -49,7 +49,7 @@ def _exported(stack: str) -> Mapping[str, Any]:
     """The state, exported by the CLI that runs this program: the engine's own call panics without a state."""
     argv = ["pulumi", "stack", "export", "--stack", stack, "--non-interactive"]
     try:
-        asked = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
     except FileNotFoundError:
         raise CloudError(
             [f"the state of stack {stack} cannot be read: put the folder with the program pulumi into PATH"]
@@ -59,7 +59,7 @@ def _exported(stack: str) -> Mapping[str, Any]:
         raise CloudError(
             [f"the state of stack {stack} cannot be read (pulumi stack export): {reason}"]
         ) from None
-    exported: Mapping[str, Any] = json.loads(asked.stdout)
+    exported: Mapping[str, Any] = json.loads(done.stdout)
     return exported
 
 

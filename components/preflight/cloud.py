@@ -152,20 +152,20 @@ class _Search:
         node = self.settings.datasource_node
         if node.fencing == "none":
             return None
-        found = login.of(self.cloud)
-        if node.fencing == "openstack" and node.fencing_access_rules and found.access_rules != login.OK:
+        deployer = login.of(self.cloud)
+        if node.fencing == "openstack" and node.fencing_access_rules and deployer.access_rules != login.OK:
             self.problems.append(
-                f"{NAMESPACE}:datasourceNode.fencingAccessRules: keystone answers {found.access_rules} when it is "
+                f"{NAMESPACE}:datasourceNode.fencingAccessRules: keystone answers {deployer.access_rules} when it is "
                 "asked for access rules (404: it is older than Train), and without them the credential for fencing may "
                 "act on every server of the project: try again when keystone has them, or accept that by false"
             )
-        if found.restricted and node.fencing == "openstack":
+        if deployer.restricted and node.fencing == "openstack":
             self.problems.append(
                 f"{NAMESPACE}:datasourceNode.fencing: your login is a restricted application credential, which may "
                 "not make the one for fencing; log in with a password or with one made by `openstack application "
                 "credential create --unrestricted`, or choose fencing: fence_openstack"
             )
-        return found
+        return deployer
 
     def _existing(self) -> ExistingNetwork | None:
         wanted = self.settings.network.existing

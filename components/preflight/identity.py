@@ -68,14 +68,14 @@ def look_up(cloud: Connection, keystone: Keystone, prefix: str, user: str, timeo
         raise IdentityError(
             "keystone.region: your login names none, and Congress's endpoints need one: set it"
         )
-    found = Identity(str(auth.auth_url), region, interface if isinstance(interface, str) else "public")
+    service = Identity(str(auth.auth_url), region, interface if isinstance(interface, str) else "public")
     if keystone.login is not None:
-        check_login(cloud, keystone.login, found, timeout)
-        return found
+        check_login(cloud, keystone.login, service, timeout)
+        return service
     who = "your login" if keystone.administrator is None else f"the login of {keystone.administrator}"
     try:
         registrar = _registrar(cloud, keystone.administrator, timeout)
-        return replace(found, registration=_registration(registrar, keystone, prefix, user))
+        return replace(service, registration=_registration(registrar, keystone, prefix, user))
     except ForbiddenException:
         raise IdentityError(
             f"keystone: {who} may not register Congress in keystone (403): let one that may do it "
@@ -133,12 +133,12 @@ def _registration(registrar: Connection, keystone: Keystone, prefix: str, user: 
     return Registration(user, domain, project, role)
 
 
-def check_login(cloud: Connection, login: KeystoneLogin, found: Identity, timeout: float) -> None:
+def check_login(cloud: Connection, login: KeystoneLogin, service: Identity, timeout: float) -> None:
     """Do what engines do for each request: log in and validate a token (the deployer's).
 
     Raises IdentityError if keystone refuses either of them.
     """
-    auth = v3.Password(found.auth_url, **login.user())
+    auth = v3.Password(service.auth_url, **login.user())
     session = Session(auth, verify=cloud.session.verify, cert=cloud.session.cert, timeout=timeout)
     who = f"{login.username} in project {login.project}"
     try:
@@ -149,8 +149,8 @@ def check_login(cloud: Connection, login: KeystoneLogin, found: Identity, timeou
         "/auth/tokens",
         endpoint_filter={
             "service_type": "identity",
-            "interface": found.interface,
-            "region_name": found.region,
+            "interface": service.interface,
+            "region_name": service.region,
             "version": (3, 0),
         },
         # Without the second header, keystone would not find a token that is limited by access rules.

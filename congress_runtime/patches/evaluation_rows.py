@@ -145,5 +145,5 @@ class FactSet:
             iterations.append(len(self) if index is None else 1)
         if index is None:
             return {row for row in self.rows.facts if all(row[column] == value for column, value in pairs)}
-        found = index.get(values if len(values) > 1 else values[0])
-        return set(found or ()) if found is None or type(found) is dict else {found}
+        matches = index.get(values if len(values) > 1 else values[0])
+        return set(matches or ()) if matches is None or type(matches) is dict else {matches}

@@ -147,13 +147,13 @@ def stopped(how: str, nova: Nova, server: str) -> str:
 
 def switch(nova: Nova, server: str, action: Mapping[str, Any], done: Callable[[Server | None], bool]) -> None:
     state: Server | None = None
-    asked = False
+    requested = False
     while nova.in_time():
         state = nova.server(server)
         if done(state):
             return
-        if not asked and state and state.task is None:
-            asked = nova.act(server, action) is not None
+        if not requested and state and state.task is None:
+            requested = nova.act(server, action) is not None
     raise FenceError(
         f"server {server} did not follow {next(iter(action))} in time: {described(state)}{nova.refusal}"
     )
@@ -215,48 +215,48 @@ def options() -> argparse.Namespace:
     return argparse.Namespace(**values)
 
 
-def run(asked: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Exit status of the action: 0 done (status: on), 2 status: off. Raises FenceError."""
-    action = {"meta-data": "metadata"}.get(asked.action, asked.action)
+    action = {"meta-data": "metadata"}.get(arguments.action, arguments.action)
     if action == "metadata":
         print(METADATA)
         return 0
     if action not in {*LIMITS, "list", "validate-all"}:
         raise FenceError(f"there is no action {action}")
-    credentials = Credentials.read(asked.credentials)
+    credentials = Credentials.read(arguments.credentials)
     if action == "validate-all":
         return 0
     if action == "list":
         print("\n".join(f"{server},{host}" for host, server in credentials.servers.items()))
         return 0
-    if action != "monitor" and asked.plug not in credentials.servers.values():
-        raise FenceError(f"plug {asked.plug} is none of the servers of {asked.credentials}")
-    return act(asked, action, credentials)
+    if action != "monitor" and arguments.plug not in credentials.servers.values():
+        raise FenceError(f"plug {arguments.plug} is none of the servers of {arguments.credentials}")
+    return act(arguments, action, credentials)
 
 
-def act(asked: argparse.Namespace, action: str, credentials: Credentials) -> int:
+def act(arguments: argparse.Namespace, action: str, credentials: Credentials) -> int:
     """Run an action that needs the cloud, and return its exit status. Raises FenceError."""
     servers = credentials.servers
     yields = (
         action in {"reboot", "off"}
-        and asked.resource
-        and holds_back(asked.resource, asked.witness, asked.plug, servers)
+        and arguments.resource
+        and holds_back(arguments.resource, arguments.witness, arguments.plug, servers)
     )
     nova = Nova(credentials, time.monotonic() + LIMITS[action])
     if yields:
-        hold_back(nova, asked.delay, asked.witness)
+        hold_back(nova, arguments.delay, arguments.witness)
     if action == "monitor":
         monitor(nova)
     elif action == "status":
-        off = is_off(nova.server(asked.plug))
+        off = is_off(nova.server(arguments.plug))
         print(f"Status: {'OFF' if off else 'ON'}")
         return 2 if off else 0
     elif action == "reboot":
-        print(reboot(nova, asked.plug))
+        print(reboot(nova, arguments.plug))
     elif action == "off":
-        switch(nova, asked.plug, {"os-stop": None}, is_off)
+        switch(nova, arguments.plug, {"os-stop": None}, is_off)
     else:
-        switch(nova, asked.plug, {"os-start": None}, is_on)
+        switch(nova, arguments.plug, {"os-start": None}, is_on)
     return 0
 
 

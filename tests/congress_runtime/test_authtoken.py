@@ -49,7 +49,7 @@ def run_probe(folder: Path, keystone_url: str, without: int, with_one: int) -> t
 
 
 @pytest.mark.parametrize(
-    ("without", "with_one", "code", "said"),
+    ("without", "with_one", "code", "output"),
     [
         (401, 403, 0, ""),
         (401, 200, 0, ""),
@@ -59,16 +59,16 @@ def run_probe(folder: Path, keystone_url: str, without: int, with_one: int) -> t
     ],
 )
 def test_reports_whether_an_engine_requires_and_validates_tokens(
-    tmp_path: Path, without: int, with_one: int, code: int, said: str
+    tmp_path: Path, without: int, with_one: int, code: int, output: str
 ) -> None:
-    with keystone(PASSWORD, {}) as there:
-        assert run_probe(tmp_path, there.url, without, with_one) == (code, said)
+    with keystone(PASSWORD, {}) as fake:
+        assert run_probe(tmp_path, fake.url, without, with_one) == (code, output)
 
 
 def test_keystone_s_refusal_or_silence_is_reported_in_one_line(tmp_path: Path) -> None:
-    with keystone("another", {}) as there:
-        code, said = run_probe(tmp_path, there.url, 401, 403)
-    assert (code, said) == (1, "refused (HTTP 401)")
-    code, said = run_probe(tmp_path, "http://127.0.0.1:9/v3", 401, 403)
-    assert (code, said.count("\n")) == (1, 0)
-    assert "127.0.0.1:9" in said
+    with keystone("another", {}) as fake:
+        code, output = run_probe(tmp_path, fake.url, 401, 403)
+    assert (code, output) == (1, "refused (HTTP 401)")
+    code, output = run_probe(tmp_path, "http://127.0.0.1:9/v3", 401, 403)
+    assert (code, output.count("\n")) == (1, 0)
+    assert "127.0.0.1:9" in output

@@ -234,10 +234,12 @@ def test_an_engine_serves_others_while_it_evaluates() -> None:
         "the next one those of after": True,
     }
     assert observed["triggered"] == TRIGGERED
-    status, said = observed["limited"]["answer"]
+    status, output = observed["limited"]["answer"]
     assert status == 422
-    assert said.startswith("The evaluation was ended::Evaluating p:pair was ended after 2 s, in pair(x) :- ")
-    assert "set policyEngines.evaluationLimit" in said
+    assert output.startswith(
+        "The evaluation was ended::Evaluating p:pair was ended after 2 s, in pair(x) :- "
+    )
+    assert "set policyEngines.evaluationLimit" in output
     assert observed["limited"]["others"]
     assert observed["ended"] == {
         "trace": "ended",

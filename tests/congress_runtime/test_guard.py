@@ -17,30 +17,30 @@ class Guarded:
     """A process and the guard over it; what the process would write is written by the test."""
 
     def __init__(self, **env: str) -> None:
-        listens, self.beats = os.pipe()
+        guard_end, self.pipe = os.pipe()
         self.process = subprocess.Popen(["sleep", "60"])
         self.guard = subprocess.Popen(
             [sys.executable, "-IS", RUNTIME / "guard.py", str(self.process.pid), str(SILENCE), "1"],
-            stdin=listens,
+            stdin=guard_end,
             env=os.environ | env,
         )
-        os.close(listens)
+        os.close(guard_end)
 
     def says(self, *bytes_: int) -> None:
-        os.write(self.beats, bytes(bytes_))
+        os.write(self.pipe, bytes(bytes_))
 
     def ends(self) -> None:
         self.process.kill()
         self.process.wait()
-        os.close(self.beats)
-        self.beats = -1
+        os.close(self.pipe)
+        self.pipe = -1
 
 
 @pytest.fixture
 def guarded() -> Iterator[Guarded]:
     guarded = Guarded()
     yield guarded
-    if guarded.beats >= 0:
+    if guarded.pipe >= 0:
         guarded.ends()
     guarded.guard.kill()
     guarded.guard.wait()
@@ -119,14 +119,14 @@ def test_reports_a_failure_to_pacemaker(
     monkeypatch.setattr(guard, "SYSTEM_PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setattr(guard.time, "time", lambda: 1700000000.9)
     guard.Pacemaker("ds-node").failed(unable=unable)
-    aside = [
+    marked = [
         "attrd_updater -n fail-count-ds-node#asyncmon_0 -D -N other-host",
         "attrd_updater -n last-failure-ds-node#asyncmon_0 -D -N other-host",
         "attrd_updater -n last-failure-ds-node#asyncmon_0 -U 1700000000",
         "attrd_updater -n fail-count-ds-node#asyncmon_0 -U 1000",
     ]
     failed = "crm_resource --fail -r ds-node -N this-host"
-    assert (tmp_path / "told").read_text().splitlines() == [*(aside if unable else []), failed]
+    assert (tmp_path / "told").read_text().splitlines() == [*(marked if unable else []), failed]
 
 
 @pytest.mark.parametrize(
@@ -155,31 +155,31 @@ def test_a_node_that_works_clears_the_unable_fail_count(
 
 
 def test_reads_that_the_node_works(load: Load) -> None:
-    listens, beats = os.pipe()
-    os.write(beats, b"..+.")
-    os.close(beats)
-    heard: list[bool] = []
-    load("guard").watch(listens, 1, 5, lambda: heard.append(True))
+    guard_end, pipe = os.pipe()
+    os.write(pipe, b"..+.")
+    os.close(pipe)
+    calls: list[bool] = []
+    load("guard").watch(guard_end, 1, 5, lambda: calls.append(True))
     assert heard == [True]
-    os.close(listens)
+    os.close(guard_end)
 
 
-@pytest.mark.parametrize(("said", "unable"), [(b"..", False), (b".!", True)])
-def test_reads_that_the_node_is_unable_to_work_here(load: Load, said: bytes, *, unable: bool) -> None:
-    listens, beats = os.pipe()
-    os.write(beats, said)
-    os.close(beats)
-    assert load("guard").watch(listens, 1, 5) == ("ended without a stop signal", unable)
-    os.close(listens)
+@pytest.mark.parametrize(("output", "unable"), [(b"..", False), (b".!", True)])
+def test_reads_that_the_node_is_unable_to_work_here(load: Load, output: bytes, *, unable: bool) -> None:
+    guard_end, pipe = os.pipe()
+    os.write(pipe, output)
+    os.close(pipe)
+    assert load("guard").watch(guard_end, 1, 5) == ("ended without a stop signal", unable)
+    os.close(guard_end)
 
 
 def test_logs_a_report_that_fails(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    guard, said = load("guard"), []
+    guard, output = load("guard"), []
     monkeypatch.setattr(guard, "SYSTEM_PATH", "/nonexistent")
-    monkeypatch.setattr(guard.syslog, "syslog", lambda _, text: said.append(text))
+    monkeypatch.setattr(guard.syslog, "syslog", lambda _, text: output.append(text))
     guard.Pacemaker("ds-node").failed(unable=False)
-    assert len(said) == 1
-    assert "could not report the failure of ds-node" in said[0]
+    assert len(output) == 1
+    assert "could not report the failure of ds-node" in output[0]
 
 
 GIB = 1024 * 1024  # KiB
@@ -233,12 +233,12 @@ def test_kills_a_node_that_exceeds_its_memory(load: Load, monkeypatch: pytest.Mo
     """Although its loop turns."""
     guard = load("guard")
     monkeypatch.setattr(guard, "resident_memory", lambda _: 800 * 1024)
-    listens, beats = os.pipe()
+    guard_end, pipe = os.pipe()
     process = subprocess.Popen(["sleep", "60"])
-    os.write(beats, b".")
+    os.write(pipe, b".")
     usage = "it uses 800 MiB of memory and may use 750 MiB on this host"
-    ended = guard.watch(listens, process.pid, 60, memory_limit=750.0 * 1024)
+    ended = guard.watch(guard_end, process.pid, 60, memory_limit=750.0 * 1024)
     assert ended == (f"{usage}; give its host a larger flavor, or fewer rows or nodes: killed", False)
     assert process.wait(5) == -signal.SIGKILL
-    os.close(listens)
-    os.close(beats)
+    os.close(guard_end)
+    os.close(pipe)

@@ -186,16 +186,16 @@ def test_reads_the_configuration_before_the_server_is_imported(
     started: Any, role: str, patches: list[str]
 ) -> None:
     with started("--config-file", "F", role) as process:
-        said, _ = process.communicate(timeout=20)
-    assert said.splitlines() == [*patches, f"['--config-file', 'F', '{role}'] 0o27"]
+        output, _ = process.communicate(timeout=20)
+    assert output.splitlines() == [*patches, f"['--config-file', 'F', '{role}'] 0o27"]
     assert process.returncode == 0
 
 
 @pytest.mark.parametrize(("how", "why"), [("refuse", "ERROR: no"), ("fail", "KeyError: 'policy'")])
 def test_a_node_that_fails_logs_the_reason_and_ends_at_once(started: Any, how: str, why: str) -> None:
     with started(how) as process:
-        said, _ = process.communicate(timeout=20)
-    assert said.strip().endswith(why)
+        output, _ = process.communicate(timeout=20)
+    assert output.strip().endswith(why)
     assert process.returncode == 1
 
 
@@ -209,8 +209,8 @@ def test_a_running_node_keeps_its_virtual_environment(started: Any, tmp_path: Pa
             pass
         link.unlink()
         link.symlink_to(other)
-        said, _ = process.communicate(timeout=20)
-    assert said.startswith("of its own environment")
+        output, _ = process.communicate(timeout=20)
+    assert output.startswith("of its own environment")
 
 
 def test_the_guard_reads_sigterm(started: Any, tmp_path: Path) -> None:

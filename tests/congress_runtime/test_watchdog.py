@@ -27,7 +27,7 @@ def watchdog(load: Load, monkeypatch: pytest.MonkeyPatch) -> Any:
     return module
 
 
-def naps(watchdog: Any, number: int) -> None:
+def stop_after_sleeps(watchdog: Any, number: int) -> None:
     watchdog.eventlet.sleep.side_effect = [None] * number + [Enough]
 
 
@@ -35,15 +35,15 @@ def probe(*results: BaseException | None) -> Callable[[], None]:
     return MagicMock(side_effect=results)
 
 
-def beaten(watchdog: Any, *checks: Any, seconds: int) -> str:
+def run_heartbeats(watchdog: Any, *checks: Any, seconds: int) -> str:
     """Let `seconds` pass for the checks; why the node ended, "" when it did not."""
-    listens, beats = os.pipe()
-    naps(watchdog, seconds)
+    guard_end, pipe = os.pipe()
+    stop_after_sleeps(watchdog, seconds)
     with pytest.raises(Enough):
-        watchdog.send_heartbeats(beats, checks)
-    assert set(os.read(listens, 1000)) <= set(b".+!")
-    os.close(listens)
-    os.close(beats)
+        watchdog.send_heartbeats(pipe, checks)
+    assert set(os.read(guard_end, 1000)) <= set(b".+!")
+    os.close(guard_end)
+    os.close(pipe)
     return watchdog.end_node.call_args.args[0] if watchdog.end_node.called else ""
 
 
@@ -51,15 +51,17 @@ def test_ends_the_node_after_the_deadline_with_the_reason(watchdog: Any) -> None
     check = watchdog.Check(
         "the database", probe(), limit=30, first_limit=150, worked=True, problem="(1045) Access denied"
     )
-    assert beaten(watchdog, check, seconds=29) == ""
-    assert beaten(watchdog, check, seconds=29) == "without the database for 31 s: (1045) Access denied"
+    assert run_heartbeats(watchdog, check, seconds=29) == ""
+    assert (
+        run_heartbeats(watchdog, check, seconds=29) == "without the database for 31 s: (1045) Access denied"
+    )
 
 
 def test_a_success_restarts_the_deadline(watchdog: Any) -> None:
     check = watchdog.Check(
         "the database", probe(ValueError("away"), None), limit=30, first_limit=30, silence=29
     )
-    naps(watchdog, 1)
+    stop_after_sleeps(watchdog, 1)
     with pytest.raises(Enough):
         check.run()
     assert check.silence == 0
@@ -69,7 +71,7 @@ def test_a_success_restarts_the_deadline(watchdog: Any) -> None:
 def test_checks_continue_after_any_error(watchdog: Any) -> None:
     failures = (Eventlet.Timeout("5 seconds"), KeyError("x"), OSError("two\nlines"))
     check = watchdog.Check("the bus", probe(*failures), limit=30, first_limit=30, silence=7)
-    naps(watchdog, 2)
+    stop_after_sleeps(watchdog, 2)
     with pytest.raises(Enough):
         check.run()
     assert check.silence == 7
@@ -80,50 +82,50 @@ def test_a_check_for_the_start_ends_with_its_success(watchdog: Any) -> None:
     check = watchdog.Check("the database", probe(None), limit=30, first_limit=30, only_at_start=True)
     check.run()
     check.silence = 10**6
-    assert beaten(watchdog, check, seconds=3) == ""
+    assert run_heartbeats(watchdog, check, seconds=3) == ""
 
 
 def test_ends_the_node_when_the_guard_has_ended(watchdog: Any) -> None:
-    listens, beats = os.pipe()
-    os.close(listens)
+    guard_end, pipe = os.pipe()
+    os.close(guard_end)
     with pytest.raises(Enough):
-        watchdog.send_heartbeats(beats, [])
-    os.close(beats)
+        watchdog.send_heartbeats(pipe, [])
+    os.close(pipe)
     assert "has ended" in watchdog.end_node.call_args.args[0]
 
 
 def test_does_not_wait_for_a_guard_that_does_not_read(watchdog: Any) -> None:
-    listens, beats = os.pipe()
-    os.set_blocking(beats, False)
+    guard_end, pipe = os.pipe()
+    os.set_blocking(pipe, False)
     with contextlib.suppress(BlockingIOError):
         while True:
-            os.write(beats, b"." * 4096)
-    naps(watchdog, 5)
+            os.write(pipe, b"." * 4096)
+    stop_after_sleeps(watchdog, 5)
     with pytest.raises(Enough):
-        watchdog.send_heartbeats(beats, [])
+        watchdog.send_heartbeats(pipe, [])
     assert not watchdog.end_node.called
-    os.close(listens)
-    os.close(beats)
+    os.close(guard_end)
+    os.close(pipe)
 
 
 def test_waits_longer_before_the_first_success(watchdog: Any) -> None:
     check = watchdog.Check("the bus", probe(), limit=30, first_limit=150)
-    assert beaten(watchdog, check, seconds=149) == ""
-    assert beaten(watchdog, check, seconds=1) == "without the bus for 151 s: no answer"
+    assert run_heartbeats(watchdog, check, seconds=149) == ""
+    assert run_heartbeats(watchdog, check, seconds=1) == "without the bus for 151 s: no answer"
 
 
 def test_reports_to_the_guard_that_the_node_is_unable(watchdog: Any) -> None:
-    listens, beats = os.pipe()
+    guard_end, pipe = os.pipe()
     check = watchdog.Check("the bus", probe(), limit=30, first_limit=0)
     with pytest.raises(Enough):
-        watchdog.send_heartbeats(beats, [check])
-    assert os.read(listens, 10) == b".!"
-    os.close(listens)
-    os.close(beats)
+        watchdog.send_heartbeats(pipe, [check])
+    assert os.read(guard_end, 10) == b".!"
+    os.close(guard_end)
+    os.close(pipe)
 
 
 def test_reports_to_the_guard_once_that_the_node_works(watchdog: Any) -> None:
-    listens, beats = os.pipe()
+    guard_end, pipe = os.pipe()
     checks = [watchdog.Check("a", probe(), 30, 30, worked=True), watchdog.Check("b", probe(), 30, 30)]
 
     def nap(_: float) -> None:
@@ -133,10 +135,10 @@ def test_reports_to_the_guard_once_that_the_node_works(watchdog: Any) -> None:
 
     watchdog.eventlet.sleep.side_effect = nap
     with pytest.raises(Enough):
-        watchdog.send_heartbeats(beats, checks)
-    assert os.read(listens, 10) == b"..+."
-    os.close(listens)
-    os.close(beats)
+        watchdog.send_heartbeats(pipe, checks)
+    assert os.read(guard_end, 10) == b"..+."
+    os.close(guard_end)
+    os.close(pipe)
 
 
 def test_failure_timeout_equals_pacemaker_s(watchdog: Any) -> None:
