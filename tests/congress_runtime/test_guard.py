@@ -160,7 +160,7 @@ def test_reads_that_the_node_works(load: Load) -> None:
     os.close(pipe)
     calls: list[bool] = []
     load("guard").watch(guard_end, 1, 5, lambda: calls.append(True))
-    assert heard == [True]
+    assert calls == [True]
     os.close(guard_end)
 
 

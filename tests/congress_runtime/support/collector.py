@@ -1,7 +1,7 @@
-"""Run by the Python that Congress is installed in: what tables cost its garbage collector, and whether they need it.
+"""Runs in Congress's virtual environment: the garbage collections that tables cause, and whether tables need them.
 
-usage: collected.py ours|python ROWS: prints one JSON object. A table is taken from a request to the bus, and from the
-bus into an engine and a datasource.
+usage: collector.py ours|python ROWS: prints one JSON object. A table goes from a request to the bus, and from the bus
+into an engine and a datasource.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import sys
 from typing import Any
 
-from tests.congress_runtime.support.rows_of_engine import Engine, arm, row
+from tests.congress_runtime.support.engine_rows import Engine, apply, row
 
 # isort: split
 import kombu.serialization
@@ -24,25 +24,24 @@ from oslo_messaging._drivers import common
 
 
 class Bus:
-    def publish_table_sequenced(self, *_: Any, **__: Any) -> None:
-        """There is none."""
+    def publish_table_sequenced(self, *_: Any, **__: Any) -> None: ...
 
 
 class Collections:
-    """Of everything; `objects` that they went through."""
+    """Counts full collections, and the `objects` that they traverse."""
 
     def __init__(self) -> None:
         self.count = self.objects = 0
-        gc.callbacks.append(self.see)
+        gc.callbacks.append(self.count_collection)
 
-    def see(self, phase: str, told: dict[str, int]) -> None:
-        if phase == "start" and told["generation"] == 2:
+    def count_collection(self, phase: str, info: dict[str, int]) -> None:
+        if phase == "start" and info["generation"] == 2:
             self.count += 1
             self.objects += len(gc.get_objects())
 
 
 def sent(message: dict[str, Any]) -> Any:
-    """What a node gets that is sent this."""
+    """The message as the receiving node gets it."""
     content_type, encoding, body = kombu.serialization.dumps(common.serialize_msg(message))
     return common.deserialize_msg(kombu.serialization.loads(body, content_type, encoding))["args"]
 
@@ -57,7 +56,7 @@ class Nodes:
         self.source.node = Bus()
 
     def push(self, count: int, name: str) -> None:
-        """A whole table, of which no row was there before."""
+        """Push a whole table with new rows."""
         body = json.dumps([pushed(row(number, name)) for number in range(count)])
         objects = Rows(webservice.json.loads(body))
         del body
@@ -70,9 +69,9 @@ class Nodes:
 
 
 def main(which: str, size: str) -> None:
-    arm()
+    apply()
     for patch in (evaluation, large_json, publish, row_requests):
-        patch.arm()
+        patch.apply()
     nodes, count = Nodes(), int(size)
     collector.start()
     if which == "python":

@@ -1,6 +1,6 @@
-"""Run by the Python that Congress is installed in: what was there for long becomes garbage in a cycle.
+"""Runs in Congress's virtual environment: an old object in a reference cycle becomes garbage.
 
-usage: collected_each_minute.py: prints one JSON object.
+usage: collector_period.py: prints one JSON object.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ class Cycle:
 collector.PERIOD = 0.0
 collector.start()
 cycle = Cycle()
-gc.collect()  # as one that has outlived two collections
-freed = weakref.ref(cycle)
+gc.collect()  # moves the cycle into the oldest generation
+reference = weakref.ref(cycle)
 del cycle
-assert freed()
+assert reference()
 with eventlet.Timeout(20):
-    while freed():
+    while reference():
         eventlet.sleep(0)
 
 before = gc.get_stats()[0]["collections"]
-kept = [[] for _ in range(10_000)]  # type: ignore[var-annotated]
+objects = [[] for _ in range(10_000)]  # type: ignore[var-annotated]
 young = gc.get_stats()[0]["collections"] > before
 print(json.dumps({"cycle": "freed", "young ones": young}))
