@@ -141,8 +141,8 @@ def main() -> None:
         "no answer": silent(),
         "not subscribed to it": unsubscribed(),
         "not subscribed to one that is not published": unsubscribed_and_never_published(),
-        "answer_of from this host": by_address(polled(1)[1], "10.0.0.5"),
-        "answer_of from elsewhere": by_address(polled(1)[1], "10.0.0.6"),
+        "asked from this host": by_address(polled(1)[1], "10.0.0.5"),
+        "asked from elsewhere": by_address(polled(1)[1], "10.0.0.6"),
     }
     print(json.dumps(seen))
 
