@@ -26,11 +26,13 @@ config = settings.load()
 stack = pulumi.get_stack()
 prefix = f"congress-{stack}"
 first_boot.check(stack, prefix, config.guest, inventory.roles(config))
-found = cloud.look_up(config, prefix, inventory.servers(prefix, config), inventory.recorded_scope())
+existing_cloud = cloud.look_up(config, prefix, inventory.servers(prefix, config), inventory.recorded_scope())
 
-network = Network("network", NetworkArgs(prefix, config.network, found))
+network = Network("network", NetworkArgs(prefix, config.network, existing_cloud))
 firewall = Firewall("firewall", prefix, rules(config))
-access = Access("access", prefix=prefix, settings=config, cloud=found, network=network, firewall=firewall)
+access = Access(
+    "access", prefix=prefix, settings=config, cloud=existing_cloud, network=network, firewall=firewall
+)
 site = access.site
 authority = Authority("authority", prefix, config.rotation.certificates)
 
@@ -48,7 +50,7 @@ pair = congress_hosts(DATASOURCE_NODE, site, congress)
 engine_hosts = congress_hosts(POLICY_ENGINE, site, congress)
 schema = Schema("schema", database, [*pair, *engine_hosts])
 
-# 4. "Deploy one datasource-drivers node." The document lists it as the fourth step and asks for it before the third.
+# 4. "Deploy one datasource-drivers node." It is the fourth step of the document's list, but must precede the third one.
 fencing = Fencing("fencing", site, pair)
 datasource_node = DatasourceNode(
     "datasource-node", config.datasource_node, pair, fencing=fencing, after=[schema.ready, messaging.ready]

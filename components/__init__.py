@@ -1,8 +1,11 @@
-"""A component resource for each part of the HA document's five steps, and for what goes with it.
+"""Component resources for the five steps of the HA document, numbered as in its list.
 
-1. database and messaging, both a shared_service, and rotation for their former users; 2. congress_host, and keystone
-for its login; 4. datasource_node and fencing, before 3. policy_engines; 5. load_balancer.
+1. database (with the schema) and messaging; both are a shared_service, and rotation deletes their former users.
+2. congress_host (with the encryption key), and keystone (the login of the hosts, and the catalog after step 5).
+3. policy_engines, after step 4.
+4. datasource_node, and fencing of its hosts.
+5. load_balancer.
 
-`foundation` is what all of them stand on, `preflight` what is asked of the cloud beforehand, `inventory` which hosts
-there are and what the stack tells about them.
+`preflight` checks the cloud before anything is created. `foundation` has what all steps need: network, firewall, hosts
+and the scripts that run on them. `inventory` lists the stack's hosts and exports its outputs.
 """

@@ -20,17 +20,17 @@ from roles import Role
 CONFIG = "congress_host/congress.conf.j2"
 
 RUNTIME = ROOT / "congress_runtime"
-# Of our own package beside Congress in its virtual environment: path -> text.
+# Files of our package, which is installed into Congress's virtual environment: path -> text.
 MODULES = {str(file.relative_to(ROOT)): file.read_text() for file in sorted(RUNTIME.rglob("*.py"))}
 
 
 @dataclass(frozen=True)
 class CongressArgs:
-    """What the configuration has to name, the same on every Congress host.
+    """Values of congress.conf, the same on every Congress host.
 
-    `encryption_key`: the Fernet key of datasource secrets. Congress would make one per host, and a standby with
-    another key could not read them (congress/encryption.py). `authtoken`: [keystone_authtoken], None with noauth.
-    `authority` (PEM): who signs the certificates of bus and database.
+    `encryption_key`: the Fernet key of the datasources' secrets. Congress would create one key per host, and a standby
+    with another key could not decrypt them (congress/encryption.py). `authtoken`: [keystone_authtoken], None with
+    noauth. `authority` (PEM): certificate of the authority that signs the certificates of bus and database.
     """
 
     transport_url: pulumi.Input[str]
@@ -43,8 +43,8 @@ class CongressArgs:
 class EncryptionKey(pulumi.ComponentResource):
     """One Fernet key for all nodes: 32 random bytes in URL-safe base64, 44 characters.
 
-    A password in base64's own characters, and no RandomBytes: the official plugin makes their value their id, which
-    the state and every console show.
+    It is a RandomPassword in base64's characters, not RandomBytes: the plugin uses the value of RandomBytes as its
+    id, which the state and every console show.
     """
 
     key: pulumi.Output[str]
@@ -59,10 +59,11 @@ class EncryptionKey(pulumi.ComponentResource):
 
 
 class CongressHost(pulumi.ComponentResource):
-    """A host with Congress installed and configured, nothing started.
+    """A host on which Congress is installed and configured, but not started.
 
-    Three steps in a row: `packages` (Debian's), `software` (Congress in its virtual environment), `ready` (the
-    configuration). None of them waits for another host. `config_sha256` (secret) is of congress.conf as it has to be.
+    It has three steps, one after another: `packages` (Debian's), `software` (Congress in its virtual environment),
+    `ready` (the configuration). None of them waits for another host. `config_sha256` (secret): SHA-256 of the expected
+    congress.conf.
     """
 
     host: Host
@@ -115,7 +116,7 @@ class CongressHost(pulumi.ComponentResource):
         }
         self.config_sha256 = pulumi.Output.secret(
             pulumi.Output.from_input(configuration).apply(
-                lambda known: sha256(whole(render(CONFIG, known)).encode()).hexdigest()
+                lambda values: sha256(whole(render(CONFIG, values)).encode()).hexdigest()
             )
         )
         self.ready = Step(
@@ -130,7 +131,7 @@ class CongressHost(pulumi.ComponentResource):
 
     @property
     def digest(self) -> pulumi.Output[str]:
-        """Changes when Congress on this host must be restarted to run what is installed and configured."""
+        """A text that changes when Congress on this host needs a restart, for its software or its configuration."""
         return pulumi.Output.concat(self.software.digest, "-", self.ready.digest)
 
 
@@ -144,7 +145,7 @@ def congress_hosts(role: Role, site: Site, args: CongressArgs) -> list[CongressH
     )
     hosts: list[CongressHost] = []
     for name in role.hosts(site.settings):
-        # Members of a strict group that are made at the same moment can end in ERROR, by a race of nova's own.
+        # If members of a strict group are created at the same moment, a race in nova can leave one of them in ERROR.
         after = [host.host.server for host in hosts[-1:]] if hard else []
         hosts.append(CongressHost(name, role, site, args, server_group=group, server_after=after))
     return hosts

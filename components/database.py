@@ -1,7 +1,7 @@
-"""Step 1 of the document, its first half: "All the Congress nodes share a database backend".
+"""Step 1 of the document, first half: "All the Congress nodes share a database backend".
 
 MariaDB on one host. "If a replicated database solution is used, it must support table locking. Galera, for
-example, would not work": Congress 11 still locks tables when a rule is inserted, so there is one server.
+example, would not work": Congress 11 still locks tables when a rule is inserted, so there is only one server.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from roles import DATABASE
 
 NAME = "congress"
 
-# What Congress and `congress-db-manage` use. LOCK TABLES: congress/db/api.py locks tables at rule inserts.
+# The privileges that Congress and congress-db-manage use. congress/db/api.py locks tables at rule inserts.
 PRIVILEGES = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, LOCK TABLES"
 
-# Of each node: oslo.db's pool as Congress sets it, 10 and 20 more (congress/common/config.py), and its watchdog's and
-# a locking session's beside it.
+# Connections of one node: oslo.db's pool as Congress configures it, 10 and 20 more (congress/common/config.py), one of
+# its watchdog and one of a session that locks tables.
 CONNECTIONS = 32
 # For dumps, `make status` and an operator.
 SPARE = 20
-# In steps, for another figure restarts MariaDB: one more engine seldom does.
+# The limit is rounded up to a multiple of this: a new limit restarts MariaDB, so few added engines should change it.
 STEP = 500
 
-# Seconds. PyMySQL waits for ever for a host that is gone; a rule insert waits for another's locks, but not for long.
-PATIENCE = "connect_timeout=5&read_timeout=60&write_timeout=60"
-VERIFIED = f"ssl_ca={CA_FILE}&ssl_check_hostname=true"
+# Seconds. Without them, PyMySQL waits without a limit for a lost host. A rule insert waits for the locks of others.
+TIMEOUTS = "connect_timeout=5&read_timeout=60&write_timeout=60"
+TLS = f"ssl_ca={CA_FILE}&ssl_check_hostname=true"
 
 
 class Database(SharedService):
@@ -64,23 +64,23 @@ class Database(SharedService):
         )
         self.connection = self.url(
             lambda password, address: (
-                f"mysql+pymysql://{self.user}:{password}@{address}/{NAME}?charset=utf8&{PATIENCE}&{VERIFIED}"
+                f"mysql+pymysql://{self.user}:{password}@{address}/{NAME}?charset=utf8&{TIMEOUTS}&{TLS}"
             )
         )
         self.register_outputs({})
 
 
 def max_connections(engines: int) -> int:
-    """For all of them at once, and two datasource nodes: that of a lost host keeps its connections for a while."""
+    """MariaDB's limit, for all engines and two datasource nodes: a lost node keeps its connections for a while."""
     return STEP * ceil((CONNECTIONS * (engines + 2) + SPARE) / STEP)
 
 
 class Schema(pulumi.ComponentResource):
-    """Congress's tables: `congress-db-manage upgrade head`, once, on the first of the hosts that have Congress.
+    """Congress's tables: `congress-db-manage upgrade head`, run once, on the first of the Congress hosts.
 
-    It waits until all of them have it: nothing is migrated for a Congress that could not be installed, and after an
-    upgrade that cannot go on, an `up` with the old pins still finds the old Congress everywhere. Before that, `dump`
-    saves what the tables hold on the database's host, for the way back. On a first deployment there are no tables.
+    It waits until Congress is installed on all of them. So nothing is migrated for a Congress that cannot be installed,
+    and after a failed upgrade, an `up` with the old pins still finds the old Congress everywhere. `dump` first saves
+    the tables on the database's host, for a return to the old version; on a first deployment there are none.
     """
 
     dump: Step

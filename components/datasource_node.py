@@ -16,11 +16,12 @@ from settings.nodes import HIDDEN
 
 
 class DatasourceNode(pulumi.ComponentResource):
-    """`ready` saw Pacemaker run the datasource node on one host of the pair, and the node serve the bus.
+    """The Pacemaker cluster and its resource ds-node.
 
-    The cluster needs nothing of Congress, so it forms while Congress is being installed; only the primitive
-    waits, for `after` (bus, database with its tables), for Congress on both hosts (on a host without binary or
-    configuration the agent's stop fails as well, and the resource ends blocked), and for `fencing`.
+    `ready`: the step that has seen Pacemaker run the datasource node on one host of the pair, and the node serve the
+    bus. The cluster does not need Congress, so it forms while Congress is installed. Only the primitive waits: for
+    `after` (bus, database with its tables), for `fencing`, and for Congress on both hosts. On a host without binary or
+    configuration, even the agent's stop fails, and the resource ends blocked.
     """
 
     node_id: str
@@ -40,7 +41,7 @@ class DatasourceNode(pulumi.ComponentResource):
         super().__init__("congress-ha:index:DatasourceNode", name, None, opts)
         self.node_id = node.node_id
         self.hosts = tuple(pair)
-        # Six random bits in each byte: 192 in the 32 bytes of an AES key.
+        # Each character has six random bits, so the 32 bytes that AES uses have 192.
         self.cluster_key = random.RandomPassword(
             f"{name}-cluster-key",
             length=255,
@@ -82,7 +83,7 @@ class DatasourceNode(pulumi.ComponentResource):
             "devices": fencing.devices,
             "congress": [congress.digest for congress in pair],
         }
-        # With the whole resource as context: a host is looked at anew whenever the resource changes.
+        # The whole resource is part of the context, so each host is checked again whenever the resource changes.
         self.agent = tuple(
             Step(
                 f"{congress.host.name}-agent",

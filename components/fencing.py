@@ -1,7 +1,7 @@
-"""Fencing: how a host of the pair that is lost is stopped for certain before its node starts on the other one.
+"""Fencing: a lost host of the pair is stopped for certain before the datasource node starts on the other one.
 
-The document leaves it to the "OpenStack High Availability Guide for general usage of Pacemaker"; without it a cut
-link means two datasource nodes. The cloud fences, asked by an agent on the other host.
+The document refers to the "OpenStack High Availability Guide for general usage of Pacemaker" for it. Without fencing, a
+cut link results in two datasource nodes (split brain). The cloud stops the host, by order of an agent on the other one.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from components.foundation.template import json_in_yaml
 from components.preflight.login import Login
 
 UNFENCED = (
-    "datasourceNode.fencing is none: when the two hosts of the pair lose sight of each other, both run the datasource "
-    "node, and a host that hangs is never stopped"
+    "datasourceNode.fencing is none: if the link between the two hosts of the pair is cut, both run the datasource "
+    "node (split brain), and a host that hangs is never stopped"
 )
 
 
@@ -30,9 +30,10 @@ Rule = identity.ApplicationCredentialAccessRuleArgs
 
 
 def access_rules(compute_path: str, servers: Sequence[str]) -> Sequence[Rule]:
-    """All that the agent asks of nova. Ids, not {server_id}: that matches any word, such as `detail`.
+    """The requests that the agent sends to nova.
 
-    Keystone's rules know method and path. Which action is posted stands in the body, so every action is allowed.
+    The paths contain the servers' ids: {server_id} would match any word, such as `detail`. Keystone's rules cover only
+    method and path; the action is in the request's body, so every action is allowed.
     """
     return [
         Rule(service="compute", method=method, path=f"{compute_path}/servers/{server}{rest}")
@@ -42,8 +43,10 @@ def access_rules(compute_path: str, servers: Sequence[str]) -> Sequence[Rule]:
 
 
 class Fencing(pulumi.ComponentResource):
-    """`steps`: each host has agent and login, and the agent saw that it may fence; `devices`: for Pacemaker's
-    configuration, host name -> id of its server. Neither where fencing is none.
+    """The fence agent on both hosts, and its login to the cloud.
+
+    `steps`: each installs agent and login on one host, and checks that the agent may fence. `devices`: host name -> id
+    of its server, for Pacemaker's configuration. Both are empty with fencing none.
     """
 
     steps: tuple[Step, ...]
@@ -79,20 +82,20 @@ class Fencing(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _login(self, name: str, login: Login, node: settings.DatasourceNode) -> pulumi.Output[str]:
-        """Text of the file that the agent logs in with: JSON, for fence_openstack a clouds.yaml (YAML holds JSON)."""
+        """Text of the agent's file with the login: JSON, or a clouds.yaml for fence_openstack."""
         if node.fencing_login is not None:
             return pulumi.Output.secret(password_login(login, node.fencing_login))
         self.credential = self._credential(name, login, node)
         return pulumi.Output.secret(
             pulumi.Output.all(
                 id=self.credential.id, secret=self.credential.secret, servers=self.devices
-            ).apply(lambda known: credential_login(login, **known))
+            ).apply(lambda values: credential_login(login, **values))
         )
 
     def _credential(
         self, name: str, login: Login, node: settings.DatasourceNode
     ) -> identity.ApplicationCredential:
-        """It may look at these two servers and act on them, and no more. A replaced server makes it anew."""
+        """A credential that may only read these two servers and act on them. A replaced server replaces it."""
         rules = pulumi.Output.all(*self.devices.values()).apply(
             lambda servers: access_rules(login.compute_path, servers)
         )
@@ -106,7 +109,7 @@ class Fencing(pulumi.ComponentResource):
 
 
 def credential_login(login: Login, id: str, secret: str, servers: Mapping[str, str]) -> str:  # noqa: A002
-    """File of fence_congress_openstack."""
+    """JSON text of the file for fence_congress_openstack."""
     values: dict[str, Any] = {
         "auth_url": login.auth_url,
         "application_credential_id": id,

@@ -1,4 +1,4 @@
-"""Which hosts a stack has, and what it tells about them: plain functions over settings and finished hosts."""
+"""The hosts of a stack, by its settings, and the stack's outputs."""
 
 from __future__ import annotations
 
@@ -28,38 +28,38 @@ def roles(settings: Settings) -> dict[str, Role]:
 
 
 def servers(prefix: str, settings: Settings) -> dict[str, str]:
-    """Server name -> flavor, for the check of the quota."""
+    """Server name -> flavor name, for the quota check."""
     return {f"{prefix}-{name}": settings.flavors.of(role) for name, role in roles(settings).items()}
 
 
 def recorded_scope() -> Scope | None:
-    """Where the stack is, as its state has it; None before the cloud has anything of it.
+    """Project and region of the stack, from its state; None before the stack has resources in a cloud.
 
-    Pulumi's own provider reads the outputs of another stack that way; it answers with the state before this run.
+    Pulumi's own provider reads the outputs, as a StackReference does. They are those before this run.
     """
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     outputs = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": name}).value["outputs"]
     if scope.OUTPUT in outputs:
         return scope.recorded(outputs)
-    # The state is older than that output, or its first `up` did not get that far.
+    # An older program wrote the state, or the first `up` ended before the outputs.
     return parse_state(_exported(name)).scope
 
 
 def _exported(stack: str) -> Mapping[str, Any]:
-    """The state, by the CLI that runs this program: the engine's own way panics where a stack has no state yet."""
+    """The state, exported by the CLI that runs this program: the engine's own call panics without a state."""
     argv = ["pulumi", "stack", "export", "--stack", stack, "--non-interactive"]
     try:
-        asked = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
     except FileNotFoundError:
         raise CloudError(
             [f"the state of stack {stack} cannot be read: put the folder with the program pulumi into PATH"]
         ) from None
     except (OSError, subprocess.CalledProcessError) as error:
-        said = str(getattr(error, "stderr", "")).strip() or error
+        reason = str(getattr(error, "stderr", "")).strip() or error
         raise CloudError(
-            [f"the state of stack {stack} cannot be read (pulumi stack export): {said}"]
+            [f"the state of stack {stack} cannot be read (pulumi stack export): {reason}"]
         ) from None
-    exported: Mapping[str, Any] = json.loads(asked.stdout)
+    exported: Mapping[str, Any] = json.loads(done.stdout)
     return exported
 
 
@@ -70,7 +70,7 @@ def export(
     engines: PolicyEngines,
     load_balancer: LoadBalancer,
 ) -> None:
-    """The stack's outputs, as docs/install.md lists them. The endpoint is known when it has answered."""
+    """Export the stack's outputs, which docs/install.md lists. The endpoint is known after it has answered."""
     answered = load_balancer.ready.id
     outputs: dict[str, Any] = {
         "endpoint": pulumi.Output.all(load_balancer.endpoint, answered).apply(lambda values: values[0]),

@@ -1,4 +1,4 @@
-"""Keystone mode: the user as whom engines check their callers' tokens, and Congress's place in the cloud's catalog."""
+"""Keystone mode: the user with which engines validate tokens, and Congress's entries in the cloud's catalog."""
 
 from __future__ import annotations
 
@@ -16,38 +16,40 @@ from components.preflight.identity import SERVICE, TYPE, Identity, Registration,
 from settings import KeystoneLogin, of_generation
 
 OPEN = (
-    "auth is noauth: nobody is asked who he is, and everyone in access.apiCidrs may read and change every policy and "
-    "the datasources' configuration"
+    "auth is noauth: the API does not authenticate callers, and everyone in access.apiCidrs may read and change every "
+    "policy and the datasources' configuration"
 )
 INTERFACES = ("public", "internal", "admin")
 
 
 class Keystone(pulumi.ComponentResource):
-    """`authtoken`: what [keystone_authtoken] of congress.conf says, None with noauth.
+    """`authtoken`: the options of [keystone_authtoken] in congress.conf, None with noauth.
 
-    It is known when the user may check tokens. The password is made for it and is in no output.
+    Its value is known after the user has the role to validate tokens. No output contains the password.
     """
 
     authtoken: pulumi.Output[dict[str, Any]] | None
 
     def __init__(self, name: str, site: Site, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("congress-ha:index:Keystone", name, None, opts)
-        self.site, found, login = site, site.cloud.identity, site.settings.keystone.login
+        self.site, identity_service, login = site, site.cloud.identity, site.settings.keystone.login
         self.authtoken = None
         self.administrator: openstack.Provider | None = None
-        if found is None:
+        if identity_service is None:
             pulumi.log.warn(OPEN)
         elif login is not None:
-            self.authtoken = pulumi.Output.secret({**place(found), **login.user()})
-        elif found.registration is not None:
-            self.authtoken = self._user(name, found, found.registration)
+            self.authtoken = pulumi.Output.secret({**keystone_options(identity_service), **login.user()})
+        elif identity_service.registration is not None:
+            self.authtoken = self._user(name, identity_service, identity_service.registration)
         self.register_outputs({})
 
     def registered_by(self, parent: pulumi.Resource) -> pulumi.ResourceOptions:
-        """Options of what the login registers that may."""
+        """Resource options with the provider whose login may register Congress."""
         return pulumi.ResourceOptions(parent=parent, provider=self.administrator)
 
-    def _user(self, name: str, found: Identity, ids: Registration) -> pulumi.Output[dict[str, Any]]:
+    def _user(
+        self, name: str, identity_service: Identity, ids: Registration
+    ) -> pulumi.Output[dict[str, Any]]:
         settings = self.site.settings.keystone
         if settings.administrator is not None:
             self.administrator = openstack.Provider(
@@ -56,7 +58,7 @@ class Keystone(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self),
             )
         child = self.registered_by(self)
-        # Another generation's resources have other names: Pulumi deletes them last, when every node has moved.
+        # Each generation has its own resource names, so Pulumi deletes the former ones at the end.
         generation = self.site.settings.rotation.keystone
         self.password = random.RandomPassword(
             of_generation(f"{name}-password", generation),
@@ -70,7 +72,7 @@ class Keystone(pulumi.ComponentResource):
             description=mark(self.site.prefix),
             domain_id=ids.domain_id,
             password=self.password.result,
-            # Nobody is there to change it, and whoever tries passwords must not lock the engines out.
+            # Nobody could change an expired password, and an attacker who guesses passwords must not lock engines out.
             ignore_password_expiry=True,
             ignore_change_password_upon_first_use=True,
             ignore_lockout_failure_attempts=True,
@@ -86,21 +88,24 @@ class Keystone(pulumi.ComponentResource):
             opts=child,
         )
 
-        def login(known: list[Any]) -> dict[str, Any]:
+        def login(values: list[Any]) -> dict[str, Any]:
             own = KeystoneLogin(
                 username=ids.user,
-                password=SecretStr(known[0]),
+                password=SecretStr(values[0]),
                 user_domain=settings.domain,
                 project=settings.project,
                 project_domain=settings.domain,
             )
-            return {**place(found), **own.user()}
+            return {**keystone_options(identity_service), **own.user()}
 
         return pulumi.Output.secret(pulumi.Output.all(self.password.result, self.role.id).apply(login))
 
 
 class Catalog(pulumi.ComponentResource):
-    """Congress's service and endpoints in keystone's catalog, after it answered; none with `keystone.login`."""
+    """Congress's service and endpoints in keystone's catalog, created after the API has answered.
+
+    It is empty with noauth and with `keystone.login`.
+    """
 
     def __init__(
         self,
@@ -140,18 +145,18 @@ class Catalog(pulumi.ComponentResource):
         ]
 
 
-def place(found: Identity) -> dict[str, Any]:
-    """The part of [keystone_authtoken] that tells where keystone is and how it is asked."""
+def keystone_options(identity_service: Identity) -> dict[str, Any]:
+    """The options of [keystone_authtoken] without the login."""
     return {
-        "www_authenticate_uri": found.auth_url,
-        "auth_url": found.auth_url,
+        "www_authenticate_uri": identity_service.auth_url,
+        "auth_url": identity_service.auth_url,
         "auth_type": "password",
-        "region_name": found.region,
-        # The engines stand outside of the cloud's own network: keystonemiddleware's default is internal.
-        "interface": found.interface,
-        # With it, application credentials with access rules can be let in.
+        "region_name": identity_service.region,
+        # keystonemiddleware's default is internal, but the engines are outside of the cloud's internal network.
+        "interface": identity_service.interface,
+        # Required for callers with application credentials that have access rules.
         "service_type": TYPE,
         "service_token_roles_required": True,
-        # The system's store, where guest.caFiles are; Python's requests has one of its own.
+        # The system's store, which includes guest.caFiles; Python's requests has its own one.
         "cafile": "/etc/ssl/certs/ca-certificates.crt",
     }

@@ -13,9 +13,9 @@ from settings import Tls
 
 
 class LoadBalancer(pulumi.ComponentResource):
-    """`endpoint` is the URL of the Congress API; `ready` got an answer through HAProxy.
+    """`endpoint`: URL of the Congress API. `ready`: the step that has got an answer through HAProxy.
 
-    `ca_certificate` (PEM): of the stack's authority, if the endpoint's certificate is from it, else empty.
+    `ca_certificate`: PEM of the stack's authority if it signed the endpoint's certificate, else "".
     """
 
     host: Host
@@ -50,7 +50,7 @@ class LoadBalancer(pulumi.ComponentResource):
             "endpoint",
             f"Congress of {site.prefix}",
             names=[tls.endpoint_name] if tls.endpoint_name else [],
-            # The fixed one, for clients in the cloud that need not go through the floating one.
+            # The fixed address is for clients in the cloud that do not use the floating one.
             addresses=[self.address, self.host.address],
         )
         servers = [
@@ -84,7 +84,7 @@ class LoadBalancer(pulumi.ComponentResource):
 
 
 def given_certificate(tls: Tls) -> Certificate | None:
-    """The one of the settings."""
+    """The certificate in the settings, None without one."""
     if tls.certificate is None or tls.private_key is None:
         return None
     return Certificate(

@@ -1,4 +1,4 @@
-"""Step 1 of the document, its second half: "A shared messaging service is also required", RabbitMQ."""
+"""Step 1 of the document, second half: "A shared messaging service is also required", RabbitMQ."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from roles import AMQPS, MESSAGING
 
 
 class Messaging(SharedService):
-    """`transport_url` as in the document: rabbit://<rabbit-userid>:<rabbit-password>@<rabbit-host-address>:5672
-
-    But for the port, which is that of AMQP by TLS.
+    """`transport_url`: as in the document, rabbit://<rabbit-userid>:<rabbit-password>@<rabbit-host-address>:5672, but
+    with the port of AMQP over TLS.
     """
 
     transport_url: pulumi.Output[str]

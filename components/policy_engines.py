@@ -12,7 +12,7 @@ from components.congress_host import CongressHost
 from components.foundation.step import Step
 from roles import AGENT_CHECK, ENGINE_STATE, POLICY_ENGINE
 
-# Seconds in which an engine that is stopped may answer the requests that it has.
+# Seconds that a stopping engine has to answer its current requests.
 DRAIN_LIMIT = 30
 
 
@@ -26,12 +26,12 @@ class Placement:
 
     @property
     def agent_port(self) -> int:
-        """Where HAProxy's agent-check asks whether this engine is to get requests."""
+        """Port of congress-drain, which answers HAProxy's agent-check for this engine."""
         return self.port + AGENT_CHECK
 
 
 def placements(engines: settings.PolicyEngines) -> tuple[Placement, ...]:
-    """Engine i lives on host (i - 1) // per_host + 1, so a growing count never moves one."""
+    """Engine i is on host (i - 1) // per_host + 1, so a higher count moves no engine."""
     return tuple(
         Placement(
             node_id=f"{POLICY_ENGINE.name}-{index + 1}",
@@ -43,11 +43,13 @@ def placements(engines: settings.PolicyEngines) -> tuple[Placement, ...]:
 
 
 class PolicyEngines(pulumi.ComponentResource):
-    """`steps` start the engines, each after the one before it: the first alone on an empty database (two at once
-    race for the first policies and one dies), and every later change reaches them one by one: drained at the load
-    balancer, restarted, proved, taken back. One that does not come back fails its step, and the rest stay untouched.
+    """`steps` start the engines one after another.
 
-    "This step should be done only after the Datasource Drivers Node is deployed": `after`.
+    On an empty database, the first engine must start alone: two engines that create the first policies at the same time
+    race, and one of them ends. Every later change reaches the engines one by one: each is drained at the load
+    balancer, restarted, checked and gets requests again. If one fails, its step fails; the later ones stay unchanged.
+
+    `after`: "This step should be done only after the Datasource Drivers Node is deployed".
     """
 
     placements: tuple[Placement, ...]

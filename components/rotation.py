@@ -1,6 +1,6 @@
-"""New passwords without an interruption: a user for each generation, and the ones before go when nobody uses them.
+"""Password rotation without an interruption: each generation has its own user, and former users are deleted at the end.
 
-Neither MariaDB 10.11 nor RabbitMQ knows two passwords of one user, and nodes move to a new one one after another.
+In MariaDB 10.11 and in RabbitMQ, a user has only one password, but nodes change to a new one one after another.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 
 class FormerUsers(pulumi.ComponentResource):
-    """Users of earlier generations are dropped, and their connections cut, after the API answered through the
-    load balancer, and with it every node runs as a user of this one. `up` ends before that if one does not.
+    """Deletes the users of earlier generations and cuts their connections.
+
+    It runs after the API has answered through the load balancer. At that point, every node uses a user of the current
+    generation; otherwise `up` has failed before.
     """
 
     def __init__(

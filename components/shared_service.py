@@ -1,4 +1,7 @@
-"""Step 1 of the document: "Deploy messaging and database infrastructure to be shared by all the Congress nodes"."""
+"""Step 1 of the document: "Deploy messaging and database infrastructure to be shared by all the Congress nodes".
+
+The common part of database and messaging.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,11 @@ from settings import of_generation
 
 
 class SharedService(pulumi.ComponentResource):
-    """A server that all Congress nodes log into by TLS: the shape that database and messaging have in common.
+    """A server to which all Congress nodes log in by TLS.
 
-    Its user and password are of one `generation` (see rotation). It is known by its address: hosts have no names for
-    each other, and the port keeps the address when the server is replaced. `software` names its step and that step's
-    template, in the folder of the role; `ready` is that step, which saw `user` log in.
+    `generation`: of its user and password (see rotation). `software`: name of its step and of the step's template, in
+    the folder of the role. `ready`: that step, which has seen `user` log in. The certificate has the server's address,
+    because hosts have no names for each other; the port keeps the address when the server is replaced.
     """
 
     host: Host
@@ -66,6 +69,6 @@ class SharedService(pulumi.ComponentResource):
         )
 
     def url(self, of: Callable[[str, str], str]) -> pulumi.Output[str]:
-        """Secret, and known when `ready` is: what `of` makes of password and address."""
-        known = pulumi.Output.all(self.password.result, self.host.address, self.ready.id)
-        return pulumi.Output.secret(known.apply(lambda k: of(k[0], k[1])))
+        """A secret URL, known after `ready`; `of` builds it from password and address."""
+        values = pulumi.Output.all(self.password.result, self.host.address, self.ready.id)
+        return pulumi.Output.secret(values.apply(lambda v: of(v[0], v[1])))

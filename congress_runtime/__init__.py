@@ -1,1 +1,1 @@
-"""What runs beside Congress on its hosts, in its virtual environment."""
+"""Our code that runs with Congress on its hosts, installed into Congress's virtual environment."""

@@ -1,4 +1,4 @@
-"""A connection of one's own to Congress's message bus, beside those that oslo.messaging keeps."""
+"""A separate connection to Congress's message bus, in addition to those that oslo.messaging keeps."""
 
 import contextlib
 import ssl
@@ -12,22 +12,22 @@ from amqp import Message
 from amqp.exceptions import AMQPError, NotFound
 from oslo_config import cfg
 
-# Services by which a node of each role can be known (congress.api.base): no node of the other role has them.
+# Each of these services (congress.api.base) exists only on nodes of one role, so it identifies the role.
 DATASOURCE_MANAGER = "_ds_manager"
 POLICY_ENGINE = "__engine"
 
 
 class BusError(Exception):
-    """The bus could not be asked; the text names host, port and user, never the password."""
+    """The bus cannot be used. The text names host, port and user, never the password."""
 
 
 def topic(conf: cfg.ConfigOpts, service: str) -> str:
-    """Name the queue that every node with `service` consumes from (congress.dse2.dse_node makes it up so)."""
+    """Return the queue that every node with `service` consumes from, named as congress.dse2.dse_node does."""
     return f"congress-service-{service}-{conf.dse.bus_id}"
 
 
 def consumers(channel: Any, queue: str) -> int:
-    """Count the consumers that `queue` has now: 0 when there is no such queue."""
+    """Return the number of consumers of `queue`, 0 if the queue does not exist."""
     try:
         return int(channel.queue_declare(queue, passive=True).consumer_count)
     except NotFound:
@@ -36,12 +36,15 @@ def consumers(channel: Any, queue: str) -> int:
 
 @contextlib.contextmanager
 def connection(conf: cfg.ConfigOpts, timeout: float) -> Iterator[kombu.Connection]:
-    """Connect to the first host of transport_url that takes one, each tried for `timeout` seconds."""
+    """Connect to the first host of transport_url that accepts a connection, within `timeout` seconds for each host.
+
+    Raises BusError if no host accepts one.
+    """
     url = transport_url(conf)
     rpc_transport(conf)  # registers the options of oslo_messaging_rabbit
     problems = []
     for host in url.hosts:
-        place = f"{host.hostname}:{host.port or 5672} as {host.username}"
+        server = f"{host.hostname}:{host.port or 5672} as {host.username}"
         link = kombu.Connection(
             hostname=host.hostname,
             port=host.port or 5672,
@@ -55,7 +58,7 @@ def connection(conf: cfg.ConfigOpts, timeout: float) -> Iterator[kombu.Connectio
         try:
             link.connect()
         except (OSError, AMQPError) as error:
-            problems.append(f"{place}: {error}")
+            problems.append(f"{server}: {error}")
             continue
         link.connection.transport.sock.settimeout(timeout)
         try:
@@ -67,27 +70,27 @@ def connection(conf: cfg.ConfigOpts, timeout: float) -> Iterator[kombu.Connectio
     raise BusError("no message bus at " + "; ".join(problems))
 
 
-def held_back(link: kombu.Connection, pause: float) -> Iterator[str]:
-    """Yield why, each `pause` seconds while the bus takes no publication; it ends when the bus takes one.
+def blocked_reasons(link: kombu.Connection, pause: float) -> Iterator[str]:
+    """Publish a probe, and yield RabbitMQ's reason every `pause` seconds until RabbitMQ confirms the probe.
 
-    RabbitMQ short of memory or of disk reads no further from whoever publishes. A call to anybody then hangs, and says
-    nothing of who is called.
+    RabbitMQ blocks publishers while it is short of memory or disk. Every RPC call then hangs, so a call that is not
+    answered says nothing about the node that was called. Raises BusError if RabbitMQ neither blocks nor confirms.
     """
     reasons: list[str] = []
-    taken: list[int] = []
+    confirmed: list[int] = []
     bus = link.connection
     bus.on_blocked = reasons.append
     channel = link.channel()
     channel.confirm_select()
-    channel.events["basic_ack"].add(lambda tag, _multiple: taken.append(tag))
+    channel.events["basic_ack"].add(lambda tag, _multiple: confirmed.append(tag))
     channel.basic_publish(Message(""), routing_key=f"nobody-{uuid.uuid4()}")
-    while not taken:
+    while not confirmed:
         try:
             bus.drain_events(timeout=pause)
         except TimeoutError:
             if not reasons:
                 raise BusError("the bus confirms no publication") from None
-        if reasons and not taken:
+        if reasons and not confirmed:
             yield reasons[-1]
 
 
@@ -95,14 +98,14 @@ def transport_url(conf: cfg.ConfigOpts) -> oslo_messaging.TransportURL:
     try:
         url = oslo_messaging.TransportURL.parse(conf)
     except (oslo_messaging.InvalidTransportURL, ValueError):
-        url = None  # the errors' texts quote the URL, and with it the password
+        url = None  # the text of either error quotes the URL, which contains the password
     if url is None or url.transport != "rabbit" or not url.hosts:
         raise BusError("transport_url is not of the form rabbit://USER:PASSWORD@HOST:PORT/")
     return url
 
 
 def tls(conf: cfg.ConfigOpts, hostname: str) -> bool | dict[str, Any]:
-    """Give the TLS parameters that oslo.messaging would use too; False without TLS."""
+    """Return the same TLS parameters that oslo.messaging uses, False without TLS."""
     rabbit = conf.oslo_messaging_rabbit
     if not rabbit.ssl:
         return False
@@ -125,9 +128,9 @@ def ping(
     timeout: float,
     server: str | None = None,
 ) -> None:
-    """Call a node's `service` over the bus and wait for its answer: MessagingTimeout when none comes.
+    """Call `service` over the bus and wait `timeout` seconds for an answer. Raises MessagingTimeout without one.
 
-    With `server`, a node id, that node; without, whichever node takes the message.
+    `server`: the id of the node to call; without it, RabbitMQ chooses one of the nodes that have the service.
     """
     target = oslo_messaging.Target(
         exchange="congress", topic=topic(conf, service), version="1.0", server=server

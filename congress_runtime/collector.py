@@ -1,12 +1,13 @@
-"""Let Python's garbage collector go through everything each ten seconds, and not because a large table came.
+"""Run Python's full garbage collections every ten seconds, and not when a large table arrives.
 
-Rows cost it nothing once they are taken in: they are tuples of texts and numbers, which it forgets, and their reference
-counts free them. But the dictionaries of a request or an answer with 100,000 rows let the process grow by more than a
-quarter, again and again. Each time Python goes through everything: the loop stands still two or three times for each
-table, and nothing is found.
+Rows in an engine do not slow the collector down: they are tuples of texts and numbers, which it does not traverse, and
+reference counts free them. But the dictionaries of a request or an answer with 100,000 rows let the process grow by
+more than a quarter, again and again. Each time, Python runs a full collection: the loop stands still two or three times
+for each table, and nothing is collected.
 
-Python still collects what is young by itself (generations 0 and 1, a millisecond). Cycles that outlive that and become
-garbage wait for the next time. A request leaves some: about 15 KiB, and its body where it was under way for long.
+Python still collects young objects by itself (generations 0 and 1), which takes a millisecond. Reference cycles that
+survive this and become garbage later wait for the next full collection. A request leaves some: about 15 KiB, and also
+its body if the request took long.
 """
 
 import gc
@@ -18,7 +19,7 @@ NEVER = 10**9
 
 
 def start() -> None:
-    """Begin to collect, without what is there already: modules, which stay."""
+    """Start the collections, without the objects that exist now: modules, which stay."""
     gc.freeze()
     young, middle, _ = gc.get_threshold()
     gc.set_threshold(young, middle, NEVER)

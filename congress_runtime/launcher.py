@@ -1,13 +1,13 @@
-"""Start Congress's own server the way an HA deployment needs it.
+"""Start Congress's own server as an HA deployment needs it.
 
-Takes the command line of upstream's congress-server and hands it on unchanged. What it adds:
+The launcher takes the command line of upstream's congress-server and passes it on unchanged. It adds:
 
-- It reads the configuration BEFORE importing congress.server. Upstream bug: a decorator takes
-  `datasource_sync_period` and `time_to_resub` while the module is being imported, when no file has been read
-  yet, so both keep their defaults whatever the file says.
-- Started as root, as Congress's OCF agent does, it becomes the user congress before it opens anything.
-- The node ends when it can no longer work (watchdog), and its end is noticed (guard).
-- It arms the patches that this node needs (congress_runtime/patches), and starts the garbage collector (collector).
+- It reads the configuration BEFORE it imports congress.server. Upstream bug: a decorator reads
+  `datasource_sync_period` and `time_to_resub` during the import, before any file is read. So both options keep their
+  defaults, whatever the file says.
+- Congress's OCF agent starts it as root. It becomes the user congress before it opens anything.
+- It starts the watchdog, which ends a node that can no longer work, and the guard, which notices the end.
+- It applies the patches that this node needs (congress_runtime/patches), and starts the garbage collector (collector).
 """
 
 import os
@@ -33,35 +33,33 @@ OPTIONS = [
         "deadline",
         default=30,
         min=15,
-        help="Seconds for which a node may be without the message bus or the database, or its service loop "
-        "stand still, before its process ends.",
+        help="Seconds after which a node ends its process if it has no message bus or no database, or if its "
+        "service loop stands still.",
     ),
-    cfg.IntOpt(
-        "nodes", default=1, min=1, help="Nodes on this host, each of which has the same part of its memory."
-    ),
+    cfg.IntOpt("nodes", default=1, min=1, help="Nodes on this host, which share its memory equally."),
 ]
 
 
 def main(argv: list[str]) -> int:
-    """Run a Congress node and end the process with it; return only when it cannot be begun: the exit code."""
+    """Run a Congress node and end the process with it. Return, with an exit code, only if the node cannot start."""
     cfg.CONF.register_opts(OPTIONS, group="watchdog")
     try:
         config.init(argv)
-        silence = patience(cfg.CONF)
+        silence = silence_limit(cfg.CONF)
     except cfg.Error as error:
-        start_guard(0, 1)  # which finds this process ended, and reports it
+        start_guard(0, 1)  # the guard reports the end of this process to Pacemaker
         return fail(f"cannot use the configuration: {error}")
-    beats = start_guard(silence, cfg.CONF.watchdog.nodes)
-    # Should the host's memory end before the guard sees it, the kernel ends this node and not sshd or Pacemaker.
+    heartbeat_pipe = start_guard(silence, cfg.CONF.watchdog.nodes)
+    # If the host's memory runs out before the guard notices, the kernel kills this node and not sshd or Pacemaker.
     Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)
     if os.geteuid() == 0:
         try:
-            become(USER)
+            become_user(USER)
         except LookupError as error:
             return fail(str(error))
     os.umask(UMASK)
 
-    # Not before the above: it reads the configuration while being imported, and patches the standard library.
+    # Only now: this import reads the configuration and patches the standard library.
     from congress.server import congress_server  # noqa: PLC0415
 
     # isort: split
@@ -72,8 +70,8 @@ def main(argv: list[str]) -> int:
     collector.start()
     config.setup_logging()
     for patch in needed:
-        patch.arm()
-    watchdog.start(cfg.CONF, beats)
+        patch.apply()
+    watchdog.start(cfg.CONF, heartbeat_pipe)
     code = 1
     try:
         congress_server.main()
@@ -84,43 +82,43 @@ def main(argv: list[str]) -> int:
             LOG.critical("the node does not start: %s", error.code)
     except Exception:
         LOG.exception("the node failed")
-    # Not by the interpreter's own end: there upstream waits for green threads that run no more, so that each
-    # stop lasts until graceful_shutdown_timeout, and a failed start for ever.
+    # The interpreter's own exit would wait for green threads that no longer run: each stop would last until
+    # graceful_shutdown_timeout, and a failed start would never end.
     os._exit(code)
 
 
-def patience(conf: cfg.ConfigOpts) -> int:
+def silence_limit(conf: cfg.ConfigOpts) -> int:
     """Seconds for which the service loop may stand still.
 
-    A policy engine evaluates policies in it, and may do so for as long as its callers wait.
+    A policy engine evaluates policies in the loop, for as long as its callers wait (dse.long_timeout).
     """
     deadline: int = conf.watchdog.deadline
     return deadline if conf.datasources else max(deadline, conf.dse.long_timeout)
 
 
 def start_guard(silence: int, nodes: int) -> int:
-    """Start the guard on this process; give the descriptor that it listens to.
+    """Start the guard of this process. Return the descriptor of the pipe that the guard reads.
 
-    Python itself writes the number of each signal there, even when the service loop hangs, so the guard can
-    tell an ordered end from a crash.
+    Python itself writes the number of each signal into the pipe, even when the service loop hangs. So the guard can
+    tell an ordered stop from a crash.
     """
-    listens, beats = os.pipe()
-    os.set_blocking(beats, False)
+    guard_end, heartbeat_pipe = os.pipe()
+    os.set_blocking(heartbeat_pipe, False)
     script = Path(__file__).with_name("guard.py")
     subprocess.Popen(
         [sys.executable, "-IS", str(script), str(os.getpid()), str(silence), str(nodes)],
-        stdin=listens,
+        stdin=guard_end,
         start_new_session=True,
     )
-    os.close(listens)
-    signal.set_wakeup_fd(beats, warn_on_full_buffer=False)
-    # Only signals with a handler are written; upstream installs its own once it serves.
+    os.close(guard_end)
+    signal.set_wakeup_fd(heartbeat_pipe, warn_on_full_buffer=False)
+    # Python writes only signals that have a handler. Upstream installs its own handler once it serves.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    return beats
+    return heartbeat_pipe
 
 
-def become(user: str) -> None:
-    """Give up root for `user` and all of its groups, for good; LookupError when there is no such user."""
+def become_user(user: str) -> None:
+    """Drop root for good: switch to `user` and its groups. Raises LookupError if the user does not exist."""
     try:
         entry = pwd.getpwnam(user)
     except KeyError:
@@ -134,7 +132,7 @@ def become(user: str) -> None:
 
 
 def fail(reason: str) -> int:
-    """Say why the start fails (to syslog too: under the OCF agent stderr is /dev/null); the exit code."""
+    """Report why the start fails and return the exit code. Also to syslog: under the OCF agent, stderr is /dev/null."""
     syslog.openlog("congress-server", syslog.LOG_PID, syslog.LOG_DAEMON)
     syslog.syslog(syslog.LOG_ERR, reason)
     print(f"congress-server: {reason}", file=sys.stderr)

@@ -1,20 +1,20 @@
-"""End a Congress node that can no longer work, so that "the process lives" tells the truth.
+"""End a Congress node that can no longer work, so that a running process means a working node.
 
-Upstream's OCF agent asks only whether the pid lives, and a Congress node that lost its message bus or
-database lives on, waiting. Here green threads in the node's own service loop ask for what it needs; when one
-of them has had no success for the deadline, the process says why and exits. That the loop itself turns is
-what the guard watches, from outside, by the beat that is sent from here.
+Upstream's OCF agent checks only that the process exists, but a Congress node that has lost its message bus or its
+database keeps running and waits. Here, green threads in the node's own service loop check what the node needs. If one
+check has not succeeded for the deadline, the process logs the reason and exits. The guard monitors the loop itself from
+outside, by the heartbeats that this module sends.
 
-Both roles end without the bus: a policy engine without it does not even refuse, its requests hang. Only the
-datasource node ends without the database: another host may reach it, whereas an engine answers an honest
-error at once and recovers 0.2 s after the database is back, sooner than by a restart.
+Without the bus, nodes of both roles end: a policy engine without the bus refuses no request, its requests hang. Without
+the database, only the datasource node ends, because another host may reach the database. An engine answers with an
+error at once and recovers 0.2 s after the database returns, which is sooner than a restart.
 
-A bus that is short of memory or disk takes no publication from anybody. The node waits then, however long: a new one
-could say nothing either, and has lost its rows.
+RabbitMQ blocks all publishers while it is short of memory or disk. The node then waits without a limit: a restarted
+node could not publish either, and would have lost its rows.
 
-A datasource node that has not worked yet is patient: it started because the other host did not work either, or
-because that one is gone. Its patience is longer than Pacemaker's failure-timeout, so that when it gives up, the other
-host may be tried again; so no outage of bus or database, however long, leaves the node stopped.
+A datasource node that has not worked yet waits longer, because it was started when the other host did not work or was
+lost. It waits longer than Pacemaker's failure-timeout, so Pacemaker may try the other host again when this one
+gives up. So an outage of bus or database never leaves the node stopped, however long it lasts.
 """
 
 import contextlib
@@ -26,7 +26,14 @@ from collections.abc import Callable
 
 import eventlet
 import sqlalchemy
-from congress_runtime.bus import DATASOURCE_MANAGER, POLICY_ENGINE, connection, held_back, ping, rpc_transport
+from congress_runtime.bus import (
+    DATASOURCE_MANAGER,
+    POLICY_ENGINE,
+    blocked_reasons,
+    connection,
+    ping,
+    rpc_transport,
+)
 from eventlet import patcher
 from oslo_config import cfg
 from oslo_log import log
@@ -34,68 +41,70 @@ from sqlalchemy.pool import NullPool
 
 LOG = log.getLogger(__name__)
 
-PAUSE = 3  # seconds between two looks; also what a look may add to the deadline
-SHORT_PAUSE = 0.5  # while it has not worked yet
+# All times are in seconds.
+PAUSE = 3  # between two runs of a check, and what one run may add to the deadline
+SHORT_PAUSE = 0.5  # before the first success
 TIMEOUT = 5.0
-LOOKS = 10  # at a bus that takes no publication, on one connection
-START = 60  # a node that is starting answers late; drivers are being loaded, datasources read
-FAILURE_TIMEOUT = 120  # of templates/datasource_node/ds_node.crm.j2
+BLOCKED_LOOKS = 10  # at a bus that blocks publishers, on one connection
+START_LIMIT = 60  # a starting node answers late, because it loads drivers and reads datasources
+FAILURE_TIMEOUT = 120  # of templates/datasource_node/ds_node.crm.j2; a test compares them
 EXIT_CODE = 69  # EX_UNAVAILABLE of sysexits.h
-ALIVE, WORKS, UNABLE = b".", b"+", b"!"  # what the guard understands
+ALIVE, WORKS, UNABLE = b".", b"+", b"!"  # the guard's docstring explains them
 
 
 @dataclasses.dataclass
 class Check:
-    """One thing the node needs. `silence` is the seconds since the last success, counted by `beat`.
+    """One thing that the node needs, named `what`; `probe` raises an exception when it is not available.
 
-    `first` is the patience until the first success, `patience` the one after it.
+    `limit`: seconds without a success; `first_limit`: the same before the first success. `silence`: seconds since
+    the last success, counted by `send_heartbeats`. `only_at_start`: the check ends with its first success.
     """
 
     what: str
     probe: Callable[[], object]
-    patience: float
-    first: float
-    once: bool = False
+    limit: float
+    first_limit: float
+    only_at_start: bool = False
     worked: bool = False
     silence: int = 0
     problem: str = "no answer"
 
     @property
-    def over(self) -> bool:
-        return self.silence > (self.patience if self.worked else self.first)
+    def expired(self) -> bool:
+        return self.silence > (self.limit if self.worked else self.first_limit)
 
     def run(self) -> None:
         while True:
             try:
                 self.probe()
-            except (Exception, eventlet.Timeout) as error:  # noqa: BLE001 - whatever it is, this is not working
+            except (Exception, eventlet.Timeout) as error:  # noqa: BLE001 - any error means that it does not work
                 self.problem = f"{type(error).__name__}: {error}".splitlines()[0]
             else:
                 self.silence, self.worked = 0, True
-                if self.once:
-                    self.patience = math.inf
+                if self.only_at_start:
+                    self.limit = math.inf
                     return
             eventlet.sleep(PAUSE if self.worked else SHORT_PAUSE)
 
 
-def start(conf: cfg.ConfigOpts, beats: int) -> None:
-    """Watch this node from green threads; `beats` is the pipe to the guard.
+def start(conf: cfg.ConfigOpts, heartbeat_pipe: int) -> None:
+    """Run the checks in green threads. `heartbeat_pipe`: descriptor of the pipe to the guard.
 
-    Returns when the node may be started: Congress ends at once if it finds no database.
+    On a datasource node, return only when the database answers: without it, Congress would end at once.
     """
-    everything = checks(conf)
-    for check in everything:
+    node_checks = checks(conf)
+    for check in node_checks:
         eventlet.spawn(check.run)
-    eventlet.spawn(beat, beats, everything)
+    eventlet.spawn(send_heartbeats, heartbeat_pipe, node_checks)
     if conf.datasources:
-        database = everything[-1]
+        database = node_checks[-1]
         while not database.worked:
             eventlet.sleep(0.05)
 
 
 def checks(conf: cfg.ConfigOpts) -> list[Check]:
     deadline = conf.watchdog.deadline
-    patient = FAILURE_TIMEOUT + deadline
+    first_limit = FAILURE_TIMEOUT + deadline if conf.datasources else deadline
     service = DATASOURCE_MANAGER if conf.datasources else POLICY_ENGINE
     transport = rpc_transport(conf)
     database = sqlalchemy.create_engine(conf.database.connection, poolclass=NullPool)
@@ -104,60 +113,61 @@ def checks(conf: cfg.ConfigOpts) -> list[Check]:
         ping(conf, transport, service, TIMEOUT, server=conf.node_id)
 
     def reaches_bus() -> None:
-        # While the node answers over the bus, a connection just for asking would only fill the bus's log.
+        # While the node answers over the bus, an extra connection would only fill RabbitMQ's log.
         if not answer.worked or answer.silence > PAUSE + TIMEOUT:
             with connection(conf, TIMEOUT) as link:
-                # Not for ever on one connection: it would not notice that the host of the bus is gone.
-                for reason in itertools.islice(held_back(link, PAUSE), LOOKS):
-                    LOG.warning("the message bus takes nothing from anybody, this node waits: %s", reason)
+                # A new connection after BLOCKED_LOOKS: an old one would not notice that RabbitMQ's host is lost.
+                for reason in itertools.islice(blocked_reasons(link, PAUSE), BLOCKED_LOOKS):
+                    LOG.warning("the message bus blocks all publishers, this node waits: %s", reason)
                     answer.silence = bus.silence = 0
 
     def reaches_database() -> None:
         with eventlet.Timeout(TIMEOUT), database.connect() as link:
             link.execute(sqlalchemy.text("SELECT 1"))
 
-    first = patient if conf.datasources else deadline
     answer = Check(
         "its own answer over the message bus",
         answers,
-        patience=deadline,
-        first=patient if conf.datasources else START,
+        limit=deadline,
+        first_limit=first_limit if conf.datasources else START_LIMIT,
     )
-    bus = Check("the message bus", reaches_bus, patience=deadline, first=first)
-    return [
-        answer,
-        bus,
-        Check("the database", reaches_database, patience=deadline, first=first, once=not conf.datasources),
-    ]
+    bus = Check("the message bus", reaches_bus, limit=deadline, first_limit=first_limit)
+    database_check = Check(
+        "the database",
+        reaches_database,
+        limit=deadline,
+        first_limit=first_limit,
+        only_at_start=not conf.datasources,
+    )
+    return [answer, bus, database_check]
 
 
-def beat(beats: int, everything: list[Check]) -> None:
-    """Tell the guard each second that the loop turns, once that the node works, and end the node if a check was silent
-    too long.
+def send_heartbeats(pipe: int, node_checks: list[Check]) -> None:
+    """Write a heartbeat to the guard every second, and once that the node works. End the node if a check expires.
 
-    Seconds are counted, not read from a clock, so that a host that was paused has lost none.
+    Seconds are counted instead of read from a clock, so a pause of the whole host expires no check.
     """
-    write = patcher.original("os").write  # the green one would wait for a guard that does not read
-    told = False
+    write = patcher.original("os").write  # eventlet's version would wait for a guard that does not read
+    reported = False
     while True:
-        works = not told and all(check.worked for check in everything)
+        works = not reported and all(check.worked for check in node_checks)
         try:
-            write(beats, WORKS if works else ALIVE)
-            told = told or works
+            write(pipe, WORKS if works else ALIVE)
+            reported = reported or works
         except BlockingIOError:
             pass
         except BrokenPipeError:
-            end("congress_guard, which watches over this process, is gone")
-        for check in everything:
+            end_node("the guard, which monitors this process, has ended")
+        for check in node_checks:
             check.silence += 1
-            if check.over:
+            if check.expired:
                 with contextlib.suppress(BlockingIOError):
-                    write(beats, UNABLE)
-                end(f"without {check.what} for {check.silence} s: {check.problem}")
+                    write(pipe, UNABLE)
+                end_node(f"without {check.what} for {check.silence} s: {check.problem}")
         eventlet.sleep(1)
 
 
-def end(reason: str) -> None:
+def end_node(reason: str) -> None:
     LOG.critical("this node cannot work and ends itself: %s", reason)
-    # Nothing orderly is left to do: an orderly stop would wait for what is lost.
+    # Without an orderly stop, which would wait for the bus or database that is lost.
     os._exit(EXIT_CODE)

@@ -1,6 +1,6 @@
-"""The roles of hosts: one object each, in one table, which firewall, inventory, settings and the operator's tools read.
+"""The roles of hosts: one object each, in one table. Firewall, inventory, settings and the operator's commands read it.
 
-To add one: an entry in `table`, a module in components/, a folder in templates/.
+CONTRIBUTING.md says how to add a role.
 """
 
 from roles.probes import CONFIGURATION
@@ -45,5 +45,5 @@ __all__ = [
 
 
 def by_name(name: str) -> Role:
-    """The role of that name, as the outputs of a stack have it. Raises KeyError."""
+    """The role with this name, which is also in the outputs of a stack. Raises KeyError."""
     return {role.name: role for role in ROLES}[name]

@@ -1,18 +1,18 @@
-"""The longer texts of probes."""
+"""Scripts and queries of the probes in the table of roles."""
 
 from __future__ import annotations
 
 CONFIGURATION = "/etc/congress/congress.conf"
 
-# Pacemaker's own commands wait for it where it does not run.
+# Pacemaker's own commands would wait for Pacemaker if it does not run.
 UNITS = """\
 for unit in corosync pacemaker; do
   state=$(systemctl is-active $unit) || { echo "$unit.service is $state" >&2; exit 1; }
 done
 """
 
-# RabbitMQ's own command line starts an Erlang machine for each call: 1.5 s. Erlang's erl_call asks the one
-# that runs, in 30 ms; it takes the cookie from the home folder, not from an argument.
+# RabbitMQ's own command line starts an Erlang virtual machine for each call, which takes 1.5 s. Erlang's erl_call asks
+# the running one in 30 ms; it reads the cookie from the home folder, not from an argument.
 ERL_CALL = (
     "runuser -u rabbitmq -- env HOME=/var/lib/rabbitmq "
     "erl_call -r -timeout 3 -sname rabbit -fetch_stdout -no_result_term -e"
@@ -27,8 +27,8 @@ io:format("alarms=~0p~nconnections=~b~nconsumers=~b~n",
           [rabbit_alarm:get_alarms(), length(rabbit_networking:connections_local()), Consumers]).
 """
 
-# One `name value` a line. `changed`: seconds since the last change of policies and rules, dated by Congress
-# with its hosts' local time; NULL on a stack that never had any.
+# Prints lines of `name value`. `changed`: seconds since the last change of policies and rules, whose dates Congress
+# stores in its hosts' local time; NULL on a stack that never had any.
 DATABASE = """
 SELECT 'connections', VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS
   WHERE VARIABLE_NAME = 'THREADS_CONNECTED';

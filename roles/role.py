@@ -1,4 +1,4 @@
-"""What a role is. Imports nothing of Pulumi's, for the operator's tools read the table, too."""
+"""The type of a role. It does not use Pulumi, because the operator's commands read the table, too."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from settings import Settings
 
 Ports = tuple[int, int]
-# What stands for a policy engine's id in a unit or in a probe: there is one for each engine of the host.
+# Placeholder for a policy engine's id in a unit or a probe, which exists once for each engine of the host.
 NODE_ID = "{node_id}"
 
 
@@ -23,7 +23,7 @@ def one(_settings: Settings) -> int:
 class Opening:
     """Connections that hosts of a role accept.
 
-    `ports`: first and last. `peers`: names of roles, or ranges of addresses outside.
+    `ports`: first and last. `peers`: names of roles, or ranges of outside addresses.
     """
 
     protocol: Literal["tcp", "udp"]
@@ -33,10 +33,10 @@ class Opening:
 
 @dataclass(frozen=True)
 class Probe:
-    """A command that tells a part of a host's health. It only looks, and runs as root.
+    """A command that reports a part of a host's health. It changes nothing, and runs as root.
 
-    `command`: words between blanks, without a shell. `stdin`: a text, or else `file`, one of ops/remote. Name and
-    command may have {node_id}, {url} (of an engine), {inside} and {sample} (limits in seconds).
+    `command`: words separated by blanks, without a shell. Its standard input is the text `stdin`, or `file`, a file in
+    ops/remote. Name and command may contain {node_id}, {url} (of an engine), {inside} and {sample} (limits in seconds).
     """
 
     name: str
@@ -47,49 +47,49 @@ class Probe:
 
 @dataclass(frozen=True, kw_only=True)
 class Role:
-    """A kind of host, with all that the program and the operator's tools have to know about it.
+    """A kind of host, with everything that the program and the operator's commands need to know about it.
 
-    `host`: how its hosts are called, see `host_name`; `count`: how many there are.
-    `outage`: what `make replace` says that a replacement means; `row`: where `make status` shows it.
+    `host`: base of the hosts' names, see `host_name`. `count`: number of hosts. `outage`: the effect of a replacement,
+    which `make replace` shows. `row`: the row of `make status` that shows it.
     """
 
     name: str
     outage: str
     row: str
     host: str
-    # Whether the first host has the bare name: the role began with one host, which keeps its name among several.
+    # Whether the first host's name has no number, because the role started with one host.
     bare_first: bool = True
     count: Callable[[Settings], int] = one
     # Example of a flavor for it.
     flavor: str = "m1.small"
     openings: tuple[Opening, ...] = ()
-    # Of Debian, beside what a step of its own installs with a configuration.
+    # Debian's packages, except those that a separate step installs together with their configuration.
     packages: tuple[str, ...] = ()
-    # systemd's units, in the order in which they are stopped before the server is deleted.
+    # systemd units, in the order in which they are stopped before the server is deleted.
     services: tuple[str, ...] = ()
     probes: tuple[Probe, ...] = ()
-    # Folders that grow, which may be disks of their own.
+    # Folders that grow, and which may be separate disks.
     folders: tuple[str, ...] = ()
-    # File of the TLS certificate that it shows.
+    # File of the TLS certificate that the host shows to clients.
     certificate: str = ""
-    # Whether Congress is installed on its hosts, and so writes into the database.
+    # Whether its hosts run Congress, which writes to the database.
     runs_congress: bool = False
-    # Whether a lost host of it is fenced, so that one must leave the cluster before it goes.
+    # Whether Pacemaker fences a lost host, so a host must leave the cluster before its server is deleted.
     watched_by_pacemaker: bool = False
-    # Whether its new server must come up before any other host hears of it.
+    # Whether its new server must be ready before any step on another host runs.
     replaced_alone: bool = False
-    # Whether the datasource node's cluster remembers an outage of it as failures, to be forgotten afterwards.
+    # Whether Pacemaker counts its outage as failures of the datasource node, which are cleared afterwards.
     outage_is_remembered: bool = False
 
     def host_name(self, number: int) -> str:
-        """Of the first, second, ... host, counted from 1."""
+        """Name of a host without the stack's prefix; `number` starts at 1."""
         return self.host if number == 1 and self.bare_first else f"{self.host}-{number}"
 
     def hosts(self, settings: Settings) -> tuple[str, ...]:
         return tuple(self.host_name(number) for number in range(1, self.count(settings) + 1))
 
     def units(self, node_ids: Iterable[str]) -> list[str]:
-        """Its services on a host that has these policy engines."""
+        """The services of a host with these policy engines."""
         ids = list(node_ids)
         return [
             unit
@@ -99,10 +99,10 @@ class Role:
 
     @property
     def host_pattern(self) -> str:
-        """Regular expression of all names that its hosts may have."""
+        """Regular expression for all names that its hosts may have."""
         return rf"{self.host}(-\d+)?" if self.bare_first else rf"{self.host}-\d+"
 
     @property
     def key(self) -> str:
-        """Its name as a field of the settings."""
+        """Its name as a field of the settings (snake case)."""
         return self.name.replace("-", "_")

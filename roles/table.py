@@ -1,4 +1,4 @@
-"""The table of roles. Nothing else in the program or the tools has a list of them, or of what tells them apart."""
+"""The table of roles, the only list of roles and their differences in the program and the operator's commands."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from settings import Settings
 
 SSH, MYSQL, AMQPS, COROSYNC, API = 22, 3306, 5671, 5405, 1789
-# Where the load balancer tells an engine's host what it thinks of the engine.
+# Port of the load balancer that tells an engine's host the engine's state, weight and number of requests.
 ENGINE_STATE = 8405
-# From an engine's port to that of its agent, which HAProxy's agent-check asks.
+# Difference between an engine's port and the port of its agent, which answers HAProxy's agent-check.
 AGENT_CHECK = 100
-# Debian's packages under every Congress.
+# Debian's packages that Congress needs.
 CONGRESS = ("curl", "python3-venv")
 
 
-def at(port: int) -> Callable[[Settings], Ports]:
+def port_range(port: int) -> Callable[[Settings], Ports]:
     return lambda _: (port, port)
 
 
-def to(*names: str) -> Callable[[Settings], Iterable[str | IPv4Network]]:
+def from_roles(*names: str) -> Callable[[Settings], Iterable[str | IPv4Network]]:
     return lambda _: names
 
 
@@ -41,20 +41,20 @@ def agent_ports(settings: Settings) -> Ports:
 
 BASTION = Role(
     name="bastion",
-    outage="meanwhile nobody reaches the hosts by SSH; the API goes on",
+    outage="meanwhile the hosts cannot be reached by SSH; the API goes on",
     row="servers",
     host="bastion",
     flavor="m1.tiny",
-    openings=(Opening("tcp", at(SSH), lambda settings: settings.access.ssh_cidrs),),
+    openings=(Opening("tcp", port_range(SSH), lambda settings: settings.access.ssh_cidrs),),
     replaced_alone=True,
 )
 DATABASE = Role(
     name="database",
-    outage="the API answers 503 for a minute or more; the data is saved before and loaded afterwards",
+    outage="the API answers 503 for a minute or more; the data is dumped before and loaded afterwards",
     row="database",
     host="database",
     flavor="m1.medium",
-    openings=(Opening("tcp", at(MYSQL), to("datasource-node", "policy-engine")),),
+    openings=(Opening("tcp", port_range(MYSQL), from_roles("datasource-node", "policy-engine")),),
     services=("mariadb",),
     probes=(Probe("database", "mariadb -N -B", probes.DATABASE),),
     folders=("/var/lib/mysql", "/var/backups"),
@@ -68,7 +68,7 @@ MESSAGING = Role(
     row="bus",
     host="messaging",
     flavor="m1.medium",
-    openings=(Opening("tcp", at(AMQPS), to("datasource-node", "policy-engine")),),
+    openings=(Opening("tcp", port_range(AMQPS), from_roles("datasource-node", "policy-engine")),),
     services=("rabbitmq-server",),
     probes=(Probe("bus", probes.ERL_CALL, probes.BUS),),
     folders=("/var/lib/rabbitmq",),
@@ -77,13 +77,13 @@ MESSAGING = Role(
 )
 DATASOURCE_NODE = Role(
     name="datasource-node",
-    outage="the datasource node moves to the other host, if it is not there, and stays; the API goes on",
+    outage="the datasource node moves to the other host, if it runs on this one, and stays there; the API goes on",
     row="datasource node",
     host="datasource",
     bare_first=False,
     count=lambda _: 2,
-    openings=(Opening("udp", at(COROSYNC), to("datasource-node")),),
-    # Without recommends: openhpid would leave the host degraded.
+    openings=(Opening("udp", port_range(COROSYNC), from_roles("datasource-node")),),
+    # They are installed without recommended packages: openhpid would leave the host degraded.
     packages=(*CONGRESS, "corosync", "pacemaker", "crmsh", "resource-agents"),
     services=("pacemaker", "corosync"),
     probes=(
@@ -102,15 +102,15 @@ DATASOURCE_NODE = Role(
 )
 POLICY_ENGINE = Role(
     name="policy-engine",
-    outage="its engines finish what they have; requests go on at the other engines",
+    outage="its engines finish their current requests; the other engines serve all further ones",
     row="engines",
     host="policy-engine-host",
     bare_first=False,
     count=lambda settings: settings.policy_engines.hosts,
     flavor="m1.medium",
     openings=(
-        Opening("tcp", engine_ports, to("load-balancer")),
-        Opening("tcp", agent_ports, to("load-balancer")),
+        Opening("tcp", engine_ports, from_roles("load-balancer")),
+        Opening("tcp", agent_ports, from_roles("load-balancer")),
     ),
     packages=CONGRESS,
     services=(f"congress-policy-engine@{NODE_ID}",),
@@ -131,8 +131,8 @@ LOAD_BALANCER = Role(
     row="load balancer",
     host="load-balancer",
     openings=(
-        Opening("tcp", at(ENGINE_STATE), to("policy-engine")),
-        Opening("tcp", at(API), lambda settings: settings.access.api_cidrs),
+        Opening("tcp", port_range(ENGINE_STATE), from_roles("policy-engine")),
+        Opening("tcp", port_range(API), lambda settings: settings.access.api_cidrs),
     ),
     packages=("curl", "haproxy", "socat"),
     services=("haproxy",),

@@ -1,7 +1,7 @@
-"""The whole configuration of a stack, read once from Pulumi's config and validated at the edge.
+"""The configuration of a stack, read once from Pulumi's config and validated before it is used.
 
-`load()` returns one frozen `Settings`; components take what they need from it and never read `pulumi.Config`.
-Keys are camelCase in the namespace `congress-ha`; Pulumi.prod.yaml is their manual.
+`load()` returns one frozen `Settings` object. Components use this object and never read `pulumi.Config`. Keys are in
+camelCase in the namespace `congress-ha`; Pulumi.prod.yaml documents them.
 """
 
 from settings.errors import SettingsError, models_in

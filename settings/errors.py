@@ -1,4 +1,4 @@
-"""Turns pydantic's report into sentences that name the key, what is allowed and an example."""
+"""Converts pydantic's errors into sentences with the key, the allowed values and an example."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class SettingsError(pulumi.RunError):
 
 
 def describe(error: ValidationError, root: type[BaseModel], namespace: str) -> list[str]:
-    """One sentence per problem of `error`, which came from validating `root`."""
+    """One sentence per problem of `error`, a validation error of the model `root`."""
     details = error.errors(include_url=False)
-    # A list whose only element is wrong is also reported as too short.
+    # pydantic also reports a list as too short if its only element is invalid.
     inner = {detail["loc"][:-1] for detail in details}
     return [
         _sentence(detail, root, namespace)
@@ -44,10 +44,10 @@ def _sentence(detail: ErrorDetails, root: type[BaseModel], namespace: str) -> st
         return f"{namespace}: {_reason(detail)}"
     name = f"{namespace}:{'.'.join(location)}"
     if detail["type"] == "extra_forbidden":
-        known = ", ".join(
+        settings = ", ".join(
             sorted(field.alias or n for n, field in _model_at(root, location[:-1]).model_fields.items())
         )
-        return f"{name}: no such setting; known here: {known}"
+        return f"{name}: no such setting; settings here: {settings}"
     field = _field_at(root, location)
     text = f"{name}{index}: {_reason(detail)}"
     if field is None:
@@ -60,7 +60,7 @@ def _sentence(detail: ErrorDetails, root: type[BaseModel], namespace: str) -> st
 
 
 def _settable(name: str, field: FieldInfo) -> str:
-    """End of a `pulumi config set` command; an object is shown by its first key, a list by its first element."""
+    """Last part of a `pulumi config set` command. Of an object or a list, it shows the first key or element."""
     value: Any = (field.examples or [""])[0]
     while isinstance(value, (dict, list)) and value:
         first = 0 if isinstance(value, list) else next(iter(value))
@@ -76,12 +76,12 @@ def _reason(detail: ErrorDetails) -> str:
     message = detail["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     given = detail.get("input")
-    # Settings may be secret (an index address with a password), and an object says nothing: show numbers only.
+    # Show only numbers: a text may be secret (an index URL with a password), and an object does not help.
     return f"{message} (is {json.dumps(given)})" if isinstance(given, (int, float)) else message
 
 
 def models_in(annotation: Any) -> list[type[BaseModel]]:
-    """Models that a field's annotation names, such as [Guest] for `Guest | None`."""
+    """The models in a field's annotation, such as [Guest] for `Guest | None`."""
     if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for part in get_args(annotation) for model in models_in(part)]
@@ -90,10 +90,10 @@ def models_in(annotation: Any) -> list[type[BaseModel]]:
 def _field_at(root: type[BaseModel], location: Sequence[str]) -> FieldInfo | None:
     model, field = root, None
     for part in location:
-        found = next((f for n, f in model.model_fields.items() if part in (f.alias, n)), None)
-        if found is None:
+        match = next((f for n, f in model.model_fields.items() if part in (f.alias, n)), None)
+        if match is None:
             break
-        field = found
+        field = match
         inner = models_in(field.annotation)
         model = inner[0] if inner else model
     return field

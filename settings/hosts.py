@@ -1,4 +1,4 @@
-"""Settings of the hosts: their flavors, their packages, and the protection of the one that has the data."""
+"""Settings of the hosts: flavors, packages, and the protection of the database's server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FlavorsByRole: Any = create_model("FlavorsByRole", __base__=DefaultFlavor, **by_
 
 
 class Flavors(FlavorsByRole):
-    """Flavor per role; what is not named takes `default`."""
+    """Flavor per role; `default` is for roles without one."""
 
     def of(self, role: Role) -> str:
         name: str = getattr(self, role.key) or self.default
@@ -38,7 +38,7 @@ class Database(Model):
 
 
 class Guest(Model):
-    """Packages of the hosts, on sites that have mirrors, proxies or an authority of their own."""
+    """Packages of the hosts, on sites with their own mirrors, proxies or certificate authority."""
 
     ca_files: tuple[CertificateFile, ...] = Field(
         (), description="PEM files that the hosts shall trust", examples=[["/etc/ssl/site-ca.pem"]]

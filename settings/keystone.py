@@ -1,4 +1,4 @@
-"""Settings of keystone mode: as whom engines check their callers' tokens, and who registers Congress in the cloud."""
+"""Settings of keystone mode: the login with which engines validate tokens, and who registers Congress in the cloud."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from settings.types import Model, Name, OsloName, fits_oslo_config
 
 
 class KeystoneLogin(Model):
-    """A user that an administrator made for Congress. With it, the stack registers nothing."""
+    """A user that an administrator created for Congress. With it, the stack registers nothing."""
 
     username: OsloName = Field(description="user that Congress logs in as", examples=["congress"])
     password: SecretStr = Field(min_length=1, description="its password", examples=["..."])
@@ -27,7 +27,7 @@ class KeystoneLogin(Model):
         return value
 
     def user(self) -> dict[str, Any]:
-        """As keystoneauth's password plugin takes it, and so [keystone_authtoken] of congress.conf."""
+        """The options of keystoneauth's password plugin, which are also those of [keystone_authtoken]."""
         return {
             "username": self.username,
             "password": self.password.get_secret_value(),
@@ -38,7 +38,7 @@ class KeystoneLogin(Model):
 
 
 class Keystone(Model):
-    """The stack makes user congress and the catalog's entries, unless `login` is given."""
+    """The stack creates the user congress and the entries in the catalog, unless `login` is set."""
 
     administrator: Name | None = Field(
         None,
@@ -62,7 +62,7 @@ class Keystone(Model):
 
     @model_validator(mode="after")
     def _one_who_registers(self) -> Self:
-        # Not by what was set: Pulumi.yaml's defaults may have been.
+        # Compare with the defaults: Pulumi.yaml's own defaults also appear as set values.
         fields = type(self).model_fields
         given = [
             n for n in ("administrator", "project", "domain", "role") if getattr(self, n) != fields[n].default

@@ -1,4 +1,4 @@
-"""From Pulumi's config to Settings."""
+"""Reads Pulumi's config and validates it as Settings."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ STRUCTURED = {field.alias for field in Settings.model_fields.values() if models_
 
 
 def parse(values: Mapping[str, str]) -> Settings:
-    """Validate a stack's raw config: key without namespace -> text as Pulumi hands it over (JSON for objects).
+    """Validate a stack's raw config: key without namespace -> Pulumi's text (JSON for objects).
 
-    Raises SettingsError with every problem at once.
+    Raises SettingsError with all problems.
     """
     raw: dict[str, Any] = {}
     for key, text in values.items():
         try:
             raw[key] = json.loads(text) if key in STRUCTURED else text
         except json.JSONDecodeError:
-            raw[key] = text  # refused below, like any other value of a wrong type
+            raw[key] = text  # refused below, like every value of a wrong type
     try:
         return Settings.model_validate_json(json.dumps(raw))
     except ValidationError as error:
@@ -34,9 +34,9 @@ def parse(values: Mapping[str, str]) -> Settings:
 
 
 def load() -> Settings:
-    """Settings of the stack that the engine runs this program for."""
+    """The settings of the current stack. Raises SettingsError."""
     prefix = f"{NAMESPACE}:"
-    # pulumi.Config answers only for keys one asks for; unknown keys show in the whole map alone.
+    # pulumi.Config cannot list keys, so it would not show unknown ones.
     everything = {**config.get_config_env(), **config.CONFIG.get()}
     return parse(
         {key.removeprefix(prefix): text for key, text in everything.items() if key.startswith(prefix)}

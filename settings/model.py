@@ -1,4 +1,4 @@
-"""All settings of a stack, and what must hold among its sections."""
+"""All settings of a stack, and the checks that concern several sections."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Settings(Model):
         problems: list[str] = []
         if self.auth == "noauth" and self.keystone != Keystone():
             problems.append(
-                "keystone is for auth: keystone; remove it, for with noauth nobody is asked who he is"
+                "keystone is for auth: keystone; remove it, because with noauth the API authenticates nobody"
             )
         if self.rotation.keystone != 1 and (self.auth == "noauth" or self.keystone.login is not None):
             problems.append(

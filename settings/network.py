@@ -1,4 +1,4 @@
-"""Settings of the network, and of who may reach the stack through it."""
+"""Settings of the network, and of the address ranges that may reach the stack."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Network(Model):
     def _once(cls, value: tuple[IPv4Address, ...]) -> tuple[IPv4Address, ...]:
         for server in value:
             if value.count(server) > 1:
-                raise ValueError(f"{server} stands there twice; name each once")
+                raise ValueError(f"{server} is listed twice; list each resolver once")
         return value
 
     mtu: int | None = Field(
@@ -54,7 +54,7 @@ class Network(Model):
 
 
 class Access(Model):
-    """Who may reach the two public addresses. There is no default: an open door has to be written down."""
+    """Who may reach the two public addresses. There is no default: access must be granted explicitly."""
 
     ssh_cidrs: Cidrs = Field(
         description="ranges that may reach the bastion by SSH", examples=[["192.0.2.0/24"]]

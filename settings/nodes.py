@@ -1,4 +1,4 @@
-"""Settings of Congress's own nodes: the policy engines, and the datasource node with its fencing."""
+"""Settings of Congress's nodes: the policy engines, and the datasource node with its fencing."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator, model_va
 from roles import POLICY_ENGINE
 from settings.types import AbsolutePath, Duration, Model, Name, NodeId
 
-# What Pacemaker's sandbox hides from the datasource node; temporary folders it has of its own.
+# Pacemaker's sandbox hides these folders from the datasource node, and gives it private temporary folders.
 HIDDEN = ("/home", "/root")
-TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108  not used, but refused
-# Seconds for a monitor, in the metadata of Congress's own agent.
-AGENT_ADVISES = 5
+TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108  refused, not used
+# Timeout of a monitor in seconds, recommended by the metadata of Congress's own agent.
+RECOMMENDED_TIMEOUT = 5
 
 
 def _seen_by_the_node(path: str) -> str:
     for folder in (*HIDDEN, *TEMPORARY):
         if PurePosixPath(posixpath.normpath(path)).is_relative_to(folder):
             raise ValueError(
-                f"Pacemaker and the datasource node do not see what is in {folder}; choose another path"
+                f"Pacemaker and the datasource node cannot read files in {folder}; choose another path"
             )
     return path
 
 
-# Corosync's own, in whole seconds. With more than 10, hosts whose link is cut might see it so far apart that the one
-# that shall hold back, for 10 s, fences first.
+# Corosync's token in whole seconds. If it were above 10 s, two hosts might notice a cut link more than 10 s apart. Then
+# the host that must wait 10 s before it fences could fence first.
 Token = Annotated[str, Field(pattern=r"^([1-9]|10)s$")]
 
 
 def _free_for_the_stack(path: str) -> str:
-    """A link takes its place, and what another program reads must not become Congress's configuration."""
+    """The stack creates a link at this path, which must not replace a file of another program."""
     if not PurePosixPath(posixpath.normpath(path)).match("/etc/congress*/*.conf"):
         raise ValueError(
             "the stack puts a link there: choose a name that ends in .conf in /etc/congress, "
@@ -144,9 +144,9 @@ class DatasourceNode(Model):
     @field_validator("monitor_timeout")
     @classmethod
     def _long_enough_for_the_agent(cls, value: str) -> str:
-        if value in {f"{seconds}s" for seconds in range(1, AGENT_ADVISES)}:
+        if value in {f"{seconds}s" for seconds in range(1, RECOMMENDED_TIMEOUT)}:
             raise ValueError(
-                f"the agent itself advises {AGENT_ADVISES}s or more: a monitor that a busy host does not end in "
+                f"the agent itself advises {RECOMMENDED_TIMEOUT}s or more: a monitor that a busy host does not end in "
                 "time counts as a failure, and the node is restarted for nothing"
             )
         return value

@@ -1,4 +1,4 @@
-"""Settings of passwords and keys that are replaced while the API goes on."""
+"""Settings for the rotation of passwords and keys."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pydantic import Field
 
 from settings.types import Model
 
-# It stands in names of users: RabbitMQ, MariaDB and keystone take them.
+# The number is part of user names in RabbitMQ, MariaDB and keystone.
 Generation = Annotated[int, Field(ge=1, le=9999)]
 
 
 class Rotation(Model):
-    """Generations of secrets. A higher number makes new ones, and the old ones are dead when `up` has ended."""
+    """Generations of secrets. A higher number creates new secrets; the old ones are invalid when `up` has ended."""
 
     database: Generation = Field(1, description="of the database's user and password", examples=[2])
     messaging: Generation = Field(1, description="of the bus's user and password", examples=[2])
@@ -27,5 +27,5 @@ class Rotation(Model):
 
 
 def of_generation(name: str, generation: int) -> str:
-    """The first generation has the plain name, which deployments older than `rotation` have, too."""
+    """The name for a generation. The first one has the plain name, as in stacks that predate `rotation`."""
     return name if generation == 1 else f"{name}-{generation}"

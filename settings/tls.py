@@ -1,4 +1,4 @@
-"""Settings of HTTPS at the endpoint: its name, and its certificate if the stack is not to make one."""
+"""Settings of HTTPS at the endpoint: its name, and its certificate if the stack's authority does not sign one."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from settings.types import Model
 
 LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
-# The last label begins with a letter, so that an address is no name.
+# The last label starts with a letter, so an IP address does not match.
 HostName = Annotated[str, Field(pattern=rf"^({LABEL}\.)*[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=253)]
-RSA_BITS = 2048  # OpenSSL on the load balancer refuses fewer
+RSA_BITS = 2048  # OpenSSL on the load balancer refuses shorter keys
 
 
 class Tls(Model):
-    """The endpoint speaks HTTPS and nothing else. Without a certificate here, the stack's own authority makes one."""
+    """The endpoint accepts only HTTPS. Without a certificate here, the stack's own authority signs one."""
 
     endpoint_name: HostName | None = Field(
         None,
@@ -74,13 +74,14 @@ class Tls(Model):
             )
         if self.endpoint_name is None:
             raise ValueError("a certificate is for a name: set endpointName to one that it has")
-        if told := unfit(self.certificate, self.private_key.get_secret_value(), self.endpoint_name):
-            raise ValueError(told)
+        key = self.private_key.get_secret_value()
+        if problem := certificate_problem(self.certificate, key, self.endpoint_name):
+            raise ValueError(problem)
         return self
 
 
-def unfit(certificate: str, key: str, name: str) -> str:
-    """Why clients would refuse the endpoint `name` with these PEM texts; "" if nothing speaks against them."""
+def certificate_problem(certificate: str, key: str, name: str) -> str:
+    """Why clients would refuse the endpoint `name` with these PEM texts, "" if they would accept it."""
     chain, now = _chain(certificate), datetime.now(UTC)
     if chain[0].public_key() != load_pem_private_key(key.encode(), None).public_key():
         return "privateKey is not that of the first certificate; the endpoint's own must come first"
@@ -109,7 +110,7 @@ def _chain(certificate: str) -> list[x509.Certificate]:
 
 
 def _names(certificate: x509.Certificate) -> list[str]:
-    """DNS names in lower case; clients look at no common name any more."""
+    """The DNS names in lower case. Clients no longer use the common name."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound:

@@ -1,4 +1,4 @@
-"""What settings are made of: texts of a certain form, address ranges, files, and the model they stand in."""
+"""Types of settings: texts of a certain form, address ranges, files, and the base model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cryptography import x509
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-# No host has such an address, whoever names it.
+# No host outside can have such an address.
 LINK_LOCAL = IPv4Network("169.254.0.0/16")
 NOWHERE = {
     IPv4Network("0.0.0.0/8"): "addresses of no host",
@@ -30,7 +30,7 @@ def _printable(text: str) -> str:
 
 
 def fits_oslo_config(text: str) -> str:
-    # oslo.config takes \$ for a dollar sign, and has no way to write the two characters themselves.
+    # oslo.config reads \$ as a dollar sign, and has no notation for the two characters themselves.
     if not text.isprintable() or "\\$" in text:
         raise ValueError("line breaks, other control characters and \\$ cannot be written into congress.conf")
     return text
@@ -100,13 +100,13 @@ def _certificates(path: Path) -> Path:
 
 
 Name = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
-# It goes into congress.conf.
+# A text that is written into congress.conf.
 OsloName = Annotated[str, Field(min_length=1), AfterValidator(fits_oslo_config)]
 # The document's example of an operation's interval and timeout: "30s".
 Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}(s|min)$")]
 NodeId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=60)]
 AbsolutePath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]+$")]
-# A # begins a comment in apt's files, and no mirror, index or proxy has a fragment.
+# A # starts a comment in apt's files, and no mirror, index or proxy has a fragment.
 Url = Annotated[
     str, Field(pattern=r"^https?://[^\s'\"#]+$"), AfterValidator(_printable), AfterValidator(_complete_url)
 ]
@@ -118,7 +118,7 @@ CertificateFile = Annotated[Path, AfterValidator(_certificates)]
 
 
 class Model(BaseModel):
-    """Frozen, camelCase outside, and strict: an unknown key or a value of another type is an error."""
+    """Base model: frozen, with camelCase keys, and strict (an unknown key or a value of another type is an error)."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, alias_generator=to_camel, validate_by_name=True

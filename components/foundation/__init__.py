@@ -1,1 +1,1 @@
-"""What all hosts and roles stand on: network, firewall, way in, authority, hosts, and the steps that run on them."""
+"""What all roles need: network, firewall, SSH access, certificate authority, hosts, and the steps that run on them."""

@@ -1,4 +1,4 @@
-"""The way in: the deployer's SSH key and the bastion, through which every other host is reached."""
+"""SSH access: the deployer's key, and the bastion through which all other hosts are reached."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from settings import Settings, of_generation
 
 
 class Access(pulumi.ComponentResource):
-    """`site` is what every further host of the stack is made with; `key` is what hosts let in.
+    """`key`: the deployer's SSH key. `site`: the arguments that all other hosts share.
 
-    They let the next generation's key in as well: so it works everywhere on the day on which it becomes `key`.
+    Hosts also accept the key of the next generation, so it already works everywhere when it becomes `key`.
     """
 
     key: tls.PrivateKey
@@ -51,14 +51,14 @@ class Access(pulumi.ComponentResource):
         self.register_outputs({})
 
     def ssh_config(self, hosts: Mapping[str, Host]) -> pulumi.Output[str]:
-        """A complete ssh_config: `ssh -F ssh_config <host name>` in a folder that holds known_hosts and id_ed25519."""
+        """A complete ssh_config, for `ssh -F ssh_config <host name>` in a folder with known_hosts and id_ed25519."""
         reached_at = {
             n: host.public_address if host.role is BASTION else host.address for n, host in hosts.items()
         }
         addresses = pulumi.Output.all(**reached_at)
-        return addresses.apply(lambda known: render("access/ssh_config.j2", {"hosts": known, "user": USER}))
+        return addresses.apply(lambda values: render("access/ssh_config.j2", {"hosts": values, "user": USER}))
 
     def known_hosts(self, hosts: Mapping[str, Host]) -> pulumi.Output[str]:
-        """known_hosts text with the key of every host under its name."""
+        """The text of a known_hosts file with the key of every host under the host's name."""
         keys = pulumi.Output.all(**{name: host.host_key for name, host in hosts.items()})
-        return keys.apply(lambda known: "".join(f"{name} {key}\n" for name, key in known.items()))
+        return keys.apply(lambda values: "".join(f"{name} {key}\n" for name, key in values.items()))

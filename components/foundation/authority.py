@@ -1,4 +1,4 @@
-"""The stack's own certificate authority. Its key is in the state and on no host."""
+"""The stack's own certificate authority. Its key is only in the state, not on a host."""
 
 from __future__ import annotations
 
@@ -10,34 +10,33 @@ import pulumi_tls as tls
 
 from settings import of_generation
 
-# Where hosts that verify by it have it.
+# File of the authority's certificate on hosts.
 CA_FILE = "/etc/congress-ha/ca.pem"
 
 YEAR = 365 * 24  # hours
 
-# Renewed by the first `up` in the last of these years. A certificate never outlives the authority that signed it.
+# The first `up` within the EARLY hours before the end renews a certificate. None outlives the authority that signed it.
 AUTHORITY_HOURS, AUTHORITY_EARLY_HOURS = 10 * YEAR, 3 * YEAR
 CERTIFICATE_HOURS, CERTIFICATE_EARLY_HOURS = 2 * YEAR, 1 * YEAR
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """PEM texts: a server's certificate, with those between it and its authority if there are any, and its key."""
+    """PEM texts: a server's certificate with the intermediate ones, and its key."""
 
     chain: pulumi.Output[str]
     key: pulumi.Output[str]
 
     @property
     def identity(self) -> pulumi.Output[str]:
-        """All of it in one file, so that no server ever reads an old certificate with a new key."""
+        """Chain and key in one text, for one file: so no server reads an old certificate with a new key."""
         return pulumi.Output.concat(self.chain, self.key)
 
 
 class Authority(pulumi.ComponentResource):
-    """`certificate` (PEM) is what clients verify by.
+    """`certificate`: PEM, for clients. `generation`: of the servers' keys and certificates.
 
-    Its key stays when it is renewed, so that what knows the old certificate trusts what the new one signs.
-    `generation`: of the servers' keys and certificates.
+    A renewal keeps the authority's key, so clients with the old certificate trust what the authority signs afterwards.
     """
 
     certificate: pulumi.Output[str]
@@ -53,7 +52,7 @@ class Authority(pulumi.ComponentResource):
             private_key_pem=self.key.private_key_pem,
             subject=tls.SelfSignedCertSubjectArgs(common_name=f"authority of {prefix}"),
             is_ca_certificate=True,
-            # Strict clients (Python 3.13's) want to see whose key signed.
+            # Strict clients, such as Python 3.13, require the key identifier.
             set_subject_key_id=True,
             allowed_uses=["cert_signing", "crl_signing"],
             validity_period_hours=AUTHORITY_HOURS,
@@ -71,7 +70,7 @@ class Authority(pulumi.ComponentResource):
         names: Sequence[str] = (),
         addresses: Sequence[pulumi.Input[str]],
     ) -> Certificate:
-        """A certificate for a server that is known by these DNS names and addresses."""
+        """A certificate for a server with these DNS names and addresses."""
         key = self._private_key(of_generation(f"{name}-key", self.generation))
         request = tls.CertRequest(
             of_generation(f"{name}-request", self.generation),

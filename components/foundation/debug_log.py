@@ -1,6 +1,6 @@
-"""Keeps the stack's secret outputs out of what `pulumi up --debug` shows.
+"""Keeps the stack's secret outputs out of the debug log (`pulumi up --debug`).
 
-When the SDK registers the outputs it writes all of them, the secret ones in plain, into its debug log
+When the SDK registers the outputs, it logs all of them, and the secret ones as plain text
 (pulumi/runtime/resource.py, register_resource_outputs).
 """
 

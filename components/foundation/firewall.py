@@ -1,4 +1,4 @@
-"""Who may open a connection to whom, as the table of roles says: one security group per role, nothing else is open."""
+"""The firewall: one security group per role, whose rules come from the table of roles. Nothing else is open."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from roles import BASTION, ROLES, SSH
 from settings import EVERYWHERE, Settings
 
 DNS = 53
-# A server asks it at its first boot who it is.
+# Servers read their first-boot data there.
 METADATA = IPv4Network("169.254.169.254/32")
 
 Protocol = Literal["tcp", "udp", "icmp"]
@@ -24,9 +24,9 @@ RESOLUTION: tuple[Protocol, ...] = ("tcp", "udp")
 
 @dataclass(frozen=True)
 class Rule:
-    """Connections that hosts of `role` accept from `peer` (ingress), or open to it (egress): a role or a range outside.
+    """Connections that hosts of `role` accept from `peer` (ingress) or open to `peer` (egress).
 
-    `ports`: first and last, None for all.
+    `ports`: first and last, None for all. `peer`: name of a role, or a range of outside addresses.
     """
 
     role: str
@@ -44,12 +44,12 @@ class Rule:
 
 def rules(settings: Settings) -> tuple[Rule, ...]:
     """The whole firewall of a stack."""
-    table = ways_in(settings)
-    return (*table, *ways_out(settings, table))
+    ingress = ingress_rules(settings)
+    return (*ingress, *egress_rules(settings, ingress))
 
 
-def ways_in(settings: Settings) -> tuple[Rule, ...]:
-    """SSH from the bastion, and what the table of roles says."""
+def ingress_rules(settings: Settings) -> tuple[Rule, ...]:
+    """SSH from the bastion, and the openings in the table of roles."""
     behind = (role for role in ROLES if role is not BASTION)
     return (
         *(Rule(role.name, "tcp", (SSH, SSH), BASTION.name) for role in behind),
@@ -62,9 +62,11 @@ def ways_in(settings: Settings) -> tuple[Rule, ...]:
     )
 
 
-def ways_out(settings: Settings, table: Iterable[Rule]) -> Iterator[Rule]:
-    """To the ranges of the settings by every protocol. Where they are not everywhere: also what `table` lets in at the
-    other end, resolvers, and the metadata service.
+def egress_rules(settings: Settings, ingress: Iterable[Rule]) -> Iterator[Rule]:
+    """All protocols to network.egressCidrs.
+
+    If these are not everywhere, also the connections that `ingress` accepts at the other end, DNS resolvers, and the
+    metadata service.
     """
     ranges = settings.network.egress_cidrs
     for role in ROLES:
@@ -72,7 +74,7 @@ def ways_out(settings: Settings, table: Iterable[Rule]) -> Iterator[Rule]:
             yield from (Rule(role.name, protocol, None, cidr, "egress") for cidr in ranges)
     if EVERYWHERE in ranges:
         return
-    for rule in table:
+    for rule in ingress:
         if isinstance(rule.peer, str):
             yield Rule(rule.peer, rule.protocol, rule.ports, rule.role, "egress")
     resolvers = [IPv4Network(server) for server in settings.network.dns_servers] or [settings.network.cidr]
@@ -83,16 +85,16 @@ def ways_out(settings: Settings, table: Iterable[Rule]) -> Iterator[Rule]:
 
 
 class Firewall(pulumi.ComponentResource):
-    """A security group per role, and the table's rules as resources of their own.
+    """A security group per role, and each rule as its own resource.
 
-    Rules inside a group or groups on an instance are known to hang at a change
-    (terraform-provider-openstack#408, #1097), so groups go on ports and rules stand alone. Neutron's own rules, which
-    let all out, are deleted with the group's birth: what goes out is a change of rules, never of a group in use.
-    Groups of an older program have them still: `make repair` deletes them.
+    Changes of rules inside a group, and of groups on an instance, can hang (terraform-provider-openstack#408, #1097).
+    So groups are on ports, and rules are separate. Neutron's default rules, which allow all outgoing connections, are
+    deleted when a group is created, so egress changes only by rules. Groups that an older program created still have
+    the default rules; `make repair` deletes them.
     """
 
     groups: Mapping[str, networking.SecGroup]
-    ways_out: Mapping[str, Sequence[networking.SecGroupRule]]
+    egress: Mapping[str, Sequence[networking.SecGroupRule]]
 
     def __init__(
         self, name: str, prefix: str, table: Iterable[Rule], opts: pulumi.ResourceOptions | None = None
@@ -109,10 +111,12 @@ class Firewall(pulumi.ComponentResource):
             )
             for role in ROLES
         }
-        made = [(rule, self._rule(rule, child)) for rule in table]
-        self.ways_out = {
+        resources = [(rule, self._rule(rule, child)) for rule in table]
+        self.egress = {
             role.name: [
-                made_rule for rule, made_rule in made if (rule.role, rule.direction) == (role.name, "egress")
+                resource
+                for rule, resource in resources
+                if (rule.role, rule.direction) == (role.name, "egress")
             ]
             for role in ROLES
         }

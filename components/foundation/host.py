@@ -1,4 +1,4 @@
-"""A host: a port for its whole life, a server on it, an SSH host key known beforehand, and proof that it is ready."""
+"""A host: a server with a permanent port, an SSH host key that is created before it, and steps until it is ready."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ from components.preflight.cloud import Cloud
 from roles import Role
 from settings import Guest, Settings
 
-# A server whose image, flavor, server group or first-boot data changed is left as it is: replacing all hosts of
-# a role at once would be an outage, and rebuilding the database host would lose the data
-# (terraform-provider-openstack#123, #1190). A server that `pulumi up --replace` names gets them as they are now:
-# the engine then does not look at the old inputs, and so not at this list (pulumi's step_generator.go).
-KEPT = ["userData", "imageId", "flavorId", "schedulerHints"]
+# A change of these inputs does not change an existing server: replacing all hosts of a role at once would be an outage,
+# and rebuilding the database host would lose the data (terraform-provider-openstack#123, #1190). `pulumi up --replace`
+# uses the new inputs, because the engine then ignores the old inputs and this list (pulumi's step_generator.go).
+IGNORED_CHANGES = ["userData", "imageId", "flavorId", "schedulerHints"]
 
 
 @dataclass(frozen=True)
 class Site:
-    """What all hosts of a stack have in common. `bastion` is None only while the bastion itself is made."""
+    """The arguments that all hosts of a stack share. `bastion` is None only for the bastion itself."""
 
     prefix: str
     settings: Settings
@@ -43,10 +42,10 @@ class Site:
 class Host(pulumi.ComponentResource):
     """Server `<prefix>-<name>` with the security group of `role`.
 
-    `address` is its fixed address, `public_address` its floating one where `public`; `ready` is the step that
-    saw cloud-init end well, after the bastion saw the host show the key that cloud-init was given; `hardening` comes
-    next. `ready_steps` is what every further step on this host waits for.
-    A server that is protected is neither replaced nor destroyed.
+    `address`: its fixed address. `public_address`: its floating address if `public`, else None. `ready`: the step that
+    has seen cloud-init succeed, after the bastion has seen the host show its SSH host key. `hardening`: the step after
+    it. `ready_steps`: every other step on this host waits for these. With `protect`, the server is neither replaced nor
+    destroyed.
     """
 
     name: str
@@ -84,8 +83,8 @@ class Host(pulumi.ComponentResource):
             fixed_ips=[networking.PortFixedIpArgs(subnet_id=site.network.subnet_id)],
             security_group_ids=[site.firewall.groups[role.name].id],
             admin_state_up=True,
-            # Without them the first boot would not learn from the cloud who the host is.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(site.firewall.ways_out[role.name])),
+            # Without these rules, the host could not read its first-boot data from the metadata service.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(site.firewall.egress[role.name])),
         )
         self.address = self.port.all_fixed_ips.apply(lambda addresses: addresses[0])
         self.server = compute.Instance(
@@ -101,8 +100,8 @@ class Host(pulumi.ComponentResource):
             user_data=self._user_data(site),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                ignore_changes=KEPT,
-                # The port outlives the server, and can be on one at a time.
+                ignore_changes=IGNORED_CHANGES,
+                # The port is kept, and only one server at a time can have it.
                 delete_before_replace=True,
                 protect=protect,
                 depends_on=list(server_after),
@@ -128,7 +127,7 @@ class Host(pulumi.ComponentResource):
     def _deployer_keys(self, site: Site) -> pulumi.Output[list[str]]:
         """Lines of authorized_keys."""
         keys = (site.deployer_key.public_key_openssh, site.next_deployer_key.public_key_openssh)
-        return pulumi.Output.all(*keys).apply(lambda known: [key.strip() for key in known])
+        return pulumi.Output.all(*keys).apply(lambda values: [key.strip() for key in values])
 
     def _floating_ip(self, name: str, site: Site) -> networking.FloatingIp:
         self.floating_ip = networking.FloatingIp(
@@ -143,7 +142,7 @@ class Host(pulumi.ComponentResource):
     def _connection(self, site: Site) -> remote.ConnectionArgs:
         login: dict[str, Any] = {"user": USER, "private_key": site.deployer_key.private_key_openssh}
         if site.bastion is None:
-            # 60 tries with the plugin's pauses of up to 5 s: the first boot may take more than four minutes.
+            # 60 attempts, with the plugin's pauses of up to 5 s: the first boot may take more than four minutes.
             return remote.ConnectionArgs(
                 host=self.public_address or self.address, host_key=self.host_key, dial_error_limit=60, **login
             )
@@ -154,8 +153,12 @@ class Host(pulumi.ComponentResource):
         return remote.ConnectionArgs(host=self.address, host_key=self.host_key, proxy=proxy, **login)
 
     def _wait(self, name: str, site: Site) -> None:
-        """Through a bastion the plugin never recovers from a first handshake that fails: the bastion looks first."""
-        shown: list[Step] = []
+        """Wait until the host is reachable and cloud-init has ended.
+
+        The bastion checks the host first, because through a bastion, pulumi-command never recovers from a failed first
+        handshake.
+        """
+        reachable: list[Step] = []
         if site.bastion is not None:
             context = {
                 "host": self.hostname,
@@ -163,7 +166,7 @@ class Host(pulumi.ComponentResource):
                 "host_key": self.host_key,
                 "server": self.server.id,
             }
-            shown = [
+            reachable = [
                 Step(
                     f"{name}-reachable", site.bastion, "host/reachable.sh.j2", context, parent=self, limit=420
                 )
@@ -174,13 +177,17 @@ class Host(pulumi.ComponentResource):
             "host/ready.sh.j2",
             {"hostname": self.hostname, "address": self.address, "user": USER},
             parent=self,
-            after=shown,
+            after=reachable,
             limit=600,
         )
         self.ready_steps = (self.ready,)
 
     def _harden(self, name: str, site: Site) -> None:
-        """The hosts behind a bastion are looked for meanwhile; elsewhere two steps at once would both ask apt."""
+        """Close the metadata service to users, and configure keys and security updates.
+
+        On a host behind the bastion, all other steps wait for it, because two steps at once would both use apt. On the
+        bastion itself, nothing waits for it: the bastion checks the other hosts meanwhile.
+        """
         self.hardening = Step(
             f"{name}-hardening",
             self,
@@ -198,7 +205,7 @@ class Host(pulumi.ComponentResource):
 
 
 def package_environment(guest: Guest) -> Mapping[str, str]:
-    """Environment variables with which pip and uv reach their index. The authorities are in the system's store."""
+    """Environment variables with which pip and uv reach their index. guest.caFiles are in the system's store."""
     store = "/etc/ssl/certs/ca-certificates.crt"
     values = {
         "PIP_CERT": store,

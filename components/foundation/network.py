@@ -1,4 +1,4 @@
-"""The network of the hosts: an own one with a router to the external network, or one that exists already."""
+"""The network of the hosts: a new one with a router to the external network, or an existing one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class NetworkArgs:
 
 
 class Network(pulumi.ComponentResource):
-    """`id` and `subnet_id` for ports, `cidr` of the subnet, and `route`: what a floating IP has to wait for."""
+    """`id` and `subnet_id`: for ports. `cidr`: of the subnet. `route`: resources that a floating IP waits for."""
 
     id: pulumi.Output[str]
     subnet_id: pulumi.Output[str]

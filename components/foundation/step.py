@@ -1,4 +1,4 @@
-"""A remote step: one script, run as root on one host by pulumi-command, again whenever its text changes."""
+"""A remote step: a script that pulumi-command runs as root on one host, again whenever its text changes."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from components.foundation.template import digest, render_step
 if TYPE_CHECKING:
     from components.foundation.host import Host
 
-# files/host/congress-ha-step, put in by cloud-init: keeps the script off the command line and checks its end.
+# files/host/congress-ha-step, which cloud-init installs. The script is not on the command line, and its end is checked.
 RUNNER = "sudo -n /usr/local/sbin/congress-ha-step {name} {limit}"
 
 
 class Step(remote.Command):
     """`templates/<template>` with `context`, run on `host` after `after` and after the host is ready.
 
-    The server's id stands in the script, so a replaced server gets its steps again, in place (a changed
-    trigger would replace, pulumi-command#189). `digest` changes with the content but not with the server.
+    `limit`: seconds. The script contains the server's id, so a replaced server gets its steps again by an update (a
+    changed trigger would replace the resource, pulumi-command#189). `digest` changes with the content, not with the
+    server.
     """
 
     digest: pulumi.Output[str]
@@ -39,7 +40,7 @@ class Step(remote.Command):
     ) -> None:
         values: pulumi.Output[dict[str, Any]] = pulumi.Output.from_input(dict(context))
         body: pulumi.Output[str] = pulumi.Output.secret(
-            values.apply(lambda known: render_step(template, known))
+            values.apply(lambda known_values: render_step(template, known_values))
         )
         self.digest = body.apply(digest)
         super().__init__(

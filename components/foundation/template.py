@@ -1,8 +1,8 @@
-"""Renders templates/ and files/ into the texts that go onto hosts. Pure: no Pulumi in here.
+"""Renders templates/ and files/ into the texts that go onto hosts, without Pulumi.
 
-A step's script is `step/lib.sh`, the step's own template, keep_record and an end marker. Inside a step's template
+A step's script consists of `step/lib.sh`, the step's own template, keep_record and an end marker. In a step's template,
 `put(template, path, owner, mode)`, `put_asset(file, path, owner, mode)` and `put_text(text, path, owner, mode)` become
-calls of the shell function `put_file` with the content behind them.
+calls of the shell function `put_file`, with the content in a here-document.
 """
 
 from __future__ import annotations
@@ -25,44 +25,44 @@ END_MARKER = "# end of step"
 
 
 def render(template: str, context: Mapping[str, Any]) -> str:
-    """Text of `templates/<template>`; a name that the context lacks raises jinja2.UndefinedError."""
+    """Text of `templates/<template>`. Raises jinja2.UndefinedError for a name that the context lacks."""
     return _environment().get_template(template).render(**context)
 
 
 def render_step(template: str, context: Mapping[str, Any]) -> str:
-    """The body of a step: library, template, end marker. Starts with set -euo pipefail, ends with END_MARKER.
+    """The script of a step: library, template, end marker. Its first command is set -euo pipefail.
 
-    Wants the step's name in the variable STEP.
+    The script needs the step's name in the variable STEP.
     """
     library = (ROOT / "templates/step/lib.sh").read_text()
     return f"{library}\n{render(template, context)}\nkeep_record\n{END_MARKER}\n"
 
 
 def digest(*texts: str) -> str:
-    """Short fingerprint of texts, for a step that has to run again when another step's content changed."""
+    """Short hash of texts, for a step that has to run again when the content of another step changes."""
     return sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
 def whole(content: str) -> str:
-    """A file's content as put_file gets it: its last line is ended."""
+    """A file's content as put_file writes it: with a line feed at its end."""
     return content if content.endswith("\n") else f"{content}\n"
 
 
 def heredoc(content: str, path: str, owner: str, mode: str) -> str:
-    """Shell text that calls put_file with `content` on its standard input; `path` may hold shell variables."""
+    """Shell text that calls put_file with `content` on its standard input; `path` may contain shell variables."""
     content = whole(content)
     marker = f"END_{digest(content)}"
     return f"put_file \"{path}\" {owner} {mode} <<'{marker}'\n{content}{marker}"
 
 
 def oslo(value: object) -> str:
-    """A value as oslo.config reads it back: `$` substitutes there, and blanks and quotes around it are taken away."""
+    """A value as text for oslo.config, which substitutes `$` and removes blanks and quotes around a value."""
     text = str(value).replace("$", "$$")
     return f'"{text}"' if text != text.strip() or text[:1] in {"'", '"'} else text
 
 
 def json_in_yaml(value: object, **options: Any) -> str:
-    """JSON that YAML reads alike: to YAML, the two escapes of a character beyond U+FFFF are two halves of none."""
+    """JSON that YAML reads with the same meaning: YAML does not combine the two escapes of a character above U+FFFF."""
     return PAIR.sub(lambda pair: str(json.loads(f'"{pair[0]}"')), json.dumps(value, **options))
 
 
@@ -76,7 +76,7 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=False,
         autoescape=False,  # noqa: S701  shell and configuration files, no HTML
     )
-    # A name left out is then said to be undefined by tojson as well, and not to be unknown to JSON.
+    # With this encoder, an undefined name in tojson raises UndefinedError and not JSON's TypeError.
     environment.policies["json.dumps_function"] = json_in_yaml
     environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "default": str}
     environment.filters["sh"] = lambda value: shlex.quote(str(value))

@@ -1,1 +1,1 @@
-"""What is asked of the cloud before anything is made: every problem is told at once, and nothing was changed."""
+"""Checks of the cloud and of the state before anything is created. All problems are reported together."""

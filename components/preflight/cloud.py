@@ -1,7 +1,7 @@
-"""What the stack needs of the cloud, looked up and checked before anything is created.
+"""Looks up and checks what the stack needs in the cloud, before anything is created.
 
-Reads the same clouds.yaml and OS_* variables as the OpenStack provider. Every problem is reported at once,
-in one error, from `pulumi preview` already.
+It reads the same clouds.yaml and OS_* variables as the OpenStack provider. `pulumi preview` already reports all
+problems, in one error.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from components.preflight.scope import Scope
 from settings import NAMESPACE, Settings, of_generation
 
 IPV4 = 4
-TIMEOUT = 20.0  # seconds a single request to the cloud may take
+TIMEOUT = 20.0  # seconds for one request to the cloud
 
 
 class CloudError(pulumi.RunError):
-    """What the cloud lacks, one line each. Pulumi shows a RunError's text without a traceback."""
+    """The problems that were found in the cloud, one line each. Pulumi shows a RunError without a traceback."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
@@ -46,9 +46,9 @@ class ExistingNetwork:
 
 @dataclass(frozen=True)
 class Cloud:
-    """Ids of what exists in the cloud already; `flavor_ids` by name. `scope`: where all of it is.
+    """Ids of existing resources. `flavor_ids`: by name. `scope`: project and region of the login.
 
-    `login`: where the stack fences with it; `identity`: where it authenticates by keystone.
+    `login`: the deployer's login, None with fencing none. `identity`: keystone's data, None with noauth.
     """
 
     image_id: str
@@ -61,9 +61,10 @@ class Cloud:
 
 
 def look_up(settings: Settings, prefix: str, servers: Mapping[str, str], recorded: Scope | None) -> Cloud:
-    """Find what the settings name; `servers` are all servers of the stack, name -> flavor, for the quota.
+    """Look up the resources that the settings name.
 
-    `recorded`: where the stack is already. Raises CloudError that names the setting of everything missing.
+    `servers`: name -> flavor of all servers of the stack, for the quota check. `recorded`: project and region of the
+    existing stack. Raises CloudError, which names the setting of each missing resource.
     """
     try:
         connection = openstack.connect(api_timeout=TIMEOUT)
@@ -105,26 +106,26 @@ class _Search:
             self._limits,
         ]
         with ThreadPoolExecutor(len(searches)) as pool:
-            image, flavors, external, deployer, existing, keystone, (limits, present) = [
-                done.result() for done in [pool.submit(self._asked, search) for search in searches]
+            image, flavors, external, deployer, existing, keystone, (limits, existing_servers) = [
+                done.result() for done in [pool.submit(self._run, search) for search in searches]
             ]
         if not self.problems:
-            self._check_quota(limits, present, flavors)
+            self._check_quota(limits, existing_servers, flavors)
         if self.problems:
             raise CloudError(self.problems)
         flavor_ids = {name: flavor.id for name, flavor in flavors.items()}
         return Cloud(image.id, flavor_ids, external.id, self.scope, existing, deployer, keystone)
 
-    def _asked(self, search: Callable[[], Any]) -> Any:
+    def _run(self, search: Callable[[], Any]) -> Any:
         try:
             return search()
         except (SDKException, ClientException) as error:
             self.problems.append(f"the cloud refused a question ({search.__name__.strip('_')}): {error}")
             return (None, None)
 
-    def _missing(self, key: str, kind: str, name: str, there: Sequence[str]) -> None:
-        known = f"; there are: {', '.join(sorted(set(there))[:12])}" if there else ""
-        self.problems.append(f"{NAMESPACE}:{key}: the cloud has no {kind} named {name}{known}")
+    def _missing(self, key: str, kind: str, name: str, existing: Sequence[str]) -> None:
+        choices = f"; there are: {', '.join(sorted(set(existing))[:12])}" if existing else ""
+        self.problems.append(f"{NAMESPACE}:{key}: the cloud has no {kind} named {name}{choices}")
 
     def _image(self) -> Any:
         images = [image for image in self.cloud.image.images(status="active") if image.name]
@@ -151,20 +152,20 @@ class _Search:
         node = self.settings.datasource_node
         if node.fencing == "none":
             return None
-        found = login.of(self.cloud)
-        if node.fencing == "openstack" and node.fencing_access_rules and found.access_rules != login.OK:
+        deployer = login.of(self.cloud)
+        if node.fencing == "openstack" and node.fencing_access_rules and deployer.access_rules != login.OK:
             self.problems.append(
-                f"{NAMESPACE}:datasourceNode.fencingAccessRules: keystone answers {found.access_rules} when it is "
+                f"{NAMESPACE}:datasourceNode.fencingAccessRules: keystone answers {deployer.access_rules} when it is "
                 "asked for access rules (404: it is older than Train), and without them the credential for fencing may "
                 "act on every server of the project: try again when keystone has them, or accept that by false"
             )
-        if found.restricted and node.fencing == "openstack":
+        if deployer.restricted and node.fencing == "openstack":
             self.problems.append(
                 f"{NAMESPACE}:datasourceNode.fencing: your login is a restricted application credential, which may "
                 "not make the one for fencing; log in with a password or with one made by `openstack application "
                 "credential create --unrestricted`, or choose fencing: fence_openstack"
             )
-        return found
+        return deployer
 
     def _existing(self) -> ExistingNetwork | None:
         wanted = self.settings.network.existing
@@ -203,11 +204,11 @@ class _Search:
         limits = self.cloud.compute.get_limits().absolute
         return limits, {server.name for server in self.cloud.compute.servers(details=False)}
 
-    def _check_quota(self, limits: Any, present: set[str], flavors: Mapping[str, Any]) -> None:
-        """Servers of an earlier `up` count as used already; only those still to be made need room."""
+    def _check_quota(self, limits: Any, existing_servers: set[str], flavors: Mapping[str, Any]) -> None:
+        """Only new servers need free quota: nova already counts the servers of an earlier `up` as used."""
         needed: Counter[str] = Counter()
         for name, flavor in self.servers.items():
-            if name not in present:
+            if name not in existing_servers:
                 needed += Counter(
                     {"servers": 1, "cores": flavors[flavor].vcpus, "MB of RAM": flavors[flavor].ram}
                 )

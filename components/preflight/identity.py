@@ -1,4 +1,4 @@
-"""What keystone has for Congress, looked up before anything is made: who may register it, or the user that is there."""
+"""Looks up keystone's data for Congress before anything is created: who may register Congress, or an existing user."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from openstack.exceptions import ForbiddenException, SDKException
 
 from settings import Keystone, KeystoneLogin
 
-# Congress's own, which its clients look for (congressclient.osc.plugin).
+# Congress's own names in the catalog, which its clients use (congressclient.osc.plugin).
 SERVICE = "congress"
 TYPE = "policy"
 FORBIDDEN = 403
@@ -24,7 +24,7 @@ FORBIDDEN = 403
 
 @dataclass(frozen=True)
 class Registration:
-    """What there is for the user that the stack makes: its domain, the project and its role there."""
+    """The user that the stack creates: its name, its domain, its project and its role there."""
 
     user: str
     domain_id: str
@@ -34,7 +34,7 @@ class Registration:
 
 @dataclass(frozen=True)
 class Identity:
-    """Where engines and clients find keystone; `registration`: None where a user is there already."""
+    """Where engines and clients find keystone. `registration`: None with `keystone.login`."""
 
     auth_url: str
     region: str
@@ -43,7 +43,7 @@ class Identity:
 
 
 class IdentityError(Exception):
-    """What keystone lacks, or refuses, with the setting in front and the way out; one sentence each."""
+    """Problems with keystone, one sentence each: the setting first, then the reason and the way out."""
 
     def __init__(self, *problems: str) -> None:
         super().__init__("; ".join(problems))
@@ -51,14 +51,15 @@ class IdentityError(Exception):
 
 
 def mark(prefix: str) -> str:
-    """Description of what a stack registers: nothing else may be taken for it."""
+    """Description of everything that the stack registers, which distinguishes it from what others registered."""
     return f"made by congress-ha as a part of {prefix}"
 
 
 def look_up(cloud: Connection, keystone: Keystone, prefix: str, user: str, timeout: float) -> Identity:
-    """`cloud`: the deployer's login; `user`: name of the one that the stack makes; `timeout`: seconds for each request.
+    """Look up region, URL and ids, or check `keystone.login`.
 
-    Raises IdentityError, and SDKException or ClientException where the cloud does not answer.
+    `cloud`: the deployer's connection. `user`: name of the user that the stack creates. `timeout`: seconds for each
+    request. Raises IdentityError; SDKException or ClientException if the cloud does not answer.
     """
     auth = cast("BaseIdentityPlugin", cloud.session.auth)
     interface = cloud.config.get_interface("identity")
@@ -67,14 +68,14 @@ def look_up(cloud: Connection, keystone: Keystone, prefix: str, user: str, timeo
         raise IdentityError(
             "keystone.region: your login names none, and Congress's endpoints need one: set it"
         )
-    found = Identity(str(auth.auth_url), region, interface if isinstance(interface, str) else "public")
+    service = Identity(str(auth.auth_url), region, interface if isinstance(interface, str) else "public")
     if keystone.login is not None:
-        check_login(cloud, keystone.login, found, timeout)
-        return found
+        check_login(cloud, keystone.login, service, timeout)
+        return service
     who = "your login" if keystone.administrator is None else f"the login of {keystone.administrator}"
     try:
         registrar = _registrar(cloud, keystone.administrator, timeout)
-        return replace(found, registration=_registration(registrar, keystone, prefix, user))
+        return replace(service, registration=_registration(registrar, keystone, prefix, user))
     except ForbiddenException:
         raise IdentityError(
             f"keystone: {who} may not register Congress in keystone (403): let one that may do it "
@@ -98,7 +99,10 @@ def _registrar(cloud: Connection, administrator: str | None, timeout: float) -> 
 
 
 def _registration(registrar: Connection, keystone: Keystone, prefix: str, user: str) -> Registration:
-    """Ids; nobody else's user or catalog entry is in the way. Raises ForbiddenException, too."""
+    """Look up the ids, and check that no other user or catalog entry has the same name or type.
+
+    Raises IdentityError, and ForbiddenException if the login may not read them.
+    """
     identity: Any = registrar.identity
     problems: list[str] = []
 
@@ -129,12 +133,12 @@ def _registration(registrar: Connection, keystone: Keystone, prefix: str, user: 
     return Registration(user, domain, project, role)
 
 
-def check_login(cloud: Connection, login: KeystoneLogin, found: Identity, timeout: float) -> None:
-    """Do once what engines do at each request: log in, and check somebody's token, the deployer's.
+def check_login(cloud: Connection, login: KeystoneLogin, service: Identity, timeout: float) -> None:
+    """Do what engines do for each request: log in and validate a token (the deployer's).
 
-    Raises IdentityError where keystone refuses.
+    Raises IdentityError if keystone refuses either of them.
     """
-    auth = v3.Password(found.auth_url, **login.user())
+    auth = v3.Password(service.auth_url, **login.user())
     session = Session(auth, verify=cloud.session.verify, cert=cloud.session.cert, timeout=timeout)
     who = f"{login.username} in project {login.project}"
     try:
@@ -145,11 +149,11 @@ def check_login(cloud: Connection, login: KeystoneLogin, found: Identity, timeou
         "/auth/tokens",
         endpoint_filter={
             "service_type": "identity",
-            "interface": found.interface,
-            "region_name": found.region,
+            "interface": service.interface,
+            "region_name": service.region,
             "version": (3, 0),
         },
-        # The second header: without it a token that is limited by access rules would not be found.
+        # Without the second header, keystone would not find a token that is limited by access rules.
         headers={"X-Subject-Token": str(cloud.session.get_token()), "OpenStack-Identity-Access-Rules": "1.0"},
         raise_exc=False,
     )

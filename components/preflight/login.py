@@ -1,4 +1,4 @@
-"""The deployer's login to the cloud, as far as a login for fencing is made from it."""
+"""The deployer's login to the cloud: the part from which the credential for fencing is created."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from keystoneauth1.access import AccessInfoV3
 from keystoneauth1.identity.base import BaseIdentityPlugin
 from openstack.connection import Connection
 
-# What nova asks of somebody who pauses and reboots servers of his project (policy project_member_api).
+# The role that nova requires to pause and reboot servers of the project (policy project_member_api).
 LEAST_ROLE = "member"
 OK = 200
 
 
 @dataclass(frozen=True)
 class Login:
-    """Where keystone and nova are, and what an application credential of this login may be.
+    """Where keystone and nova are, and which application credential this login may create.
 
-    `compute_path`: that of nova's endpoint, such as /v2.1; `roles`: the fewest that do; `access_rules`: the HTTP
-    status with which keystone answers whoever asks for them; `restricted`: it may make no application credential.
+    `compute_path`: path of nova's endpoint, such as /v2.1. `roles`: the minimum roles. `access_rules`: HTTP status of
+    keystone's answer to a request for the access rules. `restricted`: this login may not create application
+    credentials.
     """
 
     auth_url: str
@@ -33,13 +34,13 @@ class Login:
 
 
 def of(cloud: Connection) -> Login:
-    """Raises SDKException or ClientException when the cloud does not answer."""
+    """The login of a connection. Raises SDKException or ClientException if the cloud does not answer."""
     auth = cast("BaseIdentityPlugin", cloud.session.auth)
     access = cast("AccessInfoV3", auth.get_access(cloud.session))
     names = access.role_names or []
     try:
         restricted = bool(access.application_credential.get("restricted", True))
-    except KeyError:  # it is no application credential
+    except KeyError:  # the login is not an application credential
         restricted = False
     rules = cloud.identity.get(f"/users/{access.user_id}/access_rules")
     interface = cloud.config.get_interface("compute")

@@ -1,7 +1,8 @@
-"""Which project and region of which cloud a stack is in, so that no other login is taken for its own.
+"""The project and region of a stack, which a login must match.
 
-With another login every server of the stack is "not found": whoever believes that forgets them, makes a second stack,
-or takes a host that runs for one that is off. Without Pulumi: ops/ compare with it, too.
+With a login for another project, every server of the stack is "not found". A program that believed this would drop the
+servers from the state, create a second stack, or consider a running host as stopped. This module does not use Pulumi,
+because the operator's commands in ops/ use it, too.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
     from keystoneauth1.identity.base import BaseIdentityPlugin
     from openstack.connection import Connection
 
-# Name of the stack's output that keeps it.
+# Name of the stack's output with the scope.
 OUTPUT = "cloud"
 
 
 @dataclass(frozen=True)
 class Scope:
-    """`project`: its id, which no two clouds share. `region`: None where neither login nor catalog names one."""
+    """`project`: its id, which is unique over all clouds. `region`: None if neither login nor catalog names one."""
 
     project: str
     region: str | None
@@ -34,14 +35,14 @@ class Scope:
 
 
 def of(cloud: Connection) -> Scope:
-    """A login's. Raises SDKException or ClientException when the cloud does not answer."""
+    """The scope of a connection. Raises SDKException or ClientException if the cloud does not answer."""
     return Scope(
         cloud.current_project_id or "", cloud.config.get_region_name("compute") or _first_region(cloud)
     )
 
 
 def _first_region(cloud: Connection) -> str | None:
-    """What openstacksdk and OpenStack's provider take without one: that of the catalog's first endpoint."""
+    """The region of the catalog's first endpoint, which openstacksdk and the OpenStack provider use by default."""
     auth = cast("BaseIdentityPlugin", cloud.session.auth)
     catalog = cast("AccessInfoV3", auth.get_access(cloud.session)).service_catalog
     for endpoints in catalog.get_endpoints_data(service_type="compute").values():
@@ -51,18 +52,18 @@ def _first_region(cloud: Connection) -> str | None:
 
 
 def recorded(outputs: Mapping[str, Any], resources: Iterable[Mapping[str, Any]] = ()) -> Scope | None:
-    """A stack's, from its outputs, or else from what the cloud said of its resources when it made them."""
-    if kept := outputs.get(OUTPUT):
-        return Scope(kept["project_id"], kept.get("region"))  # Pulumi keeps no None
+    """The scope of a stack: from the stack's outputs, or else from the outputs of its OpenStack resources."""
+    if output := outputs.get(OUTPUT):
+        return Scope(output["project_id"], output.get("region"))  # Pulumi omits None
     for resource in resources:
-        told = resource.get("outputs") or {}
-        if resource["type"].startswith("openstack:") and isinstance(project := told.get("tenantId"), str):
-            return Scope(project, told.get("region") or None)
+        values = resource.get("outputs") or {}
+        if resource["type"].startswith("openstack:") and isinstance(project := values.get("tenantId"), str):
+            return Scope(project, values.get("region") or None)
     return None
 
 
 def difference(stack: Scope | None, login: Scope) -> str | None:
-    """Why a login is not the stack's, and the way out; None where it is, or where nothing is recorded."""
+    """Why a login does not match the stack, with the way out. None if it matches, or if the stack has no scope yet."""
     if stack is None:
         return None
     same_region = None in (stack.region, login.region) or stack.region == login.region

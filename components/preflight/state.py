@@ -1,6 +1,7 @@
-"""A stack's state, as `pulumi stack export` prints it (pkg/resource/stack of Pulumi: DeploymentV3). Its only reader.
+"""Parses a stack's state in the format of `pulumi stack export` (pkg/resource/stack of Pulumi: DeploymentV3).
 
-Without Pulumi: the program compares with it where the stack is, the operator's commands what the stack is made of.
+No other module parses it. It does not use Pulumi: the program reads the stack's scope, the operator's commands read the
+stack's resources.
 """
 
 from __future__ import annotations
@@ -38,9 +39,9 @@ def name_of(urn: str) -> str:
 class Resource:
     """A resource of the cloud, a step, a provider, or a component, whose `id` is "".
 
-    `inputs`: as the program wants it, secrets encrypted. `deleted_with`: URN of the resource with which it ends, ""
-    without. `protected`: Pulumi would not delete it. `retired`: it waits for its deletion, for a newer one is made.
-    `replaced`: it was deleted by a replacement that did not come to the newer one.
+    `inputs`: the program's inputs, secrets encrypted. `deleted_with`: URN of the resource whose deletion ends it, "" if
+    there is none. `protected`: Pulumi does not delete it. `retired`: a newer one exists, and this one waits for its
+    deletion. `replaced`: a replacement has deleted it, but has not created the newer one.
     """
 
     urn: str
@@ -58,16 +59,16 @@ class Resource:
 
     @property
     def host(self) -> str:
-        """The host with which it ends, "" without; a step runs there."""
+        """The host whose deletion ends it (for a step: on which it runs), "" if there is none."""
         return name_of(self.deleted_with)
 
 
 @dataclass(frozen=True)
 class Pending:
-    """An operation that was begun and of whose end the state knows nothing.
+    """An operation that started and whose end is not in the state.
 
-    `operation`: creating, updating, deleting, ...; `type`: Pulumi's token; `inputs` as the provider got them;
-    `login`: the cloud of clouds.yaml as whose user it was begun, None for the deployer.
+    `operation`: creating, updating, deleting, ... `type`: Pulumi's type token. `inputs`: of the provider. `login`: the
+    cloud of clouds.yaml whose user started it, None for the deployer.
     """
 
     operation: str
@@ -90,15 +91,15 @@ class Pending:
 
     @property
     def component(self) -> bool:
-        """It groups others, and is nothing itself."""
+        """Whether it is a component, which only groups other resources."""
         return self.type.startswith("congress-ha:")
 
 
 @dataclass(frozen=True)
 class State:
-    """`resources`: what the stack is made of; `others`: components, and what is retired. `scope`: where the stack is.
+    """`resources`: of the cloud, steps, providers. `others`: components and retired resources. `scope`: of the stack.
 
-    `pending`: what an interrupted run left undecided; `written`: when the state was stored last.
+    `pending`: operations of an interrupted run. `written`: when the state was stored last.
     """
 
     resources: tuple[Resource, ...]
@@ -112,7 +113,7 @@ class State:
         return (*self.resources, *self.others)
 
     def of(self, type_: str) -> dict[str, Resource]:
-        """Id -> resource."""
+        """Id -> resource, for the resources of this type."""
         return {resource.id: resource for resource in self.resources if resource.type == type_}
 
     def steps(self, host: str) -> dict[str, str]:
@@ -121,11 +122,11 @@ class State:
 
 
 def parse_state(exported: Mapping[str, Any]) -> State:
-    """From the object that `pulumi stack export` prints."""
+    """Parse the JSON object that `pulumi stack export` prints."""
     deployment = exported.get("deployment") or {}
     listed = deployment.get("resources") or []
     resources = [_resource(one) for one in listed]
-    # Those of the program's own: the deployer's has the name that the engine gave it, such as default_5_5_1.
+    # Only the program's own providers: the engine's default provider is the deployer's login (default_5_5_1).
     logins = {
         f"{one.urn}::{one.id}": one.inputs.get("cloud")
         for one in resources
@@ -136,7 +137,7 @@ def parse_state(exported: Mapping[str, Any]) -> State:
     return State(
         resources=tuple(one for one in resources if one.id and not one.retired),
         others=tuple(one for one in resources if not one.id or one.retired),
-        # Where an older program, or a first `up`, left no outputs, the resources tell.
+        # The resources are read for a state of an older program, or of a first `up`, without outputs.
         scope=recorded(outputs or {}, listed),
         pending=tuple(_pending(one, logins) for one in deployment.get("pending_operations") or []),
         written=datetime.fromisoformat(stored) if stored else NEVER,

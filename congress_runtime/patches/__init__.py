@@ -1,18 +1,18 @@
-"""What mends upstream's flaws, one a module with a function `arm`; README.md lists them.
+"""Patches of Congress: each module fixes one flaw of upstream, by its function `apply`. README.md lists them.
 
-PATCHES tells where each is needed. Nothing takes effect by being imported but `removed_names`, which Congress's own
-modules need while they are imported.
+PATCHES says which processes need which patches. A patch takes effect when `apply` is called, not when it is imported.
+The only exception is `removed_names`, which Congress's own modules need while they are imported.
 """
 
 from collections.abc import Mapping
 from importlib import import_module
 from types import ModuleType
 
-# Whatever connects to the message bus; nodes and probes.
+# Every process that connects to the message bus: nodes and probes.
 BUS = "bus"
 NODE = "node"
 DATASOURCE_NODE = "datasource node"
-# Not imported by a datasource node: its start is a part of each failover.
+# A datasource node does not import these, because it starts during each failover.
 ENGINE = "policy engine"
 
 PATCHES: Mapping[str, tuple[str, ...]] = {
@@ -31,17 +31,18 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
         "subscriptions",
         "table_names",
     ),
-    # When a datasource node first uses the driver.
+    # Applied when a datasource node first uses the driver.
     "driver nova": ("nova_pages",),
     "driver vitrage": ("vitrage_stop",),
 }
 
 
-def load(*places: str) -> list[ModuleType]:
-    """The modules of the patches for these places, imported and not armed."""
-    return [import_module(f"{__name__}.{name}") for place in places for name in PATCHES.get(place, ())]
+def load(*users: str) -> list[ModuleType]:
+    """Import the patches for these keys of PATCHES, without applying them."""
+    return [import_module(f"{__name__}.{name}") for user in users for name in PATCHES.get(user, ())]
 
 
-def arm(*places: str) -> None:
-    for patch in load(*places):
-        patch.arm()
+def apply(*users: str) -> None:
+    """Apply the patches for these keys of PATCHES; a key without patches is allowed."""
+    for patch in load(*users):
+        patch.apply()

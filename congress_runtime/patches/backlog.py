@@ -1,22 +1,21 @@
-"""Let connections wait for an engine whose loop stands still.
+"""Let more connections wait for an engine whose loop stands still.
 
-Upstream has the kernel keep 128 of them. The next one is not answered, which looks from outside like a host that is
-off: HAProxy would take out a busy engine and cut what it serves.
+Upstream listens with a backlog of 128. The kernel does not answer further connections, so the engine's host looks as if
+it were off: HAProxy would mark a busy engine as down and cut the requests that it serves.
 """
 
 from typing import Any
 
 from congress.common.eventlet_server import APIServer
 
-BACKLOG = (
-    4096  # above maxconn of templates/load_balancer/haproxy.cfg.j2, and the kernel's own limit (somaxconn)
-)
+# Above maxconn of templates/load_balancer/haproxy.cfg.j2; also the kernel's own limit (somaxconn).
+BACKLOG = 4096
 
 
-def arm() -> None:
+def apply() -> None:
     listen = APIServer.listen
 
-    def listen_to_many(self: Any, key: Any = None, backlog: int = BACKLOG) -> None:
+    def listen_with_backlog(self: Any, key: Any = None, backlog: int = BACKLOG) -> None:
         listen(self, key, backlog)
 
-    APIServer.listen = listen_to_many
+    APIServer.listen = listen_with_backlog

@@ -1,6 +1,6 @@
-"""Have oslo.messaging verify the name or address of the message bus as well.
+"""Make oslo.messaging verify the name or address in RabbitMQ's certificate.
 
-Alone it asks only who signed the certificate, and takes any server that the same authority signed for the bus.
+Upstream verifies only the signature, so it accepts any server whose certificate comes from the same authority.
 """
 
 from typing import Any
@@ -8,12 +8,12 @@ from typing import Any
 from oslo_messaging._drivers.impl_rabbit import Connection as RabbitConnection
 
 
-def arm() -> None:
-    fetch = RabbitConnection._fetch_ssl_params  # noqa: SLF001  no option says it
+def apply() -> None:
+    fetch = RabbitConnection._fetch_ssl_params  # noqa: SLF001  no option sets it
 
     def with_name(self: Any) -> Any:
         parameters = fetch(self)
-        # For None kombu puts in the host that it connects to; where it is left out, nobody looks at the name.
+        # kombu replaces None by the host that it connects to. Without the key, the name is not verified.
         return {**parameters, "server_hostname": None} if isinstance(parameters, dict) else parameters
 
     RabbitConnection._fetch_ssl_params = with_name  # noqa: SLF001

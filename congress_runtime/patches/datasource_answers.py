@@ -1,18 +1,18 @@
-"""Answer for a datasource without its password, whichever way one asks.
+"""Hide a datasource's password in every answer of the API.
 
-Upstream hides what a driver calls secret in the list of all datasources alone. `GET /v1/data-sources/ID`, and the
-answer to the creation of one, show it decrypted to whoever may read datasources (congress/api/datasource_model.py).
-One that was created without a configuration has none to hide anything in.
+Upstream hides the fields that a driver declares secret only in the list of all datasources. `GET /v1/data-sources/ID`
+and the answer to a creation show them decrypted to everyone who may read datasources
+(congress/api/datasource_model.py). The configuration of a datasource may be None.
 """
 
 from typing import Any
 
 from congress.api.datasource_model import DatasourceModel
 
-HIDDEN = "<hidden>"  # as upstream's list has it
+HIDDEN = "<hidden>"  # as in upstream's list
 
 
-def arm() -> None:
+def apply() -> None:
     read, create = DatasourceModel.get_item, DatasourceModel.add_item
 
     def get_item(self: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Import a datasource driver when a datasource of it is there, not before.
+"""Import a datasource driver only when a datasource uses it.
 
-Upstream imports all of them, with the OpenStack clients that they use, while a node starts. On the datasource node that
-is a part of each failover (docs/figures.md). The other nodes answer requests about every driver, and keep upstream's
-way.
+While a node starts, upstream imports all drivers and the OpenStack clients that they use. The datasource node starts
+during each failover, so this lengthens the failover (docs/figures.md). The other nodes answer requests about every
+driver and keep upstream's behaviour.
 """
 
 from collections.abc import Mapping
@@ -18,9 +18,9 @@ LOG = log.getLogger(__name__)
 
 
 class Drivers:
-    """What upstream asks of its dictionary of stevedore's Extensions, and of them `plugin`, the driver's class.
+    """The part of upstream's dictionary of stevedore Extensions that upstream uses; `plugin` is the driver's class.
 
-    A driver that cannot be imported is not there, as with upstream.
+    A driver that cannot be imported does not exist, as in upstream.
     """
 
     def __init__(self, entries: Mapping[str, EntryPoint]) -> None:
@@ -31,7 +31,7 @@ class Drivers:
         if name in self.entries and name not in self.loaded:
             try:
                 self.loaded[name] = SimpleNamespace(name=name, plugin=self.entries[name].load())
-                patches.arm(f"driver {name}")
+                patches.apply(f"driver {name}")
             except Exception:
                 LOG.exception("driver %s cannot be loaded", name)
                 self.loaded[name] = None
@@ -41,9 +41,9 @@ class Drivers:
         return [driver for driver in map(self.get, self.entries) if driver]
 
 
-def arm() -> None:
+def apply() -> None:
     def load_drivers() -> None:
-        # Congress's own package: to look through all that is installed takes as long as to import some drivers.
+        # Only in Congress's own package: a search of all installed packages takes as long as importing some drivers.
         entries = distribution("openstack-congress").entry_points.select(group="congress.datasource.drivers")
         disabled = cfg.CONF.disabled_drivers
         DseNode.loaded_drivers = Drivers(

@@ -1,10 +1,10 @@
-"""The rows of a table, with indexes, and unchanged for who holds them.
+"""The rows of a table, with indexes and copy on write.
 
-Takes the place of congress.datalog.factset.FactSet, with the same methods. Upstream an index keeps a set for each of
-its keys, and each row is an object with a dictionary in a linked list; here a row is a plain tuple in one dictionary.
+FactSet replaces congress.datalog.factset.FactSet and has the same methods. Upstream keeps each row as an object with a
+dictionary in a linked list, and a set for each key of an index. Here, a row is a plain tuple in one dictionary.
 
-An evaluation holds the rows that it reads. What changes a table meanwhile changes a copy: to copy the dictionary of
-100,000 rows takes 2 ms. Without a holder a change is made in place, in the indexes too.
+An evaluation holds the rows that it reads. A change of the table meanwhile is made in a copy; copying the dictionary
+of 100,000 rows takes 2 ms. Without a holder, rows and indexes are changed in place.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -14,19 +14,19 @@ from typing import Any
 
 Row = tuple[Any, ...]
 Columns = tuple[int, ...]
-# Of each key its row, or where there are several a dictionary of them.
+# Key -> its row, or a dictionary of its rows if there are several.
 Index = dict[Any, Any]
 
 SAMPLE = 200
 
 
 def same(one: object, other: object) -> bool:
-    """As Congress compares constants: 1 is not 1.0. Text is never a number."""
+    """Whether Congress considers two constants equal: 1 differs from 1.0. Text never equals a number."""
     return one == other and isinstance(one, float) is isinstance(other, float)
 
 
 class Rows:
-    """The rows of a table at one moment, as long as somebody holds them."""
+    """The rows of a table. They do not change while `holders`, the number of evaluations that read them, is not 0."""
 
     __slots__ = ("facts", "holders", "indexes")
 
@@ -36,18 +36,18 @@ class Rows:
         self.holders = 0
 
     def index(self, columns: Columns, pace: Callable[[str], object] = str, label: str = "") -> Index:
-        """From what a row has in `columns` (a value for one column, a tuple for several) to the rows."""
+        """Index on `columns`: its keys are values for one column, tuples of values for several."""
         index = self.indexes.get(columns)
         if index is None:
             index, key = {}, itemgetter(*columns)
             for fact in self.facts:
-                put(index, key, fact)
+                add_to_index(index, key, fact)
                 pace(label)
             self.indexes[columns] = index
         return index
 
-    def found(self, columns: Columns) -> float:
-        """About how many rows have the same in `columns`."""
+    def estimate(self, columns: Columns) -> float:
+        """Expected number of rows that have the same values in `columns`."""
         if not columns or not self.facts:
             return len(self.facts)
         if columns in self.indexes:
@@ -57,26 +57,28 @@ class Rows:
         return len(self.facts) / distinct if distinct < len(sample) else len(self.facts) / distinct**2
 
 
-def put(index: Index, key: Callable[[Row], Any], fact: Row) -> None:
+def add_to_index(index: Index, key: Callable[[Row], Any], fact: Row) -> None:
     try:
         value = key(fact)
-    except IndexError:  # a row of fewer columns, as a push datasource may send: nobody asks for it by these
+    except (
+        IndexError
+    ):  # a row with fewer columns, which a push datasource may send, matches no query on these columns
         return
-    there = index.setdefault(value, fact)
-    if type(there) is dict:
-        there[fact] = fact
-    elif there is not fact:
-        index[value] = {there: there, fact: fact}
+    existing = index.setdefault(value, fact)
+    if type(existing) is dict:
+        existing[fact] = fact
+    elif existing is not fact:
+        index[value] = {existing: existing, fact: fact}
 
 
-def take(index: Index, key: Callable[[Row], Any], fact: Row) -> None:
+def remove_from_index(index: Index, key: Callable[[Row], Any], fact: Row) -> None:
     try:
         value = key(fact)
     except IndexError:
         return
-    there = index[value]
-    if type(there) is dict and len(there) > 1:
-        del there[fact]
+    existing = index[value]
+    if type(existing) is dict and len(existing) > 1:
+        del existing[fact]
     else:
         del index[value]
 
@@ -103,24 +105,24 @@ class FactSet:
         row = tuple(fact)
         if row in self.rows.facts:
             return False
-        rows = self.own()
+        rows = self.writable_rows()
         rows.facts[row] = row
         for columns, index in rows.indexes.items():
-            put(index, itemgetter(*columns), row)
+            add_to_index(index, itemgetter(*columns), row)
         return True
 
     def remove(self, fact: Row) -> bool:
         row = self.rows.facts.get(tuple(fact))
         if row is None:
             return False
-        rows = self.own()
+        rows = self.writable_rows()
         del rows.facts[row]
         for columns, index in rows.indexes.items():
-            take(index, itemgetter(*columns), row)
+            remove_from_index(index, itemgetter(*columns), row)
         return True
 
-    def own(self) -> Rows:
-        """The rows, for a change that no holder sees."""
+    def writable_rows(self) -> Rows:
+        """The rows, or a copy of them if an evaluation holds them."""
         if self.rows.holders:
             self.rows = Rows(dict(self.rows.facts))
         return self.rows
@@ -135,7 +137,7 @@ class FactSet:
         return columns in self.rows.indexes
 
     def find(self, partial_fact: Iterable[tuple[int, Any]], iterations: list[int] | None = None) -> set[Row]:
-        """The rows that have each of the values in its column; how many were looked at goes into `iterations`."""
+        """The rows that match all (column, value) pairs. The number of rows read is appended to `iterations`."""
         pairs = tuple(partial_fact)
         columns, values = tuple(column for column, _ in pairs), tuple(value for _, value in pairs)
         index = self.rows.indexes.get(columns)
@@ -143,5 +145,5 @@ class FactSet:
             iterations.append(len(self) if index is None else 1)
         if index is None:
             return {row for row in self.rows.facts if all(row[column] == value for column, value in pairs)}
-        found = index.get(values if len(values) > 1 else values[0])
-        return set(found or ()) if found is None or type(found) is dict else {found}
+        matches = index.get(values if len(values) > 1 else values[0])
+        return set(matches or ()) if matches is None or type(matches) is dict else {matches}

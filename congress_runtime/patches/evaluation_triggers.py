@@ -1,14 +1,16 @@
-"""Let an engine take in a change without waiting for what the change triggers.
+"""Let an engine apply a change without waiting for the triggers of the change.
 
-An action that a rule executes, and a policy's table that somebody subscribes to, are found out by evaluating the table
-before and after each change of what it depends on. Upstream does so within the change: with many rows nobody gets an
-answer meanwhile, and when a rule is inserted the tables of the database stay locked for all engines. Here both
-questions are put at the time of the change, with the rows of that time, and answered afterwards, one after another,
-with pauses. Changes that come before it is a table's turn become one. A table that takes longer than the limit is
-named in the log; its actions are not executed for this change, and the change itself is taken in.
+A trigger is an action that a rule executes, or the publication of a policy's table to a subscriber. It needs the
+table's contents before and after each change of a table on which it depends. Upstream evaluates both within the
+change. With many rows, the engine answers nobody meanwhile, and if a rule is inserted, the database's tables stay
+locked for all engines.
 
-Upstream also executes the action of another table when there are several: all triggers that are made at once know the
-name of the last table alone. Here the name comes with the rows.
+Here, both queries are created at the time of the change, with the rows of that time. They are answered afterwards, one
+after another, with pauses. Several changes before a table's turn become one. If the evaluation of a table exceeds
+the limit, the log names the table. Its actions are then not executed for this change, but the change itself is applied.
+
+Upstream also executes the action of a wrong table: all triggers that are created together use the name of the last
+table. Here, each trigger keeps the name of its own table.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from typing import Any
 import eventlet
 from congress.exception import PolicyRuntimeException
 from congress.policy_engines.agnostic import DseRuntime
-from congress_runtime.patches.evaluation import Question, instances
-from congress_runtime.patches.evaluation_plan import Unplanned
+from congress_runtime.patches.evaluation import Query, instances
+from congress_runtime.patches.evaluation_plan import NotPlannable
 from oslo_log import log
 
 LOG = log.getLogger(__name__)
@@ -31,47 +33,49 @@ upstream_publish = DseRuntime.pub_policy_result
 
 
 class Contents:
-    """What a table holds at this moment; found out when it is asked for."""
+    """The contents of a table at the time of its creation, evaluated later by `evaluate`."""
 
     def __init__(self, runtime: Any, key: Key) -> None:
         table, policy, modal = self.key = key
         self.rows: set[Any] = set()
-        self.questions = []
+        self.queries = []
         self.error: PolicyRuntimeException | None = None
         theory = runtime.get_target(policy)
         for query in map(runtime.parse1, runtime.table_contents_queries(table, policy, modal) or ()):
             try:
-                question = Question(theory, query.arguments, [query], pauses=True)
-                self.questions.append((query, question))
-            except Unplanned:
+                self.queries.append((query, Query(theory, query.arguments, [query], pauses=True)))
+            except NotPlannable:
                 try:
                     self.rows |= set(theory.select(query))
-                except PolicyRuntimeException as error:  # it took too long, and the change is not to blame
+                except (
+                    PolicyRuntimeException
+                ) as error:  # it exceeded the limit; the change itself must not fail
                     self.error = error
 
-    def found(self) -> set[Any]:
+    def evaluate(self) -> set[Any]:
+        """The rows, as literals. Raises PolicyRuntimeException if the evaluation exceeds its limit."""
         if self.error:
             raise self.error
-        while self.questions:
-            query, question = self.questions.pop()
-            for instance in instances(query, question.answers()):
+        while self.queries:
+            literal, query = self.queries.pop()
+            for instance in instances(literal, query.answers()):
                 self.rows.add(instance)
         return self.rows
 
     def release(self) -> None:
-        """Let go of the rows that it has not looked at."""
-        for _, question in self.questions:
-            question.planner.release()
-        self.questions.clear()
+        """Release the rows of the queries that were not evaluated."""
+        for _, query in self.queries:
+            query.planner.release()
+        self.queries.clear()
 
 
 class Triggers:
-    """What is to be done for an engine, in the order of the changes."""
+    """The triggers of an engine that wait for their evaluation, in the order of the changes."""
 
     def __init__(self, runtime: Any) -> None:
         self.runtime = runtime
         self.waiting: dict[tuple[Any, Key], tuple[Contents, Contents]] = {}
-        self.works = False
+        self.running = False
 
     def add(self, act: Any, old: Contents, new: Contents) -> None:
         before = self.waiting.get((act, new.key))
@@ -79,28 +83,28 @@ class Triggers:
         if before:
             old.release()
             before[1].release()
-        if not self.works:
-            self.works = True
-            eventlet.spawn_n(self.work)
+        if not self.running:
+            self.running = True
+            eventlet.spawn_n(self.run)
 
-    def work(self) -> None:
+    def run(self) -> None:
         try:
             while self.waiting:
                 act, key = name = next(iter(self.waiting))
                 old, new = self.waiting.pop(name)
                 try:
-                    rows, now = old.found(), new.found()
-                    if rows != now:
-                        act(self.runtime, key, rows, now)
+                    rows_before, rows_after = old.evaluate(), new.evaluate()
+                    if rows_before != rows_after:
+                        act(self.runtime, key, rows_before, rows_after)
                 except PolicyRuntimeException as error:
-                    LOG.error("what a change of %s:%s triggers is not done: %s", key[1], key[0], error)  # noqa: TRY400
+                    LOG.error("a trigger of table %s:%s failed: %s", key[1], key[0], error)  # noqa: TRY400
                 except Exception:
-                    LOG.exception("what a change of %s:%s triggers is not done", key[1], key[0])
+                    LOG.exception("a trigger of table %s:%s failed", key[1], key[0])
                 finally:
                     old.release()
                     new.release()
         finally:
-            self.works = False
+            self.running = False
 
 
 def execute(runtime: Any, key: Key, old: set[Any], new: set[Any]) -> None:
@@ -108,27 +112,27 @@ def execute(runtime: Any, key: Key, old: set[Any], new: set[Any]) -> None:
 
 
 def publish(runtime: Any, key: Key, old: set[Any], new: set[Any]) -> None:
-    if key in runtime.policySubData:  # not if its last subscriber has gone meanwhile
+    if key in runtime.policySubData:  # the last subscriber may have unsubscribed meanwhile
         upstream_publish(runtime, key, old, new)
 
 
-def of(runtime: Any) -> Triggers:
+def triggers_of(runtime: Any) -> Triggers:
     if "triggers" not in vars(runtime):
         runtime.triggers = Triggers(runtime)
     return runtime.triggers  # type: ignore[no-any-return]
 
 
-def arm() -> None:
+def apply() -> None:
     def contents(self: Any, keys: Any) -> dict[Key, Contents]:
         return {key: Contents(self, key) for key in keys}
 
     def execute_later(self: Any, _theory: str, _table: str, old: Contents, new: Contents) -> None:
-        of(self).add(execute, old, new)
+        triggers_of(self).add(execute, old, new)
 
     def publish_later(self: Any, _key: Key, old: Contents, new: Contents) -> None:
-        of(self).add(publish, old, new)
+        triggers_of(self).add(publish, old, new)
 
-    # Two contents are never equal before they are found out, so that upstream calls back for each change.
+    # Two Contents objects are never equal, so upstream calls the functions above for each change.
     DseRuntime._compute_table_contents = contents  # noqa: SLF001
     DseRuntime._execute_table = execute_later  # noqa: SLF001
     DseRuntime.pub_policy_result = publish_later

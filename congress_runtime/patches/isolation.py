@@ -1,17 +1,18 @@
-"""One bad datasource harms itself only.
+"""Limit the effects of a bad datasource to this datasource.
 
-Upstream makes datasources one after another, each before the next and before the node serves. So
+Upstream creates the datasources one after another, before the node serves. This has the following effects:
 
-- one whose cloud accepts and never answers keeps the node from serving, on either host, at every failover,
-- one whose driver raises ends the round of synchronisation: what comes after it is not made, what was deleted goes on
-  polling; and its creation is answered as if it had succeeded,
-- one whose driver is not there ends the node,
-- one of which the name was given to another keeps that other one from being made,
-- one that is deleted while a request to it hangs keeps all others from being made and deleted.
+- If a cloud accepts the connection and never answers, the node does not serve, on either host, at every failover.
+- If a driver raises an exception, the round of synchronisation ends: the datasources after it are not created, and
+  deleted ones go on polling. The request that created the datasource is answered as if it had succeeded.
+- If a driver does not exist, the node ends.
+- If a new datasource has the name of a deleted one, it may not be created.
+- If a datasource is deleted while a request to it hangs, no other one is created or deleted.
 
-Here they are made at the same time, and `Unmade` stands for those that are not there within a moment. Nothing that a
-cloud may delay happens under the lock that all rounds share. A datasource's configuration is not logged: upstream masks
-its password by a pattern, which leaves a part of one with a quote in it readable.
+Here, all datasources are created at the same time, and a `PendingDatasource` takes the place of each one that is not
+ready within MOMENT. Nothing that a cloud may delay happens under the lock that all rounds share. The configuration of a
+datasource is not logged: upstream masks its password by a pattern, which leaves parts of a password that contains a
+quote readable.
 """
 
 import time
@@ -25,7 +26,7 @@ from congress.dse2.dse_node import DseNode
 from congress.exception import DatasourceCreationError, InvalidDriver
 from congress.synchronizer.datasource_synchronizer import DatasourceSynchronizer
 from congress_runtime.patches.polls import limit_vmware
-from congress_runtime.patches.unmade import Unmade, register
+from congress_runtime.patches.unmade import PendingDatasource, register
 from futurist import periodics
 from oslo_concurrency import lockutils
 from oslo_config import cfg
@@ -33,18 +34,18 @@ from oslo_log import log
 
 LOG = log.getLogger(__name__)
 
-# Seconds for which all that are made in one round may be waited for together.
+# Seconds for which one round waits for all of its new datasources together.
 MOMENT = 1.0
 
 
-def arm() -> None:
+def apply() -> None:
     harness.create_datasources = create_datasources
     DatasourceSynchronizer.synchronize_all_datasources = periodics.periodic(
         spacing=cfg.CONF.datasource_sync_period
     )(lambda synchronizer: synchronize(synchronizer.node))
     DatasourceSynchronizer.sync_datasource = lambda synchronizer, _name: synchronize(synchronizer.node)
-    DSManagerService.add_datasource = refusing(DSManagerService.add_datasource)
-    DseNode.validate_create_datasource = discreet(DseNode.validate_create_datasource)
+    DSManagerService.add_datasource = with_first_attempt(DSManagerService.add_datasource)
+    DseNode.validate_create_datasource = without_configuration(DseNode.validate_create_datasource)
     DseNode.unregister_service = unregister_service
 
 
@@ -56,15 +57,15 @@ def create_datasources(node: Any) -> None:
         harness.create_json_ingester_datasources(node)
 
 
-def refusing(add: Any) -> Any:
-    """DSManagerService.add_datasource, which refuses if the first attempt to make the driver fails."""
+def with_first_attempt(add: Any) -> Any:
+    """DSManagerService.add_datasource that fails if the first attempt to create the driver fails."""
 
     def add_datasource(self: Any, *args: Any, **kwargs: Any) -> Any:
         created = add(self, *args, **kwargs)
         service = self.node.service_object(uuid_=created["id"])
-        if isinstance(service, Unmade):
-            service.tried.wait()
-            if service.made is None:
+        if isinstance(service, PendingDatasource):
+            service.attempted.wait()
+            if service.driver is None:
                 reason = service.reason
                 datasources.delete_datasource_with_data(created["id"])
                 synchronize(self.node)
@@ -74,8 +75,8 @@ def refusing(add: Any) -> Any:
     return add_datasource
 
 
-def discreet(validate: Any) -> Any:
-    """DseNode.validate_create_datasource; upstream's refusal of an unknown driver is the whole datasource."""
+def without_configuration(validate: Any) -> Any:
+    """DseNode.validate_create_datasource; upstream's error about an unknown driver quotes the whole configuration."""
 
     def validate_create_datasource(self: Any, datasource: dict[str, Any]) -> Any:
         try:
@@ -92,48 +93,55 @@ def unregister_service(self: Any, service_id: str | None = None, uuid_: str | No
     if service is not None:
         self._services.remove(service)
         service.stop()
-        eventlet.spawn_n(service.wait)  # for the requests that it serves
+        eventlet.spawn_n(service.wait)  # until its current requests are answered
 
 
 @lockutils.synchronized("congress_synchronize_datasources")  # type: ignore[untyped-decorator]
 def synchronize(node: Any) -> None:
-    """Let the node have the datasources that the database has."""
-    wanted = {found["id"]: found for found in node.get_datasources(filter_secret=False) if found["enabled"]}
+    """Create and remove datasources until the node has those that are enabled in the database."""
+    datasources_by_id = {
+        datasource["id"]: datasource
+        for datasource in node.get_datasources(filter_secret=False)
+        if datasource["enabled"]
+    }
     running = [
-        one for one in node.get_services(hidden=True) if getattr(one, "type", "") == "datasource_driver"
+        service
+        for service in node.get_services(hidden=True)
+        if getattr(service, "type", "") == "datasource_driver"
     ]
-    stale = [one for one in running if one.ds_id not in wanted]
-    for service in stale:  # first, for a new one may have the name of an old one
+    stale = [service for service in running if service.ds_id not in datasources_by_id]
+    for service in stale:  # first, because a new one may have the name of an old one
         remove(node, service)
-    there = {service.ds_id for service in running}
-    new = [made(node, datasource) for id_, datasource in wanted.items() if id_ not in there]
-    end = time.monotonic() + MOMENT
+    running_ids = {service.ds_id for service in running}
+    new = [create(node, item) for id_, item in datasources_by_id.items() if id_ not in running_ids]
+    deadline = time.monotonic() + MOMENT
     for service in new:
-        while service.made is None and not service.tried.ready() and time.monotonic() < end:
+        while service.driver is None and not service.attempted.ready() and time.monotonic() < deadline:
             eventlet.sleep(0.01)
-        begin(node, service)
+        start(node, service)
     LOG.info("synchronized datasources, added %d removed %d on node %s", len(new), len(stale), node.node_id)
 
 
-def made(node: Any, datasource: dict[str, Any]) -> Unmade:
+def create(node: Any, datasource: dict[str, Any]) -> PendingDatasource:
     driver = node.loaded_drivers.get(datasource["driver"])
     if datasource["driver"] == "vcenter":
         limit_vmware()
-    LOG.info("making datasource %s with driver %s", datasource["name"], datasource["driver"])
-    return Unmade(datasource, driver and driver.plugin)
+    LOG.info("creating datasource %s with driver %s", datasource["name"], datasource["driver"])
+    return PendingDatasource(datasource, driver and driver.plugin)
 
 
-def begin(node: Any, service: Unmade) -> None:
-    if service.made is None:
+def start(node: Any, service: PendingDatasource) -> None:
+    """Register the driver if it is ready, or else the placeholder, which goes on creating the driver."""
+    if service.driver is None:
         register(node, service)
         service.registered.send()
     else:
         service.thread.kill()
-        register(node, service.made)
+        register(node, service.driver)
 
 
 def remove(node: Any, service: Any) -> None:
-    LOG.info("datasource %s is not wanted any more", service.service_id)
+    LOG.info("removing datasource %s, which was deleted or disabled", service.service_id)
     try:
         node.unregister_service(uuid_=service.ds_id)
     except Exception:

@@ -1,15 +1,15 @@
-"""Who asks, by the token that authtoken checked, and whether Congress's API policy lets him: on every request.
+"""Authorize every request: by the token that authtoken validated and Congress's API policy.
 
-In the place of upstream's filter of that name (congress.auth), for two reasons:
+It replaces upstream's filter of that name (congress.auth), for two reasons:
 
-- Upstream's context (congress.context) gives its base class an argument that oslo.context 4 removed (`tenant`): every
-  request with a token would end in 500.
-- Upstream asks its policy about lists alone (congress.api.webservice: CollectionHandler does, ElementHandler does
-  not). With a token of any project of the cloud one could read, execute, replace and delete each policy, rule and row
-  by its name.
+- Upstream's context (congress.context) passes an argument (`tenant`) that oslo.context 4 removed. Every request with a
+  token would be answered with 500.
+- Upstream enforces its policy only for lists (congress.api.webservice: CollectionHandler does, ElementHandler does
+  not). With a token of any project of the cloud, a user could read, execute, replace and delete each policy, rule and
+  row by its name.
 
-Actions are named as upstream names them: get_v1, create_v1, update_v1, delete_v1. Without an /etc/congress/policy.yaml
-that says otherwise, all of them are for role admin (congress.common.policies).
+The actions have upstream's names: get_v1, create_v1, update_v1, delete_v1. By default, all of them require role admin
+(congress.common.policies); /etc/congress/policy.yaml may change that.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,7 +22,7 @@ from oslo_log import log
 
 LOG = log.getLogger(__name__)
 
-# As upstream's CollectionHandler has it; POST on a single thing executes an action.
+# As in upstream's CollectionHandler; POST on a single resource executes an action.
 VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
 
 Start = Callable[[str, list[tuple[str, str]]], object]
@@ -30,7 +30,7 @@ Application = Callable[[dict[str, Any], Start], Iterable[bytes]]
 
 
 class Caller(context.RequestContext):  # type: ignore[misc]
-    """What upstream's API and policy read of a context, under the names that they use."""
+    """A context with the names that upstream's API and policy read."""
 
     def to_dict(self) -> dict[str, Any]:
         names = {"user_id": self.user_id, "user_name": self.user_name, "project_name": self.project_name}
@@ -38,7 +38,7 @@ class Caller(context.RequestContext):  # type: ignore[misc]
 
 
 class KeystoneContext:
-    """Between authtoken and Congress's API."""
+    """WSGI filter between authtoken and Congress's API."""
 
     @classmethod
     def factory(cls, _global_conf: dict[str, str], **_local_conf: str) -> Callable[[Application], Self]:
@@ -50,10 +50,10 @@ class KeystoneContext:
     def __call__(self, environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
         verb = VERBS.get(environ["REQUEST_METHOD"])
         if verb is None:
-            return refuse(start_response, "405 Method Not Allowed", "no such method here")
+            return refuse(start_response, "405 Method Not Allowed", "the API does not have this method")
         caller = Caller.from_environ(environ)
         if not caller.user_id:
-            return refuse(start_response, "401 Unauthorized", "nobody is known who asks")
+            return refuse(start_response, "401 Unauthorized", "the request has no valid token")
         caller.is_admin = policy.check_is_admin(caller)
         target = {"project_id": caller.project_id, "user_id": caller.user_id}
         try:
@@ -71,5 +71,5 @@ def refuse(start_response: Start, status: str, why: str) -> list[bytes]:
     return [body]
 
 
-def arm() -> None:
+def apply() -> None:
     auth.CongressKeystoneContext = KeystoneContext

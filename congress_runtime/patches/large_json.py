@@ -1,12 +1,13 @@
 """Encode and decode large JSON texts with pauses.
 
-A table of 100,000 rows is 15 MB of JSON. Upstream each node that it passes encodes or decodes it in one step, and
-twice, for oslo.messaging puts a text into a text: meanwhile an engine answers nobody, all engines at the same moment.
+A table of 100,000 rows is 15 MB of JSON. Upstream encodes or decodes it in one step on each node, and twice, because
+oslo.messaging encodes a JSON text within a JSON text. Meanwhile, an engine answers nobody, and this happens on all
+engines at the same moment.
 
-Here what fits into a window is still one step of Python's own encoder or decoder, and what does not is gone into. The
-text is the same as upstream's, byte for byte, so nodes with this module and nodes without it understand each other
-during an upgrade, and a table still is one message: it arrives whole or not at all. A text that is no JSON is left to
-upstream in one step, for its error.
+Here, Python's own encoder or decoder still processes in one step what fits into a window; larger values are processed
+in parts. The text equals upstream's, byte for byte, so nodes with and without this module understand each other during
+an upgrade. A table is still one message, which arrives completely or not at all. Upstream decodes invalid JSON in one
+step and raises its own error.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ from kombu.utils import json as kombu_json
 from oslo_messaging._drivers import common
 from oslo_serialization import jsonutils
 
-PART = 1 << 15  # bytes, of what is read at once in the midst of a large message or body
+READ_SIZE = 1 << 15  # bytes; a read returns at least this much in the middle of a large message or body
 LARGE = 2 * large_json_decoder.WINDOW
-AT_ONCE = 500  # elements of a list, about a window
-FEW = 32  # in a dictionary or list that may hold a table
-DEEP = 4  # dictionaries and lists around a table; of an answer, an argument, a difference
+CHUNK = 500  # elements of a list that are encoded in one step, about a window
+MAX_KEYS = 32  # elements of a dictionary or list that may contain a table
+MAX_DEPTH = 4  # dictionaries and lists around a table: of an answer, an argument, a difference
 
 
 def decoding(loads: Callable[..., Any], hook: Any = None, *, tuples: bool = False) -> Callable[..., Any]:
@@ -41,7 +42,7 @@ def decoding(loads: Callable[..., Any], hook: Any = None, *, tuples: bool = Fals
             try:
                 with Pauses() as pauses:
                     return large_json_decoder.Decoder(text, hook, pauses, tuples=tuples).whole()
-            # Of deeper nesting, too, which upstream's decoder bears.
+            # RecursionError: nesting that is too deep for our decoder, but not for upstream's.
             except (ValueError, RecursionError):
                 pass
         return loads(text, **kwargs)
@@ -49,41 +50,46 @@ def decoding(loads: Callable[..., Any], hook: Any = None, *, tuples: bool = Fals
     return with_pauses
 
 
-def pieces(value: Any, encode: Callable[[Any], str], deep: int = DEEP) -> Iterator[str]:
-    """What `encode` makes of it, piece by piece."""
+def encoded_parts(value: Any, encode: Callable[[Any], str], depth: int = MAX_DEPTH) -> Iterator[str]:
+    """Yield the text `encode(value)` in parts."""
     if isinstance(value, str) and len(value) > LARGE:
         yield '"'
-        for at in range(0, len(value), large_json_decoder.WINDOW):
-            yield encode(value[at : at + large_json_decoder.WINDOW])[1:-1]
+        for start in range(0, len(value), large_json_decoder.WINDOW):
+            yield encode(value[start : start + large_json_decoder.WINDOW])[1:-1]
         yield '"'
-    elif isinstance(value, list | tuple) and len(value) > AT_ONCE:
-        for at in range(0, len(value), AT_ONCE):
-            yield "[" if at == 0 else ", "
-            yield encode(value[at : at + AT_ONCE])[1:-1]
+    elif isinstance(value, list | tuple) and len(value) > CHUNK:
+        for start in range(0, len(value), CHUNK):
+            yield "[" if start == 0 else ", "
+            yield encode(value[start : start + CHUNK])[1:-1]
         yield "]"
-    elif deep and isinstance(value, list | tuple) and 0 < len(value) <= FEW:
-        for number, one in enumerate(value):
+    elif depth and isinstance(value, list | tuple) and 0 < len(value) <= MAX_KEYS:
+        for number, item in enumerate(value):
             yield ", " if number else "["
-            yield from pieces(one, encode, deep - 1)
+            yield from encoded_parts(item, encode, depth - 1)
         yield "]"
-    elif deep and type(value) is dict and 0 < len(value) <= FEW and all(type(key) is str for key in value):
-        for number, (key, one) in enumerate(value.items()):
+    elif (
+        depth
+        and type(value) is dict
+        and 0 < len(value) <= MAX_KEYS
+        and all(type(key) is str for key in value)
+    ):
+        for number, (key, item) in enumerate(value.items()):
             yield f"{', ' if number else '{'}{encode(key)}: "
-            yield from pieces(one, encode, deep - 1)
+            yield from encoded_parts(item, encode, depth - 1)
         yield "}"
     else:
         yield encode(value)
 
 
-def is_large(value: Any, deep: int = DEEP) -> bool:
+def is_large(value: Any, depth: int = MAX_DEPTH) -> bool:
+    """Whether the value, or one that it contains at most `depth` levels down, is large."""
     if isinstance(value, str):
         return len(value) > LARGE
     if isinstance(value, list | tuple):
-        found = len(value) > AT_ONCE
-        may_hold_one = bool(deep) and len(value) <= FEW
-        return found or (may_hold_one and any(is_large(one, deep - 1) for one in value))
-    may_hold_one = bool(deep) and type(value) is dict and len(value) <= FEW
-    return may_hold_one and any(is_large(one, deep - 1) for one in value.values())
+        may_contain_large = bool(depth) and len(value) <= MAX_KEYS
+        return len(value) > CHUNK or (may_contain_large and any(is_large(item, depth - 1) for item in value))
+    may_contain_large = bool(depth) and type(value) is dict and len(value) <= MAX_KEYS
+    return may_contain_large and any(is_large(item, depth - 1) for item in value.values())
 
 
 def encoding(dumps: Callable[..., str]) -> Callable[..., str]:
@@ -92,35 +98,35 @@ def encoding(dumps: Callable[..., str]) -> Callable[..., str]:
             return dumps(value, **kwargs)
         if kwargs:
             encoder = json.JSONEncoder(default=jsonutils.to_primitive, **kwargs)
-            return joined(encoder.iterencode(value), often=1000)
-        return joined(pieces(value, dumps))
+            return join(encoder.iterencode(value), texts_per_step=1000)
+        return join(encoded_parts(value, dumps))
 
     return with_pauses
 
 
-def joined(texts: Iterator[str], often: int = 1) -> str:
-    found = []
+def join(texts: Iterator[str], texts_per_step: int = 1) -> str:
+    parts = []
     with Pauses() as pauses:
-        while some := list(islice(texts, often)):
-            found.append("".join(some))
+        while step := list(islice(texts, texts_per_step)):
+            parts.append("".join(step))
             pauses()
-    return "".join(found)
+    return "".join(parts)
 
 
 def reading(read: Callable[..., Any], size: Callable[[Any], int]) -> Callable[..., Any]:
-    """As long as there is something to be read, upstream reads on."""
+    """`read` with pauses; upstream reads without a pause as long as data is available."""
 
     def read_and_pause(self: Any, *args: Any) -> Any:
-        found = read(self, *args)
-        if size(found) >= PART and time.monotonic() - vars(self).get("paused", 0.0) > pauses.SLICE:
+        data = read(self, *args)
+        if size(data) >= READ_SIZE and time.monotonic() - vars(self).get("paused", 0.0) > pauses.SLICE:
             sleep(0)
             self.paused = time.monotonic()
-        return found
+        return data
 
     return read_and_pause
 
 
-def arm() -> None:
+def apply() -> None:
     _AbstractTransport.read_frame = reading(_AbstractTransport.read_frame, lambda frame: len(frame[2]))
     wsgi.Input.read = reading(wsgi.Input.read, len)
     dumps, loads = encoding(jsonutils.dumps), jsonutils.loads
@@ -132,4 +138,4 @@ def arm() -> None:
         decoding(kombu_json.loads, kombu_json.object_hook),
         content_type="application/json",
     )
-    kombu.serialization.registry._set_default_serializer("json")  # noqa: SLF001  it keeps the encoder
+    kombu.serialization.registry._set_default_serializer("json")  # noqa: SLF001  the registry keeps the encoder

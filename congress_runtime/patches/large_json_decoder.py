@@ -1,4 +1,4 @@
-"""Decode one large JSON text, window by window: what fits into one in a step of Python's own decoder."""
+"""Decode one large JSON text in parts. Python's own decoder processes what fits into a window in one step."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from typing import Any
 
 from congress_runtime.patches.pauses import Pauses
 
-WINDOW = 1 << 16  # characters, a millisecond
+WINDOW = 1 << 16  # characters, which take a millisecond
 SPACE = " \t\n\r"
 
 
-class NoJson(ValueError):  # noqa: N818  upstream's own error follows
+class NoJson(ValueError):  # noqa: N818  upstream then decodes the text and raises its own error
     ...
 
 
 class Decoder:
-    """Of one large text.
+    """Decodes one large text. Methods take a position in the text and return a value and the position after it.
 
-    `tuples`: a list in a large list is a row, and becomes a tuple. Python's garbage collector looks at each list
-    again and again, for 40 ms at 100,000 of them and without a pause, and not at tuples of texts and numbers.
+    `hook`: called with each dictionary, as json's object_hook. `tuples`: lists within a large list (rows) become
+    tuples. Python's garbage collector traverses lists again and again, which takes 40 ms without a pause for 100,000 of
+    them; it does not traverse tuples of texts and numbers.
     """
 
     def __init__(self, text: str, hook: Any, pauses: Pauses, *, tuples: bool) -> None:
@@ -35,8 +36,8 @@ class Decoder:
         return value
 
     def value(self, at: int) -> tuple[Any, int]:
-        for again in (False, True):
-            if again:
+        for new_window in (False, True):
+            if new_window:
                 self.pauses()
                 self.begin, self.window = at, self.text[at : at + WINDOW]
             try:
@@ -45,13 +46,13 @@ class Decoder:
                 continue
             if self.is_whole(end):
                 return value, self.begin + end
-        begins = self.text[at : at + 1]
-        if begins not in self.LARGE_ONES:
+        first = self.text[at : at + 1]
+        if first not in self.LARGE_VALUES:
             raise NoJson
-        return self.LARGE_ONES[begins](self, at + 1)
+        return self.LARGE_VALUES[first](self, at + 1)
 
     def is_whole(self, end: int) -> bool:
-        """Whether what ends in the window there ends in the text, too; 1 is the beginning of 1.5."""
+        """Whether a value that ends here in the window is complete: 1 may be the start of 1.5."""
         window = self.window
         while end < len(window) and window[end] in SPACE:
             end += 1
@@ -59,24 +60,24 @@ class Decoder:
 
     def array(self, at: int) -> tuple[list[Any], int]:
         values: list[Any] = []
-        at, more = self.first(at, "]")
+        at, more = self.start(at, "]")
         alike = True
         while more:
             value, end = self.value(at)
             values.append(self.row(value))
             at, more = self.next(end, "]")
             if more and alike:
-                found, at = self.several(at, self.text[end - 1 : at + 1])
-                alike = bool(found)
-                values += map(self.row, found)
-                at, more = self.next(at, "]") if found else (at, more)
+                elements, at = self.several(at, self.text[end - 1 : at + 1])
+                alike = bool(elements)
+                values += map(self.row, elements)
+                at, more = self.next(at, "]") if elements else (at, more)
         return values, at
 
     def row(self, value: Any) -> Any:
         return tuple(value) if self.tuples and type(value) is list else value
 
     def several(self, at: int, between: str) -> tuple[list[Any], int]:
-        """The elements up to the last `between` of a window. If it is not what is between two of them, nothing."""
+        """The elements up to the last separator `between` of a window; none if it does not separate two elements."""
         cut = self.text.rfind(between, at, at + WINDOW) + 1
         if cut <= at:
             return [], at
@@ -90,7 +91,7 @@ class Decoder:
 
     def dictionary(self, at: int) -> tuple[Any, int]:
         values: dict[str, Any] = {}
-        at, more = self.first(at, "}")
+        at, more = self.start(at, "}")
         while more:
             if self.text[at : at + 1] != '"':
                 raise NoJson
@@ -114,25 +115,27 @@ class Decoder:
         part, at = scanstring(self.text, at)
         return "".join([*parts, part]), at
 
-    LARGE_ONES = {"[": array, "{": dictionary, '"': string}  # noqa: RUF012
+    LARGE_VALUES = {"[": array, "{": dictionary, '"': string}  # noqa: RUF012
 
     def escape(self, at: int) -> int:
-        r"""Where the last \" of the window begins."""
+        r"""Position of the last \" of the window, `at` or less if there is none."""
         cut = self.text.rfind('\\"', at, at + WINDOW)
         while cut > at and self.text[cut - 1] == "\\":
             cut = self.text.rfind('\\"', at, cut)
         return cut
 
-    def first(self, at: int, end: str) -> tuple[int, bool]:
+    def start(self, at: int, end: str) -> tuple[int, bool]:
+        """Position of the first element, and whether there is one."""
         at = self.space(at)
         return (at + 1, False) if self.text[at : at + 1] == end else (at, True)
 
     def next(self, at: int, end: str) -> tuple[int, bool]:
+        """Position of the next element, and whether there is one."""
         at = self.space(at)
-        found = self.text[at : at + 1]
-        if found not in {",", end} or not found:
+        separator = self.text[at : at + 1]
+        if separator not in {",", end} or not separator:
             raise NoJson
-        return (self.space(at + 1), True) if found == "," else (at + 1, False)
+        return (self.space(at + 1), True) if separator == "," else (at + 1, False)
 
     def space(self, at: int) -> int:
         end: int = WHITESPACE.match(self.text, at).end()

@@ -1,9 +1,9 @@
-"""End a poll that is not answered, and let others have the loop while a large one is taken in.
+"""End a poll that is not answered, and pause while a large answer is converted.
 
-Each datasource polls in a green thread of its own. But upstream waits without a time limit, so that one whose cloud
-accepted and never answered is not polled again when that cloud is well; its status says nothing of it. And it turns
-all that a cloud answered into rows without a pause: nobody else is polled meanwhile, and after 30 s the guard
-takes the node for dead.
+Each datasource polls in its own green thread, but upstream waits without a time limit. If a cloud accepts the request
+and never answers, the datasource is not polled again after the cloud has recovered, and its status does not show it.
+Upstream also converts the whole answer of a cloud into rows without a pause. Meanwhile no other datasource is
+polled, and after 30 s the guard kills the node.
 """
 
 import functools
@@ -18,29 +18,29 @@ from oslo_log import log
 
 LOG = log.getLogger(__name__)
 
-SILENCE = 60.0  # seconds for which a cloud may say nothing in the middle of a request
+REQUEST_TIMEOUT = 60.0  # seconds for which a cloud may be silent during a request
 LIMIT = 600.0  # seconds for a whole poll
-LATE = 30.0, 3  # seconds, poll times; when a poll lasts longer than both, its status says so
-AT_ONCE = 200  # objects made into rows before others have the loop
+LATE = 30.0, 3  # seconds, poll times; the status reports a poll that lasts longer than both
+CHUNK = 200  # objects that are converted into rows without a pause
 
 
-class Unanswered(Exception):  # noqa: N818  what is raised tells a user, not a programmer
+class PollEnded(Exception):  # noqa: N818  shown to users as the datasource's last error
     ...
 
 
-def arm() -> None:
+def apply() -> None:
     datasource_utils.get_keystone_session = with_timeout(datasource_utils.get_keystone_session)
     PollingDataSourceDriver.poll = limited(PollingDataSourceDriver.poll)
-    DataSourceDriver.get_status = with_what_is_under_way(DataSourceDriver.get_status)
-    DataSourceDriver.convert_objs = yielding(DataSourceDriver.convert_objs.__func__)
+    DataSourceDriver.get_status = with_current_poll(DataSourceDriver.get_status)
+    DataSourceDriver.convert_objs = converting_with_pauses(DataSourceDriver.convert_objs.__func__)
 
 
 def with_timeout(login: Any) -> Any:
-    """datasource_utils.get_keystone_session, whose sessions wait for ever."""
+    """datasource_utils.get_keystone_session; upstream's sessions have no timeout."""
 
     def get_keystone_session(*args: Any, **kwargs: Any) -> Any:
         session = login(*args, **kwargs)
-        session.timeout = SILENCE
+        session.timeout = REQUEST_TIMEOUT
         return session
 
     return get_keystone_session
@@ -48,69 +48,72 @@ def with_timeout(login: Any) -> Any:
 
 @functools.cache
 def limit_vmware() -> None:
-    """VMwareAPISession waits for ever, and keeps others of its kind from logging in meanwhile."""
-    from oslo_vmware.api import VMwareAPISession  # noqa: PLC0415  to import it takes a part of a failover
+    """Add a timeout to VMwareAPISession: without one, a session that waits keeps all others from logging in."""
+    from oslo_vmware.api import VMwareAPISession  # noqa: PLC0415  the import would lengthen each failover
 
-    begin = VMwareAPISession.__init__
+    init = VMwareAPISession.__init__
 
     def limited_init(self: Any, *args: Any, **kwargs: Any) -> None:
-        begin(self, *args, **{"connection_timeout": SILENCE / 2, **kwargs})
+        init(self, *args, **{"connection_timeout": REQUEST_TIMEOUT / 2, **kwargs})
 
     VMwareAPISession.__init__ = limited_init
 
 
 def limited(poll: Any) -> Any:
-    """PollingDataSourceDriver.poll."""
+    """PollingDataSourceDriver.poll with a time limit."""
 
-    def poll_and_end(self: Any) -> None:
-        self.poll_began, self.error_before = time.monotonic(), self.last_error
+    def poll_with_limit(self: Any) -> None:
+        self.poll_start, self.previous_error = time.monotonic(), self.last_error
         limit = eventlet.Timeout(LIMIT)
         try:
             poll(self)
-        except eventlet.Timeout as over:
-            if over is not limit:
+        except eventlet.Timeout as timeout:
+            if timeout is not limit:
                 raise
-            self.last_error = Unanswered(f"a poll was not over after {LIMIT:.0f} s, and was ended")
+            self.last_error = PollEnded(f"a poll was ended after {LIMIT:.0f} s")
             LOG.warning("datasource %s: %s", self.name, self.last_error)
         finally:
             limit.cancel()
-            self.poll_began = None
+            self.poll_start = None
 
-    return poll_and_end
+    return poll_with_limit
 
 
-def with_what_is_under_way(tell: Any) -> Any:
-    """DataSourceDriver.get_status, with rows and numbers; upstream forgets the last error when the next poll begins."""
+def with_current_poll(get_upstream_status: Any) -> Any:
+    """DataSourceDriver.get_status with rows, sequence numbers and a late poll.
+
+    Upstream clears the last error when the next poll starts; here it stays until that poll ends.
+    """
 
     def get_status(self: Any) -> dict[str, Any]:
-        status: dict[str, Any] = tell(self)
+        status: dict[str, Any] = get_upstream_status(self)
         status["number_of_rows"] = str(sum(map(len, self.state.values())))
-        status["sequence_numbers"] = dict(self.sender_seqnums)  # of what it published last, by table
-        began = getattr(self, "poll_began", None)
-        if began is not None and self.last_error is None:
-            lasts = time.monotonic() - began
+        status["sequence_numbers"] = dict(self.sender_seqnums)  # table -> number of its last publication
+        start = getattr(self, "poll_start", None)
+        if start is not None and self.last_error is None:
+            duration = time.monotonic() - start
             seconds, poll_times = LATE
-            late = f"no answer yet to the poll that began {lasts:.0f} s ago"
-            is_late = lasts > max(seconds, poll_times * self.poll_time)
-            status["last_error"] = str(self.error_before or (late if is_late else None))
+            late = f"no answer yet to the poll that started {duration:.0f} s ago"
+            is_late = duration > max(seconds, poll_times * self.poll_time)
+            status["last_error"] = str(self.previous_error or (late if is_late else None))
         return status
 
     return get_status
 
 
-def yielding(convert: Any) -> Any:
-    """DataSourceDriver.convert_objs, which gives the loop away now and then."""
+def converting_with_pauses(convert: Any) -> Any:
+    """DataSourceDriver.convert_objs with pauses."""
 
     def convert_objs(cls: Any, objects: Any, translator: dict[str, Any]) -> Any:
         extract = translator.get(cls.OBJECTS_EXTRACT_FN)
         rest = {key: value for key, value in translator.items() if key != cls.OBJECTS_EXTRACT_FN}
-        return convert(cls, in_turns(extract(objects) if extract else objects), rest)
+        return convert(cls, pausing(extract(objects) if extract else objects), rest)
 
     return classmethod(convert_objs)
 
 
-def in_turns(objects: Iterable[Any]) -> Iterator[Any]:
-    for number, one in enumerate(objects):
-        if number % AT_ONCE == AT_ONCE - 1:
+def pausing(objects: Iterable[Any]) -> Iterator[Any]:
+    for number, item in enumerate(objects):
+        if number % CHUNK == CHUNK - 1:
             eventlet.sleep(0)
-        yield one
+        yield item

@@ -1,19 +1,20 @@
-"""After a failover, let every engine have exactly the rows that the datasource node has.
+"""After a failover, give every engine exactly the rows of the datasource node.
 
-A datasource publishes differences, numbered from 0. Upstream numbers from 0 again in a new process, and its first
-publication is a difference to nothing. So the engines, which keep their rows over a failover:
+A datasource publishes differences, which are numbered from 0. In a new process, upstream starts at 0 again, and its
+first publication is a difference to an empty table. The engines keep their rows over a failover, so:
 
-- keep for ever what went away while no node ran (seen: a row of before the failover beside the one of after it),
-- keep all of a table that is empty now, for an empty difference is not sent,
-- ignore the new node for as many publications as the old one made, if an engine that subscribed in between used up
-  the number 0 (seen: a table that stayed empty for minutes).
+- They keep rows that disappeared while no node ran (observed: a row from before the failover beside its successor).
+- They keep all rows of a table that is now empty, because an empty difference is not sent.
+- If an engine subscribed in between and thus used up the number 0, the engines ignore as many publications of the
+  new node as the old node had made (observed: a table that stayed empty for minutes).
 
-Here the first publication of a table in the life of a process is the whole table under number 0, which a subscriber
-takes for a new beginning, and asking for a table uses up no number. So is the one after a publication that the bus
-refused: upstream counts that as made, and what it said is never said again.
+Here, the first publication of a table by each process is the whole table with number 0, at which a subscriber starts
+again. A request for a table uses up no number. The publication after one that the bus refused is a whole table as well:
+upstream counts the refused publication as made, and never sends its changes again.
 
-A table's publications leave in the order of their numbers. While a large one is encoded (large_json has pauses)
-a small one would overtake it, and a subscriber that gets number 1 before number 0 of a new beginning takes 1 for old.
+The publications of a table are sent in the order of their numbers. Otherwise a small one could overtake a large one
+while that is encoded with pauses (large_json), and a subscriber that gets number 1 before a new number 0 ignores
+number 1 as old.
 """
 
 from collections import defaultdict
@@ -23,22 +24,22 @@ from congress.dse2.data_service import DataService
 from congress_runtime.patches.pauses import with_pauses
 from eventlet.semaphore import Semaphore
 
-# Before number 0: what a subscriber got then is replaced by the first publication.
+# Less than 0, so the first publication replaces these rows at the subscriber.
 UNPUBLISHED = -1
 
 
-def arm() -> None:
+def apply() -> None:
     publish, last_published = DataService.publish, DataService.get_last_published_data_with_seqnum
 
-    def publish_or_begin_anew(self: Any, table: str, data: Any, use_snapshot: bool = False) -> None:  # noqa: FBT001, FBT002
+    def publish_in_order(self: Any, table: str, data: Any, use_snapshot: bool = False) -> None:  # noqa: FBT001, FBT002
         with vars(self).setdefault("publishing", defaultdict(Semaphore))[table]:
             try:
-                publish_from_the_beginning(self, table, data, use_snapshot)
-            except BaseException:  # a poll's time limit, too
+                publish_whole_table_first(self, table, data, use_snapshot)
+            except BaseException:  # also the time limit of a poll
                 self.sender_seqnums.pop(table, None)
                 raise
 
-    def publish_from_the_beginning(self: Any, table: str, data: Any, use_snapshot: bool) -> None:  # noqa: FBT001
+    def publish_whole_table_first(self: Any, table: str, data: Any, use_snapshot: bool) -> None:  # noqa: FBT001
         if use_snapshot and table in self.sender_seqnums:
             publish(self, table, data, use_snapshot)
             return
@@ -51,7 +52,7 @@ def arm() -> None:
         self.node.publish_table_sequenced(self.service_id, table, list(rows), is_snapshot=True, seqnum=0)
 
     def publish_difference(self: Any, table: str, rows: set[Any]) -> None:
-        """As upstream, with pauses."""
+        """As in upstream, with pauses."""
         before = self._last_published_data[table]
         added = [row for row in with_pauses(rows) if row not in before]
         removed = [row for row in with_pauses(before) if row not in rows]
@@ -61,11 +62,11 @@ def arm() -> None:
             number = self.sender_seqnums[table]
             self.node.publish_table_sequenced(self.service_id, table, [added, removed], False, number)  # noqa: FBT003
 
-    def last_published_or_what_is_there(self: Any, table: str) -> tuple[int, list[Any]]:
+    def last_published_or_current(self: Any, table: str) -> tuple[int, list[Any]]:
         if table in self.sender_seqnums:
-            known: tuple[int, list[Any]] = last_published(self, table)
-            return known
+            publication: tuple[int, list[Any]] = last_published(self, table)
+            return publication
         return UNPUBLISHED, list(self.get_snapshot(table))
 
-    DataService.publish = publish_or_begin_anew
-    DataService.get_last_published_data_with_seqnum = last_published_or_what_is_there
+    DataService.publish = publish_in_order
+    DataService.get_last_published_data_with_seqnum = last_published_or_current

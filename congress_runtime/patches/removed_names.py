@@ -1,8 +1,8 @@
-"""The three names that Congress 11.0.0 needs and Python 3.10-3.11 removed.
+"""Restores three names that Congress 11.0.0 needs and that Python 3.10 and 3.11 removed.
 
-Loaded at interpreter start by congress_runtime.pth in the virtual environment: Congress's own modules use
-the names while they are being imported. A sitecustomize.py would do the same, but Debian's own shadows a
-virtual environment's.
+congress_runtime.pth in the virtual environment imports this module when the interpreter starts, because Congress's own
+modules use the names while they are imported. A sitecustomize.py could do the same, but Debian's takes precedence over
+the one in a virtual environment.
 """
 
 import collections
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 
 class ArgSpec(NamedTuple):
-    """What inspect.getargspec gave up to Python 3.10: positional names, `*`, `**`, defaults."""
+    """The result of inspect.getargspec up to Python 3.10: positional names, `*`, `**`, defaults."""
 
     args: list[str]
     varargs: str | None
@@ -24,16 +24,16 @@ class ArgSpec(NamedTuple):
 def getargspec(func: Callable[..., Any]) -> ArgSpec:
     """Describe the positional part of the signature of `func`.
 
-    The old one raised ValueError on keyword-only parameters and annotations. Congress asks it about every
-    method of the OpenStack clients and catches nothing, so one annotated method would cost a whole driver:
-    they are left out instead.
+    Python's function raised ValueError for keyword-only parameters and annotations. Congress calls it for every method
+    of the OpenStack clients and catches no error, so one annotated method would disable a whole driver. This function
+    omits them instead.
     """
     spec = inspect.getfullargspec(func)
     return ArgSpec(spec.args, spec.varargs, spec.varkw, spec.defaults)
 
 
 def restore() -> None:
-    """Put the names back where this Python lacks them; leaves an older Python's own ones alone."""
+    """Add the names that this Python lacks; names that an older Python still has stay."""
     for owner, name, value in (
         (collections, "MutableSet", collections.abc.MutableSet),
         (collections, "Hashable", collections.abc.Hashable),

@@ -1,8 +1,7 @@
-"""Log of a request that failed what it was, not what it brought.
+"""Log only method and address of a failed request.
 
-Upstream writes the whole request into its log when answering it ends in an error that it did not expect, such as a
-database that is away: the caller's token in its headers, and in its body the password of a datasource that is to be
-made. Here it is method and address.
+After an unexpected error, for example when the database does not answer, upstream logs the whole request. Its headers
+contain the caller's token, and its body may contain the password of a new datasource.
 """
 
 import logging
@@ -13,7 +12,7 @@ LOGGERS = ("congress.api.application", "oslo_middleware.catch_errors")
 
 
 class FirstLines(logging.Filter):
-    """A request's text begins with method and address."""
+    """Keeps the first line of each argument: a request's text begins with its method and address."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
@@ -25,6 +24,6 @@ def first_line(value: object) -> object:
     return next(iter(str(value).splitlines()), "") if isinstance(value, (str, webob.Request)) else value
 
 
-def arm() -> None:
+def apply() -> None:
     for name in LOGGERS:
         logging.getLogger(name).addFilter(FirstLines())

@@ -1,7 +1,7 @@
-"""Take in and answer the rows of a datasource's table with pauses.
+"""Process requests that read or replace the rows of a datasource's table with pauses.
 
-Upstream turns each value of an answer into what Congress knows in one step, half a second for 100,000 rows. An engine
-that handed a table on writes all of it into a text, for a debug message that nobody has switched on.
+Upstream converts all values of an answer into Congress's types in one step, which takes half a second for 100,000 rows.
+An engine that forwards a table also formats all of it for a debug message, although debug messages are off.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from congress_runtime.patches.pauses import with_pauses
 
 
 class Rows(list[Any]):
-    """As a message has it."""
+    """Rows of a request, with a short text for the debug message."""
 
     def __repr__(self) -> str:
         return f"{len(self)} rows"
 
 
-def arm() -> None:
+def apply() -> None:
     RowModel.replace_items = replacing(RowModel.replace_items)
     RowModel.invoke_rpc = calling(RowModel.invoke_rpc)
-    DataSourceDriver.get_row_data = telling(DataSourceDriver.get_row_data)
-    DataSourceDriver._make_tmp_state = collecting(DataSourceDriver._make_tmp_state)  # noqa: SLF001  of each poll and push
+    DataSourceDriver.get_row_data = answering(DataSourceDriver.get_row_data)
+    DataSourceDriver._make_tmp_state = collecting(DataSourceDriver._make_tmp_state)  # noqa: SLF001  for each poll and push
 
 
 def replacing(replace: Any) -> Any:
@@ -37,29 +37,29 @@ def replacing(replace: Any) -> Any:
 
 
 def calling(call: Any) -> Any:
-    """What a call answers; RowModel goes through all rows."""
+    """RowModel.invoke_rpc with pauses between the rows of an answer; RowModel iterates over all of them."""
 
     def invoke_rpc(
         self: Any, caller: str, name: str, arguments: dict[str, Any], *more: Any, **named: Any
     ) -> Any:
         answer = call(self, caller, name, arguments, *more, **named)
-        return with_pauses(used_up(answer)) if name == "get_row_data" and not arguments["trace"] else answer
+        return with_pauses(consumed(answer)) if name == "get_row_data" and not arguments["trace"] else answer
 
     return invoke_rpc
 
 
-def used_up(items: list[Any]) -> Iterator[Any]:
-    """Forget each when it was taken."""
+def consumed(items: list[Any]) -> Iterator[Any]:
+    """Yield the items and remove each from the list, to free its memory."""
     items.reverse()
     while items:
         yield items.pop()
 
 
-def telling(tell: Any) -> Any:
+def answering(answer: Any) -> Any:
     def get_row_data(self: Any, table_id: str, *more: Any, **named: Any) -> Any:
         if table_id not in self.state:
-            return tell(self, table_id, *more, **named)
-        rows = list(self.state[table_id])  # a notification may change it
+            return answer(self, table_id, *more, **named)
+        rows = list(self.state[table_id])  # a notification may change the table during a pause
         return [{"data": tuple_to_congress(row)} for row in with_pauses(rows)]
 
     return get_row_data

@@ -1,16 +1,16 @@
-"""Let an engine change a row, or drop a datasource, at a cost that does not grow with the table.
+"""Let an engine change a row, or delete a datasource, at a cost that does not grow with the table.
 
-Upstream, after each change, makes a Rule of every row of the table, twice, only to hand them to a debug message that
-nobody has switched on: 15 seconds without an answer at 100,000 rows, on all engines at once. When a datasource is
-deleted it deletes its rows one by one, each as a change of a policy.
+After each change, upstream creates a Rule object from every row of the table, twice, for a debug message, although
+debug messages are off: at 100,000 rows, all engines answer nobody for 15 seconds. When a datasource is deleted,
+upstream deletes its rows one by one, each as a change of a policy.
 
-And let it do something else meanwhile when much changes at once, a whole table or a good part of it. Rows are made
-ready aside, with pauses, and put in their place in one step, so that an evaluation sees the table of before or the one
-of after. Upstream makes a change of policy of each row that a difference names, without a pause: 19 seconds if each of
+When many rows change at once, the engine also serves requests meanwhile. The new rows are prepared separately, with
+pauses, and replace the old ones in one step, so an evaluation sees the table either before or after the change.
+Upstream processes each row of a difference as a change of a policy, without a pause: 19 seconds if each of
 100,000 rows is replaced.
 
-Congress knows no text but ASCII, and no value but texts and numbers: two rows of a datasource may become the same
-one here. Upstream it is gone when one of the two goes. Here it is counted.
+Congress stores only ASCII texts and numbers, so two rows of a datasource may become equal in the engine. In
+upstream, the row disappears when one of the two is removed. Here, duplicates are counted.
 """
 
 import sys
@@ -31,27 +31,31 @@ from oslo_log import log
 
 LOG = log.getLogger(__name__)
 
-# So many changes are made in the table itself, without a pause; more in a copy of it.
-AT_ONCE = 10_000
+# Up to this many changes are made in the table itself, without a pause; more of them in a copy.
+MAX_IN_PLACE = 10_000
 
 
 class Change:
-    """What becomes of one table of a datasource. Made with pauses, put in its place without one."""
+    """A change of one table of a datasource. It is prepared with pauses and applied without one.
+
+    `data`: the rows of a snapshot, or the pair of added and removed rows of a difference. Raises CongressException if
+    the rows do not fit the table.
+    """
 
     def __init__(self, theory: Any, table: str, data: Any, is_snapshot: bool) -> None:  # noqa: FBT001
         self.theory, self.table, self.is_snapshot = theory, table, is_snapshot
         added, removed = (data, ()) if is_snapshot else data
         self.all_ascii = True
         if not is_snapshot:
-            self.refuse_other_columns(chain(removed, added))
-        self.aside = None
-        if is_snapshot or len(added) + len(removed) > AT_ONCE:
-            self.aside = new_table() if is_snapshot else copied(self.table_of_theory())
-            apply(self.aside, self.facts(removed), self.facts(added))
+            self.check_columns(chain(removed, added))
+        self.new_rows = None
+        if is_snapshot or len(added) + len(removed) > MAX_IN_PLACE:
+            self.new_rows = new_table() if is_snapshot else copied(self.current_rows())
+            update_table(self.new_rows, self.facts(removed), self.facts(added))
         else:
             self.removed, self.added = list(self.facts(removed)), list(self.facts(added))
         if not self.all_ascii:
-            LOG.warning("characters beyond ASCII are left out of table %s of %s", table, theory.name)
+            LOG.warning("characters beyond ASCII are omitted in table %s of %s", table, theory.name)
 
     def facts(self, rows: Iterable[Iterable[Any]]) -> Iterator[Any]:
         return map(self.fact, with_pauses(rows))
@@ -60,14 +64,14 @@ class Change:
         return Fact(self.table, [self.text(v) if type(v) is str else value_to_congress(v) for v in row])
 
     def text(self, value: str) -> str:
-        """utils.value_to_congress, without a warning for each value; equal texts are kept once."""
+        """utils.value_to_congress without a warning for each value; equal texts share one object."""
         if not value.isascii():
             self.all_ascii = False
             value = value.encode("ascii", "ignore").decode("ascii")
         return sys.intern(value)
 
-    def refuse_other_columns(self, rows: Iterable[Any]) -> None:
-        """As upstream does for a difference."""
+    def check_columns(self, rows: Iterable[Any]) -> None:
+        """As upstream does for a difference. Raises CongressException."""
         columns = self.theory.schema.arity(self.table)
         for row in with_pauses(rows):
             if columns not in {None, len(row)}:
@@ -75,58 +79,59 @@ class Change:
                     f"{self.theory.name} sends {len(row)} columns of its table {self.table}, which has {columns}"
                 )
 
-    def table_of_theory(self) -> Any:
+    def current_rows(self) -> Any:
         return self.theory.rules.facts.get(self.table) or new_table()
 
-    def put_into(self, theory: Any) -> None:
+    def apply_to(self, theory: Any) -> None:
+        """Raises CongressException if the datasource was deleted and created again during the preparation."""
         if theory is not self.theory:
-            raise CongressException(f"{theory.name} was made anew while rows of {self.table} were taken in")
-        rows = self.aside
+            raise CongressException(f"{theory.name} was replaced while rows of {self.table} were received")
+        rows = self.new_rows
         if rows is None:
-            rows = self.table_of_theory()
-            apply(rows, self.removed, self.added)
+            rows = self.current_rows()
+            update_table(rows, self.removed, self.added)
         if rows or self.is_snapshot:
             theory.rules.facts[self.table] = rows
         else:
             theory.rules.facts.pop(self.table, None)
-        theory.dirty = True  # for a theory that Z3 evaluates
+        theory.dirty = True  # read by a theory that Z3 evaluates
 
 
 def new_table() -> Any:
     rows = factset.FactSet()
-    rows.twins = Counter()  # of a row that the datasource has several of, those beyond the first
+    rows.duplicates = Counter()  # row -> how many more rows of the datasource become equal to it
     return rows
 
 
-def twins(rows: Any) -> Counter[Any]:
-    if not hasattr(rows, "twins"):  # a rule of the policy made the table, or a simulation
-        rows.twins = Counter()
-    return rows.twins  # type: ignore[no-any-return]
+def duplicates(rows: Any) -> Counter[Any]:
+    if not hasattr(rows, "duplicates"):  # a rule of the policy, or a simulation, created the table
+        rows.duplicates = Counter()
+    return rows.duplicates  # type: ignore[no-any-return]
 
 
 def copied(rows: Any) -> Any:
     copy = new_table()
-    copy.twins.update(twins(rows))
+    copy.duplicates.update(duplicates(rows))
     for row in with_pauses(rows):
         copy.add(row)
     return copy
 
 
-def apply(rows: Any, removed: Iterable[Any], added: Iterable[Any]) -> None:
-    more = twins(rows)
+def update_table(rows: Any, removed: Iterable[Any], added: Iterable[Any]) -> None:
+    counts = duplicates(rows)
     for row in removed:
-        if row not in more:
+        if row not in counts:
             rows.remove(row)
-        elif more[row] > 1:
-            more[row] -= 1
+        elif counts[row] > 1:
+            counts[row] -= 1
         else:
-            del more[row]
+            del counts[row]
     for row in added:
         if not rows.add(row):
-            more[row] += 1
+            counts[row] += 1
 
 
-def arm() -> None:
+def apply() -> None:
     receive_data, delete_policy = DseRuntime.receive_data, DseRuntime.delete_policy
     initialize_tables = DatasourcePolicyTheory.initialize_tables
 
@@ -137,9 +142,9 @@ def arm() -> None:
         else:
             receive_data(self, publisher, table, data, is_snapshot)
 
-    def put_or_initialize(self: Any, tables: list[str], rows: Any) -> None:
+    def change_or_initialize(self: Any, tables: list[str], rows: Any) -> None:
         if isinstance(rows, Change):
-            rows.put_into(self)
+            rows.apply_to(self)
         else:
             initialize_tables(self, tables, rows)
 
@@ -153,4 +158,4 @@ def arm() -> None:
 
     DseRuntime.receive_data = receive_rows
     DseRuntime.delete_policy = delete_policy_without_rows
-    DatasourcePolicyTheory.initialize_tables = put_or_initialize
+    DatasourcePolicyTheory.initialize_tables = change_or_initialize

@@ -1,9 +1,9 @@
-"""Stop a datasource node as soon as the requests that it is serving are answered.
+"""Stop a datasource node as soon as it has answered its current requests.
 
-Upstream stops the listener of each of its services in turn, and a listener notices only when its wait for a message
-is over, up to a second: 1.7 and 2.1 s with one datasource (seen), more with each further one. All that time nobody
-serves, for the node must not start on the other host before it has ended on this one. The message bus notices the end
-of a process at once.
+Upstream stops the listeners of its services one after another. A listener notices a stop only when its wait for a
+message ends, after up to a second: measured 1.7 and 2.1 s with one datasource, more with each further one. During this
+time no node serves, because the node may start on the other host only after it has ended on this one. RabbitMQ
+notices the end of a process at once, so the listeners need no orderly stop.
 """
 
 import os
@@ -17,12 +17,12 @@ from oslo_service.service import ServiceLauncher
 
 LOG = log.getLogger(__name__)
 
-# Seconds that requests may still take; Congress's agent kills a node 25 s after it was asked to stop.
+# Seconds that requests may still take. Congress's agent kills a node 25 s after it ordered the stop.
 LIMIT = 5.0
 
 
 class Requests:
-    """Counts the requests that are being served; `end` is what SIGTERM does."""
+    """Counts the requests that are being served. `end` is the handler of SIGTERM."""
 
     def __init__(self) -> None:
         self.served = 0
@@ -38,11 +38,11 @@ class Requests:
         deadline = time.monotonic() + LIMIT
         while self.served and time.monotonic() < deadline:
             eventlet.sleep(0.01)
-        LOG.info("told to stop: ended with %d requests unanswered", self.served)
+        LOG.info("stopped by a signal, with %d requests unanswered", self.served)
         os._exit(0)
 
 
-def arm() -> None:
-    requests, process = Requests(), RPCServer._process_incoming  # noqa: SLF001  no public way to see a request
+def apply() -> None:
+    requests, process = Requests(), RPCServer._process_incoming  # noqa: SLF001  there is no public hook
     RPCServer._process_incoming = lambda server, incoming: requests.counted(server, incoming, process)  # noqa: SLF001
     ServiceLauncher._graceful_shutdown = lambda *_: requests.end()  # noqa: SLF001  the handler of SIGTERM

@@ -1,22 +1,24 @@
-"""Let a policy engine ask for a table again when it may have missed a publication.
+"""Let a policy engine request a table again when it may have missed a publication.
 
-A datasource publishes numbered differences, which reach each engine through a queue of its own. That ends with the
-message bus, and what is published before its engine is connected again reaches that engine never. Upstream such an
-engine keeps for ever the rows that it had (seen on the lab after a restart of RabbitMQ):
+A datasource publishes numbered differences, which reach each engine through the engine's own queue. RabbitMQ loses the
+queue when it ends, so the engine misses everything that is published before it is connected again. In upstream,
+such an engine keeps its old rows for good (observed on the lab after a restart of RabbitMQ):
 
-- It sees the gap in the numbers and waits for what is missing, without end. The periodic task that would ask again
-  after `time_to_resub` is started by the datasource manager alone, so by no node that is a policy engine and nothing
-  else.
-- Where nothing comes after it sees no gap: in a quiet table, a lost change stays unknown until the next one.
-- When a question fails, the other tables of the same rules are not asked for, then or later.
-- A difference that comes while the engine takes in the whole table is lost, for the engine yields while it does (seen:
-  the row of before the restart beside the one of after it). So is one that the engine fails to take in.
-- An answer of number 0 that later publications overtook is taken for a new beginning: the engine goes back to it, and
-  what came in between is lost until the next change.
+- It sees the gap in the numbers and waits for the missing publication without a limit. Only the datasource manager
+  starts the periodic task that would request the table after `time_to_resub`, so a node that is only a policy engine
+  does not run it.
+- In a table without further changes, it sees no gap. A lost change stays unknown until the next one.
+- When a request fails, the other tables of the same rules are not requested, neither then nor later.
+- A difference that arrives while the engine processes the whole table is lost, because the engine yields meanwhile
+  (observed: the row from before the restart beside its successor). A difference that the engine fails to process is
+  lost, too.
+- If later publications overtake an answer with number 0, the engine takes the answer for a new start. It goes back to
+  the answer's rows, and the changes in between are lost until the next change.
 
-Here an engine asks for a table again when the connection that hears publications was made anew, when something has
-waited for what should come before it, and until it has been answered; and it takes in one thing after another. To ask
-once too often does no harm: the answer is the whole table with its number, and what comes meanwhile waits for it.
+Here, an engine requests a table again in three cases: the connection that receives publications was replaced, a
+publication has waited for its predecessor, or the last request was not answered. It processes one publication
+after another. An unnecessary request does no harm: the answer is the whole table with its number, and publications
+that arrive meanwhile wait for it.
 """
 
 import time
@@ -34,88 +36,92 @@ LOG = log.getLogger(__name__)
 
 Table = tuple[str, str]  # a datasource, its table
 
-PAUSE = 1.0  # seconds; publications that overtook each other are in order long before
-# Seconds for an answer to the rules' own question: a datasource that never polled a table does so before it answers.
-ANSWER = 20.0
-# Seconds for an answer to the watch's, and then until it asks again, doubled each time: just after a restart of the bus
-# a question is often lost.
-FIRST, LONGEST_ANSWER, LONGEST = 2.0, 60.0, 300.0
-AT_ONCE = 4  # questions to one datasource; one that hangs keeps no other one waiting
+# All times are in seconds.
+PAUSE = 1.0  # between two checks; publications that overtook each other are in order long before
+# Limit of a request for a new table: a datasource that has never polled the table polls it before it answers.
+REQUEST_LIMIT = 20.0
+# Limit of a repeated request, and then the pause until the next one. Both double each time, because a request is often
+# lost just after a restart of RabbitMQ.
+FIRST_PAUSE, MAX_REPEATED_REQUEST_LIMIT, MAX_PAUSE = 2.0, 60.0, 300.0
+MAX_REQUESTS = 4  # to one datasource at the same time
 
 
 class Subscriptions:
-    """What one engine subscribes to, and whether it has been told everything.
+    """The tables that one engine subscribes to, and whether it has all of their publications.
 
-    `connections` counts how often the connection that hears publications was made anew.
+    `connections` counts how often the connection that receives publications was replaced.
     """
 
     connections = 0
 
     def __init__(self, engine: Any) -> None:
         self.engine = engine
-        self.take_in, self.one_by_one = engine.receive_data, Semaphore()
-        self.heard: dict[Table, int] = {}  # `connections` at the last question
-        # After a question of the watch: the pause until the next one in seconds, and its end.
-        self.again: dict[Table, tuple[float, float]] = {}
-        self.open: set[Table] = set()
-        self.pools: dict[str, eventlet.GreenPool] = defaultdict(lambda: eventlet.GreenPool(AT_ONCE))
-        self.waited: set[Table] = set()
+        self.process_data, self.processing = engine.receive_data, Semaphore()
+        self.requested_on: dict[Table, int] = {}  # `connections` at the last request
+        # After a repeated request: the pause until the next one, and the time at which the pause ends.
+        self.retries: dict[Table, tuple[float, float]] = {}
+        self.requested: set[Table] = set()  # requests without an answer yet
+        self.pools: dict[str, eventlet.GreenPool] = defaultdict(lambda: eventlet.GreenPool(MAX_REQUESTS))
+        self.waiting: set[Table] = (
+            set()
+        )  # with a publication that waited for its predecessor at the last check
 
-    def subscribe(self, datasource: str, table: str, timeout: float = ANSWER) -> None:
-        """DataService.subscribe, which raises nothing when it is not answered: `watch` asks again."""
-        self.begin((datasource, table))
-        self.question((datasource, table), timeout)
+    def subscribe(self, datasource: str, table: str, timeout: float = REQUEST_LIMIT) -> None:
+        """DataService.subscribe, but it raises nothing without an answer, because `watch` repeats the request."""
+        self.add((datasource, table))
+        self.request((datasource, table), timeout)
 
     def follow_rules(self, *, wait: bool) -> None:
-        """Subscribe to what rules name, and to nothing else. With `wait` until the new tables are answered.
+        """Subscribe to exactly the tables that rules name. With `wait`, return when the new tables have arrived.
 
-        Nobody else runs until that is decided: rules may change while an answer is waited for.
+        No other green thread runs before the subscriptions are changed; rules may change while the engine waits.
         """
-        named, subscribed = self.named(), self.subscribed()
-        for table in subscribed - named:
+        in_rules, subscribed = self.in_rules(), self.subscribed()
+        for table in subscribed - in_rules:
             self.engine.unsubscribe(*table)
-        new = named - subscribed
+        new = in_rules - subscribed
         for table in new:
-            self.begin(table)
+            self.add(table)
         if wait:
-            for _ in eventlet.GreenPool(AT_ONCE).imap(self.question, new):
+            for _ in eventlet.GreenPool(MAX_REQUESTS).imap(self.request, new):
                 pass
         else:
             for table in new:
-                self.spawn(table[0], self.question, table)
+                self.spawn(table[0], self.request, table)
 
-    def begin(self, table: Table) -> None:
+    def add(self, table: Table) -> None:
         datasource, name = table
         subscribers = self.engine.node.subscriptions.setdefault(datasource, {}).setdefault(name, set())
         subscribers.add(self.engine.service_id)
-        self.heard[table] = Subscriptions.connections
-        self.open.add(table)
+        self.requested_on[table] = Subscriptions.connections
+        self.requested.add(table)
 
-    def spawn(self, datasource: str, *question: Any) -> None:
-        eventlet.spawn_n(self.pools[datasource].spawn_n, *question)
+    def spawn(self, datasource: str, *call: Any) -> None:
+        eventlet.spawn_n(self.pools[datasource].spawn_n, *call)
 
-    def question(self, table: Table, timeout: float = ANSWER) -> None:
+    def request(self, table: Table, timeout: float = REQUEST_LIMIT) -> None:
         datasource, name = table
         action = "get_last_published_data_with_seqnum"
         try:
             if table not in self.subscribed():
-                return  # nobody needs it any more
+                return  # a rule that needed it was deleted meanwhile
             number, rows = self.engine.node.invoke_service_rpc(
                 datasource, action, {"table": name}, timeout=timeout
             )
-            overtaken = number == 0 and self.known(table)  # by publications, which began with the whole table
+            # Publications that overtook the answer began with the whole table.
+            overtaken = number == 0 and self.received(table)
             if table in self.subscribed() and not overtaken:
                 self.engine.receive_data_sequenced(datasource, name, rows, number, is_snapshot=True)
-        except Exception as error:  # noqa: BLE001  whatever it is, the next table has nothing to do with it
-            LOG.info("table %s of %s is not told, or not taken in: %s", name, datasource, error)
+        except Exception as error:  # noqa: BLE001  an error must not affect other tables
+            LOG.info("table %s of %s did not arrive or cannot be processed: %s", name, datasource, error)
         finally:
-            self.open.discard(table)
+            self.requested.discard(table)
 
     def receive_data(self, datasource: str, table: str, data: Any, is_snapshot: bool = False) -> None:  # noqa: FBT001, FBT002
-        """DataService.receive_data, in the order of the calls; what fails is asked for again."""
-        with self.one_by_one:
+        """DataService.receive_data, in the order of the calls. After an error, `watch` requests the table again."""
+        with self.processing:
             try:
-                self.take_in(datasource, table, data, is_snapshot)
+                self.process_data(datasource, table, data, is_snapshot)
             except Exception:
                 self.engine._clear_receiver_seqnum(datasource, table)  # noqa: SLF001
                 raise
@@ -123,41 +129,41 @@ class Subscriptions:
     def watch(self) -> None:
         while True:
             eventlet.sleep(PAUSE)
-            for table, reason in self.doubtful().items():
-                LOG.info("asking %s for its table %s: %s", *table, reason)
-                self.open.add(table)
-                self.spawn(table[0], self.ask, table)
+            for table, reason in self.outdated().items():
+                LOG.info("requesting from %s its table %s: %s", *table, reason)
+                self.requested.add(table)
+                self.spawn(table[0], self.repeat_request, table)
 
-    def ask(self, table: Table) -> None:
+    def repeat_request(self, table: Table) -> None:
         if table not in self.subscribed():
-            self.open.discard(table)
+            self.requested.discard(table)
             return
-        last, _ = self.again.get(table, (FIRST / 2, 0.0))
-        pause = min(2 * last, LONGEST)
-        self.again[table] = pause, time.monotonic() + pause
+        last, _ = self.retries.get(table, (FIRST_PAUSE / 2, 0.0))
+        pause = min(2 * last, MAX_PAUSE)
+        self.retries[table] = pause, time.monotonic() + pause
         self.engine.unsubscribe(*table)
-        self.subscribe(*table, timeout=min(pause, LONGEST_ANSWER))
+        self.subscribe(*table, timeout=min(pause, MAX_REPEATED_REQUEST_LIMIT))
 
-    def doubtful(self) -> dict[Table, str]:
-        """Tables to ask for now, each with the reason."""
+    def outdated(self) -> dict[Table, str]:
+        """Tables to request again now, each with the reason."""
         subscribed, now = self.subscribed(), time.monotonic()
-        waited, self.waited = self.waited, {table for table in subscribed if self.waits(table)}
-        found = {}
-        for table in subscribed - self.open:
-            if self.heard.get(table, 0) != Subscriptions.connections:
-                self.again.pop(table, None)
-                found[table] = "publications may be lost, this node was not connected to the bus"
-            elif self.known(table) and table not in waited & self.waited:
-                self.again.pop(table, None)
-            elif table not in self.again or now >= self.again[table][1]:
-                found[table] = "something is missing of it"
-        return found
+        before, self.waiting = self.waiting, {table for table in subscribed if self.has_waiting(table)}
+        reasons = {}
+        for table in subscribed - self.requested:
+            if self.requested_on.get(table, 0) != Subscriptions.connections:
+                self.retries.pop(table, None)
+                reasons[table] = "publications may be lost, because this node was not connected to the bus"
+            elif self.received(table) and table not in before & self.waiting:
+                self.retries.pop(table, None)
+            elif table not in self.retries or now >= self.retries[table][1]:
+                reasons[table] = "a publication of it is missing"
+        return reasons
 
     def subscribed(self) -> set[Table]:
-        found = self.engine.node.get_subscription(self.engine.service_id)
-        return {(datasource, table) for datasource, tables in found.items() for table in tables}
+        subscriptions = self.engine.node.get_subscription(self.engine.service_id)
+        return {(datasource, table) for datasource, tables in subscriptions.items() for table in tables}
 
-    def named(self) -> set[Table]:
+    def in_rules(self) -> set[Table]:
         """Tables of datasources, and of other policies, that rules name."""
         names = self.engine.tablenames(body_only=True)
         pairs = (
@@ -165,23 +171,23 @@ class Subscriptions:
         )
         return {(service, table) for service, table in pairs if service is not None}
 
-    def known(self, table: Table) -> bool:
-        """Whether it was told once."""
+    def received(self, table: Table) -> bool:
+        """Whether the engine has received the table at least once."""
         return table[1] in self.engine.receiver_seqnums.get(table[0], {})
 
-    def untold(self) -> set[Table]:
-        """Tables that are not there yet, or are being asked for; one that is not subscribed to never comes."""
+    def missing_tables(self) -> set[Table]:
+        """Tables that have not arrived, or are requested again, or that rules name without a subscription."""
         subscribed = self.subscribed()
-        told = {table for table in subscribed - self.open if self.known(table)}
-        return (subscribed | self.named()) - told
+        complete = {table for table in subscribed - self.requested if self.received(table)}
+        return (subscribed | self.in_rules()) - complete
 
-    def waits(self, table: Table) -> bool:
-        """Whether something waits for what should come before it."""
+    def has_waiting(self, table: Table) -> bool:
+        """Whether a publication waits for its predecessor."""
         queue = self.engine.msg_queues.get(table[0], {}).get(table[1])
         return queue is not None and not queue.empty()
 
 
-def arm() -> None:
+def apply() -> None:
     start = DseRuntime.start
 
     def start_and_watch(self: Any) -> None:
@@ -195,13 +201,13 @@ def arm() -> None:
 
 
 def count_connections(topic: str) -> None:
-    """Count each time from now on that the queue for what is published to `topic` is declared anew."""
-    set_channel = RabbitConnection._set_current_channel  # noqa: SLF001  no callback tells it
+    """From now on, count how often the queue for publications to `topic` gets a new channel."""
+    set_channel = RabbitConnection._set_current_channel  # noqa: SLF001  there is no callback
 
     def set_and_count(self: Any, channel: Any) -> None:
-        anew = channel is not None and channel != self.channel
+        is_new = channel is not None and channel != self.channel
         set_channel(self, channel)
-        if anew and any(consumer.queue_name.startswith(f"{topic}_fanout_") for consumer in self._consumers):
+        if is_new and any(consumer.queue_name.startswith(f"{topic}_fanout_") for consumer in self._consumers):
             Subscriptions.connections += 1
 
     RabbitConnection._set_current_channel = set_and_count  # noqa: SLF001

@@ -1,8 +1,8 @@
-"""Let an engine name the tables of its policies without a look at their rows.
+"""Let an engine list the tables of its policies without reading their rows.
 
-Each synchronisation and each question for a table asks what tables the rules name. Upstream makes a Rule, with an
-id of its own, of every row of every datasource for that, and drops them all again, for they have no body: seconds
-without an answer to anybody at 10,000 rows.
+Each synchronisation and each request for a table lists the tables that rules name. For this, upstream creates a Rule
+object with its own id from every row of every datasource and then drops them, because they have no body. At
+10,000 rows, the engine answers nobody for seconds.
 """
 
 from typing import Any
@@ -10,9 +10,9 @@ from typing import Any
 from congress.datalog.nonrecursive import RuleHandlingMixin
 
 
-def arm() -> None:
+def apply() -> None:
     def policy(self: Any) -> list[Any]:
-        # What has no body is kept apart, as a fact; but for a negated head, which is among the rules.
+        # Congress stores a rule without a body as a fact, elsewhere; a rule with a negated head is among the rules.
         return [rule for rules in self.rules.rules.values() for rule in rules if rule.body]
 
     RuleHandlingMixin.policy = policy

@@ -1,8 +1,8 @@
-"""Stands for a datasource until its driver could be made, and tries to make it.
+"""A placeholder for a datasource, which creates its driver.
 
-Some drivers log in to their cloud while they are made, without a time limit (glancev2, heat, aodh, monasca, vcenter),
-and any may refuse its configuration. What stands here says which datasource is bad and why (its status is answered as
-that of any other), and is replaced by the driver as soon as there is one.
+Some drivers log in to their cloud when they are created, without a time limit (glancev2, heat, aodh, monasca, vcenter).
+Any driver may refuse its configuration. The placeholder answers requests for the datasource's status with the reason,
+and the driver replaces it as soon as it has been created.
 """
 
 import copy
@@ -20,12 +20,15 @@ from oslo_log import log
 LOG = log.getLogger(__name__)
 
 LIMIT = 30.0  # seconds for one attempt
-FIRST, LONGEST = 5.0, 300.0  # seconds until the next one, doubled each time
+FIRST_PAUSE, MAX_PAUSE = 5.0, 300.0  # seconds until the next attempt, doubled each time
 HIDDEN = "***"
 
 
-class Unmade(DataSourceDriver):  # type: ignore[misc]
-    """`plugin` is the driver's class: None if there is none of that name."""
+class PendingDatasource(DataSourceDriver):  # type: ignore[misc]
+    """`plugin`: the driver's class, None if it does not exist. `driver`: the driver, None until it is created.
+
+    `attempted`: the first attempt has ended. `registered`: the node has the placeholder as a service.
+    """
 
     def __init__(self, datasource: dict[str, Any], plugin: Any) -> None:
         super().__init__(datasource["name"], {"ds_id": datasource["id"]})
@@ -34,38 +37,38 @@ class Unmade(DataSourceDriver):  # type: ignore[misc]
         if plugin:
             for name in ("get_schema", "get_tablename", "get_tablenames", "get_datasource_info"):
                 setattr(self, name, getattr(plugin, name))
-        self.made: Any = None
-        self.tried, self.registered = Event(), Event()
-        self.sooner = eventlet.Queue(maxsize=1)
+        self.driver: Any = None
+        self.attempted, self.registered = Event(), Event()
+        self.retry_requests = eventlet.Queue(maxsize=1)
         self.handing_over = False
-        self.last_error = self.reason = self.problem("is being made: no answer yet")
-        self.thread = eventlet.spawn(self.make)
+        self.last_error = self.reason = self.problem("is being created: no answer yet")
+        self.thread = eventlet.spawn(self.create_driver)
 
-    def make(self) -> None:
-        """Try until there is a driver, then let it take this one's place."""
-        pause = FIRST
-        while self.made is None:
+    def create_driver(self) -> None:
+        """Try until the driver is created, then let it replace this placeholder."""
+        pause = FIRST_PAUSE
+        while self.driver is None:
             try:
-                self.made = self.attempt()
-            except (Exception, eventlet.Timeout) as error:  # noqa: BLE001  whatever it is, there is no driver
-                self.reason = self.problem(f"cannot be made: {described(error)}")
-                self.last_error = f"{self.reason}; tried again in {pause:.0f} s"
+                self.driver = self.attempt()
+            except (Exception, eventlet.Timeout) as error:  # noqa: BLE001  any error means that there is no driver
+                self.reason = self.problem(f"cannot be created: {described(error)}")
+                self.last_error = f"{self.reason}; next attempt in {pause:.0f} s"
                 LOG.warning("%s", self.last_error)
-                if not self.tried.ready():
+                if not self.attempted.ready():
                     LOG.info("%s", self.without_secrets(traceback.format_exc()))
-                    self.tried.send()
+                    self.attempted.send()
                 with eventlet.Timeout(pause, False):  # noqa: FBT003
-                    self.sooner.get()
-                pause = min(2 * pause, LONGEST)
+                    self.retry_requests.get()
+                pause = min(2 * pause, MAX_PAUSE)
         self.registered.wait()
         try:
             self.hand_over()
         finally:
-            self.settle()
+            self.end_first_attempt()
 
     def attempt(self) -> Any:
         if self.plugin is None:
-            raise LookupError("there is no such driver here, or disabled_drivers names it")
+            raise LookupError("this driver does not exist here, or disabled_drivers names it")
         arguments = dict(copy.deepcopy(self.datasource["config"]) or {}, ds_id=self.ds_id)
         with eventlet.Timeout(LIMIT):
             return self.plugin(name=self.name, args=arguments)
@@ -73,30 +76,30 @@ class Unmade(DataSourceDriver):  # type: ignore[misc]
     def hand_over(self) -> None:
         self.handing_over = True
         node = self.node
-        super().stop()  # first, so that each request of now on waits for the driver
+        super().stop()  # first, so that requests from now on wait for the driver
         super().wait()
         if node.service_object(uuid_=self.ds_id) is self:
-            node._services.remove(self)  # noqa: SLF001  the next line takes its place before anybody looks
-            register(node, self.made)
-            LOG.info("datasource %s is there", self.name)
+            node._services.remove(self)  # noqa: SLF001  the next line adds the driver before another green thread runs
+            register(node, self.driver)
+            LOG.info("datasource %s is ready", self.name)
 
     def stop(self) -> None:
         if self.handing_over:
             self.thread.wait()
         else:
-            self.last_error = self.reason = self.problem("was removed before it was made")
+            self.last_error = self.reason = self.problem("was removed before it was created")
             self.thread.kill()
             super().stop()
-        self.settle()
+        self.end_first_attempt()
 
-    def settle(self) -> None:
-        if not self.tried.ready():
-            self.tried.send()
+    def end_first_attempt(self) -> None:
+        if not self.attempted.ready():
+            self.attempted.send()
 
     def request_refresh(self) -> None:
-        """Try now."""
-        if self.sooner.empty():
-            self.sooner.put(None)
+        """Make the next attempt now."""
+        if self.retry_requests.empty():
+            self.retry_requests.put(None)
 
     def refuse(self, *_: object, **__: object) -> Any:
         raise Unavailable(self.last_error)
@@ -106,13 +109,13 @@ class Unmade(DataSourceDriver):  # type: ignore[misc]
     process_webhook_notification = refuse
 
     def problem(self, what: str) -> str:
-        place = (self.datasource["config"] or {}).get("auth_url")
-        at = f" at {place}" if place else ""
+        auth_url = (self.datasource["config"] or {}).get("auth_url")
+        at = f" at {auth_url}" if auth_url else ""
         driver = self.datasource["driver"]
         return self.without_secrets(f"datasource {self.name} (driver {driver}{at}) {what}")
 
     def without_secrets(self, text: str) -> str:
-        """A driver's error may quote what it was given, in its own way."""
+        """Hide the secrets of the configuration; a driver's error may quote them in several forms."""
         config = self.datasource["config"] or {}
         names = self.plugin.get_datasource_info().get("secret", []) if self.plugin else ["password"]
         for secret in sorted(
@@ -130,7 +133,7 @@ def described(error: BaseException) -> str:
 
 
 def register(node: Any, service: Any) -> None:
-    """DseNode.register_service; what cannot be registered is not there, so that the next round makes it anew."""
+    """DseNode.register_service. If it fails, the node does not keep the service, so the next round creates it again."""
     try:
         node.register_service(service)
     except Exception:

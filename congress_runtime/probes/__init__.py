@@ -1,1 +1,1 @@
-"""Questions about a node, asked on its host: python -m congress_runtime.probes.NAME."""
+"""Programs that check a part of the deployment from one of its Congress hosts."""

@@ -1,10 +1,13 @@
-"""See that an engine asks for tokens, and that it can check one at keystone.
+"""Check that an engine requires a token, and that it can validate one at keystone.
 
-What only an engine's host can try: its way to keystone, the authorities that it trusts, the login in
-[keystone_authtoken]. The token is that of Congress's own user; that it gets 403 is well, for it is no admin.
+Only the engine's own host can check this: its route to keystone, the certificate authorities that it trusts, and the
+login in [keystone_authtoken]. The probe uses a token of Congress's own user. The answer 403 is correct too, because
+that user is no admin.
 
-usage: python -m congress_runtime.probes.authtoken CONFIGURATION URL SECONDS: exit code 1 and one line when it is not
-so. URL is something in the API; SECONDS are for each of three requests.
+usage: python -m congress_runtime.probes.authtoken CONFIGURATION URL SECONDS
+
+URL: any resource of the API. SECONDS: limit of each of the three requests. Exit code 0, or 1 and one line about the
+problem.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ OK, UNAUTHORIZED, FORBIDDEN = 200, 401, 403
 
 
 def login(file: str, limit: float) -> Any:
-    """A session of keystoneauth, made from the section as keystonemiddleware does."""
+    """A keystoneauth session, created from [keystone_authtoken] as keystonemiddleware does. `limit`: seconds."""
     conf = cfg.ConfigOpts()
     conf(["--config-file", file], project="congress", default_config_files=[], default_config_dirs=[])
     loading.register_auth_conf_options(conf, GROUP)
@@ -32,30 +35,30 @@ def login(file: str, limit: float) -> Any:
 
 
 def problem(session: Any, url: str) -> str:
-    """What is wrong, "" when nothing is. Raises ClientException without an answer."""
+    """Describe the problem, "" without one. Raises ClientException if keystone or the engine does not answer."""
 
     def status(**headers: str) -> int:
         answer = session.get(url, authenticated=False, raise_exc=False, headers=headers)
         return int(answer.status_code)
 
     token = session.get_token()
-    if (without := status()) != UNAUTHORIZED:
-        return f"without a token it answers {without}"
-    if (with_one := status(**{"X-Auth-Token": token})) not in {OK, FORBIDDEN}:
-        return f"with a token that keystone gave it answers {with_one}: it cannot check tokens there"
+    if (without_token := status()) != UNAUTHORIZED:
+        return f"without a token it answers {without_token}"
+    if (with_token := status(**{"X-Auth-Token": token})) not in {OK, FORBIDDEN}:
+        return f"with a token from keystone it answers {with_token}: it cannot validate tokens at keystone"
     return ""
 
 
 def main(file: str, url: str, limit: float) -> int:
-    # keystoneauth warns on standard error of what it raises as well.
+    # keystoneauth would also log on standard error what it raises.
     logging.getLogger().addHandler(logging.NullHandler())
     try:
-        told = problem(login(file, limit), url)
+        found_problem = problem(login(file, limit), url)
     except ClientException as error:
-        told = str(error).splitlines()[0]
-    if told:
-        print(told, file=sys.stderr)
-    return 1 if told else 0
+        found_problem = str(error).splitlines()[0]
+    if found_problem:
+        print(found_problem, file=sys.stderr)
+    return 1 if found_problem else 0
 
 
 if __name__ == "__main__":

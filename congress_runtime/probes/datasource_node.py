@@ -1,7 +1,7 @@
-"""Tell whether exactly one datasource node serves the bus.
+"""Check that exactly one datasource node serves the bus.
 
-Run on any Congress host by the virtual environment's Python. Exit code 0: exactly one node consumes from the
-datasource manager's queue and answers a ping through it; 1: anything else, said in one sentence.
+Runs on any Congress host, in the virtual environment. Exit code 0: exactly one node consumes from the datasource
+manager's queue and answers a ping. Exit code 1: anything else; the output says it in one sentence.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config-file", default="/etc/congress/congress.conf", metavar="FILE")
     parser.add_argument(
-        "--wait", type=float, default=0, metavar="SECONDS", help="go on looking that long (0: look once)"
+        "--wait", type=float, default=0, metavar="SECONDS", help="repeat the check this long (0: check once)"
     )
     arguments = parser.parse_args()
     try:
@@ -39,10 +39,10 @@ def main() -> int:
     except cfg.Error as error:
         print(f"cannot read the configuration {arguments.config_file}: {error}")
         return 1
-    patches.arm(patches.BUS)
+    patches.apply(patches.BUS)
     deadline = time.monotonic() + arguments.wait
     while True:
-        problem = look(cfg.CONF)
+        problem = check(cfg.CONF)
         if problem is None:
             print("one datasource node serves the bus")
             return 0
@@ -52,8 +52,8 @@ def main() -> int:
         time.sleep(PAUSE)
 
 
-def look(conf: cfg.ConfigOpts) -> str | None:
-    """Say what is wrong with the datasource node in one sentence; None when exactly one serves."""
+def check(conf: cfg.ConfigOpts) -> str | None:
+    """Describe the problem in one sentence, None when exactly one datasource node serves."""
     queue = topic(conf, DATASOURCE_MANAGER)
     try:
         with connection(conf, NETWORK_TIMEOUT) as link:
@@ -75,5 +75,5 @@ def look(conf: cfg.ConfigOpts) -> str | None:
 if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
-    # At once: the thread of oslo.messaging's metrics would keep the process for up to 10 s.
+    # A normal exit would wait up to 10 s for the thread of oslo.messaging's metrics.
     os._exit(code)

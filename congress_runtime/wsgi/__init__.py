@@ -1,1 +1,1 @@
-"""What api-paste.ini names of ours: the health check."""
+"""Our WSGI application, which api-paste.ini names: the health check."""

@@ -1,19 +1,23 @@
-"""GET /health: whether this engine can serve, told without a token and without data.
+"""GET /health: whether this engine can serve. It needs no token and returns no data.
 
-Once a second the engine's process does what GET /v1/policies does (congress.api.policy_model): a call over the message
-bus to this node's policy engine, which reads the database. /health tells what came of the last one: 200, or 503. So
-however often it is asked, it costs neither bus nor database; it may stand outside of authtoken in api-paste.ini, and
-is as honest with keystone as without.
+Once a second, the engine's process does what GET /v1/policies does (congress.api.policy_model): it calls this node's
+policy engine over the message bus, and the policy engine reads the database. /health returns the result of the last
+call: 200 or 503. So requests for /health cost neither bus nor database. Therefore /health may be outside of authtoken
+in api-paste.ini, and its answer means the same with keystone and with noauth.
 
-Slow is not lost. While the loop stands still, because a policy is evaluated or rows are taken in, nothing is
-answered, /health included, and congress_drain, a process of its own, judges that. Here waiting is counted in turns
-of the loop, so that such a pause costs one of them. A large message that is decoded with pauses (patches.pauses)
-costs none, for the answer may be behind it. And when the call is not answered though the loop turns, bus and
-database are asked one by one: a call that waits for a lock of the database makes an engine slow, and no more.
+A slow engine is not a failed engine:
 
-An engine that starts has its policies before it answers, but not yet the rows that they are about, nor the rules over
-columns of a datasource that has not told its schema. Until it has them /health adds "loading N tables" to its 200, such
-a datasource counted as one, and congress_drain lets it have hardly a request while there is another engine.
+- The loop stands still while a policy is evaluated or rows are received. Then nothing is answered, not even /health.
+  congress_drain, a separate process, handles that case.
+- Here, waiting is counted in turns of the loop, so such a pause counts as one turn. While a large message is decoded
+  with pauses (patches.pauses), turns do not count, because the answer may arrive behind that message.
+- If the call is not answered although the loop turns, bus and database are checked separately. An engine whose call
+  waits for a lock in the database is only slow.
+
+A starting engine has its policies before it answers. It does not yet have the rows that they refer to, nor the rules
+that name columns of a datasource whose schema it has not received. Until then, /health adds "loading N tables" to its
+200; a datasource without a schema counts as one table. While another engine is available, congress_drain then sends
+this one hardly any request.
 """
 
 import time
@@ -35,32 +39,33 @@ from sqlalchemy.pool import NullPool
 
 LOG = log.getLogger(__name__)
 
+# All times are in seconds.
 PAUSE = 1.0
-# Turns of the loop, each of at least so many seconds, in which a question is to be answered.
+# A probe may take this many turns of the loop, of at least TURN each.
 TURNS, TURN = 20, 0.1
-# Turns that count at the latest: large messages are taken in one after another, and the answer may be behind them.
-MOST_TURNS = 300
-# Seconds until a call that nobody answers ends. There is one at a time.
+# The limit including turns that do not count: large messages may arrive one after another, ahead of the answer.
+MAX_TURNS = 300
+# Limit of a call that is not answered. There is only one call of a kind at a time.
 TIMEOUT = 60
-# Seconds after which an engine serves without the tables that it was not told: a datasource that never answers must not
-# keep engines from their clients. 200,000 rows of a cloud of 10,000 servers are there after 30 s (docs/figures.md).
-LOADING = 60
+# An engine then serves without the missing tables: a datasource that never answers must not keep engines from their
+# clients. 200,000 rows of a cloud of 10,000 servers arrive within 30 s (docs/figures.md).
+LOADING_LIMIT = 60
 
 Headers = list[tuple[str, str]]
 
 
 class Health:
-    """`bus`: Congress's API service in this process, through which its requests reach the engine.
+    """`bus`: Congress's API service in this process, which passes requests to the engine.
 
-    `sources`: the datasources that there are; rules may name tables of others, which nobody tells.
-    `trouble`: what keeps the engine from serving. `loading`: how many tables it still lacks since its start.
+    `sources`: names of the enabled datasources. Rules may also name tables of datasources that do not exist.
+    `problem`: why the engine cannot serve, "" if it can. `loading`: number of tables that are missing since its start.
     """
 
     def __init__(self, bus: Any, sources: set[str]) -> None:
-        self.bus, self.sources, self.trouble = bus, sources, "nothing is known yet"
+        self.bus, self.sources, self.problem = bus, sources, "not checked yet"
         self.engine = bus.node.service_object(base.ENGINE_SERVICE_ID)
-        self.loads_until: float | None = time.monotonic() + LOADING
-        self.loading = self.untold()
+        self.loading_ends: float | None = time.monotonic() + LOADING_LIMIT
+        self.loading = self.missing_tables()
         database = sqlalchemy.create_engine(cfg.CONF.database.connection, poolclass=NullPool)
         model = base.APIModel("health", bus=bus)
 
@@ -71,76 +76,80 @@ class Health:
             with database.connect() as link:
                 link.execute(sqlalchemy.text("SELECT 1"))
 
-        self.questions: dict[str, Callable[[], None]] = {
+        # The first one needs the others; they tell why it fails.
+        self.probes: dict[str, Callable[[], None]] = {
             "the policy engine": lambda: call("persistent_get_policies"),
             "the message bus": lambda: call("ping"),
             "the database": connect,
         }
-        self.under_way: dict[str, GreenThread] = {}
+        self.running: dict[str, GreenThread] = {}
 
     def watch(self) -> None:
         while True:
-            trouble = self.look()
-            if trouble and trouble != self.trouble:
-                LOG.warning("this engine cannot serve: %s", trouble)
-            self.trouble = trouble
-            self.loading = self.untold()
+            problem = self.check()
+            if problem and problem != self.problem:
+                LOG.warning("this engine cannot serve: %s", problem)
+            self.problem = problem
+            self.loading = self.missing_tables()
             eventlet.sleep(PAUSE)
 
-    def untold(self) -> int:
-        if self.loads_until is None:
+    def missing_tables(self) -> int:
+        """Number of tables that the engine still lacks. 0 once it has had all of them, or after LOADING_LIMIT."""
+        if self.loading_ends is None:
             return 0
-        untold = {":".join(table) for table in self.engine.subscriptions.untold() if table[0] in self.sources}
-        # Without its schema, rules that name a datasource's columns are not there, so nothing else tells of them.
-        untold |= self.sources - set(self.engine.policy_names())
-        if untold and time.monotonic() < self.loads_until:
-            return len(untold)
-        if untold:
-            names = ", ".join(sorted(untold))
-            LOG.warning("this engine serves without what it was not told in %d s: %s", LOADING, names)
-        self.loads_until = None
+        missing = {":".join(t) for t in self.engine.subscriptions.missing_tables() if t[0] in self.sources}
+        # The engine has no rules about a datasource whose schema it lacks, so the rules do not name its tables.
+        missing |= self.sources - set(self.engine.policy_names())
+        if missing and time.monotonic() < self.loading_ends:
+            return len(missing)
+        if missing:
+            names = ", ".join(sorted(missing))
+            LOG.warning(
+                "this engine serves without tables that it did not get in %d s: %s", LOADING_LIMIT, names
+            )
+        self.loading_ends = None
         return 0
 
-    def look(self) -> str:
-        engine, *others = self.questions
-        trouble = self.ask(engine)
-        if trouble is not None:
-            return trouble
+    def check(self) -> str:
+        engine, *others = self.probes
+        problem = self.run_probe(engine)
+        if problem is not None:
+            return problem
         for other in others:
-            trouble = self.ask(other)
-            if trouble is None:
+            problem = self.run_probe(other)
+            if problem is None:
                 return f"no answer from {other}"
-            if trouble:
-                return trouble
+            if problem:
+                return problem
         return ""
 
-    def ask(self, what: str) -> str | None:
-        """What went wrong; None without an answer, and then the question stays under way."""
-        old = self.under_way.pop(what, None)
-        question = old or eventlet.spawn(trouble_of, self.questions[what])
+    def run_probe(self, name: str) -> str | None:
+        """Return the problem, "" without one. None without an answer in time; the probe then goes on running."""
+        earlier = self.running.pop(name, None)
+        probe = earlier or eventlet.spawn(problem_of, self.probes[name])
         counted = 0
-        for _ in range(MOST_TURNS):
+        for _ in range(MAX_TURNS):
             with eventlet.Timeout(TURN, exception=False):
-                trouble: str = question.wait()
-                # What an old question failed with may be over.
-                return self.ask(what) if old and trouble else trouble
+                problem: str = probe.wait()
+                # The cause of an earlier probe's failure may be gone by now.
+                return self.run_probe(name) if earlier and problem else problem
             counted += not pauses.turns.locked()
             if counted == TURNS:
                 break
-        self.under_way[what] = question
+        self.running[name] = probe
         return None
 
 
-def trouble_of(question: Callable[[], None]) -> str:
+def problem_of(probe: Callable[[], None]) -> str:
     try:
-        question()
-    except Exception as error:  # noqa: BLE001 - whatever it is, this engine cannot serve
+        probe()
+    except Exception as error:  # noqa: BLE001 - any error means that this engine cannot serve
         return f"{type(error).__name__}: {error}".splitlines()[0]
     return ""
 
 
 class Application:
-    """`health`: of the one engine in this process."""
+    """Answers /health and /health/lag. `health`: of the only engine in this process."""
 
     health: ClassVar[Health]
 
@@ -148,11 +157,11 @@ class Application:
         self, environ: dict[str, Any], start_response: Callable[[str, Headers], object]
     ) -> list[bytes]:
         method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
-        if (method, path) == ("GET", "/lag") and lag.asked_here(environ):
+        if (method, path) == ("GET", "/lag") and lag.from_this_host(environ):
             status, kind, text = "200 OK", "application/json", lag.answer(self.health.engine)
         else:
             status, kind = self.status(method, path), "text/plain"
-            text = f"{status}\n{self.more(status)}"
+            text = f"{status}\n{self.loading_line(status)}"
         body = text.encode()
         start_response(status, [("Content-Type", kind), ("Content-Length", str(len(body)))])
         return [body]
@@ -162,15 +171,15 @@ class Application:
             return "404 Not Found"
         if method != "GET":
             return "405 Method Not Allowed"
-        return "503 Service Unavailable" if self.health.trouble else "200 OK"
+        return "503 Service Unavailable" if self.health.problem else "200 OK"
 
-    def more(self, status: str) -> str:
+    def loading_line(self, status: str) -> str:
         loading = self.health.loading if status.startswith("200") else 0
         return f"loading {loading} table{'s' * (loading > 1)}\n" if loading else ""
 
 
 def api_factory(global_conf: dict[str, str], **local_conf: str) -> Any:
-    """[app:congress_api]: Congress's own, as upstream makes it; health learns its way to the bus."""
+    """[app:congress_api]: upstream's own application. Health gets its connection to the bus from it."""
     application = congress_app_factory(global_conf, **local_conf)
     enabled = db_api.get_session().query(datasources.Datasource.name).filter_by(enabled=True)
     Application.health = Health(application.resource_mgr, {name for (name,) in enabled})

@@ -1,7 +1,7 @@
-# ruff: noqa: INP001 (on the hosts in the path of local modules, not a module of this project)
-"""The calls to keystone and nova that the fence agent needs, with Python's own library.
+# ruff: noqa: INP001 (on hosts it is in Python's path of local modules)
+"""The requests to keystone and nova that the fence agent needs, with Python's standard library only.
 
-Beside the agent in the checkout, in Python's path of local modules on a host.
+In the checkout, this file is in the agent's folder; on a host, it is in Python's path of local modules.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any
 
 REQUEST_LIMIT = 20.0  # seconds
 POLL = 0.25
-# From 2.51 on a server's owner sees how an action ended.
+# Since 2.51, the owner of a server can read the result of an action.
 MICROVERSION = "compute 2.51"
-# What nova read from the hypervisor (nova/compute/power_state.py); without a guest there it is NOSTATE.
+# Power states that nova read from the hypervisor (nova/compute/power_state.py); without a guest, it is NOSTATE.
 NOSTATE, RUNNING, SHUTDOWN, CRASHED = 0, 1, 4, 6
 FROZEN = {"PAUSED", "SUSPENDED"}
 OFF = {"SHUTOFF", "SHELVED", "SHELVED_OFFLOADED", "SOFT_DELETED", "DELETED"}
@@ -31,12 +31,12 @@ REFUSALS = (FORBIDDEN, NOT_FOUND, CONFLICT)
 
 
 class FenceError(Exception):
-    """Why an action was not carried out, in one line for the operator."""
+    """Why an action failed, in one line for the operator."""
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """The file that `--credentials` names: a JSON object with these keys; `servers`: host name -> id."""
+    """The file in `--credentials`: a JSON object with these keys. `servers`: host name -> server id."""
 
     auth_url: str
     application_credential_id: str
@@ -51,15 +51,15 @@ class Credentials:
         try:
             if path.stat().st_mode & 0o077:
                 raise FenceError(f"{path} may be read by others than its owner: chmod 0600 {path}")
-            found = cls(**json.loads(path.read_text()))
+            credentials = cls(**json.loads(path.read_text()))
         except OSError as error:
             raise FenceError(f"cannot read {path}: {error.strerror}") from None
         except (ValueError, TypeError):
-            # The parser's own text would quote the file.
+            # The parser's own error would quote the file.
             raise FenceError(f"{path} is not a JSON object with the keys of an agent's credentials") from None
-        if not (found.auth_url.startswith(("https://", "http://")) and found.servers):
+        if not (credentials.auth_url.startswith(("https://", "http://")) and credentials.servers):
             raise FenceError(f"{path}: auth_url must be a URL and servers must not be empty")
-        return found
+        return credentials
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Answer:
     body: Any
 
     def reason(self) -> str:
-        """The service's own words: `{"<kind>": {"message": text}}` with all of OpenStack."""
+        """The service's error message; all OpenStack services answer `{"<kind>": {"message": text}}`."""
         kinds = self.body.values() if isinstance(self.body, dict) else ()
         texts = [str(kind["message"]) for kind in kinds if isinstance(kind, dict) and "message" in kind]
         return " ".join([f"HTTP {self.status}", *texts])[:300].replace("\n", " ")
@@ -77,9 +77,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Server:
-    """`dead`: an administrator has told nova that the compute host was fenced (`forced_down`).
+    """State of a server. `dead`: an administrator has set `forced_down` for its compute host.
 
-    By nova's default policy only administrators see that; without, it is unknown.
+    By nova's default policy, only administrators can read that; for others it is False.
     """
 
     status: str
@@ -89,8 +89,8 @@ class Server:
 
     @property
     def frozen(self) -> bool:
-        waits = self.task is None or self.task in REBOOTING
-        return self.status in FROZEN and self.power != RUNNING and waits
+        no_other_task = self.task is None or self.task in REBOOTING
+        return self.status in FROZEN and self.power != RUNNING and no_other_task
 
     @property
     def off(self) -> bool:
@@ -99,35 +99,35 @@ class Server:
 
 
 class Nova:
-    """The calls to keystone and nova, with retries until `deadline`, a time of time.monotonic().
+    """Requests to keystone and nova, with retries until `deadline`, a time of time.monotonic().
 
-    `slowest`: seconds of the slowest answer so far.
+    `slowest`: seconds of the slowest answer so far. Methods raise FenceError.
     """
 
     def __init__(self, credentials: Credentials, deadline: float) -> None:
         self.credentials, self.deadline = credentials, deadline
         self.refusal, self.slowest = "", 0.0
-        self.looked = time.monotonic() - POLL
-        # The system's store where no file is named.
+        self.last_poll = time.monotonic() - POLL
+        # Without a file, Python uses the system's store.
         self.tls = ssl.create_default_context(cafile=credentials.ca_file)
         self.headers = {"Accept": "application/json", "Content-Type": "application/json"}
         self.endpoint = self._log_in()
         self.headers["OpenStack-API-Version"] = MICROVERSION
 
     def _send(self, method: str, url: str, body: Any = None) -> Answer:
-        """One request, any answer. A transient fault is tried again until the deadline."""
+        """Send one request and return any answer. After a transient error, try again until the deadline."""
         data = None if body is None else json.dumps(body).encode()
         fault = "no answer"
-        while (left := self.deadline - time.monotonic()) > 0:
-            began = time.monotonic()
-            # The scheme was checked with the file, and the catalog is the cloud's own.
+        while (remaining := self.deadline - time.monotonic()) > 0:
+            start = time.monotonic()
+            # The scheme of auth_url was checked with the file, and other URLs come from the cloud's own catalog.
             request = urllib.request.Request(url, data, self.headers, method=method)  # noqa: S310
             try:
                 with urllib.request.urlopen(  # noqa: S310
-                    request, timeout=min(left, REQUEST_LIMIT), context=self.tls
+                    request, timeout=min(remaining, REQUEST_LIMIT), context=self.tls
                 ) as reply:
                     headers = {name.lower(): value for name, value in reply.headers.items()}
-                    self.slowest = max(self.slowest, time.monotonic() - began)
+                    self.slowest = max(self.slowest, time.monotonic() - start)
                     return Answer(reply.status, headers, _json(reply.read()))
             except urllib.error.HTTPError as error:
                 answer = Answer(error.code, {}, _json(error.read()))
@@ -147,39 +147,40 @@ class Nova:
         raise FenceError(f"no success with {method} {url} in time, last: {fault}")
 
     def _log_in(self) -> str:
-        """Store the token and give the URL of the compute service."""
-        known = self.credentials
+        """Store the token and return the URL of the compute service."""
+        credentials = self.credentials
         identity = {
             "methods": ["application_credential"],
             "application_credential": {
-                "id": known.application_credential_id,
-                "secret": known.application_credential_secret,
+                "id": credentials.application_credential_id,
+                "secret": credentials.application_credential_secret,
             },
         }
-        url = f"{known.auth_url.rstrip('/').removesuffix('/v3')}/v3/auth/tokens"
+        url = f"{credentials.auth_url.rstrip('/').removesuffix('/v3')}/v3/auth/tokens"
         answer = self._send("POST", url, {"auth": {"identity": identity}})
         try:
             self.headers["X-Auth-Token"] = answer.headers["x-subject-token"]
             catalog = answer.body["token"]["catalog"]
         except (KeyError, TypeError):
             raise FenceError(
-                f"keystone at {known.auth_url} refuses application credential "
-                f"{known.application_credential_id}: {answer.reason()}"
+                f"keystone at {credentials.auth_url} refuses application credential "
+                f"{credentials.application_credential_id}: {answer.reason()}"
             ) from None
         urls = [
             str(endpoint["url"])
             for service in catalog
             if service["type"] == "compute"
             for endpoint in service["endpoints"]
-            if endpoint["interface"] == known.interface and known.region in (None, endpoint["region"])
+            if endpoint["interface"] == credentials.interface
+            and credentials.region in (None, endpoint["region"])
         ]
         if len(urls) != 1:
-            where = f"interface {known.interface}, region {known.region or 'any'}"
+            where = f"interface {credentials.interface}, region {credentials.region or 'any'}"
             raise FenceError(f"the catalog has {len(urls)} compute endpoints with {where}, not one")
         return urls[0].rstrip("/")
 
     def _call(self, method: str, path: str, body: Any = None, also: tuple[int, ...] = ()) -> Answer:
-        """Answer of a request that nova carried out, or whose status is in `also`."""
+        """Send a request to nova. Raises FenceError unless nova accepts it or its status is in `also`."""
         answer = self._send(method, f"{self.endpoint}/servers/{path}", body)
         if answer.status in (OK, ACCEPTED) or answer.status in also:
             return answer
@@ -189,26 +190,26 @@ class Nova:
         raise FenceError(f"nova refuses {method} /servers/{path}: {answer.reason()}{hint}")
 
     def server(self, server: str) -> Server | None:
-        """State of a server; None if the cloud has deleted it."""
+        """State of a server, None if the cloud has deleted it."""
         answer = self._call("GET", server, also=(NOT_FOUND,))
         if answer.status == NOT_FOUND:
-            # A wrong region or project would know none of them, and say the same of a server that runs.
+            # With a wrong region or project, nova answers 404 for every server, also for one that runs.
             others = [other for other in self.credentials.servers.values() if other != server]
             if "itemNotFound" in (answer.body or {}) and any(
                 self._call("GET", other, also=(NOT_FOUND,)).status != NOT_FOUND for other in others
             ):
                 return None
             raise FenceError(f"the cloud knows neither {server} nor another server of the credentials' file")
-        found = answer.body["server"]
+        state = answer.body["server"]
         return Server(
-            found["status"],
-            found["OS-EXT-STS:task_state"],
-            found["OS-EXT-STS:power_state"],
-            dead=found.get("host_status") == "DOWN",
+            state["status"],
+            state["OS-EXT-STS:task_state"],
+            state["OS-EXT-STS:power_state"],
+            dead=state.get("host_status") == "DOWN",
         )
 
     def act(self, server: str, action: Mapping[str, Any]) -> str | None:
-        """Request id of an accepted action; None if the server is gone, or its state or a policy forbids it."""
+        """Request id of an accepted action, None if the server is deleted, or its state or a policy forbids it."""
         answer = self._call("POST", f"{server}/action", action, also=REFUSALS)
         if answer.status in REFUSALS:
             self.refusal = f"; nova: {answer.reason()}"
@@ -216,28 +217,28 @@ class Nova:
         return answer.headers["x-compute-request-id"]
 
     def check_action(self, server: str) -> None:
-        """See that actions on the server are allowed, by one that nova can only find wrong."""
+        """Check that actions on the server are allowed, by an invalid one that nova must refuse with 400."""
         answer = self._call("POST", f"{server}/action", {"reboot": {"type": "NONE"}}, also=(BAD_REQUEST,))
         if answer.status != BAD_REQUEST:
             raise FenceError(f"nova took a reboot of no type on {server}: {answer.reason()}")
 
     def result(self, server: str, request: str, limit: float = float("inf")) -> str | None:
-        """How the compute host ended an action: Success or Error; None if not within `limit` seconds."""
+        """The compute host's result of an action: Success or Error, None without one in `limit` seconds."""
         end = time.monotonic() + limit
         while self.in_time() and time.monotonic() < end:
             answer = self._call("GET", f"{server}/os-instance-actions/{request}", also=(NOT_FOUND,))
             if answer.status != NOT_FOUND:
-                # One event with these actions, that of the compute host; none before it took the action up.
+                # These actions have one event, that of the compute host, after it has started the action.
                 for event in answer.body["instanceAction"].get("events", []):
                     if event["result"]:
                         return str(event["result"])
         return None
 
     def in_time(self) -> bool:
-        """Whether the deadline is still ahead, after what is left of the pause between two looks."""
-        time.sleep(max(0.0, POLL - (time.monotonic() - self.looked)))
-        self.looked = time.monotonic()
-        return self.looked < self.deadline
+        """Wait for the rest of the pause between two polls. Whether the deadline is still ahead."""
+        time.sleep(max(0.0, POLL - (time.monotonic() - self.last_poll)))
+        self.last_poll = time.monotonic()
+        return self.last_poll < self.deadline
 
 
 def _json(text: bytes) -> Any:

@@ -1,23 +1,24 @@
 #!/usr/bin/python3
 """Fence agent for servers of an OpenStack cloud, which logs in with an application credential.
 
-Speaks the fence agent API as Pacemaker's fencer does: `name=value` lines on standard input, an exit status,
-one line of text. The same works by hand: fence_congress_openstack -o status -n SERVER-ID.
+It implements Pacemaker's fence agent API: `name=value` lines on standard input, an exit status, one line of text. It
+also works by hand: fence_congress_openstack -o status -n SERVER-ID.
 
-`reboot` first pauses the server, which freezes the guest within two seconds whatever it hangs on, and then has it
-rebooted hard. Where nova does not pause, it stops the server: nova says SHUTOFF when its hypervisor did not refuse, and
-reads the power state from it afterwards. Both are proof that the old guest does not run.
+`reboot` first pauses the server, which freezes the guest within two seconds even if it hangs, and then reboots it hard.
+If nova does not pause the server, the agent stops it: nova reports SHUTOFF if its hypervisor did not refuse, and reads
+the power state from the hypervisor afterwards. Both prove that the old guest does not run.
 
-The end of a hard reboot is none: a server whose guest could not be destroyed goes back to ACTIVE like a rebooted
-one, and its list of actions says `Success` (nova/compute/manager.py: "Reboot failed but instance is running"). Before
-that proof it only frees a server for which nova takes no other order: a pause hangs, or its state is not the guest's.
+The end of a hard reboot proves nothing: a server whose guest could not be destroyed returns to ACTIVE like a rebooted
+one, and its list of actions says `Success` (nova/compute/manager.py: "Reboot failed but instance is running"). So
+before the proof, a hard reboot is only used to release a server for which nova accepts no other action, because a pause
+hangs or its state is not that of its guest.
 
-A server that is stopped and could not be started again is fenced all the same, so its action ends well: the pair would
-wait for nothing. What it prints says so, and the monitor of its device tries again.
+A server that is stopped but cannot be started again is fenced. So the action succeeds, or the pair would wait for
+nothing. The output says so, and the monitor of the server's fence device tries again.
 
-Which of two hosts that ask for each other survives is decided in fence_congress_split.
+fence_congress_split decides which host survives if both hosts request to fence each other.
 
-Needs nothing but Python: Debian's library for fence agents would bring 26 packages onto each host.
+The agent needs only Python; Debian's library for fence agents would install 26 packages on each host.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ from fence_congress_cloud import FROZEN, RUNNING, Credentials, FenceError, Nova,
 from fence_congress_split import hold_back, holds_back
 
 CREDENTIALS = "/etc/congress-ha/fencing.json"
-# Seconds an action may take with its login, but without what it holds back (fence_congress_split.HOLD_LIMIT).
-# Pacemaker's pcmk_*_timeout and the monitor's timeout lie above all of it, so that what the agent has to say is heard.
-# A stop waits for the guest's own end (nova's shutdown_timeout, 60 s by default).
+# Seconds for an action including the login, but without the delay in a split (fence_congress_split.HOLD_LIMIT).
+# Pacemaker's pcmk_*_timeout and the monitor's timeout are longer, so Pacemaker receives the agent's message. A stop
+# waits for the guest's own shutdown (nova's shutdown_timeout, 60 s by default).
 LIMITS = {"reboot": 110.0, "off": 110.0, "on": 50.0, "status": 40.0, "monitor": 90.0}
 PAUSE_LIMIT = 10.0
 RESTART_LIMIT = 5.0
@@ -91,11 +92,11 @@ credential from a file that only root may read.</longdesc>
 
 
 def reboot(nova: Nova, server: str) -> str:
-    """Return as soon as the old guest cannot run any more."""
+    """Fence and restart a server. Return as soon as the old guest cannot run any more. Raises FenceError."""
     state: Server | None = None
     pauses, refused = True, False
     while nova.in_time():
-        # Straight away, not after a look at the server: that asks neutron as well, and takes longer.
+        # At once, without reading the server's state first: that also involves neutron, and takes longer.
         pause = nova.act(server, {"pause": None}) if pauses else None
         result = nova.result(server, pause, PAUSE_LIMIT) if pause else None
         if result == "Success":
@@ -107,32 +108,32 @@ def reboot(nova: Nova, server: str) -> str:
             return "Success: nova's administrator has declared its compute host dead"
         if state.frozen or state.off:
             return stopped(state.status, nova, server)
-        # An ACTIVE server without a task may just have got rid of it: its second refusal is meant.
+        # An ACTIVE server without a task may just have finished one, so only a second refusal counts.
         pauses = pauses and result is None and not (refused and state.task is None)
         stops = not pauses and state.task is None and stop(nova, server)
         stuck = bool(pause) if pauses else state.task is None and state.status != "ACTIVE"
         if stuck and not stops:
             nova.act(server, {"reboot": {"type": "HARD"}})
             pauses = True
-        # A task that is not our pause is somebody else's, or an earlier attempt's: its end will show.
+        # A task other than our pause belongs to somebody else or to an earlier attempt: wait for its end.
         refused = pause is None and state.task is None
     dead = "; its compute host may be down: make status" if state and state.task else ""
     raise FenceError(f"server {server} was not stopped in time: {described(state)}{nova.refusal}{dead}")
 
 
 def stop(nova: Nova, server: str) -> bool:
-    """Whether nova took the order. Raises FenceError when its hypervisor could not carry it out."""
+    """Stop a server. Whether nova accepted the action. Raises FenceError if its hypervisor failed."""
     request = nova.act(server, {"os-stop": None})
     if request and nova.result(server, request) == "Error":
         raise FenceError(
             f"nova neither paused {server} nor stopped it, so its guest may run on "
-            f"(openstack server event show {server} {request}): mend it there, or make confirm-dead"
+            f"(openstack server event show {server} {request}): fix it in the cloud, or make confirm-dead"
         )
     return request is not None
 
 
 def stopped(how: str, nova: Nova, server: str) -> str:
-    """Bring a fenced server back. That it may fail does not make it less fenced."""
+    """Restart a fenced server and return the agent's message. The server stays fenced if the restart fails."""
     nova.deadline = min(nova.deadline, time.monotonic() + RESTART_LIMIT)
     try:
         if nova.act(server, {"reboot": {"type": "HARD"}}):
@@ -146,13 +147,13 @@ def stopped(how: str, nova: Nova, server: str) -> str:
 
 def switch(nova: Nova, server: str, action: Mapping[str, Any], done: Callable[[Server | None], bool]) -> None:
     state: Server | None = None
-    asked = False
+    requested = False
     while nova.in_time():
         state = nova.server(server)
         if done(state):
             return
-        if not asked and state and state.task is None:
-            asked = nova.act(server, action) is not None
+        if not requested and state and state.task is None:
+            requested = nova.act(server, action) is not None
     raise FenceError(
         f"server {server} did not follow {next(iter(action))} in time: {described(state)}{nova.refusal}"
     )
@@ -174,20 +175,20 @@ def is_on(state: Server | None) -> bool:
 
 
 def monitor(nova: Nova) -> None:
-    """Raise FenceError unless every server could be fenced now, as far as can be seen without doing it.
+    """Raise FenceError unless every server could be fenced now, as far as a check without fencing can tell.
 
-    Another host's server that is left paused or suspended is one whose fencing was cut off: its guest must not go on
-    where it was.
+    If another host's server is paused or suspended, its fencing was interrupted. It is rebooted, because its guest must
+    not continue.
     """
-    left = []
+    interrupted = []
     for host, server in nova.credentials.servers.items():
         state = nova.server(server)
         if state is None:
             raise FenceError(f"server {server} of host {host} is gone")
         nova.check_action(server)
         if state.status in FROZEN and state.task is None and host != platform.node():
-            left.append((state.status, server))
-    for status, server in left:
+            interrupted.append((state.status, server))
+    for status, server in interrupted:
         print(stopped(status, nova, server))
 
 
@@ -201,61 +202,61 @@ def options() -> argparse.Namespace:
     parser.add_argument("--delay", metavar="SECONDS", type=float, default=10.0)
     if len(sys.argv) > 1:
         return parser.parse_args()
-    known = vars(parser.parse_args([]))
+    values = vars(parser.parse_args([]))
     for line in sys.stdin:
         name, _, value = line.strip().partition("=")
-        # Pacemaker says more than it was asked for, such as nodename; `port` is plug's older name.
+        # Pacemaker also sends other parameters, such as nodename; `port` is the older name of `plug`.
         name = {"port": "plug", "option": "action"}.get(name, name)
-        if name in known and value:
+        if name in values and value:
             try:
-                known[name] = {"credentials": Path, "delay": float}.get(name, str)(value)
+                values[name] = {"credentials": Path, "delay": float}.get(name, str)(value)
             except ValueError:
                 raise FenceError(f"{name}={value}: not a number of seconds") from None
-    return argparse.Namespace(**known)
+    return argparse.Namespace(**values)
 
 
-def run(asked: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Exit status of the action: 0 done (status: on), 2 status: off. Raises FenceError."""
-    action = {"meta-data": "metadata"}.get(asked.action, asked.action)
+    action = {"meta-data": "metadata"}.get(arguments.action, arguments.action)
     if action == "metadata":
         print(METADATA)
         return 0
     if action not in {*LIMITS, "list", "validate-all"}:
         raise FenceError(f"there is no action {action}")
-    credentials = Credentials.read(asked.credentials)
+    credentials = Credentials.read(arguments.credentials)
     if action == "validate-all":
         return 0
     if action == "list":
         print("\n".join(f"{server},{host}" for host, server in credentials.servers.items()))
         return 0
-    if action != "monitor" and asked.plug not in credentials.servers.values():
-        raise FenceError(f"plug {asked.plug} is none of the servers of {asked.credentials}")
-    return act(asked, action, credentials)
+    if action != "monitor" and arguments.plug not in credentials.servers.values():
+        raise FenceError(f"plug {arguments.plug} is none of the servers of {arguments.credentials}")
+    return act(arguments, action, credentials)
 
 
-def act(asked: argparse.Namespace, action: str, credentials: Credentials) -> int:
-    """Exit status of an action that takes the cloud."""
+def act(arguments: argparse.Namespace, action: str, credentials: Credentials) -> int:
+    """Run an action that needs the cloud, and return its exit status. Raises FenceError."""
     servers = credentials.servers
     yields = (
         action in {"reboot", "off"}
-        and asked.resource
-        and holds_back(asked.resource, asked.witness, asked.plug, servers)
+        and arguments.resource
+        and holds_back(arguments.resource, arguments.witness, arguments.plug, servers)
     )
     nova = Nova(credentials, time.monotonic() + LIMITS[action])
     if yields:
-        hold_back(nova, asked.delay, asked.witness)
+        hold_back(nova, arguments.delay, arguments.witness)
     if action == "monitor":
         monitor(nova)
     elif action == "status":
-        off = is_off(nova.server(asked.plug))
+        off = is_off(nova.server(arguments.plug))
         print(f"Status: {'OFF' if off else 'ON'}")
         return 2 if off else 0
     elif action == "reboot":
-        print(reboot(nova, asked.plug))
+        print(reboot(nova, arguments.plug))
     elif action == "off":
-        switch(nova, asked.plug, {"os-stop": None}, is_off)
+        switch(nova, arguments.plug, {"os-stop": None}, is_off)
     else:
-        switch(nova, asked.plug, {"os-start": None}, is_on)
+        switch(nova, arguments.plug, {"os-start": None}, is_on)
     return 0
 
 

@@ -1,29 +1,31 @@
 #!/usr/bin/python3
 
-"""How many requests a policy engine is to get: none that is dead, few that is busy, none that is about to stop.
+"""Tells HAProxy how many requests a policy engine may get, and drains the engine before it stops.
 
 congress-drain agent NODE_ID ADDRESS PORT STATE_PORT ENGINE_PORT   answers HAProxy's agent-check
-congress-drain out NODE_ID SECONDS    asks for no more requests, waits until the last is answered
-congress-drain back NODE_ID SECONDS   asks for requests again, waits until HAProxy sends them
+congress-drain out NODE_ID SECONDS    drains the engine and waits until its last request is answered
+congress-drain back NODE_ID SECONDS   ends the drain and waits until HAProxy sends requests again
 
-The agent is a process of its own, because a busy engine cannot say that it is busy: its loop stands still while it
-evaluates a policy or takes in rows. It asks the engine's /health, one question at a time.
+The agent is a separate process, because a busy engine cannot report that it is busy: its loop stands still while it
+evaluates a policy or receives rows. The agent requests the engine's /health, one request at a time.
 
-    the engine                               HAProxy is told   and
-    answers 200                              up 100%           sends requests
-    answers 200, "loading N tables"          up 1%             sends few, all of them when there is no other engine
-    says nothing for BUSY seconds            1%                sends few, and leaves up or down as it was
-    answers 503, FALL times in a row         down              sends none, and cuts what is under way
-    takes no connection: its process ended   down              likewise
+    the engine                              the agent answers   HAProxy
+    answers 200                             up 100%             sends requests
+    answers 200, "loading N tables"         up 1%               sends few; all of them if there is no other engine
+    does not answer for BUSY seconds        1%                  sends few; the engine stays up or down
+    answers 503, FALL times in a row        down                sends none and cuts the current ones
+    refuses connections (its process ended) down                sends none and cuts the current ones
 
-Silence never takes an engine out: to end a process that hangs is the guard's task. The weights are percents of
-an engine's weight in HAProxy's configuration, which is 100. A configuration of before there were busy engines has 1,
-and 1% of that would be nothing; it sends no line (agent-send), and is told 100% as before.
+An engine that does not answer is never marked as down: the guard ends a process that hangs. The weights are percentages
+of the engine's weight in HAProxy's configuration, which is 100. An older configuration has weight 1, of which 1% would
+be 0. HAProxy with such a configuration sends no line (agent-send), and gets 100% as before.
 
-0%, and not "drain" or "maint": HAProxy would go on sending the clients that stick to a draining engine, and cut
-the requests that one in maintenance still serves (on-marked-down). The security groups let nobody but the load
-balancer ask the agent, so whoever asked last is the load balancer; its STATE_PORT tells what it thinks of the engine.
-An engine that nobody asks for, or that the load balancer does not know (any more), gets no requests to wait for.
+The drain uses 0%, not "drain" or "maint": in drain mode, HAProxy would still send the clients that stick to the engine,
+and in maintenance mode, it would cut the current requests (on-marked-down).
+
+The security groups allow only the load balancer to reach the agent, so the agent takes the address of its last client
+as the load balancer's. The load balancer's STATE_PORT returns the engine's state. `out` and `back` do not wait if no
+load balancer has asked recently, or if it does not know the engine.
 """
 
 import os
@@ -40,21 +42,23 @@ from pathlib import Path
 from typing import NamedTuple
 
 RUN = Path(os.environ.get("CONGRESS_DRAIN_RUN", "/run/congress-drain"))
-# HAProxy asks twice a second (agent-inter).
+# All times are in seconds.
+# After this time without a request, no load balancer uses the agent. HAProxy asks twice a second (agent-inter).
 SILENCE = 5.0
 PAUSE = 0.1
 ALL, FEW, NONE = "100%", "1%", "0%"
-LINE = 0.2  # seconds for the line that HAProxy sends at once
-# A client whose engine is busy goes to another one, which may know less of what he just changed: not for every pause.
+LINE_TIMEOUT = 0.2  # for the line that HAProxy sends at once
+# A client of a busy engine is sent to another engine, which may not yet know the client's last changes. So short pauses
+# do not count.
 BUSY = 2.0
-BETWEEN = 0.5  # seconds from an answer to the next question
+INTERVAL = 0.5  # from an answer to the next request
 FALL = 3
-LOADING = b"\nloading "  # as congress_runtime/wsgi/health.py says it
-PATIENCE = 30.0  # until a question that nobody answers is asked again
+LOADING = b"\nloading "  # of congress_runtime/wsgi/health.py
+TIMEOUT = 30.0  # of a request to /health, which is then repeated
 
 
 class State(NamedTuple):
-    """What the load balancer thinks of an engine."""
+    """The engine's state at the load balancer."""
 
     up: bool
     weight: int
@@ -67,19 +71,24 @@ class State(NamedTuple):
 class Engine:
     def __init__(self, node_id: str) -> None:
         self.node_id = node_id
-        self.left = RUN / f"{node_id}.left"
-        self.asked = RUN / f"{node_id}.asked"
+        self.drained = RUN / f"{node_id}.left"  # exists while the engine is drained
+        self.load_balancer = (
+            RUN / f"{node_id}.asked"
+        )  # URL of the engine's state; its time is that of the last request
 
     def state(self) -> State | None:
-        """The load balancer's view; None without one that knows the engine. Raises without a whole answer."""
+        """The engine's state, None if no load balancer knows the engine.
+
+        Raises OSError, HTTPException or ValueError without a complete answer.
+        """
         try:
-            if time.time() - self.asked.stat().st_mtime > SILENCE:
+            if time.time() - self.load_balancer.stat().st_mtime > SILENCE:
                 return None
-            url = self.asked.read_text()
+            url = self.load_balancer.read_text()
         except FileNotFoundError:
             return None
         try:
-            with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310  http, by the agent below
+            with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310  an http URL, which the agent below writes
                 up, weight, requests = map(int, answer.read().split())
         except urllib.error.HTTPError as error:
             if error.code == HTTPStatus.NOT_FOUND:
@@ -88,36 +97,39 @@ class Engine:
         return State(bool(up), weight, requests)
 
     def wait(self, seconds: float, reached: Callable[[State], bool]) -> str:
-        """Empty as soon as the load balancer's view is as wanted, or there is none; what it was at the deadline."""
+        """Wait until `reached` accepts the state, or no load balancer knows the engine.
+
+        Return "", or the problem at the deadline.
+        """
         deadline = time.monotonic() + seconds
         while True:
             try:
                 state = self.state()
             except (OSError, HTTPException, ValueError) as error:
-                seen = f"no answer from the load balancer: {error}"
+                problem = f"no answer from the load balancer: {error}"
             else:
                 if state is None or reached(state):
                     return ""
-                seen = str(state)
+                problem = str(state)
             if time.monotonic() > deadline:
-                return f"{self.node_id} after {seconds:.0f} s at the load balancer: {seen}"
+                return f"{self.node_id} after {seconds:.0f} s at the load balancer: {problem}"
             time.sleep(PAUSE)
 
 
 class Health:
-    """What the engine says of itself, and since when it has said nothing."""
+    """The engine's answers to /health, and since when it has not answered."""
 
     def __init__(self, address: str, port: int) -> None:
         self.address, self.port = address, port
-        self.known = threading.Event()
+        self.answered = threading.Event()
         self.waiting_since: float | None = None
         self.failures = 0
         self.loading = False
 
-    def word(self) -> str:
-        """For HAProxy. What is neither up nor down leaves its opinion as it is."""
+    def agent_answer(self) -> str:
+        """The answer for HAProxy. Without "up" or "down", HAProxy keeps the engine's state."""
         since = self.waiting_since  # the other thread may change it meanwhile
-        if not self.known.is_set() or (since is not None and time.monotonic() - since > BUSY):
+        if not self.answered.is_set() or (since is not None and time.monotonic() - since > BUSY):
             return FEW
         if self.failures == 0:
             return f"up {FEW if self.loading else ALL}"
@@ -127,7 +139,7 @@ class Health:
         while True:
             self.waiting_since = self.waiting_since or time.monotonic()
             try:
-                well = self.ask()
+                well = self.request()
             except TimeoutError:
                 continue
             except ConnectionRefusedError:
@@ -137,11 +149,11 @@ class Health:
             else:
                 self.failures = 0 if well else self.failures + 1
             self.waiting_since = None
-            self.known.set()
-            time.sleep(BETWEEN)
+            self.answered.set()
+            time.sleep(INTERVAL)
 
-    def ask(self) -> bool:
-        connection = HTTPConnection(self.address, self.port, timeout=PATIENCE)
+    def request(self) -> bool:
+        connection = HTTPConnection(self.address, self.port, timeout=TIMEOUT)
         try:
             connection.request("GET", "/health")
             answer = connection.getresponse()
@@ -154,19 +166,19 @@ class Health:
 def agent(engine: Engine, health: Health, port: int, state_port: int) -> None:
     class Answer(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            knows_few = self.sent_a_line()
-            new = engine.asked.with_suffix(".new")
+            supports_few = self.sent_a_line()
+            new = engine.load_balancer.with_suffix(".new")
             new.write_text(f"http://{self.client_address[0]}:{state_port}/{engine.node_id}")
-            new.replace(engine.asked)
-            word = health.word()
-            if engine.left.exists() and word != "down":
-                word = NONE
-            elif not knows_few:
-                word = word.replace(FEW, ALL)
-            self.request.sendall(f"{word}\n".encode())
+            new.replace(engine.load_balancer)
+            answer = health.agent_answer()
+            if engine.drained.exists() and answer != "down":
+                answer = NONE
+            elif not supports_few:
+                answer = answer.replace(FEW, ALL)
+            self.request.sendall(f"{answer}\n".encode())
 
         def sent_a_line(self) -> bool:
-            self.request.settimeout(LINE)
+            self.request.settimeout(LINE_TIMEOUT)
             try:
                 return bool(self.request.recv(64))
             except TimeoutError:
@@ -178,7 +190,7 @@ def agent(engine: Engine, health: Health, port: int, state_port: int) -> None:
     with Server((health.address, port), Answer) as server:
 
         def answer() -> None:
-            health.known.wait(BUSY)
+            health.answered.wait(BUSY)
             server.serve_forever()
 
         threading.Thread(target=answer, daemon=True).start()
@@ -187,19 +199,19 @@ def agent(engine: Engine, health: Health, port: int, state_port: int) -> None:
 
 def out(engine: Engine, seconds: float) -> int:
     if "MAINPID" not in os.environ:
-        return 0  # systemd runs this also for an engine that ended by itself
-    engine.left.touch()
-    told = engine.wait(seconds, lambda state: state.weight == 0 and state.requests == 0)
-    # A stop is a stop: what is unanswered at the deadline is cut.
-    print(told or f"{engine.node_id} serves nobody")
+        return 0  # systemd also runs this for an engine that ended by itself
+    engine.drained.touch()
+    problem = engine.wait(seconds, lambda state: state.weight == 0 and state.requests == 0)
+    # The stop goes on in any case; requests that are not answered at the deadline are cut.
+    print(problem or f"{engine.node_id} has no requests any more")
     return 0
 
 
 def back(engine: Engine, seconds: float) -> int:
-    engine.left.unlink(missing_ok=True)
-    told = engine.wait(seconds, lambda state: state.up and state.weight > 0)
-    print(told or f"{engine.node_id} is served to clients")
-    return 1 if told else 0
+    engine.drained.unlink(missing_ok=True)
+    problem = engine.wait(seconds, lambda state: state.up and state.weight > 0)
+    print(problem or f"{engine.node_id} gets requests again")
+    return 1 if problem else 0
 
 
 def main(arguments: list[str]) -> int:

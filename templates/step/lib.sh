@@ -1,9 +1,9 @@
-# Runs as root on a host. Every step may run again at any time, also after one that was cut off half-way.
+# Runs as root on a host. Every step may run again at any time, also after a run that was interrupted.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 STATE=/var/lib/congress-ha
-# What the step puts, installs and starts, a line each: `make verify` compares it with what is there
-# (tools/remote/drift.py). It is whole when the step ended well; while the step runs, or if it failed, there is none.
+# The step records here what it writes, installs and starts, one line each, with tabs between the fields. `make verify`
+# compares the record with the host (ops/remote/drift.py). The record exists only after the step has succeeded.
 RECORD=$STATE/steps/${STEP:?}
 mkdir -p "$STATE"
 install -d -m 0700 "$STATE/steps"
@@ -15,7 +15,8 @@ die() {
   exit 1
 }
 
-# Of a step that ends in any way: what it has put aside goes. A full disk has many words, so it gets one of its own.
+# Removes the step's temporary files however the step ends. After a failure, it names a full disk, because programs report
+# that in many different ways.
 at_exit() {
   local code=$? IFS=$' \t\n' used inodes mount
   [ "$code" = 0 ] || df --output=pcent,ipcent,target / "$STATE" /var/log /tmp 2> /dev/null | sort -u | while read -r used inodes mount; do
@@ -26,13 +27,13 @@ at_exit() {
 aside=()
 trap at_exit EXIT
 
-# Every address with a login in it, as in transport_url, loses the login; greedy, for a password may hold an @.
+# Removes the login from every URL, such as transport_url. The match is greedy, because a password may contain an @.
 redact() { sed -E 's#://[^/ ]*@#://***@#g'; }
 
-# last_lines UNIT: what the unit said last, for an error text.
+# last_lines UNIT: the end of the unit's log, for an error text.
 last_lines() { journalctl --no-pager -q -o cat -n 15 -u "$1" 2>&1 | redact; }
 
-# wait_until SECONDS COMMAND...: true as soon as the command is, false at the deadline.
+# wait_until SECONDS COMMAND...: repeats the command until it succeeds; fails at the deadline.
 wait_until() {
   local end=$((SECONDS + $1))
   shift
@@ -47,7 +48,7 @@ record() {
   echo "$*" >> "$RECORD.new"
 }
 
-# record_file PATH...: files, links and folders as they are now.
+# record_file PATH...: records files, links and folders as they are now.
 record_file() {
   local path
   for path; do
@@ -61,14 +62,14 @@ record_file() {
   done
 }
 
-# The last line of every step.
+# The last command of every step.
 keep_record() { mv "$RECORD.new" "$RECORD"; }
 
 # put_file PATH OWNER:GROUP MODE < CONTENT: replaces the file in one move, and only if it differs.
 put_file() {
   local new
   mkdir -p "$(dirname "$1")"
-  # Of a step that was cut off in here: it may hold a secret.
+  # Left over from an interrupted run; it may contain a secret.
   rm -f "$(dirname "$1")/.congress-ha.$(basename "$1")".??????
   new=$(mktemp "$(dirname "$1")/.congress-ha.$(basename "$1").XXXXXX")
   aside+=("$new")
@@ -78,7 +79,7 @@ put_file() {
   move_file "$new" "$1"
 }
 
-# move_file NEW PATH: puts NEW, with its owner and mode, in the place of PATH, and only if they differ.
+# move_file NEW PATH: replaces PATH by NEW, with NEW's owner and mode, and only if they differ.
 move_file() {
   if same_file "$1" "$2"; then
     rm "$1"
@@ -92,7 +93,7 @@ move_file() {
 
 same_file() { cmp -s "$1" "$2" && [ "$(stat -c '%F %U:%G %a' "$1")" = "$(stat -c '%F %U:%G %a' "$2")" ]; }
 
-# put_link PATH TARGET: as put_file. A service may run with what another target holds.
+# put_link PATH TARGET: as put_file. With a new target, services that run with files of the former one restart later.
 put_link() {
   local note
   if [ "$(readlink "$1")" != "$2" ]; then
@@ -104,22 +105,22 @@ put_link() {
   record_file "$1"
 }
 
-# remove_unused_software FOLDER: Congress of earlier pins, 260 MB each, but for what something still runs from.
+# remove_unused_software FOLDER: deletes virtual environments of earlier pins, 260 MB each, that no process uses.
 remove_unused_software() {
-  local there
-  for there in "$1"/congress-????????????; do
-    [[ ${there##*-} =~ ^[0-9a-f]{12}$ && $there != "$(realpath "$1/congress")" ]] || continue
-    grep -qsF -- "$there/" /proc/[0-9]*/maps || rm -rf -- "$there"
+  local venv
+  for venv in "$1"/congress-????????????; do
+    [[ ${venv##*-} =~ ^[0-9a-f]{12}$ && $venv != "$(realpath "$1/congress")" ]] || continue
+    grep -qsF -- "$venv/" /proc/[0-9]*/maps || rm -rf -- "$venv"
   done
 }
 
-# put_line PATH LINE: of a file that others write, too.
+# put_line PATH LINE: adds a line to a file that other programs write, too.
 put_line() {
   grep -qxF -- "$2" "$1" || echo "$2" >> "$1"
   record line "$1" "$2"
 }
 
-# Debian asks this file whether a package may start its services; they start when they are configured, not before.
+# Debian's packages run this file before they start services. Services start only when they are configured.
 POLICY=/usr/sbin/policy-rc.d
 POLICY_TEXT=$'#!/bin/sh\n# Of congress-ha, while packages are installed.\nexit 101'
 start_nothing() {
@@ -129,16 +130,16 @@ start_nothing() {
   aside+=("$POLICY")
 }
 
-# apt waits for dpkg's lock, but not for that of its lists, which Debian's own timer takes as well.
+# apt waits for dpkg's lock, but not for the lock of the package lists, which Debian's own timer also takes.
 fetch_lists() {
-  local said end=$((SECONDS + 300))
-  until said=$(apt-get update "$@" 2>&1); do
-    [[ $said == *"Could not get lock"* && $SECONDS -lt $end ]] || { echo "$said" || true; return 1; }
+  local out end=$((SECONDS + 300))
+  until out=$(apt-get update "$@" 2>&1); do
+    [[ $out == *"Could not get lock"* && $SECONDS -lt $end ]] || { echo "$out" || true; return 1; }
     sleep 1
   done
 }
 
-# install_packages NAME...: asks the mirror only for what is missing.
+# install_packages NAME...: uses the mirror only for missing packages.
 install_packages() {
   local missing=() package log=$STATE/apt.log
   for package; do
@@ -148,14 +149,14 @@ install_packages() {
   [ ${#missing[@]} -gt 0 ] || return 0
   local options=(-q -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold -o Acquire::Retries=3 -o Acquire::Languages=none)
   start_nothing
-  # A package that an earlier, cut-off installation left half configured blocks every later one.
+  # A half-configured package of an interrupted installation blocks every later installation.
   dpkg --configure -a > "$log" 2>&1 || true
   { fetch_lists "${options[@]}" && apt-get install -y --no-install-recommends "${options[@]}" "${missing[@]}"; } \
     >> "$log" 2>&1 || die "apt could not install ${missing[*]}: $(grep -E '^(E|Err|W):' "$log" | tail -n 5 | redact)"
 }
 
-# runs_with NAME FILE...: whether the service runs with the files as they are now, as far as is noted. `sums`: of the files.
-# Real paths, for a file may be put at one path and read at another.
+# runs_with NAME FILE...: whether the service runs with the current files, according to its note. Sets `sums`.
+# It uses real paths, because a file may be written at one path and read at another.
 runs_with() {
   local files note=$STATE/$1.runs-with
   files=$(realpath -e -- "${@:2}") || die "a file of $1 is missing"
@@ -166,8 +167,9 @@ runs_with() {
 
 note() { echo "$sums" > "$STATE/$1.runs-with"; }
 
-# forget PATH: somebody may have edited this file and restarted its service; with the file put back, the note would
-# tell that the service runs with it. Before the file is put back, so that a step that is cut off in between does no harm.
+# forget PATH: deletes the notes that name this file. Somebody may have edited the file and restarted the service; after
+# the step has restored the file, the note would wrongly say that the service runs with it. It is called before the file
+# is restored, so an interruption in between does no harm.
 forget() {
   local note path
   path=$(realpath -- "$(dirname "$1")")/$(basename "$1")
@@ -176,7 +178,7 @@ forget() {
   done
 }
 
-# enable_unit UNIT...: starts at boot.
+# enable_unit UNIT...: the units start at boot.
 enable_unit() {
   local unit
   for unit; do
@@ -186,8 +188,8 @@ enable_unit() {
   done
 }
 
-# bring_up_to_date restart|reload-or-restart UNIT FILE...: enabled, and running with the files as they are now.
-# What it runs with is noted afterwards, so a step that was cut off in between does it again.
+# bring_up_to_date restart|reload-or-restart UNIT FILE...: enables the unit and lets it run with the current files.
+# The note is written afterwards, so the next run repeats an interrupted one.
 bring_up_to_date() {
   local verb=$1 unit=$2
   shift 2

@@ -23,7 +23,7 @@ def test_a_drained_engine_answers_what_it_has_and_gets_nothing_new(
     assert engine.serving.wait(20)
     began = time.monotonic()
     done = engine.drain("out", "20")
-    assert (done.returncode, done.stdout) == (0, f"{engine.node_id} serves nobody\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, f"{engine.node_id} has no requests any more\n"), done.stderr
     assert time.monotonic() - began > 1
     asking.join()
     assert slow == [engine.node_id]
@@ -38,7 +38,7 @@ def test_it_is_back_when_clients_get_to_it(behind: Balanced[Counting]) -> None:
     first, second = behind.engines
     first.drain("out", "20")
     done = first.drain("back", "20")
-    assert (done.returncode, done.stdout) == (0, "policy-engine-1 is served to clients\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "policy-engine-1 gets requests again\n"), done.stderr
     assert behind.state("policy-engine-1").startswith(FREE)
     second.drain("out", "20")
     assert behind.get() == "policy-engine-1"

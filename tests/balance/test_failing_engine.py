@@ -120,6 +120,6 @@ def test_a_configuration_that_knows_nothing_of_busy_engines_is_told_no_less_than
 def test_a_busy_engine_can_be_drained(looping: Balanced[Looping], pool: ThreadPoolExecutor) -> None:
     engine, _, request = at_work(looping, pool)
     done = engine.drain("out", "30")
-    assert (done.returncode, done.stdout) == (0, f"{engine.node_id} serves nobody\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, f"{engine.node_id} has no requests any more\n"), done.stderr
     assert request.result() == engine.node_id
     looping.until(engine.node_id, "1 0 0")

@@ -20,7 +20,7 @@ import eventlet
 
 eventlet.monkey_patch()
 
-import congress_runtime.patches.removed_names  # noqa: F401, E402  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401, E402  names that congress imports and Python removed
 from congress.common import config  # noqa: E402
 from congress.db import api as db_api  # noqa: E402
 from congress.db import model_base  # noqa: E402
@@ -115,13 +115,13 @@ def configure(folder: str, bus: str, name: str) -> None:
     model_base.BASE.metadata.create_all(db_api.get_engine())
 
 
-def arm(name: str, without: Iterable[str]) -> None:
+def apply(name: str, without: Iterable[str]) -> None:
     from congress_runtime import patches  # noqa: PLC0415
 
     role = patches.DATASOURCE_NODE if name == "datasources" else patches.ENGINE
     for patch in patches.load(patches.BUS, patches.NODE, role):
         if patch.__name__.rpartition(".")[2] not in without:
-            patch.arm()
+            patch.apply()
 
 
 def serve(port: int, app: Any, turns: Turns, engine: Any = None) -> None:
@@ -155,7 +155,7 @@ def main(folder: str, bus: str, name: str, port: str, *without: str) -> None:
     from congress_runtime import collector  # noqa: PLC0415
 
     collector.start()
-    arm(name, without)
+    apply(name, without)
     from congress import harness  # noqa: PLC0415
     from congress.api import application, base  # noqa: PLC0415
     from congress.db import datasources  # noqa: PLC0415

@@ -48,8 +48,8 @@ def rows(count: int) -> Iterator[tuple[Any, ...]]:
 
 
 def run(upstream: bool, count: int, names: list[str]) -> Iterator[tuple[str, float, int]]:  # noqa: FBT001
-    import congress_runtime.patches.removed_names  # noqa: F401, PLC0415  what Python removed, which congress still imports
-    from congress.common import config  # noqa: F401, PLC0415  registers options that are read by what follows
+    import congress_runtime.patches.removed_names  # noqa: F401, PLC0415  names that congress imports and Python removed
+    from congress.common import config  # noqa: F401, PLC0415  registers options that the next imports read
     from congress.datalog.compile import Fact  # noqa: PLC0415
     from congress.policy_engines.agnostic import Runtime  # noqa: PLC0415
 
@@ -57,7 +57,7 @@ def run(upstream: bool, count: int, names: list[str]) -> Iterator[tuple[str, flo
         from congress_runtime.patches import evaluation, evaluation_triggers, evaluation_undone  # noqa: PLC0415
 
         for patch in (evaluation, evaluation_triggers, evaluation_undone):
-            patch.arm()
+            patch.apply()
         gc.freeze()  # as the launcher does: else one collection of all that was imported takes half of a join
     runtime = Runtime()
     runtime.debug_mode()  # as congress.harness does

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.congress_runtime.support.of_congress import ENVIRONMENT
+from tests.congress_runtime.support.congress_python import ENVIRONMENT
 from tests.support.programs import congress_python
 
 SIZES = ("100", "10000", "100000")

@@ -15,7 +15,7 @@ from typing import Any
 
 import eventlet
 
-from tests.congress_runtime.support.rows_of_engine import Engine, arm, row, rows
+from tests.congress_runtime.support.engine_rows import Engine, apply, row, rows
 
 # isort: split
 from congress.dse2.data_service import DataService
@@ -82,11 +82,11 @@ def memory(what: str) -> float:
 
 
 def main(which: str, count: int) -> dict[str, float]:
-    publish.arm()
+    publish.apply()
     if which == "ours":
-        arm()
+        apply()
         for patch in (evaluation, evaluation_triggers, evaluation_undone):
-            patch.arm()
+            patch.apply()
     collector.start()
     seen: dict[str, float] = {}
     source, bus, engine = DataService("cloud"), Bus(), Engine()

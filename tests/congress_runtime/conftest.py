@@ -1,6 +1,6 @@
-"""Loads what goes onto Congress hosts without Congress: its libraries are stand-ins here.
+"""Loads modules of congress_runtime without Congress; mocks replace Congress and its libraries.
 
-What these tests cannot see, the behaviour of the real ones, is what node_faults.py is for.
+tests/bench/node_faults.py tests the behaviour with the real libraries.
 """
 
 import importlib.util
@@ -19,7 +19,7 @@ Load = Callable[..., ModuleType]
 
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> Load:
-    """Give a function that loads a module of congress_runtime, `libraries` standing in for what it imports."""
+    """A function that loads a module of congress_runtime; `libraries` replace modules that it imports."""
 
     def load(name: str, **libraries: object) -> ModuleType:
         for library in (

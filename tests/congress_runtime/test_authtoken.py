@@ -1,4 +1,4 @@
-"""The engine step's question about tokens, asked of a keystone and an engine that answer as told."""
+"""The probe that an engine's step runs, against a keystone and an engine with given answers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def engine(without: int, with_one: int) -> Iterator[str]:
         server.shutdown()
 
 
-def told(folder: Path, keystone_url: str, without: int, with_one: int) -> tuple[int, str]:
+def run_probe(folder: Path, keystone_url: str, without: int, with_one: int) -> tuple[int, str]:
     file = folder / "congress.conf"
     context = {**CONGRESS, "authtoken": authtoken(keystone_url)}
     file.write_text(render("congress_host/congress.conf.j2", context) + "\n")
@@ -49,26 +49,26 @@ def told(folder: Path, keystone_url: str, without: int, with_one: int) -> tuple[
 
 
 @pytest.mark.parametrize(
-    ("without", "with_one", "code", "said"),
+    ("without", "with_one", "code", "output"),
     [
         (401, 403, 0, ""),
         (401, 200, 0, ""),
         (200, 200, 1, "without a token it answers 200"),
-        (401, 503, 1, "with a token that keystone gave it answers 503: it cannot check tokens there"),
-        (401, 401, 1, "with a token that keystone gave it answers 401: it cannot check tokens there"),
+        (401, 503, 1, "with a token from keystone it answers 503: it cannot validate tokens at keystone"),
+        (401, 401, 1, "with a token from keystone it answers 401: it cannot validate tokens at keystone"),
     ],
 )
-def test_an_engine_that_asks_for_tokens_and_can_check_them(
-    tmp_path: Path, without: int, with_one: int, code: int, said: str
+def test_reports_whether_an_engine_requires_and_validates_tokens(
+    tmp_path: Path, without: int, with_one: int, code: int, output: str
 ) -> None:
-    with keystone(PASSWORD, {}) as there:
-        assert told(tmp_path, there.url, without, with_one) == (code, said)
+    with keystone(PASSWORD, {}) as fake:
+        assert run_probe(tmp_path, fake.url, without, with_one) == (code, output)
 
 
-def test_a_keystone_that_refuses_or_is_not_reached_is_one_line(tmp_path: Path) -> None:
-    with keystone("another", {}) as there:
-        code, said = told(tmp_path, there.url, 401, 403)
-    assert (code, said) == (1, "refused (HTTP 401)")
-    code, said = told(tmp_path, "http://127.0.0.1:9/v3", 401, 403)
-    assert (code, said.count("\n")) == (1, 0)
-    assert "127.0.0.1:9" in said
+def test_keystone_s_refusal_or_silence_is_reported_in_one_line(tmp_path: Path) -> None:
+    with keystone("another", {}) as fake:
+        code, output = run_probe(tmp_path, fake.url, 401, 403)
+    assert (code, output) == (1, "refused (HTTP 401)")
+    code, output = run_probe(tmp_path, "http://127.0.0.1:9/v3", 401, 403)
+    assert (code, output.count("\n")) == (1, 0)
+    assert "127.0.0.1:9" in output

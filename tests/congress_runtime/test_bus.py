@@ -49,7 +49,7 @@ def refuse(bus: Any, *errors: Exception | None) -> list[MagicMock]:
     return links
 
 
-def test_takes_the_first_host_that_lets_it_in(bus: Any) -> None:
+def test_connects_to_the_first_host_that_accepts(bus: Any) -> None:
     links = refuse(bus, OSError("refused"), None)
     with bus.connection(conf(), 5) as link:
         assert link is links[1]
@@ -58,7 +58,7 @@ def test_takes_the_first_host_that_lets_it_in(bus: Any) -> None:
     assert links[1].release.called
 
 
-def test_says_what_each_host_answered_and_no_password(bus: Any) -> None:
+def test_error_names_each_host_s_answer_and_no_password(bus: Any) -> None:
     refuse(bus, OSError("refused"), AMQPError("ACCESS_REFUSED"))
     with pytest.raises(bus.BusError) as error, bus.connection(conf(), 5):
         pass
@@ -67,14 +67,14 @@ def test_says_what_each_host_answered_and_no_password(bus: Any) -> None:
 
 
 @pytest.mark.parametrize("broken", [ValueError(PASSWORD), InvalidTransportURL(PASSWORD)])
-def test_keeps_the_password_of_a_wrong_url_to_itself(bus: Any, broken: Exception) -> None:
+def test_error_about_an_invalid_url_hides_the_password(bus: Any, broken: Exception) -> None:
     bus.oslo_messaging.TransportURL.parse.side_effect = broken
     with pytest.raises(bus.BusError, match="not of the form") as error:
         bus.transport_url(conf())
     assert PASSWORD not in str(error.value)
 
 
-def test_another_transport_is_refused(bus: Any) -> None:
+def test_other_transports_are_refused(bus: Any) -> None:
     bus.oslo_messaging.TransportURL.parse.return_value.transport = "kafka"
     with pytest.raises(bus.BusError, match="not of the form"):
         bus.transport_url(conf())
@@ -89,11 +89,11 @@ def test_a_queue_that_does_not_exist_has_no_consumers(bus: Any) -> None:
     assert bus.consumers(channel, "q") == 0
 
 
-def test_names_the_queue_as_congress_does(bus: Any) -> None:
+def test_queue_has_congress_s_name(bus: Any) -> None:
     assert bus.topic(conf(), bus.DATASOURCE_MANAGER) == "congress-service-_ds_manager-bus"
 
 
-def test_verifies_the_bus_by_name_when_there_is_an_authority(bus: Any) -> None:
+def test_verifies_the_name_of_the_bus_with_a_certificate_authority(bus: Any) -> None:
     assert bus.tls(conf(), "mq1") is False
     encrypted = bus.tls(conf(ssl=True, ssl_ca_file="/ca.pem"), "mq1")
     assert encrypted == {
@@ -131,18 +131,18 @@ class Link:
                 raise TimeoutError
 
 
-def test_a_bus_that_takes_a_publication_holds_nothing_back(bus: Any) -> None:
+def test_a_bus_that_confirms_a_publication_blocks_nobody(bus: Any) -> None:
     link = Link("taken")
-    assert list(bus.held_back(link, 3)) == []
+    assert list(bus.blocked_reasons(link, 3)) == []
     assert link.published == 1
 
 
-def test_a_bus_that_holds_back_says_so_until_it_takes_what_was_published(bus: Any) -> None:
+def test_yields_the_reason_until_a_blocked_publication_is_confirmed(bus: Any) -> None:
     link = Link("blocked", "", "", "taken")
-    assert list(bus.held_back(link, 3)) == ["low on memory"] * 3
+    assert list(bus.blocked_reasons(link, 3)) == ["low on memory"] * 3
     assert link.published == 1
 
 
-def test_a_bus_that_says_nothing_is_none(bus: Any) -> None:
+def test_a_bus_that_neither_blocks_nor_confirms_is_an_error(bus: Any) -> None:
     with pytest.raises(bus.BusError, match="confirms no publication"):
-        list(bus.held_back(Link(), 3))
+        list(bus.blocked_reasons(Link(), 3))

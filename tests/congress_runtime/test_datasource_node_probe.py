@@ -29,7 +29,7 @@ def probe(load: Load, monkeypatch: pytest.MonkeyPatch) -> Any:
         oslo_config=SimpleNamespace(cfg=SimpleNamespace(Error=CfgError, CONF=MagicMock(), ConfigOpts=object)),
     )
     monkeypatch.setattr(module, "PAUSE", 0.01)
-    monkeypatch.setattr(module.patches, "arm", MagicMock())
+    monkeypatch.setattr(module.patches, "apply", MagicMock())
     monkeypatch.setattr(sys, "argv", ["probe"])
     return module
 
@@ -38,23 +38,23 @@ def test_one_node_that_answers(probe: Any, capsys: pytest.CaptureFixture[str]) -
     assert probe.main() == 0
     assert capsys.readouterr().out == "one datasource node serves the bus\n"
     assert probe.rpc_transport().cleanup.called
-    probe.patches.arm.assert_called_once_with(probe.patches.BUS)  # it asks nobody but the bus itself
+    probe.patches.apply.assert_called_once_with(probe.patches.BUS)  # it asks nobody but the bus itself
 
 
 @pytest.mark.parametrize("number", [0, 2])
-def test_none_or_two(probe: Any, number: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_node_or_two_nodes(probe: Any, number: int, capsys: pytest.CaptureFixture[str]) -> None:
     probe.consumers.return_value = number
     assert probe.main() == 1
     assert capsys.readouterr().out.startswith(f"{number} datasource nodes on the bus instead of one")
     assert not probe.ping.called
 
 
-def test_one_that_hangs(probe: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_node_that_hangs(probe: Any, capsys: pytest.CaptureFixture[str]) -> None:
     probe.ping.side_effect = MessagingTimeout
     assert probe.main() == 1
     assert "hangs: no answer" in capsys.readouterr().out
     assert probe.rpc_transport().cleanup.called
-    probe.patches.arm.assert_called_once_with(probe.patches.BUS)  # it asks nobody but the bus itself
+    probe.patches.apply.assert_called_once_with(probe.patches.BUS)  # it asks nobody but the bus itself
 
 
 def test_no_bus(probe: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from components.foundation.template import ROOT, render
-from components.keystone import place
+from components.keystone import keystone_options
 from components.preflight.identity import Identity
+from tests.congress_runtime.support.congress_python import run_script
 from tests.congress_runtime.support.fake_keystone import keystone
-from tests.congress_runtime.support.of_congress import printed
 from tests.render.support.contexts import CONGRESS
 
 PASSWORD = 'it\'s $HOME "quoted" # ; ='
-Question = str | tuple[str, str, str | None]
+Step = str | tuple[str, str, str | None]
 
 
-def asked(
+def run_steps(
     folder: Path,
     authtoken: dict[str, Any] | None,
-    questions: Sequence[Question],
+    steps: Sequence[Step],
     paste: Path = ROOT / "files/congress/api-paste.ini",
 ) -> list[tuple[int, str]]:
     """Status and body of each question."""
@@ -29,17 +29,17 @@ def asked(
     configuration.write_text(
         render("congress_host/congress.conf.j2", {**CONGRESS, "authtoken": authtoken}) + "\n"
     )
-    told = printed("engine_api.py", paste, configuration, folder, json.dumps(questions))
-    return [(status, body) for status, body in json.loads(told.splitlines()[-1])]
+    observed = run_script("engine_api.py", paste, configuration, folder, json.dumps(steps))
+    return [(status, body) for status, body in json.loads(observed.splitlines()[-1])]
 
 
-def statuses(folder: Path, authtoken: dict[str, Any] | None, questions: Sequence[Question]) -> list[int]:
-    return [status for status, _ in asked(folder, authtoken, questions)]
+def statuses(folder: Path, authtoken: dict[str, Any] | None, steps: Sequence[Step]) -> list[int]:
+    return [status for status, _ in run_steps(folder, authtoken, steps)]
 
 
 def authtoken(url: str, password: str = PASSWORD) -> dict[str, Any]:
     return {
-        **place(Identity(url, "RegionOne", "public")),
+        **keystone_options(Identity(url, "RegionOne", "public")),
         "username": "congress",
         "password": password,
         "user_domain_name": "Default",
@@ -48,11 +48,11 @@ def authtoken(url: str, password: str = PASSWORD) -> dict[str, Any]:
     }
 
 
-HEALTH: Question = ("GET", "/health", None)
+HEALTH: Step = ("GET", "/health", None)
 
 
-def test_health_takes_the_database_and_tells_no_data(tmp_path: Path) -> None:
-    answers = asked(
+def test_health_needs_the_database_and_returns_no_data(tmp_path: Path) -> None:
+    answers = run_steps(
         tmp_path,
         None,
         [
@@ -70,19 +70,19 @@ def test_health_takes_the_database_and_tells_no_data(tmp_path: Path) -> None:
     assert (answers[0][1], answers[4][1]) == ("200 OK\n", "503 Service Unavailable\n")
 
 
-def test_with_keystone_health_takes_the_engine_and_no_token_and_all_else_a_token(tmp_path: Path) -> None:
+def test_with_keystone_only_health_works_without_a_token(tmp_path: Path) -> None:
     """Keystone itself is away: whoever has no token is refused without asking it."""
     api = ["/v1/policies", "/v1/policies/action", "/v1/data-sources", "/v1"]
-    questions = [HEALTH, *(("GET", path, None) for path in api), "no engine", HEALTH]
-    assert statuses(tmp_path, authtoken("http://127.0.0.1:9/v3"), questions) == [200, 401, 401, 401, 401, 503]
+    steps = [HEALTH, *(("GET", path, None) for path in api), "no engine", HEALTH]
+    assert statuses(tmp_path, authtoken("http://127.0.0.1:9/v3"), steps) == [200, 401, 401, 401, 401, 503]
 
 
-def test_a_token_lets_in_whom_congress_s_policy_lets_in(tmp_path: Path) -> None:
+def test_congress_s_policy_decides_what_a_token_may_do(tmp_path: Path) -> None:
     """Lists and single things alike, as policy.yaml beside congress.conf has it."""
     (tmp_path / "policy.yaml").write_text('"get_v1": "rule:admin_only or role:auditor"\n')
     tokens = {"admin": ["admin"], "member": ["member", "reader"], "auditor": ["auditor"]}
     with keystone(PASSWORD, tokens) as fake:
-        questions = [
+        steps = [
             *(("GET", "/v1/policies", token) for token in ("admin", "member", "forged")),
             *(("GET", "/v1/policies/action", token) for token in ("admin", "member", "forged")),
             ("DELETE", "/v1/policies/classification", "member"),
@@ -91,24 +91,24 @@ def test_a_token_lets_in_whom_congress_s_policy_lets_in(tmp_path: Path) -> None:
             ("GET", "/v1/policies/action", "auditor"),
             ("DELETE", "/v1/policies/action", "auditor"),
         ]
-        told = statuses(tmp_path, authtoken(fake.url), questions)
-    assert told == [200, 403, 401, 200, 403, 401, 403, 403, 405, 200, 403]
+        observed = statuses(tmp_path, authtoken(fake.url), steps)
+    assert observed == [200, 403, 401, 200, 403, 401, 403, 403, 405, 200, 403]
     # What congress.conf says of the user came to keystone unharmed.
     user = {"name": "congress", "domain": {"name": "Default"}, "password": PASSWORD}
     assert fake.logins[0]["identity"] == {"methods": ["password"], "password": {"user": user}}
     assert fake.logins[0]["scope"] == {"project": {"name": "service", "domain": {"name": "Default"}}}
 
 
-def test_without_the_role_no_token_can_be_checked(tmp_path: Path) -> None:
+def test_without_role_service_no_token_can_be_validated(tmp_path: Path) -> None:
     with keystone(PASSWORD, {"admin": ["admin"]}, role="member") as fake:
-        questions = [("GET", "/v1/policies", "admin"), HEALTH]
-        assert statuses(tmp_path, authtoken(fake.url), questions) == [503, 200]
+        steps = [("GET", "/v1/policies", "admin"), HEALTH]
+        assert statuses(tmp_path, authtoken(fake.url), steps) == [503, 200]
 
 
-def test_upstream_alone_lets_nobody_in(tmp_path: Path) -> None:
+def test_upstream_answers_no_request_with_a_token(tmp_path: Path) -> None:
     """What patches.keystone_context is for; once Congress does better by itself, it can go."""
     upstream = ROOT / ".validators/congress/etc/congress/api-paste.ini"
     with keystone(PASSWORD, {"admin": ["admin"]}) as fake:
-        questions: list[Question] = [("GET", "/v1/policies", "admin"), ("GET", "/v1/policies", None)]
-        answers = asked(tmp_path, authtoken(fake.url), questions, upstream)
+        steps: list[Step] = [("GET", "/v1/policies", "admin"), ("GET", "/v1/policies", None)]
+        answers = run_steps(tmp_path, authtoken(fake.url), steps, upstream)
     assert [status for status, _ in answers] == [500, 401]

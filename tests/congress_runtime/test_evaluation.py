@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.bench import evaluation_bench
-from tests.congress_runtime.support.of_congress import ENVIRONMENT, printed
+from tests.congress_runtime.support.congress_python import ENVIRONMENT, run_script
 from tests.support.programs import congress_python
 
-SCRIPT = Path(__file__).parent / "support/evaluated.py"
+SCRIPT = Path(__file__).parent / "support/evaluation_programs.py"
 ARITIES = {"d:b0": 1, "d:b1": 2, "d:b2": 3, "e:b1": 2, "p:f": 2, "p:r0": 1, "q:r1": 2, "p:r2": 2, "q:r3": 1}
 RULES = ["p:r0", "q:r1", "p:r2", "q:r3"]
 BUILTINS = ["lt", "equal", "gteq", "plus", "max", "concat", "len", "div", "int", "unpack_time", "ips_equal"]
@@ -41,8 +41,8 @@ class Evaluator:
         assert self.process.stdout
         self.process.stdin.write(json.dumps(steps) + "\n")
         self.process.stdin.flush()
-        found: list[Any] = json.loads(self.process.stdout.readline())
-        return found
+        results: list[Any] = json.loads(self.process.stdout.readline())
+        return results
 
 
 @pytest.fixture(scope="module")
@@ -137,14 +137,16 @@ def selects(draw: st.DrawFn) -> list[str]:
 
 def agree(evaluators: tuple[Evaluator, Evaluator], steps: Steps) -> list[Any]:
     upstream, ours = (evaluator(steps) for evaluator in evaluators)
-    for step, (theirs, found) in zip(steps, zip(upstream, ours, strict=True), strict=True):
-        assert found == theirs, step
+    for step, (expected, result) in zip(steps, zip(upstream, ours, strict=True), strict=True):
+        assert result == expected, step
     return ours
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=programs())
-def test_any_program_has_the_same_answers(evaluators: tuple[Evaluator, Evaluator], steps: Steps) -> None:
+def test_random_programs_have_upstream_s_answers(
+    evaluators: tuple[Evaluator, Evaluator], steps: Steps
+) -> None:
     agree(evaluators, steps)
 
 
@@ -152,7 +154,9 @@ def test_any_program_has_the_same_answers(evaluators: tuple[Evaluator, Evaluator
     ("name", "times"),
     [("filter by a function", 20), ("self-join on one column", 10), ("join of two tables", 10)],
 )
-def test_it_takes_much_less_than_upstream(monkeypatch: pytest.MonkeyPatch, name: str, times: int) -> None:
+def test_evaluation_reads_much_less_than_upstream(
+    monkeypatch: pytest.MonkeyPatch, name: str, times: int
+) -> None:
     """Seconds of the CPU, from one run over 3,000 rows; docs/figures.md has what more rows take."""
     monkeypatch.setattr("sys.executable", congress_python())
     figures = {what: upstream / ours for what, upstream, ours in evaluation_bench.compare(3000, [name])}
@@ -203,15 +207,15 @@ ADVERSE: dict[str, Steps] = {
 
 
 @pytest.mark.parametrize("steps", ADVERSE.values(), ids=list(ADVERSE))
-def test_what_is_hard_to_plan_has_upstreams_answers(
+def test_queries_that_are_hard_to_plan_have_upstream_s_answers(
     evaluators: tuple[Evaluator, Evaluator], steps: Steps
 ) -> None:
     assert agree(evaluators, BEGIN + steps)[1] is True
 
 
 def meanwhile(*words: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(printed("evaluation_meanwhile.py", *words))
-    return found
+    observations: dict[str, Any] = json.loads(run_script("evaluation_concurrency.py", *words))
+    return observations
 
 
 TRIGGERED = {
@@ -222,20 +226,22 @@ TRIGGERED = {
 }
 
 
-def test_an_engine_does_other_things_while_it_evaluates() -> None:
-    seen = meanwhile()
-    assert seen["others go on"] == {"rows found": True, "others had a turn": True}
-    assert seen["of one moment"] == {
+def test_an_engine_serves_others_while_it_evaluates() -> None:
+    observed = meanwhile()
+    assert observed["others go on"] == {"rows found": True, "others had a turn": True}
+    assert observed["of one moment"] == {
         "the evaluation has the rows of before": True,
         "the next one those of after": True,
     }
-    assert seen["triggered"] == TRIGGERED
-    status, said = seen["limited"]["answer"]
+    assert observed["triggered"] == TRIGGERED
+    status, output = observed["limited"]["answer"]
     assert status == 422
-    assert said.startswith("The evaluation was ended::Evaluating p:pair was ended after 2 s, in pair(x) :- ")
-    assert "set policyEngines.evaluationLimit" in said
-    assert seen["limited"]["others"]
-    assert seen["ended"] == {
+    assert output.startswith(
+        "The evaluation was ended::Evaluating p:pair was ended after 2 s, in pair(x) :- "
+    )
+    assert "set policyEngines.evaluationLimit" in output
+    assert observed["limited"]["others"]
+    assert observed["ended"] == {
         "trace": "ended",
         "simulation": "ended",
         "rows are as before": True,
@@ -243,13 +249,13 @@ def test_an_engine_does_other_things_while_it_evaluates() -> None:
         "included": 0,
         "rows found": 1000,
     }
-    assert seen["too many"] == 10
-    assert seen["too long to trigger"] == {"the change": True, "of others": [["nova", "stop", [5000]]]}
+    assert observed["too many"] == 10
+    assert observed["too long to trigger"] == {"the change": True, "of others": [["nova", "stop", [5000]]]}
 
 
-def test_upstream_does_nothing_else_and_executes_one_action_for_all_rules_made_at_once() -> None:
-    seen = meanwhile("upstream")
-    assert not seen["others go on"]["others had a turn"]
-    (start,), (stop,) = seen["triggered"]["first"], seen["triggered"]["within the change"]
+def test_upstream_serves_nobody_and_executes_a_wrong_action() -> None:
+    observed = meanwhile("upstream")
+    assert not observed["others go on"]["others had a turn"]
+    (start,), (stop,) = observed["triggered"]["first"], observed["triggered"]["within the change"]
     assert (start[2], stop[2]) == ([1], [100])
     assert start[1] == stop[1]

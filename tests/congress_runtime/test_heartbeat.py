@@ -1,10 +1,10 @@
-from tests.congress_runtime.support.of_congress import printed
+from tests.congress_runtime.support.congress_python import run_script
 
 
-def test_the_heartbeat_goes_on_after_one_that_failed() -> None:
-    assert printed("failing_heartbeat.py") == "5\n"
+def test_the_heartbeat_continues_after_an_error() -> None:
+    assert run_script("heartbeat.py") == "5\n"
 
 
-def test_upstream_s_ends() -> None:
+def test_upstream_s_heartbeat_ends() -> None:
     """What patches.heartbeat is for."""
-    assert printed("failing_heartbeat.py", "upstream") == "2\n"
+    assert run_script("heartbeat.py", "upstream") == "2\n"

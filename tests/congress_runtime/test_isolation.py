@@ -1,4 +1,4 @@
-"""What one bad datasource does to the others, by Congress's own datasource node (bad_datasources.py)."""
+"""What one bad datasource does to the others, by Congress's own datasource node (datasource_faults.py)."""
 
 from __future__ import annotations
 
@@ -6,95 +6,96 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.congress_runtime.support.of_congress import printed
+from tests.congress_runtime.support.congress_python import run_script
 
 SECRET = "s3cret"  # the middle of a password with quotes, a backslash, an umlaut and percent signs
 UPSTREAM = "upstream"
 
 
-def seen(folder: Path, scenario: str, *words: str) -> dict[str, Any]:
+def observe(folder: Path, scenario: str, *words: str) -> dict[str, Any]:
     """What happened; the password is neither in it nor in the log."""
-    told = printed("bad_datasources.py", folder, scenario, *words)
+    observed = run_script("datasource_faults.py", folder, scenario, *words)
     if not words:
-        assert SECRET not in told.replace('"password": "it\'s \\"s3cret', "")
+        assert SECRET not in observed.replace('"password": "it\'s \\"s3cret', "")
         assert SECRET not in (folder / "log").read_text()
-    found: dict[str, Any] = json.loads(told.splitlines()[-1])
-    return found
+    observations: dict[str, Any] = json.loads(observed.splitlines()[-1])
+    return observations
 
 
-def test_a_node_begins_among_bad_ones(tmp_path: Path) -> None:
-    told = seen(tmp_path, "begins")
-    assert told["serves"]
-    assert told["good is polled"]
-    errors = {id_: (status, answer["last_error"]) for id_, (status, answer) in told["status"].items()}
+def test_a_node_starts_with_bad_datasources(tmp_path: Path) -> None:
+    observed = observe(tmp_path, "begins")
+    assert observed["serves"]
+    assert observed["good is polled"]
+    errors = {id_: (status, answer["last_error"]) for id_, (status, answer) in observed["status"].items()}
     assert errors.pop("id-of-good") == (200, "None")
     for driver in ("glancev2", "heat", "aodh", "monasca"):
         status, error = errors.pop(f"id-of-{driver}")
         assert status == 200
         assert error.startswith(f"datasource {driver} (driver {driver} at http://127.0.0.1:")
         assert "no answer" in error
-    assert "the cloud says no to '***' and ***; tried again in" in errors["id-of-raises"][1]
-    assert "datasource lost (driver none such) cannot be made: LookupError" in errors["id-of-lost"][1]
-    status, rows = told["rows"]
+    assert "the cloud says no to '***' and ***; next attempt in" in errors["id-of-raises"][1]
+    assert "datasource lost (driver none such) cannot be created: LookupError" in errors["id-of-lost"][1]
+    status, rows = observed["rows"]
     assert (status, "the cloud says no" in rows["error"]["message"]) == (503, True)
-    status, schema = told["schema"]
+    status, schema = observed["schema"]
     assert [table["table_id"] for table in schema["tables"]] == ["things"]
 
 
-def test_the_creation_of_a_bad_one_is_refused_with_the_reason(tmp_path: Path) -> None:
-    told = seen(tmp_path, "creation")
-    assert told["good"][0] == 201
-    assert told["a second good"][0] == 409
+def test_the_creation_of_a_bad_datasource_is_refused_with_the_reason(tmp_path: Path) -> None:
+    observed = observe(tmp_path, "creation")
+    assert observed["good"][0] == 201
+    assert observed["a second good"][0] == 409
     refused = {
-        name: (told[name][0], told[name][1]["error"]["message"]) for name in ("hangs", "raises", "unknown")
+        name: (observed[name][0], observed[name][1]["error"]["message"])
+        for name in ("hangs", "raises", "unknown")
     }
-    place = "(driver fickle at http://a.cloud) cannot be made: "
+    place = "(driver fickle at http://a.cloud) cannot be created: "
     assert refused == {
         "hangs": (400, f"datasource hangs {place}no answer within 2 s"),
         "raises": (400, f"datasource raises {place}RuntimeError: the cloud says no to '***' and ***"),
         "unknown": (400, "Invalid driver: none such"),
     }
-    assert told["remain"] == told["run"] == ["good"]
-    assert told["good is polled"]
+    assert observed["remain"] == observed["run"] == ["good"]
+    assert observed["good is polled"]
 
 
-def test_it_is_tried_again_until_its_cloud_is_back(tmp_path: Path) -> None:
-    told = seen(tmp_path, "heals")
-    assert all("the cloud says no to '***'" in error for error in told["before"])
-    assert told["back is polled"]
-    assert told["pauses grow"]
-    assert told["refresh"][0] == 200
-    assert told["asked is polled"]
-    assert told["rows"] == [200, {"results": [{"data": ["one"]}]}]
+def test_the_creation_is_repeated_until_the_cloud_is_back(tmp_path: Path) -> None:
+    observed = observe(tmp_path, "heals")
+    assert all("the cloud says no to '***'" in error for error in observed["before"])
+    assert observed["back is polled"]
+    assert observed["pauses grow"]
+    assert observed["refresh"][0] == 200
+    assert observed["asked is polled"]
+    assert observed["rows"] == [200, {"results": [{"data": ["one"]}]}]
 
 
-def test_what_was_deleted_stays_away(tmp_path: Path) -> None:
-    told = seen(tmp_path, "removed")
-    assert told["deleted"] == [[200, None], [200, None]]
-    assert told["another of the name"]
-    assert told["renamed is polled"]
-    assert told["run"] == ["renamed"]
+def test_a_deleted_datasource_does_not_return(tmp_path: Path) -> None:
+    observed = observe(tmp_path, "removed")
+    assert observed["deleted"] == [[200, None], [200, None]]
+    assert observed["another of the name"]
+    assert observed["renamed is polled"]
+    assert observed["run"] == ["renamed"]
 
 
-def test_a_round_of_synchronisation_goes_on(tmp_path: Path) -> None:
-    assert seen(tmp_path, "round_goes_on") == {"after is polled": True, "deleted is there": False}
+def test_a_round_of_synchronisation_continues_after_an_error(tmp_path: Path) -> None:
+    assert observe(tmp_path, "round_goes_on") == {"after is polled": True, "deleted is there": False}
 
 
-def test_a_request_that_hangs_does_not_keep_others_from_being_made(tmp_path: Path) -> None:
-    assert seen(tmp_path, "request_hangs") == {"deleted": [200, None], "later is polled": True}
+def test_a_request_that_hangs_does_not_block_other_datasources(tmp_path: Path) -> None:
+    assert observe(tmp_path, "request_hangs") == {"deleted": [200, None], "later is polled": True}
 
 
-def test_a_node_that_makes_one_stops_when_it_is_told_to(tmp_path: Path) -> None:
-    assert seen(tmp_path, "told_to_stop") == {"begins": True}
+def test_a_node_that_creates_a_datasource_stops_at_sigterm(tmp_path: Path) -> None:
+    assert observe(tmp_path, "stopped") == {"begins": True}
 
 
-def test_upstream_alone_fails_at_each(tmp_path: Path) -> None:
+def test_upstream_fails_in_each_scenario(tmp_path: Path) -> None:
     """What patches.isolation is for; what Congress does better by itself can go."""
 
     def alone(scenario: str) -> dict[str, Any]:
         folder = tmp_path / scenario
         folder.mkdir()
-        return seen(folder, scenario, UPSTREAM)
+        return observe(folder, scenario, UPSTREAM)
 
     assert alone("begins") == {"serves": False}
     created = alone("creation")

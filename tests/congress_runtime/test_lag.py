@@ -1,18 +1,18 @@
-"""Of which tables an engine says that it lacks the newest rows, by Congress's own classes (behind.py)."""
+"""Of which tables an engine says that it lacks the newest rows, by Congress's own classes (lag.py)."""
 
 from __future__ import annotations
 
 import json
 
-from tests.congress_runtime.support.of_congress import printed
+from tests.congress_runtime.support.congress_python import run_script
 
 WELL = {"subscribed": 1, "behind": [], "silent": []}
 BEHIND = WELL | {"behind": ["source:table"]}
 
 
-def test_an_engine_tells_its_own_host_alone_of_which_tables_it_lacks_the_newest_rows() -> None:
-    told = json.loads(printed("behind.py"))
-    assert told == {
+def test_an_engine_reports_tables_that_are_behind_to_its_own_host_only() -> None:
+    observed = json.loads(run_script("lag.py"))
+    assert observed == {
         "nothing": WELL,
         "a lost publication": BEHIND,
         "a publication under way": WELL,

@@ -1,4 +1,4 @@
-"""Large JSON texts, as Congress's API and its bus encode and decode them (large_texts.py)."""
+"""Large JSON texts, as Congress's API and its bus encode and decode them (large_json.py)."""
 
 from __future__ import annotations
 
@@ -6,38 +6,38 @@ import json
 from functools import cache
 from typing import Any
 
-from tests.congress_runtime.support.of_congress import printed
+from tests.congress_runtime.support.congress_python import run_script
 
 
 @cache
-def seen(which: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(printed("large_texts.py", which))
-    return found
+def observe(which: str) -> dict[str, Any]:
+    observations: dict[str, Any] = json.loads(run_script("large_json.py", which))
+    return observations
 
 
-def test_others_have_turns_while_a_large_text_is_encoded_or_decoded() -> None:
-    pauses = seen("ours")["pauses"]
+def test_green_threads_run_while_a_large_text_is_encoded_or_decoded() -> None:
+    pauses = observe("ours")["pauses"]
     assert len(pauses) == 10
     # Of 3 MB, with a look at the clock at each 64 or 128 KiB, or 500 rows.
     assert min(pauses.values()) >= 20, pauses
 
 
-def test_random_texts_and_values_are_upstreams_and_so_are_their_errors() -> None:
-    assert seen("ours")["differ from upstream"] == 0
-    assert seen("ours")["bad"] > 1000
+def test_random_texts_values_and_errors_equal_upstream_s() -> None:
+    assert observe("ours")["differ from upstream"] == 0
+    assert observe("ours")["bad"] > 1000
 
 
-def test_a_text_that_is_meant_to_do_harm_is_decoded_as_upstream_does_it() -> None:
+def test_malicious_texts_are_decoded_as_by_upstream() -> None:
     """A million blanks were looked at one by one, and deep nesting was an error that nobody expected."""
-    assert seen("ours")["looks at blanks"] < 100
-    assert seen("ours")["nested"]
+    assert observe("ours")["reads of blanks"] < 100
+    assert observe("ours")["nested"]
 
 
-def test_rows_of_a_message_are_left_alone_by_the_garbage_collector() -> None:
-    assert not seen("ours")["collected"]
-    assert seen("upstream")["collected"]
+def test_the_garbage_collector_does_not_traverse_rows_of_a_message() -> None:
+    assert not observe("ours")["collected"]
+    assert observe("upstream")["collected"]
 
 
-def test_upstream_alone_stands_still() -> None:
+def test_upstream_blocks_the_loop() -> None:
     """What patches.large_json is for; once Congress's libraries do better by themselves, it can go."""
-    assert set(seen("upstream")["pauses"].values()) == {0}
+    assert set(observe("upstream")["pauses"].values()) == {0}

@@ -32,13 +32,13 @@ class Cfg:
     def IntOpt(*_: object, **__: object) -> None: ...  # noqa: N802 - oslo.config's name
 
 
-def test_gives_up_root_in_the_only_order_that_works(launcher: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drops_root_in_the_only_order_that_works(launcher: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[object, ...]] = []
     for name in ("setuid", "setgid", "initgroups"):
         monkeypatch.setattr(os, name, lambda *arguments, name=name: calls.append((name, *arguments)))
     monkeypatch.setattr(os, "environ", {"HOME": "/root", "PATH": "/bin"})
     nobody = pwd.getpwnam("nobody")
-    launcher.become("nobody")
+    launcher.become_user("nobody")
     assert calls == [
         ("initgroups", "nobody", nobody.pw_gid),
         ("setgid", nobody.pw_gid),
@@ -49,7 +49,7 @@ def test_gives_up_root_in_the_only_order_that_works(launcher: Any, monkeypatch: 
 
 def test_names_the_missing_user(launcher: Any) -> None:
     with pytest.raises(LookupError, match="no user 'no-such-user' to become: create it"):
-        launcher.become("no-such-user")
+        launcher.become_user("no-such-user")
 
 
 def test_a_configuration_that_cannot_be_used(
@@ -69,15 +69,24 @@ def test_a_configuration_that_cannot_be_used(
 
 
 @pytest.mark.parametrize(("datasources", "seconds"), [(True, 30), (False, 120)])
-def test_an_engine_may_evaluate_as_long_as_its_callers_wait(
+def test_an_engine_s_loop_may_stand_still_as_long_as_its_callers_wait(
     launcher: Any, datasources: object, seconds: int
 ) -> None:
     conf = SimpleNamespace(
         datasources=datasources, watchdog=SimpleNamespace(deadline=30), dse=SimpleNamespace(long_timeout=120)
     )
-    assert launcher.patience(conf) == seconds
+    assert launcher.silence_limit(conf) == seconds
 
 
+EVERY_NODE = [
+    *("bus_certificate", "request_log", "datasource_answers", "heartbeat", "large_json", "row_requests"),
+]
+DATASOURCE_NODE_ONLY = ["drivers", "isolation", "polls", "publish", "stop"]
+ENGINE_ONLY = [
+    *("backlog", "evaluation", "evaluation_triggers", "evaluation_undone", "keystone_context"),
+    *("policy_changes", "rows", "rule_insert", "subscriptions", "table_names"),
+]
+PATCH_NAMES = [*EVERY_NODE, *DATASOURCE_NODE_ONLY, *ENGINE_ONLY]
 FAKES = {
     # Packages that are installed here go before namespaces.
     "congress_runtime/__init__.py": "",
@@ -114,27 +123,10 @@ FAKES = {
     "congress_runtime/watchdog.py": "def start(conf, beats): print('watched', flush=True)",
     "congress_runtime/collector.py": "def start(): print('collecting', flush=True)",
     "late.py": "print('of its own environment', flush=True)",
-    "congress_runtime/patches/backlog.py": "def arm(): print('patient', flush=True)",
-    "congress_runtime/patches/datasource_answers.py": "def arm(): print('closed', flush=True)",
-    "congress_runtime/patches/evaluation.py": "def arm(): print('evaluating', flush=True)",
-    "congress_runtime/patches/evaluation_triggers.py": "def arm(): print('afterwards', flush=True)",
-    "congress_runtime/patches/evaluation_undone.py": "def arm(): print('undoing', flush=True)",
-    "congress_runtime/patches/keystone_context.py": "def arm(): print('authorized', flush=True)",
-    "congress_runtime/patches/bus_certificate.py": "def arm(): print('verifying', flush=True)",
-    "congress_runtime/patches/drivers.py": "def arm(): print('drivers', flush=True)",
-    "congress_runtime/patches/isolation.py": "def arm(): print('isolated', flush=True)",
-    "congress_runtime/patches/heartbeat.py": "def arm(): print('beating', flush=True)",
-    "congress_runtime/patches/large_json.py": "def arm(): print('pausing', flush=True)",
-    "congress_runtime/patches/policy_changes.py": "def arm(): print('apart', flush=True)",
-    "congress_runtime/patches/polls.py": "def arm(): print('limited', flush=True)",
-    "congress_runtime/patches/publish.py": "def arm(): print('published', flush=True)",
-    "congress_runtime/patches/request_log.py": "def arm(): print('discreet', flush=True)",
-    "congress_runtime/patches/row_requests.py": "def arm(): print('in turns', flush=True)",
-    "congress_runtime/patches/rows.py": "def arm(): print('by row', flush=True)",
-    "congress_runtime/patches/rule_insert.py": "def arm(): print('unlocked', flush=True)",
-    "congress_runtime/patches/stop.py": "def arm(): print('armed', flush=True)",
-    "congress_runtime/patches/subscriptions.py": "def arm(): print('subscribed', flush=True)",
-    "congress_runtime/patches/table_names.py": "def arm(): print('named', flush=True)",
+    **{
+        f"congress_runtime/patches/{name}.py": f"def apply(): print({name!r}, flush=True)"
+        for name in PATCH_NAMES
+    },
     "oslo_log/log.py": """
         import logging
         import sys
@@ -180,44 +172,34 @@ def started(tmp_path: Path) -> Iterator[Any]:
         process.kill()
 
 
-BOTH = ["collecting", "verifying", "discreet", "closed", "beating", "pausing", "in turns"]
-DATASOURCE_NODE = [*BOTH, "drivers", "isolated", "limited", "published", "armed", "watched"]
+DATASOURCE_NODE = ["collecting", *EVERY_NODE, *DATASOURCE_NODE_ONLY, "watched"]
 
 
 @pytest.mark.parametrize(
-    ("role", "armed"),
+    ("role", "patches"),
     [
         ("--datasources", DATASOURCE_NODE),
-        (
-            "--policy-engine",
-            [
-                *BOTH,
-                *("patient", "evaluating", "afterwards", "undoing", "authorized", "apart"),
-                *("by row", "unlocked", "subscribed", "named", "watched"),
-            ],
-        ),
+        ("--policy-engine", ["collecting", *EVERY_NODE, *ENGINE_ONLY, "watched"]),
     ],
 )
 def test_reads_the_configuration_before_the_server_is_imported(
-    started: Any, role: str, armed: list[str]
+    started: Any, role: str, patches: list[str]
 ) -> None:
     with started("--config-file", "F", role) as process:
-        said, _ = process.communicate(timeout=20)
-    assert said.splitlines() == [*armed, f"['--config-file', 'F', '{role}'] 0o27"]
+        output, _ = process.communicate(timeout=20)
+    assert output.splitlines() == [*patches, f"['--config-file', 'F', '{role}'] 0o27"]
     assert process.returncode == 0
 
 
 @pytest.mark.parametrize(("how", "why"), [("refuse", "ERROR: no"), ("fail", "KeyError: 'policy'")])
-def test_a_node_that_fails_says_why_and_ends_at_once(started: Any, how: str, why: str) -> None:
+def test_a_node_that_fails_logs_the_reason_and_ends_at_once(started: Any, how: str, why: str) -> None:
     with started(how) as process:
-        said, _ = process.communicate(timeout=20)
-    assert said.strip().endswith(why)
+        output, _ = process.communicate(timeout=20)
+    assert output.strip().endswith(why)
     assert process.returncode == 1
 
 
-def test_a_running_node_keeps_its_environment_when_the_link_leads_to_another(
-    started: Any, tmp_path: Path
-) -> None:
+def test_a_running_node_keeps_its_virtual_environment(started: Any, tmp_path: Path) -> None:
     link, other = tmp_path / "link", tmp_path / "other"
     link.symlink_to(tmp_path)
     other.mkdir()
@@ -227,11 +209,11 @@ def test_a_running_node_keeps_its_environment_when_the_link_leads_to_another(
             pass
         link.unlink()
         link.symlink_to(other)
-        said, _ = process.communicate(timeout=20)
-    assert said.startswith("of its own environment")
+        output, _ = process.communicate(timeout=20)
+    assert output.startswith("of its own environment")
 
 
-def test_the_guard_hears_of_sigterm(started: Any, tmp_path: Path) -> None:
+def test_the_guard_reads_sigterm(started: Any, tmp_path: Path) -> None:
     with started("wait") as process:
         assert [process.stdout.readline().strip() for _ in DATASOURCE_NODE] == DATASOURCE_NODE
         assert process.stdout.readline().startswith("['wait']")

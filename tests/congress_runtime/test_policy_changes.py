@@ -1,12 +1,12 @@
 import json
 from typing import Any
 
-from tests.congress_runtime.support.of_congress import printed
+from tests.congress_runtime.support.congress_python import run_script
 
 
-def seen(which: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(printed("changed_policies.py", which))
-    return found
+def observe(which: str) -> dict[str, Any]:
+    observations: dict[str, Any] = json.loads(run_script("policy_changes.py", which))
+    return observations
 
 
 RULES = {
@@ -14,20 +14,20 @@ RULES = {
     "images": ["error(x) :- cloud:servers(x, y), allowed(y)"],
     "networks": ["error(x) :- cloud:servers(x, y), lt(y, 0)"],
 }
-AFTER = "others deleted, a rule made"
+AFTER = "after the deletion of other policies"
 
 
-def test_each_policy_has_its_own_rules() -> None:
-    found = seen("ours")
-    assert found["rules"] == RULES
-    assert found["errors"] == {"flavors": ['error("b")'], "images": [], "networks": []}
-    assert found[AFTER] == "done"
+def test_each_policy_has_only_its_own_rules() -> None:
+    observed = observe("ours")
+    assert observed["rules"] == RULES
+    assert observed["errors"] == {"flavors": ['error("b")'], "images": [], "networks": []}
+    assert observed[AFTER] == "done"
 
 
-def test_upstream_alone_mixes_them() -> None:
+def test_upstream_mixes_the_rules() -> None:
     """What patches.policy_changes is for; once Congress does better by itself, it can go."""
-    found = seen("upstream")
+    observed = observe("upstream")
     everything = sorted(rule for rules in RULES.values() for rule in rules)
-    assert found["rules"] == dict.fromkeys(RULES, everything)
-    assert found["errors"] == {policy: ['error("a")', 'error("b")'] for policy in RULES}
-    assert found[AFTER] == "KeyError: 'cloud:servers'"
+    assert observed["rules"] == dict.fromkeys(RULES, everything)
+    assert observed["errors"] == {policy: ['error("a")', 'error("b")'] for policy in RULES}
+    assert observed[AFTER] == "KeyError: 'cloud:servers'"

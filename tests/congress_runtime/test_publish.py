@@ -1,14 +1,14 @@
 import json
 
-from tests.congress_runtime.support.of_congress import printed
+from tests.congress_runtime.support.congress_python import run_script
 
 
 def rows(*words: str) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = json.loads(printed("publish_over_failover.py", *words))
-    return found
+    observations: dict[str, list[str]] = json.loads(run_script("publish.py", *words))
+    return observations
 
 
-def test_an_engine_has_the_rows_of_the_node_after_every_failover() -> None:
+def test_an_engine_has_the_node_s_rows_after_every_failover() -> None:
     assert rows() == {
         "polled": ["kept", "older"],
         "a row went while no node ran": ["kept", "new"],
@@ -22,10 +22,10 @@ def test_an_engine_has_the_rows_of_the_node_after_every_failover() -> None:
     }
 
 
-def test_upstream_alone_does_not() -> None:
+def test_upstream_does_not() -> None:
     """What patches.publish is for; once Congress does better by itself, it can go."""
-    seen = rows("upstream")
-    assert seen["a row went while no node ran"] == ["kept", "new", "older"]
-    assert "kept" in seen["all rows went"]
-    assert seen["another engine asked first"] != ["fresh"]
-    assert seen["a difference while the whole table is encoded"] != ["kept", "new"]
+    observed = rows("upstream")
+    assert observed["a row went while no node ran"] == ["kept", "new", "older"]
+    assert "kept" in observed["all rows went"]
+    assert observed["another engine asked first"] != ["fresh"]
+    assert observed["a difference while the whole table is encoded"] != ["kept", "new"]

@@ -28,7 +28,7 @@ def compat() -> Iterator[ModuleType]:
 
 
 @pytest.mark.usefixtures("compat")
-def test_gives_back_the_names_that_python_removed() -> None:
+def test_restores_the_names_that_python_removed() -> None:
     assert vars(collections)["MutableSet"] is collections.abc.MutableSet
     assert vars(collections)["Hashable"] is collections.abc.Hashable
 
@@ -40,14 +40,14 @@ def test_getargspec_has_the_old_form(compat: ModuleType) -> None:
     assert compat.getargspec(old) == (["one", "two"], "rest", "named", (2,))
 
 
-def test_getargspec_takes_what_the_old_one_refused(compat: ModuleType) -> None:
+def test_getargspec_accepts_what_python_s_own_refused(compat: ModuleType) -> None:
     def new(one: int, *, only: str = "") -> str:
         return only * one
 
     assert compat.getargspec(new).args == ["one"]
 
 
-def test_leaves_alone_what_python_still_has(compat: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keeps_names_that_python_still_has(compat: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     def own() -> None: ...
 
     monkeypatch.setattr(inspect, "getargspec", own)
@@ -55,7 +55,7 @@ def test_leaves_alone_what_python_still_has(compat: ModuleType, monkeypatch: pyt
     assert vars(inspect)["getargspec"] is own
 
 
-def test_is_loaded_at_interpreter_start() -> None:
+def test_is_imported_at_interpreter_start() -> None:
     assert (
         ROOT / "files/congress/congress_runtime.pth"
     ).read_text() == "import congress_runtime.patches.removed_names\n"

@@ -6,19 +6,19 @@ import json
 from functools import cache
 from typing import Any
 
-from tests.congress_runtime.support.of_congress import printed
+from tests.congress_runtime.support.congress_python import run_script
 
 PAUSING = ("put", "put again", "asked for")
 
 
 @cache
-def seen(which: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(printed("row_requests.py", which))
-    return found
+def observe(which: str) -> dict[str, Any]:
+    observations: dict[str, Any] = json.loads(run_script("row_requests.py", which))
+    return observations
 
 
-def test_others_have_turns_while_rows_are_taken_in_and_answered() -> None:
-    ours = seen("ours")
+def test_green_threads_run_while_rows_are_replaced_and_read() -> None:
+    ours = observe("ours")
     # 2000 rows, with a look at the clock at each 200.
     assert ours["put"] >= 9
     assert ours["put again"] >= 25  # the two differences, too
@@ -26,8 +26,8 @@ def test_others_have_turns_while_rows_are_taken_in_and_answered() -> None:
     assert not ours["written into a text"]
 
 
-def test_answers_publications_and_errors_are_upstreams() -> None:
-    ours, upstream = seen("ours"), seen("upstream")
+def test_answers_publications_and_errors_equal_upstream_s() -> None:
+    ours, upstream = observe("ours"), observe("upstream")
     same = set(ours) - {*PAUSING, "written into a text"}
     assert {what: ours[what] for what in same} == {what: upstream[what] for what in same}
     assert ours["published"] == [1, 1, False, 1]
@@ -35,8 +35,8 @@ def test_answers_publications_and_errors_are_upstreams() -> None:
     assert "does not exist" in ours["unknown"]
 
 
-def test_upstream_alone_stands_still() -> None:
+def test_upstream_blocks_the_loop() -> None:
     """What patches.row_requests is for; once Congress does better by itself, it can go."""
-    upstream = seen("upstream")
+    upstream = observe("upstream")
     assert [upstream[what] for what in PAUSING] == [0, 0, 0]
     assert upstream["written into a text"]

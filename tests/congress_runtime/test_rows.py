@@ -4,35 +4,35 @@ import json
 from functools import cache
 from typing import Any
 
-from tests.congress_runtime.support.of_congress import printed
+from tests.congress_runtime.support.congress_python import run_script
 
 FEW, MANY = "100", "100000"
 
 
 @cache
 def work(which: str, *sizes: str) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = json.loads(printed("work_by_rows.py", which, *sizes))
-    return found
+    observations: dict[str, list[int]] = json.loads(run_script("work_per_row.py", which, *sizes))
+    return observations
 
 
 @cache
 def taken_in(which: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(printed("taken_in.py", which))
-    return found
+    observations: dict[str, Any] = json.loads(run_script("received_rows.py", which))
+    return observations
 
 
-def told(which: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(printed("named_tables.py", which))
-    return found
+def reported(which: str) -> dict[str, Any]:
+    observations: dict[str, Any] = json.loads(run_script("table_names.py", which))
+    return observations
 
 
-def test_nothing_costs_more_at_more_rows() -> None:
+def test_no_task_costs_more_with_more_rows() -> None:
     ratios = {what: many / few for what, (few, many) in work("ours", FEW, MANY).items()}
     assert len(ratios) == 8
     assert max(ratios.values()) < 1.1, ratios
 
 
-def test_upstream_alone_pays_for_each_row() -> None:
+def test_upstream_s_tasks_cost_more_with_more_rows() -> None:
     """What patches.table_names and patches.rows are for; once Congress does better by itself, they can go."""
     ratios = {what: many / few for what, (few, many) in work("upstream", FEW, "1000").items()}
     assert len(ratios) == 8
@@ -40,8 +40,8 @@ def test_upstream_alone_pays_for_each_row() -> None:
 
 
 def test_policies_name_the_same_rules_and_tables_as_upstream() -> None:
-    ours = told("ours")
-    assert ours == told("upstream")
+    ours = reported("ours")
+    assert ours == reported("upstream")
     assert ours["with rows"]["policies"]["classification"]["tables"] == sorted(
         ["p", "q", "t", "r", "big", "empty", "cloud:servers", "cloud:ports", "other:s"]
     )
@@ -52,14 +52,14 @@ def test_policies_name_the_same_rules_and_tables_as_upstream() -> None:
 WHOLE = ("a whole table", "another whole table", "each row replaced")
 
 
-def test_others_have_turns_while_a_whole_table_is_taken_in_and_never_see_a_part_of_it() -> None:
+def test_green_threads_run_during_a_whole_table_and_never_see_a_part_of_it() -> None:
     ours = taken_in("ours")
     for what in WHOLE:
         assert ours[what]["turns of others"] >= 10, what
         assert ours[what]["tables in part"] == 0, what
 
 
-def test_rows_and_triggers_are_upstreams_whatever_changes() -> None:
+def test_rows_and_triggers_equal_upstream_s_after_random_changes() -> None:
     ours, upstream = taken_in("ours"), taken_in("upstream")
     assert ours["random histories"] == upstream["random histories"]
     assert [history["wrong"] for history in ours["random histories"]] == [0] * 10
@@ -67,17 +67,17 @@ def test_rows_and_triggers_are_upstreams_whatever_changes() -> None:
     assert [ours[what]["rows"] for what in WHOLE] == [upstream[what]["rows"] for what in WHOLE]
 
 
-def test_rows_that_become_the_same_one_are_told_apart() -> None:
+def test_duplicate_rows_are_counted() -> None:
     assert taken_in("ours")["random histories of odd values, wrong after"] == 0
 
 
-def test_rows_of_another_shape_or_of_a_datasource_made_anew_are_refused() -> None:
+def test_rows_of_other_columns_or_of_a_replaced_datasource_are_refused() -> None:
     ours = taken_in("ours")
     assert ours["refused"] == ["CongressException"] * 2
     assert (ours["rows after the first"], ours["rows after the second"]) == (["server-1"], 0)
 
 
-def test_upstream_alone_stands_still_and_mixes_rows_up() -> None:
+def test_upstream_blocks_the_loop_and_loses_duplicate_rows() -> None:
     upstream = taken_in("upstream")
     assert [upstream[what]["turns of others"] for what in WHOLE] == [0, 0, 0]
     assert upstream["random histories of odd values, wrong after"] > 0

@@ -21,7 +21,7 @@ class Server:
 
 @pytest.fixture
 def launcher(load: Load, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """oslo.service's launcher after `arm`; the end of the process is an exception."""
+    """oslo.service's launcher after `apply`; the end of the process is an exception."""
     launcher = type("Launcher", (), {"_graceful_shutdown": lambda *_: None})
     server = type("RPCServer", (Server,), {"_process_incoming": Server._process_incoming})
     stop = load(
@@ -36,7 +36,7 @@ def launcher(load: Load, monkeypatch: pytest.MonkeyPatch) -> Any:
         raise Ended
 
     monkeypatch.setattr(stop.os, "_exit", ended)
-    stop.arm()
+    stop.apply()
     return SimpleNamespace(stop=stop, server=server(), told_to_stop=launcher()._graceful_shutdown)
 
 
@@ -45,7 +45,7 @@ def serve(launcher: Any, seconds: float) -> None:
     time.sleep(0.1)
 
 
-def test_an_idle_node_ends_at_once(launcher: Any) -> None:
+def test_an_idle_node_stops_at_once(launcher: Any) -> None:
     launcher.server._process_incoming(0.0)
     start = time.monotonic()
     with pytest.raises(Ended):
@@ -61,14 +61,16 @@ def test_requests_that_are_being_served_are_answered_first(launcher: Any) -> Non
     assert 0.3 < time.monotonic() - start < 2
 
 
-def test_a_request_that_hangs_does_not_keep_the_node(launcher: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_that_hangs_delays_the_stop_to_the_limit(
+    launcher: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(launcher.stop, "LIMIT", 0.3)
     serve(launcher, 30)
     with pytest.raises(Ended):
         launcher.told_to_stop()
 
 
-def test_the_pinned_libraries_have_what_is_replaced() -> None:
+def test_the_pinned_libraries_have_the_replaced_names() -> None:
     names = "from oslo_messaging.rpc.server import RPCServer; RPCServer._process_incoming; "
     names += "from oslo_service.service import ServiceLauncher; ServiceLauncher._graceful_shutdown"
     done = run(congress_python(), "-c", names)

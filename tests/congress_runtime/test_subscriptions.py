@@ -1,7 +1,7 @@
 import json
 from typing import Any
 
-from tests.congress_runtime.support.of_congress import printed
+from tests.congress_runtime.support.congress_python import run_script
 
 ROWS = {
     "one was lost, then another came": ["kept", "new"],
@@ -16,26 +16,26 @@ ROWS = {
     "the first answer could not be taken in": ["first"],
     "the next table was not asked for": False,
 }
-QUESTIONS = {
-    "questions at the first look": 0,
-    "questions after that": 0,
-    "questions after a connection was made anew": 1,
-    "questions before the pause is over": 0,
+REQUESTS = {
+    "requests at the first check": 0,
+    "requests after that": 0,
+    "requests after a new connection": 1,
+    "requests before the pause is over": 0,
 }
 
 
-def seen(*words: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(printed("missed_publications.py", *words))
-    return found
+def observe(*words: str) -> dict[str, Any]:
+    observations: dict[str, Any] = json.loads(run_script("subscriptions.py", *words))
+    return observations
 
 
-def test_an_engine_asks_for_what_it_missed() -> None:
-    assert seen() == ROWS | QUESTIONS
+def test_an_engine_requests_missed_publications() -> None:
+    assert observe() == ROWS | REQUESTS
 
 
-def test_upstream_alone_does_not() -> None:
+def test_upstream_does_not() -> None:
     """What patches.subscriptions is for; once Congress does better by itself, it can go."""
-    rows = seen("upstream")
+    rows = observe("upstream")
     assert {what: rows[what] for what in ROWS} == {
         "one was lost, then another came": ["kept", "old"],
         "the next one": ["kept", "old"],

@@ -14,8 +14,8 @@ import pytest
 
 from components.foundation.template import render
 from tests.balance.support.haproxy import free_port, running
-from tests.congress_runtime.support.of_congress import ENVIRONMENT
-from tests.congress_runtime.support.tls_server import OWN, TlsServer, asked
+from tests.congress_runtime.support.congress_python import ENVIRONMENT
+from tests.congress_runtime.support.tls_server import OWN, TlsServer, connect
 from tests.render.support.contexts import CONGRESS, MESSAGING, PASSWORD
 from tests.support.certificates import authority
 from tests.support.programs import congress_python, missing, run
@@ -50,7 +50,7 @@ class Bus(TlsServer):
         self.environment = {f"RABBITMQ_{name}": str(value) for name, value in own.items()}
         self.environment |= {"HOME": str(folder), "ERL_EPMD_PORT": str(free_port())}
 
-    def take(self) -> None:
+    def reload(self) -> None:
         self.control("eval", CLEAR)
 
     def control(self, *words: str) -> str:
@@ -101,51 +101,51 @@ def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
 
 
 def test_a_node_is_connected_by_tls_1_3(bus: Bus) -> None:
-    assert asked("bus", bus.configuration()) == "TLSv1.3"
+    assert connect("bus", bus.configuration()) == "TLSv1.3"
 
 
-def test_nodes_call_each_other_and_are_counted(bus: Bus) -> None:
-    assert asked("call", bus.configuration()) == "[1, 2, 3, 1]"
+def test_nodes_call_each_other_over_tls(bus: Bus) -> None:
+    assert connect("call", bus.configuration()) == "[1, 2, 3, 1]"
 
 
-def test_congress_ping_goes_the_same_way(bus: Bus) -> None:
+def test_the_ping_probe_connects_by_tls(bus: Bus) -> None:
     assert "no answer within 2.0 s" in bus.pinged(bus.configuration())
 
 
 def test_a_node_refuses_a_bus_that_another_authority_signed(bus: Bus, tmp_path: Path) -> None:
     other = tmp_path / "ca.pem"
     other.write_text(authority().pem)
-    for told in (asked("bus", bus.configuration(other)), bus.pinged(bus.configuration(other))):
-        assert "CERTIFICATE_VERIFY_FAILED" in told
+    for answer in (connect("bus", bus.configuration(other)), bus.pinged(bus.configuration(other))):
+        assert "CERTIFICATE_VERIFY_FAILED" in answer
 
 
 def test_a_node_refuses_a_bus_of_another_address(bus: Bus) -> None:
-    with bus.known_as("127.0.0.2"):
-        for told in (
-            asked("bus", bus.configuration()),
-            asked("link", bus.configuration()),
+    with bus.certified_for("127.0.0.2"):
+        for answer in (
+            connect("bus", bus.configuration()),
+            connect("link", bus.configuration()),
             bus.pinged(bus.configuration()),
         ):
-            assert "certificate is not valid for '127.0.0.1'" in told
+            assert "certificate is not valid for '127.0.0.1'" in answer
     # And another certificate is taken without a restart.
-    assert asked("bus", bus.configuration()) == "TLSv1.3"
+    assert connect("bus", bus.configuration()) == "TLSv1.3"
 
 
 def test_a_client_without_tls_is_refused(bus: Bus) -> None:
-    assert "Server unexpectedly closed connection" in asked("bus", bus.configuration(tls=False))
+    assert "Server unexpectedly closed connection" in connect("bus", bus.configuration(tls=False))
 
 
-def test_the_step_sees_the_bus_that_clients_would_take(bus: Bus) -> None:
+def test_the_step_checks_the_certificate_as_clients_do(bus: Bus) -> None:
     context = {**MESSAGING, "address": OWN, "port": bus.port, "ca_file": bus.ca_file}
     script = render("messaging/rabbitmq.sh.j2", context)
     (question,) = re.findall(r"^shows_itself\(\) \{.*?^\}$", script, re.DOTALL | re.MULTILINE)
-    (said,) = re.findall(r'die "RabbitMQ at .*', script)
+    (output,) = re.findall(r'die "RabbitMQ at .*', script)
 
     def shows_itself() -> tuple[int, str]:
-        done = run("bash", "-c", f'die() {{ echo "$*"; exit 1; }}\n{question}\nshows_itself || {said}')
+        done = run("bash", "-c", f'die() {{ echo "$*"; exit 1; }}\n{question}\nshows_itself || {output}')
         return done.returncode, done.stdout
 
     assert shows_itself() == (0, "")
-    with bus.known_as("127.0.0.2"):
-        refused, told = shows_itself()
-    assert (refused, "IP address mismatch" in told) == (1, True)
+    with bus.certified_for("127.0.0.2"):
+        refused, answer = shows_itself()
+    assert (refused, "IP address mismatch" in answer) == (1, True)

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from components.database import PATIENCE
+from components.database import TIMEOUTS
 from components.foundation.authority import CA_FILE
 from components.foundation.template import render
-from tests.congress_runtime.support.of_congress import ENVIRONMENT
-from tests.congress_runtime.support.tls_server import OWN, TlsServer, asked
+from tests.congress_runtime.support.congress_python import ENVIRONMENT
+from tests.congress_runtime.support.tls_server import OWN, TlsServer, connect
 from tests.render.support.contexts import CONGRESS, DATABASE
 from tests.render.test_services import sql_of
 from tests.support import mariadb
@@ -25,7 +25,7 @@ from tests.support.programs import congress_python, run
 class Server(TlsServer):
     """MariaDB with the template's configuration and accounts, in a folder and on a port of its own."""
 
-    def take(self) -> None:
+    def reload(self) -> None:
         self.sql("FLUSH SSL;")
 
     def started(self) -> AbstractContextManager[None]:
@@ -49,9 +49,9 @@ class Server(TlsServer):
         url = str(CONGRESS["connection"]).replace("@10.20.0.5/", f"@127.0.0.1:{self.port}/")
         return url.replace(CA_FILE, str(ca_file))
 
-    def asked(self, ca_file: Path | None = None, *, more: str = "") -> str:
+    def connect(self, ca_file: Path | None = None, *, more: str = "") -> str:
         """What a node of Congress gets with the connection that it is given."""
-        return asked("database", self.connection(ca_file or self.ca_file) + more)
+        return connect("database", self.connection(ca_file or self.ca_file) + more)
 
 
 @pytest.fixture(scope="module")
@@ -69,17 +69,17 @@ def test_a_server_without_tls_is_refused_by_the_node(fresh: Server) -> None:
     """Whoever stands in between would only have to leave it out of the server's greeting."""
     fresh.write("ssl_cert", "ssl_key", "tls_version", "require_secure_transport")
     with fresh.started():
-        told = fresh.asked()
+        answer = fresh.connect()
     fresh.write()
-    assert told == """(2026, "SSL is required but the server doesn't support it")"""
+    assert answer == """(2026, "SSL is required but the server doesn't support it")"""
 
 
-def test_a_server_that_accepts_and_never_answers_is_given_up(fresh: Server) -> None:
+def test_a_server_that_never_answers_times_out(fresh: Server) -> None:
     with socket.create_server((OWN, 0)) as listener:
         url = fresh.connection(fresh.ca_file).replace(f":{fresh.port}/", f":{listener.getsockname()[1]}/")
-        assert PATIENCE in url
-        told = asked("database", re.sub(r"timeout=[0-9]+", "timeout=1", url))
-    assert told == "(2013, 'Lost connection to MySQL server during query (timed out)')"
+        assert TIMEOUTS in url
+        answer = connect("database", re.sub(r"timeout=[0-9]+", "timeout=1", url))
+    assert answer == "(2013, 'Lost connection to MySQL server during query (timed out)')"
 
 
 @pytest.fixture(scope="module")
@@ -89,24 +89,24 @@ def server(fresh: Server) -> Iterator[Server]:
 
 
 def test_a_node_is_connected_by_tls_1_3(server: Server) -> None:
-    assert server.asked() == "TLSv1.3"
+    assert server.connect() == "TLSv1.3"
 
 
 def test_a_node_refuses_a_server_that_another_authority_signed(server: Server, tmp_path: Path) -> None:
     other = tmp_path / "ca.pem"
     other.write_text(authority().pem)
-    assert "CERTIFICATE_VERIFY_FAILED" in server.asked(other)
+    assert "CERTIFICATE_VERIFY_FAILED" in server.connect(other)
 
 
 def test_a_node_refuses_a_server_of_another_address(server: Server) -> None:
-    with server.known_as("127.0.0.2"):
-        assert "certificate is not valid for '127.0.0.1'" in server.asked()
+    with server.certified_for("127.0.0.2"):
+        assert "certificate is not valid for '127.0.0.1'" in server.connect()
     # And another certificate is taken without a restart.
-    assert server.asked() == "TLSv1.3"
+    assert server.connect() == "TLSv1.3"
 
 
 def test_a_client_without_tls_is_refused(server: Server) -> None:
-    assert "Access denied" in server.asked(more="&ssl_disabled=true")
+    assert "Access denied" in server.connect(more="&ssl_disabled=true")
 
 
 def test_the_step_logs_in_by_tls_to_the_server_that_it_configured(server: Server) -> None:
@@ -120,13 +120,13 @@ def test_the_step_logs_in_by_tls_to_the_server_that_it_configured(server: Server
         return done.returncode, done.stdout
 
     assert logs_in() == (0, "")
-    with server.known_as("127.0.0.2"):
-        refused, told = logs_in()
+    with server.certified_for("127.0.0.2"):
+        refused, answer = logs_in()
     assert refused
-    assert "SSL" in told
+    assert "SSL" in answer
 
 
-def test_the_schema_is_migrated_through_it(server: Server, tmp_path: Path) -> None:
+def test_the_schema_is_migrated_over_tls(server: Server, tmp_path: Path) -> None:
     configuration = tmp_path / "congress.conf"
     configuration.write_text(f"[database]\nconnection = {server.connection(server.ca_file)}\n")
     # congress-db-manage, with what congress_runtime.pth does on a host.

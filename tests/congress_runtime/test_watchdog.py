@@ -23,11 +23,11 @@ class Eventlet(MagicMock):
 def watchdog(load: Load, monkeypatch: pytest.MonkeyPatch) -> Any:
     module = load("watchdog", eventlet=Eventlet(), eventlet_patcher=MagicMock())
     module.patcher.original.return_value = os
-    monkeypatch.setattr(module, "end", MagicMock(side_effect=Enough))
+    monkeypatch.setattr(module, "end_node", MagicMock(side_effect=Enough))
     return module
 
 
-def naps(watchdog: Any, number: int) -> None:
+def stop_after_sleeps(watchdog: Any, number: int) -> None:
     watchdog.eventlet.sleep.side_effect = [None] * number + [Enough]
 
 
@@ -35,93 +35,97 @@ def probe(*results: BaseException | None) -> Callable[[], None]:
     return MagicMock(side_effect=results)
 
 
-def beaten(watchdog: Any, *checks: Any, seconds: int) -> str:
+def run_heartbeats(watchdog: Any, *checks: Any, seconds: int) -> str:
     """Let `seconds` pass for the checks; why the node ended, "" when it did not."""
-    listens, beats = os.pipe()
-    naps(watchdog, seconds)
+    guard_end, pipe = os.pipe()
+    stop_after_sleeps(watchdog, seconds)
     with pytest.raises(Enough):
-        watchdog.beat(beats, checks)
-    assert set(os.read(listens, 1000)) <= set(b".+!")
-    os.close(listens)
-    os.close(beats)
-    return watchdog.end.call_args.args[0] if watchdog.end.called else ""
+        watchdog.send_heartbeats(pipe, checks)
+    assert set(os.read(guard_end, 1000)) <= set(b".+!")
+    os.close(guard_end)
+    os.close(pipe)
+    return watchdog.end_node.call_args.args[0] if watchdog.end_node.called else ""
 
 
-def test_ends_the_node_after_the_deadline_and_says_why(watchdog: Any) -> None:
+def test_ends_the_node_after_the_deadline_with_the_reason(watchdog: Any) -> None:
     check = watchdog.Check(
-        "the database", probe(), patience=30, first=150, worked=True, problem="(1045) Access denied"
+        "the database", probe(), limit=30, first_limit=150, worked=True, problem="(1045) Access denied"
     )
-    assert beaten(watchdog, check, seconds=29) == ""
-    assert beaten(watchdog, check, seconds=29) == "without the database for 31 s: (1045) Access denied"
+    assert run_heartbeats(watchdog, check, seconds=29) == ""
+    assert (
+        run_heartbeats(watchdog, check, seconds=29) == "without the database for 31 s: (1045) Access denied"
+    )
 
 
-def test_a_success_begins_the_deadline_anew(watchdog: Any) -> None:
-    check = watchdog.Check("the database", probe(ValueError("away"), None), patience=30, first=30, silence=29)
-    naps(watchdog, 1)
+def test_a_success_restarts_the_deadline(watchdog: Any) -> None:
+    check = watchdog.Check(
+        "the database", probe(ValueError("away"), None), limit=30, first_limit=30, silence=29
+    )
+    stop_after_sleeps(watchdog, 1)
     with pytest.raises(Enough):
         check.run()
     assert check.silence == 0
     assert check.problem == "ValueError: away"
 
 
-def test_a_failure_of_any_kind_does_not_end_the_looking(watchdog: Any) -> None:
+def test_checks_continue_after_any_error(watchdog: Any) -> None:
     failures = (Eventlet.Timeout("5 seconds"), KeyError("x"), OSError("two\nlines"))
-    check = watchdog.Check("the bus", probe(*failures), patience=30, first=30, silence=7)
-    naps(watchdog, 2)
+    check = watchdog.Check("the bus", probe(*failures), limit=30, first_limit=30, silence=7)
+    stop_after_sleeps(watchdog, 2)
     with pytest.raises(Enough):
         check.run()
     assert check.silence == 7
     assert check.problem == "OSError: two"
 
 
-def test_what_is_needed_for_the_start_alone_is_not_asked_again(watchdog: Any) -> None:
-    check = watchdog.Check("the database", probe(None), patience=30, first=30, once=True)
+def test_a_check_for_the_start_ends_with_its_success(watchdog: Any) -> None:
+    check = watchdog.Check("the database", probe(None), limit=30, first_limit=30, only_at_start=True)
     check.run()
     check.silence = 10**6
-    assert beaten(watchdog, check, seconds=3) == ""
+    assert run_heartbeats(watchdog, check, seconds=3) == ""
 
 
-def test_ends_when_the_guard_is_gone(watchdog: Any) -> None:
-    listens, beats = os.pipe()
-    os.close(listens)
+def test_ends_the_node_when_the_guard_has_ended(watchdog: Any) -> None:
+    guard_end, pipe = os.pipe()
+    os.close(guard_end)
     with pytest.raises(Enough):
-        watchdog.beat(beats, [])
-    os.close(beats)
-    assert "is gone" in watchdog.end.call_args.args[0]
+        watchdog.send_heartbeats(pipe, [])
+    os.close(pipe)
+    assert "has ended" in watchdog.end_node.call_args.args[0]
 
 
 def test_does_not_wait_for_a_guard_that_does_not_read(watchdog: Any) -> None:
-    listens, beats = os.pipe()
-    os.set_blocking(beats, False)
+    guard_end, pipe = os.pipe()
+    os.set_blocking(pipe, False)
     with contextlib.suppress(BlockingIOError):
         while True:
-            os.write(beats, b"." * 4096)
-    naps(watchdog, 5)
+            os.write(pipe, b"." * 4096)
+    stop_after_sleeps(watchdog, 5)
     with pytest.raises(Enough):
-        watchdog.beat(beats, [])
-    assert not watchdog.end.called
-    os.close(listens)
-    os.close(beats)
+        watchdog.send_heartbeats(pipe, [])
+    assert not watchdog.end_node.called
+    os.close(guard_end)
+    os.close(pipe)
 
 
-def test_is_patient_until_it_has_worked_once(watchdog: Any) -> None:
-    check = watchdog.Check("the bus", probe(), patience=30, first=150)
-    assert beaten(watchdog, check, seconds=149) == ""
-    assert beaten(watchdog, check, seconds=1) == "without the bus for 151 s: no answer"
+def test_waits_longer_before_the_first_success(watchdog: Any) -> None:
+    check = watchdog.Check("the bus", probe(), limit=30, first_limit=150)
+    assert run_heartbeats(watchdog, check, seconds=149) == ""
+    assert run_heartbeats(watchdog, check, seconds=1) == "without the bus for 151 s: no answer"
 
 
-def test_tells_the_guard_that_it_is_unable(watchdog: Any) -> None:
-    listens, beats = os.pipe()
-    check = watchdog.Check("the bus", probe(), patience=30, first=0)
+def test_reports_to_the_guard_that_the_node_is_unable(watchdog: Any) -> None:
+    guard_end, pipe = os.pipe()
+    check = watchdog.Check("the bus", probe(), limit=30, first_limit=0)
     with pytest.raises(Enough):
-        watchdog.beat(beats, [check])
-    assert os.read(listens, 10) == b".!"
-    os.close(listens)
-    os.close(beats)
+        watchdog.send_heartbeats(pipe, [check])
+    assert os.read(guard_end, 10) == b".!"
+    os.close(guard_end)
+    os.close(pipe)
 
 
-def test_tells_the_guard_once_that_the_node_works(watchdog: Any) -> None:
-    listens, beats = os.pipe()
+def test_reports_to_the_guard_once_that_the_node_works(watchdog: Any) -> None:
+    guard_end, pipe = os.pipe()
     checks = [watchdog.Check("a", probe(), 30, 30, worked=True), watchdog.Check("b", probe(), 30, 30)]
 
     def nap(_: float) -> None:
@@ -131,22 +135,22 @@ def test_tells_the_guard_once_that_the_node_works(watchdog: Any) -> None:
 
     watchdog.eventlet.sleep.side_effect = nap
     with pytest.raises(Enough):
-        watchdog.beat(beats, checks)
-    assert os.read(listens, 10) == b"..+."
-    os.close(listens)
-    os.close(beats)
+        watchdog.send_heartbeats(pipe, checks)
+    assert os.read(guard_end, 10) == b"..+."
+    os.close(guard_end)
+    os.close(pipe)
 
 
-def test_pacemaker_forgets_a_failure_before_the_other_host_gives_up(watchdog: Any) -> None:
+def test_failure_timeout_equals_pacemaker_s(watchdog: Any) -> None:
     text = (ROOT / "templates/datasource_node/ds_node.crm.j2").read_text()
     assert f"failure-timeout={watchdog.FAILURE_TIMEOUT}\n" in text
 
 
 @pytest.mark.parametrize(
-    ("datasources", "once", "first"), [(True, False, (150,) * 3), (False, True, (60, 30, 30))]
+    ("datasources", "only_at_start", "first_limit"), [(True, False, (150,) * 3), (False, True, (60, 30, 30))]
 )
-def test_only_a_datasource_node_lives_by_the_database(
-    watchdog: Any, datasources: object, once: object, first: tuple[int, int, int]
+def test_only_a_datasource_node_ends_without_the_database(
+    watchdog: Any, datasources: object, only_at_start: object, first_limit: tuple[int, int, int]
 ) -> None:
     conf = SimpleNamespace(
         datasources=datasources,
@@ -155,9 +159,9 @@ def test_only_a_datasource_node_lives_by_the_database(
         node_id="n",
     )
     answer, bus, database = watchdog.checks(conf)
-    assert (answer.patience, bus.patience, database.patience) == (30, 30, 30)
-    assert (answer.first, bus.first, database.first) == first
-    assert (answer.once, bus.once, database.once) == (False, False, once)
+    assert (answer.limit, bus.limit, database.limit) == (30, 30, 30)
+    assert (answer.first_limit, bus.first_limit, database.first_limit) == first_limit
+    assert (answer.only_at_start, bus.only_at_start, database.only_at_start) == (False, False, only_at_start)
     answer.probe()
     service = watchdog.DATASOURCE_MANAGER if datasources else watchdog.POLICY_ENGINE
     assert watchdog.ping.call_args.args[2] is service
@@ -178,17 +182,17 @@ def test_connects_to_the_bus_only_when_the_node_no_longer_answers(watchdog: Any)
     assert watchdog.connection.called
 
 
-def test_waits_while_the_bus_takes_nothing_from_anybody(watchdog: Any) -> None:
+def test_waits_while_the_bus_blocks_publishers(watchdog: Any) -> None:
     conf = MagicMock(datasources=False)
     conf.watchdog.deadline = 30
     answer, bus, _ = watchdog.checks(conf)
     answer.worked, answer.silence, bus.silence = True, 25, 9
     reasons = iter(["low on memory"] * 99)
-    watchdog.held_back.return_value = reasons
+    watchdog.blocked_reasons.return_value = reasons
     bus.probe()
     assert (answer.silence, bus.silence) == (0, 0)
-    assert len(list(reasons)) == 99 - watchdog.LOOKS
+    assert len(list(reasons)) == 99 - watchdog.BLOCKED_LOOKS
     answer.silence = 25
-    watchdog.held_back.return_value = iter([])
+    watchdog.blocked_reasons.return_value = iter([])
     bus.probe()
     assert answer.silence == 25

@@ -84,7 +84,7 @@ def test_the_longest_fencing_ends_before_pacemaker_gives_up(
 ) -> None:
     cloud, split = (importlib.import_module(f"fence_congress_{name}") for name in ("cloud", "split"))
     clock = Clock(login, answer)
-    clock.question = split.QUESTION_LIMIT
+    clock.question = split.COMMAND_LIMIT
     own_time = SimpleNamespace(monotonic=clock.monotonic, sleep=clock.sleep)
     for module in (agent, cloud, split):
         monkeypatch.setattr(module, "time", own_time)
@@ -106,7 +106,7 @@ def test_the_longest_fencing_ends_before_pacemaker_gives_up(
 def test_all_that_the_agent_may_take_is_below_pacemaker_s_limits(agent: Any) -> None:
     split = importlib.import_module("fence_congress_split")
     # The two checks of the delayed host: where the node runs, and whether it works, before and after the delay.
-    questions = 3 * split.QUESTION_LIMIT + split.PAUSE
+    questions = 3 * split.COMMAND_LIMIT + split.PAUSE
     assert agent.LIMITS["reboot"] + split.HOLD_LIMIT + questions < seconds("pcmk_reboot_timeout=")
     assert agent.LIMITS["monitor"] < seconds(r"op monitor interval=60s timeout=")
     assert agent.LIMITS["monitor"] < seconds(r"op start interval=0 timeout=")

@@ -32,7 +32,7 @@ def ask(folder: Path, sql: str) -> str:
 
 
 def migrate(folder: Path, lock: str = "", seconds: int = 1) -> tuple[int, str]:
-    text = MIGRATE.read_text().replace("SECONDS = 45", f"SECONDS = {seconds}")
+    text = MIGRATE.read_text().replace("LOCK_TIMEOUT = 45", f"LOCK_TIMEOUT = {seconds}")
     done = run(congress_python(), "-", folder / "congress.conf", stdin=text, env={"CONGRESS_LOCK": lock})
     return done.returncode, done.stderr
 
@@ -47,7 +47,7 @@ def reencrypt(folder: Path, keys: Path, lock: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def test_it_waits_for_the_lock_and_goes_on_under_one_that_is_held(folder: Path) -> None:
+def test_migration_waits_for_the_lock_or_uses_a_given_one(folder: Path) -> None:
     ask(folder, "DROP DATABASE IF EXISTS congress; CREATE DATABASE congress CHARACTER SET utf8mb3")
     with mariadb.session(folder) as other:
         holder = other("SELECT GET_LOCK('congress-ha', 0), CONNECTION_ID()").split()[1]
@@ -56,7 +56,7 @@ def test_it_waits_for_the_lock_and_goes_on_under_one_that_is_held(folder: Path) 
         busy = f"a backup or a restore works on the database (connection {holder}), still after 1 s"
         assert (code, said) == (
             1,
-            f"{busy}: try again when it is done; if nobody is at it any more: {way_out}\n",
+            f"{busy}: try again when it is done; if it does not run any more: {way_out}\n",
         )
         assert ask(folder, "SHOW TABLES FROM congress") == ""
         code, said = migrate(folder, lock=holder)
@@ -65,7 +65,7 @@ def test_it_waits_for_the_lock_and_goes_on_under_one_that_is_held(folder: Path) 
 
 
 @pytest.mark.parametrize("taken", [True, False])
-def test_under_a_lock_that_was_lost_nothing_is_migrated_or_encrypted(
+def test_nothing_is_migrated_or_encrypted_after_the_lock_is_lost(
     folder: Path, tmp_path: Path, *, taken: bool
 ) -> None:
     ask(folder, "DROP DATABASE IF EXISTS congress; CREATE DATABASE congress CHARACTER SET utf8mb3")
@@ -82,7 +82,7 @@ def test_under_a_lock_that_was_lost_nothing_is_migrated_or_encrypted(
         assert reencrypt(folder, tmp_path, holder) == (0, "")
 
 
-def test_it_has_the_lock_while_it_migrates(folder: Path, tmp_path: Path) -> None:
+def test_migration_holds_the_lock(folder: Path, tmp_path: Path) -> None:
     ask(folder, "DROP DATABASE IF EXISTS congress; CREATE DATABASE congress CHARACTER SET utf8mb3")
     # The log of the server tells what came in which order.
     log = tmp_path / "log"
@@ -102,7 +102,7 @@ def test_it_has_the_lock_while_it_migrates(folder: Path, tmp_path: Path) -> None
     assert not ends or ends[0] > max(changes)
 
 
-def test_a_revision_that_is_not_known_is_told(folder: Path) -> None:
+def test_an_unknown_revision_is_reported(folder: Path) -> None:
     ask(folder, "USE congress; UPDATE alembic_version SET version_num = 'f00d'")
     code, said = migrate(folder)
     assert code != 0

@@ -52,7 +52,7 @@ def holders(folder: Path) -> str:
     return done.stdout.strip()
 
 
-def test_they_are_free_soon_after(tmp_path: Path) -> None:
+def test_locks_are_free_soon_after_a_host_is_lost(tmp_path: Path) -> None:
     text = render("database/congress.cnf.j2", {**DATABASE, "address": "0.0.0.0"})
     text = re.sub(r"^(ssl_|tls_|require_secure).*\n?", "", text, flags=re.MULTILINE)
     (tmp_path / "my.cnf").write_text(f"{text}\n")

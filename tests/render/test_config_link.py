@@ -49,7 +49,7 @@ def test_what_is_not_ours_is_left_alone(tmp_path: Path, kind: str) -> None:
         other.write_text(TEXT)
     done = put_link(config)
     assert done.returncode == 1
-    assert f"datasource-1: {config} is there and is not the stack's: move it away" in done.stderr
+    assert f"datasource-1: {config} exists and does not belong to the stack: move it away" in done.stderr
     assert not config.is_symlink() or config.readlink() == other
     assert (
         list(config.iterdir()) == []

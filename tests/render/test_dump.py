@@ -112,7 +112,7 @@ def test_a_dump_whose_lock_was_lost_is_none(host: Host) -> None:
     host.tables(7, holder="NULL")
     code, printed, errors = host.dump("before-migration")
     assert (code, printed) == (1, "")
-    assert errors == "the lock on the database was lost, so the dump may be of half of it: try again\n"
+    assert errors == "the lock on the database was lost, so the dump may be incomplete: try again\n"
     assert host.dumps == []
 
 
@@ -172,7 +172,7 @@ def test_the_step_ends_with_the_reason_when_the_dump_fails(host: Host) -> None:
     [
         (
             "  FAILED: Can't locate revision identified by 'f00d'",
-            "is of a newer Congress than this one: load the dump",
+            "belongs to a newer Congress than this one: load the dump",
         ),
         (
             "OperationalError: mysql+pymysql://u:p@db/x",

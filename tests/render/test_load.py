@@ -205,7 +205,7 @@ def test_whoever_comes_meanwhile_waits_and_is_told(server: Server, dump: str) ->
             f"another backup, restore or upgrade works on the database: connection {lock} of root@localhost"
         )
         assert re.fullmatch(rf"waits: {told}, for \d+ s", waits)
-        way_out = f"if nobody is at it any more: sudo mariadb -e 'KILL {lock}' on {platform.node()}"
+        way_out = f"if it does not run any more: sudo mariadb -e 'KILL {lock}' on {platform.node()}"
         assert re.fullmatch(
             rf"{told}, for \d+ s; still after 1 s. Try again when it is done; {way_out}", refused
         )

@@ -57,7 +57,8 @@ def test_what_is_left_in_the_cloud_keeps_the_stack(checkout: Checkout) -> None:
     done = checkout.run("make", "down", "STACK=prod", LEFT="leftovers: server congress-prod-bastion")
     assert done.returncode != 0
     assert (
-        "leftovers: server congress-prod-bastion\ndown: the stack stays because of these leftovers" in done.stderr
+        "leftovers: server congress-prod-bastion\ndown: the stack stays because of these leftovers"
+        in done.stderr
     )
     assert [call["args"][0] for call in checkout.calls()] == ["stack", "destroy"]
 

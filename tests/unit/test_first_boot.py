@@ -80,7 +80,7 @@ def test_files_are_taken_as_far_as_nova_takes_them_together(tmp_path: Path) -> N
     size(fits + 1)
     told = problem("dev", files=files)
     assert told.startswith(f"congress-ha:guest.caFiles: they have {2 * (fits + 1) * len(pem)} bytes")
-    assert f"nova takes {first_boot.MOST}" in told
+    assert f"nova takes {first_boot.MAX_USER_DATA}" in told
 
 
 def test_the_keys_that_are_reckoned_with_are_as_long_as_real_ones() -> None:

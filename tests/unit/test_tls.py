@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 import settings
-from components.database import PATIENCE
+from components.database import TIMEOUTS
 from components.foundation import authority
 from settings import SettingsError
 from tests.support.certificates import Signed
@@ -103,7 +103,7 @@ def test_a_given_certificate_is_the_endpoint_s_and_its_authority_the_clients_aff
         (
             "database",
             "database-mariadb",
-            f"@{{}}/congress?charset=utf8&{PATIENCE}&ssl_ca={{}}&ssl_check_hostname=true\n",
+            f"@{{}}/congress?charset=utf8&{TIMEOUTS}&ssl_ca={{}}&ssl_check_hostname=true\n",
         ),
         ("messaging", "messaging-rabbitmq", "@{}:5671\n"),
     ],

@@ -1,7 +1,7 @@
-"""For scripts that are run by the Python that Congress is installed in: a whole node, asked through its API.
+"""For scripts that run in Congress's virtual environment: a whole node with its API.
 
-All of it is Congress's own, but for the bus, which is oslo.messaging's in memory, and the database, which is SQLite.
-Import it first: it patches the standard library, as Congress's server does.
+Everything is Congress's own except the bus, which is oslo.messaging's in-memory bus, and the database, which is SQLite.
+Import this module first: it patches the standard library, as Congress's server does.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import io
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,12 @@ import eventlet
 
 eventlet.monkey_patch()
 
-import congress_runtime.patches.removed_names  # noqa: F401, E402  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401, E402  names that congress imports and Python removed
 from congress.common import config  # noqa: E402
 from congress.db import api as db_api  # noqa: E402
 from congress.db import model_base  # noqa: E402
 
-PATIENCE = 20.0  # seconds
+TIMEOUT = 20.0  # seconds
 
 OURS = """
 [DEFAULT]
@@ -46,25 +46,25 @@ def configure(folder: str, period: int = 1) -> None:
     file = Path(folder) / "node.conf"
     file.write_text(OURS.format(folder=folder, period=period))
     config.init(["--config-file", str(file), "--datasources", "--node-id", "node"])
-    import congress.service  # noqa: F401, PLC0415  with the model of every table
+    import congress.service  # noqa: F401, PLC0415  imports the model of every table
     from congress import encryption  # noqa: PLC0415
 
     encryption.initialize_key()
     model_base.BASE.metadata.create_all(db_api.get_engine())
-    # As congress_runtime.launcher does, nothing else of it: the lines that reach the journal.
+    # As congress_runtime.launcher configures it: the lines that would reach the journal.
     logging.basicConfig(filename=Path(folder) / "log", level=logging.INFO, force=True)
 
 
-def until(condition: Callable[[], Any], seconds: float = PATIENCE) -> Any:
-    """What `condition` gives as soon as that is something; None when it never is."""
+def until(condition: Callable[[], Any], seconds: float = TIMEOUT) -> Any:
+    """The result of `condition` as soon as it is true, None if it is not true within `seconds`."""
     end = time.monotonic() + seconds
-    while not (found := condition()) and time.monotonic() < end:
+    while not (result := condition()) and time.monotonic() < end:
         eventlet.sleep(0.05)
-    return found or None
+    return result or None
 
 
-class Hanging:
-    """A cloud that accepts and never answers."""
+class SilentCloud:
+    """A cloud that accepts connections and never answers."""
 
     def __init__(self) -> None:
         self.listener = eventlet.listen(("127.0.0.1", 0))
@@ -78,7 +78,7 @@ class Hanging:
 
 
 class Api:
-    """The node's engine and API, in the same process; `ask` as a client does."""
+    """The node's engine and API, in the same process. `ask` sends a request as a client does."""
 
     def __init__(self, node: Any) -> None:
         from congress import harness  # noqa: PLC0415
@@ -107,3 +107,18 @@ class Api:
         }
         answer = b"".join(self.app(environ, lambda status, *_: statuses.append(status)))
         return int(statuses[-1].split()[0]), json.loads(answer or b"null")
+
+
+def replace_rpc(sources: Container[str], answer: Callable[[str, str], Any]) -> None:
+    """Let `answer(service, method)` answer all calls to these datasources, in place of the bus."""
+    from congress.dse2.dse_node import DseNode  # noqa: PLC0415
+
+    upstream = DseNode.invoke_service_rpc
+
+    def invoke_service_rpc(self: Any, service: str, method: str, *args: Any, **kwargs: Any) -> Any:
+        if service in sources:
+            return answer(service, method)
+        return upstream(self, service, method, *args, **kwargs)
+
+    DseNode.invoke_service_rpc = invoke_service_rpc
+    DseNode.is_valid_service = lambda *_: True

@@ -1,8 +1,8 @@
-"""Run by the Python that Congress is installed in: an engine's API, from our api-paste.ini to its own tables.
+"""Runs in Congress's virtual environment: an engine's API, from our api-paste.ini to its own tables.
 
-All of it is Congress's own, but for the bus, which is oslo.messaging's in memory, and the database, which is SQLite.
-usage: engine_api.py API_PASTE CONFIGURATION FOLDER QUESTIONS: QUESTIONS is a JSON list of [method, path, token or
-null], or of the names of faults, which stay. Prints a JSON list of [status, body], one for each that was asked.
+Everything is Congress's own except the bus, which is oslo.messaging's in-memory bus, and the database, which is SQLite.
+usage: engine_api.py API_PASTE CONFIGURATION FOLDER STEPS: STEPS is a JSON list of requests, [method, path, token or
+null], and of names of faults, which stay. Prints a JSON list of [status, body], one for each request.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import eventlet
 
 eventlet.monkey_patch()
 
-import congress_runtime.patches.removed_names  # noqa: F401, E402  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401, E402  names that congress imports and Python removed
 from congress.common import config  # noqa: E402
 from congress.db import api as db_api  # noqa: E402
 from congress.db import model_base  # noqa: E402
@@ -38,22 +38,22 @@ lock_path = {folder}
 
 
 def load(paste: str, configuration: str, folder: Path) -> Any:
-    """Start it as upstream's APIServer does (congress.common.eventlet_server), the bus and the database replaced."""
+    """Start the API as upstream's APIServer does (congress.common.eventlet_server), with another bus and database."""
     file = folder / "engine.conf"
     file.write_text(OURS.format(paste=paste, folder=folder))
     config.init(["--config-file", configuration, "--config-file", str(file)])
-    import congress.service  # noqa: F401, PLC0415  with the model of every table
+    import congress.service  # noqa: F401, PLC0415  imports the model of every table
 
     model_base.BASE.metadata.create_all(db_api.get_engine())
     flags = json.dumps({"policy_engine": True, "api": True, "datasources": False})
-    # It is not upstream's own.
+    # With our api-paste.ini, not with upstream's.
     if "congress_runtime.wsgi.health:" in Path(config.find_paste_config()).read_text():
         from congress_runtime.patches import keystone_context, subscriptions  # noqa: PLC0415
 
-        keystone_context.arm()
-        subscriptions.arm()
-    known = {"node_id": "policy-engine-1", "bus_id": "bus", "flags": flags}
-    return deploy.loadapp(f"config:{config.find_paste_config()}", name="congress", global_conf=known)
+        keystone_context.apply()
+        subscriptions.apply()
+    global_conf = {"node_id": "policy-engine-1", "bus_id": "bus", "flags": flags}
+    return deploy.loadapp(f"config:{config.find_paste_config()}", name="congress", global_conf=global_conf)
 
 
 def ask(app: Any, method: str, path: str, token: str | None) -> tuple[int, str]:
@@ -78,7 +78,7 @@ def ask(app: Any, method: str, path: str, token: str | None) -> tuple[int, str]:
 
 
 def fault(name: str) -> None:
-    # Not before the configuration is read, which Congress's modules look into while being imported.
+    # Only now: Congress's modules read the configuration while they are imported.
     from congress_runtime.wsgi.health import Application  # noqa: PLC0415
 
     if name == "no engine":
@@ -87,27 +87,26 @@ def fault(name: str) -> None:
         model_base.BASE.metadata.drop_all(db_api.get_engine())
     else:
         raise ValueError(name)
-    noticed(well=False)
+    wait_for_health(well=False)
 
 
-def noticed(*, well: bool) -> None:
-    """Wait until the engine knows that it is so."""
+def wait_for_health(*, well: bool) -> None:
     from congress_runtime.wsgi.health import Application  # noqa: PLC0415
 
     with eventlet.Timeout(30):
-        while (Application.health.trouble == "") is not well:
+        while (Application.health.problem == "") is not well:
             eventlet.sleep(0.05)
 
 
-def main(paste: str, configuration: str, folder: str, questions: str) -> None:
+def main(paste: str, configuration: str, folder: str, steps: str) -> None:
     app, answers = load(paste, configuration, Path(folder)), []
-    if "congress_runtime.wsgi.health" in sys.modules:  # it is not upstream's own
-        noticed(well=True)
-    for question in json.loads(questions):
-        if isinstance(question, str):
-            fault(question)
+    if "congress_runtime.wsgi.health" in sys.modules:  # with our api-paste.ini
+        wait_for_health(well=True)
+    for step in json.loads(steps):
+        if isinstance(step, str):
+            fault(step)
         else:
-            answers.append(ask(app, *question))
+            answers.append(ask(app, *step))
     print(json.dumps(answers))
     sys.stdout.flush()
 

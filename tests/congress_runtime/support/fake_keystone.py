@@ -1,4 +1,4 @@
-"""A keystone that knows a few tokens and one user who may check them, in the words of its API (version 3)."""
+"""A keystone (API version 3) with a few tokens and one user who may validate them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-CHECKER = "token-of-the-service"  # what whoever logs in gets
+CHECKER = "token-of-the-service"  # the token that every login gets
 WHEN = {"issued_at": "2026-01-01T00:00:00.000000Z", "expires_at": "2099-01-01T00:00:00.000000Z"}
 
 
 @dataclass
 class FakeKeystone:
-    """`tokens`: token -> roles of its owner; `role`: what the user has who logs in. `logins`: as they came."""
+    """`tokens`: token -> roles of its owner. `role`: role of the user who logs in. `logins`: the received requests."""
 
     url: str
     password: str
@@ -56,10 +56,10 @@ class FakeKeystone:
             return 404, refusal(404)
         return 200, self.about(subject, self.tokens[subject])
 
-    def login(self, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    def login(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """POST /v3/auth/tokens."""
-        self.logins.append(asked)
-        if asked["identity"]["password"]["user"]["password"] != self.password:
+        self.logins.append(request)
+        if request["identity"]["password"]["user"]["password"] != self.password:
             return 401, refusal(401)
         return 201, self.about("congress", [self.role])
 

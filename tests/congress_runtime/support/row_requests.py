@@ -1,4 +1,4 @@
-"""Run by the Python that Congress is installed in: a datasource's rows, taken in and asked for.
+"""Runs in Congress's virtual environment: rows of a datasource are replaced and read.
 
 Congress's own driver and API model, without a bus. usage: row_requests.py ours|upstream: prints one JSON object.
 """
@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
-from congress.common import config  # noqa: F401  registers options that are read by what follows
+import congress_runtime.patches.removed_names  # noqa: F401  names that congress imports and Python removed
+from congress.common import config  # noqa: F401  registers options that the next imports read
 
 # isort: split
-import eventlet
 from congress.api import row_model
 from congress.api.webservice import DataModelException
 from congress.datasources.doctor_driver import DoctorDriver
@@ -23,13 +21,14 @@ from congress.exception import NotFound
 from congress_runtime.patches import pauses, publish, row_requests
 
 from tests.acceptance.support.push import events
+from tests.congress_runtime.support.green_threads import turns_of_others
 
-pauses.SLICE = -1.0  # a pause at each look at the clock
+pauses.SLICE = -1.0  # pause at each read of the clock
 MANY = 2000
 
 
 class Node:
-    """It publishes to nobody."""
+    """A node without a bus, which records the publications."""
 
     def __init__(self) -> None:
         self.published: list[Any] = []
@@ -39,7 +38,7 @@ class Node:
 
 
 class Rows(row_model.RowModel):  # type: ignore[misc]
-    """Its calls reach the driver."""
+    """Congress's model, whose RPC calls go directly to the driver."""
 
     def __init__(self, driver: Any) -> None:
         super().__init__("rows", bus=SimpleNamespace(rpc=self.call))
@@ -52,36 +51,19 @@ class Rows(row_model.RowModel):  # type: ignore[misc]
         return getattr(self.driver, name)(**named)
 
 
-def turns(task: Callable[[], object]) -> int:
-    taken = 0
-
-    def take() -> None:
-        nonlocal taken
-        while True:
-            taken += 1
-            eventlet.sleep(0)
-
-    other = eventlet.spawn(take)
-    eventlet.sleep(0)
-    before = taken
-    task()
-    other.kill()
-    return taken - before
-
-
 def main(which: str) -> None:
     if which == "ours":
-        publish.arm()
-        row_requests.arm()
+        publish.apply()
+        row_requests.apply()
     row_model.api_utils.get_id_from_context = lambda _context: ("doctor", "id")
     driver = DoctorDriver("doctor")
     driver.node = Node()
     rows, context, answers = Rows(driver), {"ds_id": "id", "table_id": "events"}, []
     seen: dict[str, Any] = {
-        "put": turns(lambda: rows.replace_items(events(MANY), {}, context)),
+        "put": turns_of_others(lambda: rows.replace_items(events(MANY), {}, context))[1],
         "written into a text": len(rows.seen) > MANY,
-        "put again": turns(lambda: rows.replace_items(events(MANY, changed=1), {}, context)),
-        "asked for": turns(lambda: answers.append(rows.get_items({}, context))),
+        "put again": turns_of_others(lambda: rows.replace_items(events(MANY, changed=1), {}, context))[1],
+        "asked for": turns_of_others(lambda: answers.append(rows.get_items({}, context)))[1],
     }
     (answer,) = answers
     seen["answered"] = [len(answer["results"]), min(answer["results"], key=str)]

@@ -1,7 +1,7 @@
-"""Run by the Python that Congress is installed in: an engine inserts rules over datasources.
+"""Runs in Congress's virtual environment: an engine inserts rules over datasources.
 
-usage: rule_insert.py FOLDER [upstream]: with `upstream` as upstream alone does it.
-Prints one JSON object: what each scenario asked the bus, and whether the tables were locked meanwhile.
+usage: rule_insert.py FOLDER [upstream]: with `upstream`, without our patches.
+Prints one JSON object: scenario -> the calls over the bus, and whether tables were locked meanwhile.
 """
 
 from __future__ import annotations
@@ -25,45 +25,37 @@ asked: list[tuple[str, str, bool]] = []
 
 
 def watch_locks() -> None:
-    """SQLite has no locks of tables; that they are taken and given back is seen all the same."""
+    """Record when Congress locks and unlocks tables; SQLite itself has no table locks."""
 
-    def watched(did: Any, now: bool) -> Any:  # noqa: FBT001
-        def seen(*args: Any, **kwargs: Any) -> Any:
+    def watched(function: Any, now: bool) -> Any:  # noqa: FBT001
+        def set_locked(*args: Any, **kwargs: Any) -> Any:
             locked[0] = now
-            return did(*args, **kwargs)
+            return function(*args, **kwargs)
 
-        return seen
+        return set_locked
 
     db_api.lock_tables = watched(db_api.lock_tables, now=True)
     db_api.commit_unlock_tables = watched(db_api.commit_unlock_tables, now=False)
     db_api.rollback_unlock_tables = watched(db_api.rollback_unlock_tables, now=False)
 
 
-def watch_bus() -> None:
-    ask = DseNode.invoke_service_rpc
-
-    def seen(self: Any, service: str, method: str, *args: Any, **kwargs: Any) -> Any:
-        if service not in ("source", "another"):
-            return ask(self, service, method, *args, **kwargs)
-        asked.append((service, method, locked[0]))
-        eventlet.sleep(0.1)
-        if method == "get_datasource_schema":
-            return {"things": ["name"]}
-        return 0, [["one"]]
-
-    DseNode.invoke_service_rpc = seen
-    DseNode.is_valid_service = lambda *_: True
+def answer(service: str, method: str) -> Any:
+    asked.append((service, method, locked[0]))
+    eventlet.sleep(0.1)
+    if method == "get_datasource_schema":
+        return {"things": ["name"]}
+    return 0, [["one"]]
 
 
 def main(folder: str, *words: str) -> None:
-    congress_node.configure(folder, period=1000)  # nobody but the client asks for anything
+    congress_node.configure(folder, period=1000)  # only the client makes requests
     watch_locks()
-    watch_bus()
+    congress_node.replace_rpc(("source", "another"), answer)
     if not words:
         from congress_runtime.patches import rule_insert, subscriptions  # noqa: PLC0415
 
-        subscriptions.arm()
-        rule_insert.arm()
+        subscriptions.apply()
+        rule_insert.apply()
     api = congress_node.Api(DseNode(cfg.CONF, "node", [], partition_id="bus"))
     for name in ("source", "another"):
         datasources.add_datasource(f"id-of-{name}", name, "doctor", {}, "", True)  # noqa: FBT003

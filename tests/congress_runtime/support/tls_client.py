@@ -1,11 +1,11 @@
-"""Run by the Python that Congress is installed in, as a Congress node is: under eventlet.
+"""Runs in Congress's virtual environment, under eventlet like a Congress node.
 
 usage: tls_client.py database URL...        connects to each by SQLAlchemy
        tls_client.py bus CONFIGURATION...   connects by oslo.messaging
        tls_client.py link CONFIGURATION...  connects by congress_runtime.bus
        tls_client.py call CONFIGURATION...  serves and calls over the bus
 
-Prints a JSON list of what came of each: the version of TLS, "" for none, an answer, or why there was none.
+Prints a JSON list of the results: the version of TLS ("" without TLS), an answer, or the error.
 """
 
 import eventlet
@@ -35,13 +35,13 @@ def database(url: str) -> str:
 
 
 def transport(configuration: str) -> oslo_messaging.Transport:
-    conf = cfg.CONF  # where oslo.messaging has its own options
+    conf = cfg.CONF  # oslo.messaging registers its options there
     conf(["--config-file", configuration], project="congress", default_config_files=[])
     return rpc_transport(conf)
 
 
 def bus(configuration: str) -> str:
-    driver = transport(configuration)._driver  # noqa: SLF001  what oslo.messaging connects with
+    driver = transport(configuration)._driver  # noqa: SLF001  the driver that connects
     try:
         with eventlet.Timeout(30):
             own = impl_rabbit.Connection(driver.conf, driver._url, "send", retry=0)  # noqa: SLF001
@@ -78,6 +78,6 @@ def call(configuration: str) -> str:
     return str(answer)
 
 
-patches.arm(patches.BUS)
-ASKED = {"database": database, "bus": bus, "link": link, "call": call}[sys.argv[1]]
-print(json.dumps([ASKED(asked) for asked in sys.argv[2:]]))
+patches.apply(patches.BUS)
+ACTION = {"database": database, "bus": bus, "link": link, "call": call}[sys.argv[1]]
+print(json.dumps([ACTION(argument) for argument in sys.argv[2:]]))

@@ -1,4 +1,4 @@
-"""A real server that shows a certificate, and what a node of Congress gets of it."""
+"""A real server with TLS, and the result when a Congress node connects to it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.balance.support.haproxy import free_port
-from tests.congress_runtime.support.of_congress import printed
+from tests.congress_runtime.support.congress_python import run_script
 from tests.support.certificates import authority
 
 OWN = "127.0.0.1"
 
 
 class TlsServer(ABC):
-    """In a folder and on a port of its own: its certificate with the key, and who signed it."""
+    """A server with its own folder, port, certificate authority and certificate (`identity`: with the key)."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
@@ -30,22 +30,22 @@ class TlsServer(ABC):
         self.identity.write_text(signed.pem + signed.key)
 
     @abstractmethod
-    def take(self) -> None:
-        """Have the server take the certificate that is there now, as its step does."""
+    def reload(self) -> None:
+        """Make the server load its current certificate, as its step does."""
 
     @contextmanager
-    def known_as(self, address: str) -> Iterator[None]:
-        """With a certificate for another address."""
+    def certified_for(self, address: str) -> Iterator[None]:
+        """Use a certificate for another address meanwhile."""
         self.sign(address)
-        self.take()
+        self.reload()
         try:
             yield
         finally:
             self.sign(OWN)
-            self.take()
+            self.reload()
 
 
-def asked(what: str, connection: str | Path) -> str:
-    """What tls_client.py says."""
-    (told,) = json.loads(printed("tls_client.py", what, connection).splitlines()[-1])
-    return str(told)
+def connect(action: str, connection: str | Path) -> str:
+    """The result of tls_client.py for one connection."""
+    (result,) = json.loads(run_script("tls_client.py", action, connection).splitlines()[-1])
+    return str(result)

@@ -29,7 +29,7 @@ def test_a_host_leaves_after_the_preview_and_before_its_server_is_replaced(simul
     assert simulation.done == WHOLE
     assert simulation.record_file.read() is None
     first, *_, last = result.output.splitlines()
-    assert first.startswith(f"replace: {HOST} of stack dev; its engines finish what they have")
+    assert first.startswith(f"replace: {HOST} of stack dev; its engines finish their current requests")
     assert last.startswith(f"replace: {HOST} is replaced, and nothing is wrong; it took ")
 
 

@@ -9,7 +9,7 @@ import json
 import sys
 from importlib.metadata import entry_points
 
-import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
+import congress_runtime.patches.removed_names  # noqa: F401  names that congress imports and Python removed
 from congress_runtime import launcher
 from congress_runtime.patches import evaluation
 from keystoneauth1 import loading

@@ -8,11 +8,11 @@ from hashlib import sha256
 from typing import Any
 
 from components.congress_host import MODULES
-from components.database import PATIENCE, PRIVILEGES, VERIFIED, max_connections
+from components.database import PRIVILEGES, TIMEOUTS, TLS, max_connections
 from components.fencing import credential_login, password_login
 from components.foundation.authority import CA_FILE
 from components.foundation.host import package_environment
-from components.keystone import place
+from components.keystone import keystone_options
 from components.policy_engines import placements
 from components.preflight.identity import Identity
 from settings import DatasourceNode, FencingLogin, Guest, PolicyEngines
@@ -50,8 +50,7 @@ SERVERS = {str(member["name"]): f"b1f2c3d4-0000-4000-8000-00000000000{member['id
 FENCING_LOGIN = {"username": "fencer", "password": PASSWORD, "project": "congress"}
 CONGRESS = {
     "transport_url": f"rabbit://congress:{PASSWORD}@10.20.0.6:5671",
-    "connection": f"mysql+pymysql://congress:{PASSWORD}@10.20.0.5/congress?charset=utf8"
-    f"&{PATIENCE}&{VERIFIED}",
+    "connection": f"mysql+pymysql://congress:{PASSWORD}@10.20.0.5/congress?charset=utf8&{TIMEOUTS}&{TLS}",
     "encryption_key": ENCRYPTION_KEY,
     "sync_period": 5,
     "evaluation_limit": 60,
@@ -60,7 +59,7 @@ CONGRESS = {
     "ca_file": CA_FILE,
 }
 AUTHTOKEN = {
-    **place(Identity("https://cloud.example:5000/v3", "RegionOne", "public")),
+    **keystone_options(Identity("https://cloud.example:5000/v3", "RegionOne", "public")),
     "username": "congress",
     "password": f"{CANARY} '$x' $$ \\n %(y)s #;=\"",
     "user_domain_name": "Default",

@@ -44,11 +44,11 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ),
     (
         {"datasourceNode": {"config": "/home/stack/congress.conf"}},
-        ["congress-ha:datasourceNode.config", "do not see what is in /home; choose another path"],
+        ["congress-ha:datasourceNode.config", "cannot read files in /home; choose another path"],
     ),
     (
         {"datasourceNode": {"binary": "/opt/../tmp/bin/congress-server"}},
-        ["congress-ha:datasourceNode.binary", "do not see what is in /tmp; choose another path"],
+        ["congress-ha:datasourceNode.binary", "cannot read files in /tmp; choose another path"],
     ),
     (
         {"datasourceNode": {"fencing": "ipmi"}},
@@ -148,7 +148,7 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ),
     (
         {"network": {"externalNetwork": "public", "dnsServers": ["192.0.2.53", "192.0.2.53"]}},
-        ["congress-ha:network.dnsServers", "192.0.2.53 stands there twice"],
+        ["congress-ha:network.dnsServers", "192.0.2.53 is listed twice"],
     ),
     ({"image": "debian\n12"}, ["congress-ha:image", "line break"]),
     ({"network": {"externalNetwork": "pub\x07lic"}}, ["network.externalNetwork", "cannot be printed"]),
