@@ -103,13 +103,13 @@ def _engines(facts: Facts) -> str:
             + _largest(first.datasources or {})
         )
     if lags := [(node_id, view.lag) for node_id, view in views.items() if view.lag]:
-        parts.append("behind: " + ", ".join(f"{node_id} {_behind(lag)}" for node_id, lag in lags))
+        parts.append("up to date: " + ", ".join(f"{node_id} {_up_to_date(lag)}" for node_id, lag in lags))
     return ", ".join(parts)
 
 
-def _behind(lag: Lag) -> str:
+def _up_to_date(lag: Lag) -> str:
     silent = f" ({', '.join(lag.silent)} not known)" if lag.silent else ""
-    return f"{len(lag.behind)} of {lag.subscribed} tables{silent}"
+    return f"{lag.subscribed - len(lag.behind)} of {lag.subscribed} tables{silent}"
 
 
 def lags(facts: Facts) -> dict[str, dict[str, Any] | None]:

@@ -33,6 +33,6 @@ def test_the_largest_datasources_are_named_with_the_age_of_their_rows() -> None:
 
 def test_how_far_each_engine_is_behind_is_one_number() -> None:
     seen = view(healthy(), lag=Lag(9, ("nova:flavors", "nova:servers"), ("heat",)))
-    assert rows(seen, [])["engines"][1].endswith("behind: policy-engine-2 2 of 9 tables (heat not known)")
+    assert rows(seen, [])["engines"][1].endswith("up to date: policy-engine-2 7 of 9 tables (heat not known)")
     lag = {"subscribed": 9, "behind": ("nova:flavors", "nova:servers"), "silent": ("heat",)}
     assert lags(seen) == {"policy-engine-1": None, "policy-engine-2": lag}
