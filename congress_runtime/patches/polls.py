@@ -107,9 +107,18 @@ def converting_with_pauses(convert: Any) -> Any:
     def convert_objs(cls: Any, objects: Any, translator: dict[str, Any]) -> Any:
         extract = translator.get(cls.OBJECTS_EXTRACT_FN)
         rest = {key: value for key, value in translator.items() if key != cls.OBJECTS_EXTRACT_FN}
-        return convert(cls, pausing(extract(objects) if extract else objects), rest)
+        if extract:
+            objects = extract(Pausing(objects) if type(objects) is list else objects)
+        return convert(cls, pausing(objects), rest)
 
     return classmethod(convert_objs)
+
+
+class Pausing(list[Any]):
+    """For a driver that goes through all objects before they are converted."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return pausing(super().__iter__())
 
 
 def pausing(objects: Iterable[Any]) -> Iterator[Any]:

@@ -30,6 +30,7 @@ def test_a_poll_that_is_not_answered_ends(tmp_path: Path) -> None:
     assert observed["polled when its cloud is well"]
     assert observed["vcenter waits"] == 0.25
     assert observed["turns"] == 25  # 5000 objects
+    assert observed["turns with an extraction"] == 50  # as vitrage and doctor have one
 
 
 def test_polls_with_many_rows_none_no_list_or_no_configuration(tmp_path: Path) -> None:

@@ -50,10 +50,11 @@ class SlowCloud(congress_node.SilentCloud):
                 eventlet.sleep(0.1)
 
 
-def turns() -> int:
-    """How often another green thread runs while many objects are converted into rows."""
+def turns(**more: Any) -> int:
+    """How often another green thread runs while many objects are converted into rows; `more` of the translator."""
     things = [{"name": f"thing {number}"} for number in range(ROWS)]
-    rows, turns = turns_of_others(lambda: FakeDriver.convert_objs(things, FakeDriver.TRANSLATORS[0]))
+    translator = {**FakeDriver.TRANSLATORS[0], **more}
+    rows, turns = turns_of_others(lambda: FakeDriver.convert_objs(things, translator))
     assert len(rows) == ROWS
     return turns
 
@@ -89,6 +90,9 @@ def main(folder: str, *words: str) -> None:
     FakeDriver.at_poll = {"hangs": hang}
     node = Node()
     seen: dict[str, Any] = {"serves": node.serves(), "turns": turns()}
+    seen["turns with an extraction"] = turns(
+        **{FakeDriver.OBJECTS_EXTRACT_FN: lambda objects: list(map(dict, objects))}
+    )
     api = congress_node.Api(node.node)
 
     def status(name: str) -> dict[str, Any]:
