@@ -110,7 +110,7 @@ faults: venv ## Cause random faults in the running stack dev; COUNT=30, SEED=1
 	@.venv/bin/python -m tests.bench.faults sequence --count "$${COUNT:-30}" --seed "$${SEED:-1}"
 
 .PHONY: bench-data
-bench-data: venv ## Measure the running stack dev with many rows: push ROWS='100 100000'; change rows of TABLES=2 for DURATION=600 seconds, with FAULTS=1 during faults; poll SERVERS=1000 from a simulated cloud
+bench-data: venv ## Measure the running stack dev with many rows: push ROWS='100 100000'; change rows of TABLES='2 8' for DURATION=600 seconds, with ENGINES='2 4', with FAULTS=1 during faults; poll SERVERS=1000 from a simulated cloud
 	@.venv/bin/python -m tests.bench.data
 
 .PHONY: bench-changes
@@ -189,7 +189,7 @@ reads_interruptions := COUNT SEED
 reads_faults := COUNT SEED
 reads_bench := RUNS
 reads_bench-faults := RUNS ONLY
-reads_bench-data := ROWS SERVERS DURATION TABLES FAULTS
+reads_bench-data := ROWS SERVERS DURATION TABLES ENGINES FAULTS
 $(foreach target,acceptance acceptance-full interruptions bench bench-faults bench-data bench-changes faults,$(eval reads_$(target) += STACK))
 goals := $(or $(MAKECMDGOALS),help)
 # Each target is checked, because `make down ssh HOST=x` would also remove all hosts.

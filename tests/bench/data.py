@@ -2,7 +2,8 @@
 
 ROWS: sizes of pushed tables; measures the clients' requests while a table arrives and one of its rows changes again and
 again, the seconds until every engine has the rows, and the memory of the nodes. DURATION: for so many seconds, one row
-of the first table changes each second and the last table is replaced each minute; FAULTS: then also during faults.
+of the first of TABLES changes each second and the last one is replaced each minute, with each number of TABLES and of
+ENGINES; FAULTS: then also during faults.
 SERVERS: size of a simulated cloud that the real drivers poll. Each prints a table in Markdown, and stops if an engine
 does not get the rows.
 """
@@ -21,7 +22,7 @@ from tests.acceptance.support.deployment import Deployment
 from tests.acceptance.support.large_cloud import LIBRARY, POLL_TIME, activate, large_cloud
 from tests.acceptance.support.push import Pushed, events, pushed, taken_down
 from tests.acceptance.support.traffic import Traffic, traffic
-from tests.bench.data_changes import WHOLE, measure_changes
+from tests.bench.data_changes import WHOLE, Sizes, measure_changes
 from tests.bench.data_figures import LIMIT, deployed, resident, table_row
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -111,7 +112,7 @@ def tell(lines: list[str], what: str, seconds: float) -> None:
 
 
 @app.command()
-def measure(
+def measure(  # noqa: PLR0917  options
     rows: Annotated[str, typer.Option(envvar="ROWS", help="Sizes of the table that is pushed.")] = SIZES,
     servers: Annotated[
         int | None,
@@ -125,7 +126,15 @@ def measure(
             help="Seconds for which rows change all the time, in tables of ROWS.",
         ),
     ] = None,
-    tables: Annotated[int, typer.Option(envvar="TABLES", min=2, help="With DURATION: how many tables.")] = 2,
+    tables: Annotated[
+        str, typer.Option(envvar="TABLES", help="With DURATION: how many tables, each of a datasource.")
+    ] = "2",
+    engines: Annotated[
+        str,
+        typer.Option(
+            envvar="ENGINES", help="With DURATION: how many engines, deployed for it; else those there."
+        ),
+    ] = "",
     faults: Annotated[  # noqa: FBT002  an option
         bool, typer.Option(envvar="FAULTS", help="With DURATION: faults afterwards, while rows change.")
     ] = False,
@@ -134,14 +143,23 @@ def measure(
     if servers:
         measure_servers(servers)
         return
-    try:
-        sizes = [int(size) for size in rows.split()]
-    except ValueError:
-        sys.exit(f"data: ROWS={rows!r}: numbers of rows, such as ROWS='{SIZES}'")
+    sizes = numbers("ROWS", rows, 1, SIZES)
     if duration:
-        measure_changes(sizes, tables, duration, faults=faults)
+        wanted = Sizes(sizes, numbers("TABLES", tables, 2, "2 4"), numbers("ENGINES", engines, 2, "2 4"))
+        measure_changes(wanted, duration, faults=faults)
     else:
         measure_rows(sizes)
+
+
+def numbers(name: str, text: str, least: int, example: str) -> list[int]:
+    """Of an option that takes several."""
+    try:
+        found = [int(one) for one in text.split()]
+    except ValueError:
+        found = [0]
+    if min(found, default=least) < least:
+        sys.exit(f"data: {name}={text!r}: numbers, {least} or more each, such as {name}='{example}'")
+    return found
 
 
 if __name__ == "__main__":

@@ -5,8 +5,10 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import product
 
 from tests.acceptance.support.alarms import Alarms, alarms
 from tests.acceptance.support.changing_rows import ChangingRows
@@ -17,13 +19,16 @@ from tests.acceptance.support.push import taken_down
 from tests.acceptance.support.traffic import Traffic, traffic
 from tests.bench.data_figures import LIMIT, deployed, resident, table_row
 
+# The lab has three compute hosts.
+SOFT = "antiAffinity=soft"
+WELL = 180.0  # seconds
+ENOUGH = 10_000
 WHOLE = 60.0  # seconds between two pushes of a whole table, while others change row by row
 CHANGES_HEADER = (
     "| engines | tables | rows of each | requests | failed | engines taken for dead | GET /v1/policies, s: median | "
     "p99 | all tables pushed, at every engine, s | changes of a row | each at every engine, s: median | worst | a "
-    "whole table pushed, s | rows of a filter, s | of a join, s | engine, MiB | datasource node, MiB |\n"
-    + "|---" * 17
-    + "|"
+    "whole table pushed, s | rows of a filter, s | of a join, s | engine, MiB | datasource node, MiB | for "
+    "100,000 rows: engine, MiB | datasource node, MiB |\n" + "|---" * 19 + "|"
 )
 FAULTS_HEADER = (
     "| fault | requests | failed | a younger row at every engine, s | exactly the datasource's rows, s | "
@@ -43,23 +48,59 @@ MEASURED_FAULTS = {
 } | {"engine restarted": Fault("engine restarted", engine_restarted, Expected(LIMIT, absences=0))}
 
 
-def measure_changes(sizes: list[int], tables: int, seconds: float, *, faults: bool) -> None:
-    """Change rows continuously, in tables of each size."""
-    lines, after = [], []
+@dataclass(frozen=True)
+class Sizes:
+    """`rows` of each table; numbers of `tables`, each of its own datasource, and of `engines`, if they change."""
+
+    rows: Sequence[int]
+    tables: Sequence[int]
+    engines: Sequence[int]
+
+
+def measure_changes(sizes: Sizes, seconds: float, *, faults: bool) -> None:
+    """Change rows continuously, at each of the sizes."""
+    lines: list[str] = []
+    after: list[str] = []
+    with deployed() as deployment:
+        try:
+            for count in sizes.engines or [0]:
+                if count:
+                    deployment.up(SOFT, f"policyEngines.count={count}")
+                for tables, size in product(sizes.tables, sizes.rows):
+                    line, during_faults = measure_size(deployment, tables, size, seconds, faults=faults)
+                    lines.append(line)
+                    after += during_faults
+        finally:
+            print("\n".join([CHANGES_HEADER, *lines]))
+            if after:
+                print("\n".join(["", FAULTS_HEADER, *after]))
+            if sizes.engines:
+                deployment.up()
+
+
+def measure_size(
+    deployment: Deployment, tables: int, size: int, seconds: float, *, faults: bool
+) -> tuple[str, list[str]]:
+    """Measure nodes that start without rows; return a line of each table."""
+    restart_nodes(deployment)
     with (
-        deployed() as deployment,
         traffic(deployment) as clients,
         followed(deployment, faults=faults) as (engines, pair),
+        alarms(deployment, engines, tables) as table,
     ):
-        for size in sizes:
-            with alarms(deployment, engines, tables) as table:
-                table.size = size
-                lines.append(changed(deployment, clients, table, seconds))
-                if pair:
-                    after += [suffered(pair, clients, table, name) for name in MEASURED_FAULTS]
-    print("\n".join([CHANGES_HEADER, *lines]))
-    if after:
-        print("\n".join(["", FAULTS_HEADER, *after]))
+        table.size = size
+        line = changed(deployment, clients, table, seconds)
+        return line, [suffered(pair, clients, table, name) for name in MEASURED_FAULTS] if pair else []
+
+
+def restart_nodes(deployment: Deployment) -> None:
+    """Restart all nodes: a process does not return all memory that rows once took."""
+    for engine in deployment.engines:
+        deployment.on(engine["host"], f"systemctl restart congress-policy-engine@{engine['node_id']}")
+    deployment.on(
+        deployment.hosts("datasource-node")[0], "crm_resource --restart --resource ds-node", timeout=180
+    )
+    deployment.well(WELL)
 
 
 @contextmanager
@@ -77,6 +118,7 @@ def changed(deployment: Deployment, clients: Traffic, table: Alarms, seconds: fl
     """Push all tables and change rows for so many seconds; return a line of the table."""
     print(f"data: {len(table.sources)} tables of {table.size} rows: ", end="", file=sys.stderr, flush=True)
     down, began = sum(taken_down(deployment).values()), time.time()
+    without = resident(deployment)
     pushed_all, changing_since = table.push_all(LIMIT), time.time()
     with ChangingRows(table, WHOLE) as changing:
         time.sleep(seconds)
@@ -96,9 +138,16 @@ def changed(deployment: Deployment, clients: Traffic, table: Alarms, seconds: fl
         *(f"{statistics.median(lists):.3f}", f"{lists[int(len(lists) * 0.99)]:.3f}"),
         *(f"{pushed_all:.1f}", len(arrived), f"{statistics.median(arrived):.1f}", f"{max(arrived):.1f}"),
         *(f"{changing.took(what):.1f}" for what in ("whole table", "filter", "join")),
-        *resident(deployment),
+        *(memory := resident(deployment)),
+        *by_rows(memory, without, len(table.sources) * table.size),
     ]
     return table_row(figures, failed)
+
+
+def by_rows(memory: Sequence[int], without: Sequence[int], rows: int) -> list[str]:
+    """What 100,000 of them take, where there are enough to tell."""
+    more = [after - before for after, before in zip(memory, without, strict=True)]
+    return [f"{one * 100_000 / rows:.0f}" if rows >= ENOUGH else "-" for one in more]
 
 
 def suffered(pair: Pair, clients: Traffic, table: Alarms, name: str) -> str:

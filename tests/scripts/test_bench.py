@@ -2,7 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.bench import lifecycle as bench
+from tests.bench.data import numbers
+from tests.bench.data_changes import by_rows
 
 STACK = "urn:pulumi:dev::congress-ha::"
 
@@ -39,3 +43,15 @@ def test_table_shows_median_and_worst() -> None:
         "| cold `up` | 160.0 | 190.0 |",
         "| `preview` | 2.0 | 2.0 |",
     ]
+
+
+def test_memory_is_told_by_the_row_where_there_are_enough_rows_to_tell() -> None:
+    assert by_rows((460, 444), (130, 104), 200_000) == ["165", "170"]
+    assert by_rows((131, 104), (130, 104), 200) == ["-", "-"]
+
+
+@pytest.mark.parametrize("text", ["1", "2 x", "2 1", "-2"])
+def test_an_option_of_several_numbers(text: str) -> None:
+    assert numbers("TABLES", "2 8", 2, "2 4") == [2, 8]
+    with pytest.raises(SystemExit, match=r"data: TABLES='.*': numbers, 2 or more each, such as TABLES='2 4'"):
+        numbers("TABLES", text, 2, "2 4")
