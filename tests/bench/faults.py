@@ -1,4 +1,4 @@
-"""Faults on the deployed stack dev: each measured several times, or a random sequence. The lab and the stack stay.
+"""Faults on the deployed stack dev: each several times, a random sequence, or RabbitMQ's alarms. The stack stays.
 
 A measurement prints a table in Markdown: the seconds from the fault until every engine has a row that was written after
 it, and the seconds without a datasource node. It stops at the first fault whose effects exceed what tests/acceptance
@@ -19,9 +19,13 @@ from typing import Annotated
 
 import typer
 
+from tests.acceptance.support.alarms import alarms as pushed_alarms
+from tests.acceptance.support.bus_alarms import LASTS, LIMITS, waited_out
 from tests.acceptance.support.deployment import Deployment, lab_cloud
 from tests.acceptance.support.faults import FAULTS, Outcome, suffer
 from tests.acceptance.support.pair import Pair, watched
+
+REACHED = 600.0  # seconds for pushed tables to reach every engine
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -89,6 +93,26 @@ def sequence(
         for number in range(1, count + 1):
             done(pair, number, dice.choice(list(FAULTS)))
     print(f"faults: {count} faults of seed {seed} survived in a row")
+
+
+@app.command()
+def alarms(
+    seconds: Annotated[float, typer.Option(min=60, help="How long each alarm lasts.")] = LASTS,
+    rows: Annotated[int, typer.Option(min=1, help="Of each of two tables.")] = 5_000,
+) -> None:
+    """Let RabbitMQ's alarms of memory and of disk space last, one after the other."""
+    lines = []
+    with deployed() as pair, pushed_alarms(pair.deployment, pair.probe.engines, 2) as tables:
+        tables.size = rows
+        tables.push_all(REACHED)
+        for what in LIMITS:
+            print(f"faults: alarm of {what}, {seconds:.0f} s: ", end="", file=sys.stderr, flush=True)
+            waited = waited_out(pair, tables, what, seconds)
+            print(f"{waited}", file=sys.stderr, flush=True)
+            lines.append(f"| {what} | {waited.blocked} | {waited.fresh:.1f} | {waited.exact:.1f} |")
+    print("| alarm | connections that waited | a younger row at every engine, s | exactly the rows, s |")
+    print("|---|---|---|---|")
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":
