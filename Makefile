@@ -71,6 +71,10 @@ pulumi: venv ## Run the Pulumi CLI in the stack's environment: ARGS='stack histo
 down: ## Remove the deployment from the cloud, and the stack; the lab stays
 	@scripts/down
 
+.PHONY: leftovers
+leftovers: venv ## List what in the cloud bears the stack's name, whoever made it
+	@.venv/bin/python -m ops leftovers
+
 ##@ Tests
 .PHONY: test
 test: venv validators ## Run what needs no cloud, no Pulumi engine and no Go
@@ -177,7 +181,7 @@ $(if $(and $(of_dev),$(elsewhere)),$(error nothing was done: $(of_dev) is only f
 
 # The settings that each target reads. A target would ignore any other (`make down HOST=x` would remove all hosts).
 reads_help := $(settings)
-$(foreach target,preview status verify repair backup restore replace confirm-dead output ssh pulumi up down,$(eval reads_$(target) := STACK))
+$(foreach target,preview status verify repair backup restore replace confirm-dead output ssh pulumi up down leftovers,$(eval reads_$(target) := STACK))
 $(foreach target,up down pulumi repair replace,$(eval reads_$(target) += GONE))
 $(foreach target,status verify ssh pulumi,$(eval reads_$(target) += ARGS))
 $(foreach target,replace confirm-dead ssh,$(eval reads_$(target) += HOST))

@@ -30,6 +30,7 @@ COMMANDS = {
     "preview": "ops.stack.program:preview",
     "up": "ops.stack.program:up",
     "down": "ops.stack.program:down",
+    "leftovers": "ops.stack.leftovers:main",
     "pulumi": "ops.stack.program:pulumi",
 }
 # Commands that need a deployment.

@@ -61,9 +61,7 @@ def main() -> None:
         typer.echo(f"leftovers: could not ask the cloud for leftovers of {prefix}: {error}", err=True)
         raise typer.Exit(1) from None
     for kind, name, id_ in remaining:
-        typer.echo(
-            f"leftovers: {kind} {name} ({id_}) is still in the cloud but not in the stack's state", err=True
-        )
+        typer.echo(f"leftovers: {kind} {name} ({id_}) is in the cloud", err=True)
     if remaining:
         typer.echo("leftovers: find out who uses them; delete them with the openstack command", err=True)
         raise typer.Exit(1)
