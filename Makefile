@@ -171,6 +171,9 @@ others := OS_% PULUMI_% PIP_% UV_% GOPROXY GOSUMDB GOFLAGS %_proxy %_PROXY SSL_C
 of_the_lab := $(if $(filter LAB_%,$(typed)),$(shell sed -n 's/^: "$${\(LAB_[A-Z_]*\):=.*/\1/p' lab/lab.env))
 unknown := $(filter-out $(settings) $(others) $(of_the_lab),$(typed))
 $(if $(unknown),$(error nothing was done: there is no setting $(unknown); the settings are $(settings), and those of lab/lab.env))
+# make takes the last of two (`make replace HOST=a HOST=b`), and keeps no trace of the other but in its own words.
+twice := $(if $(typed),$(shell words=/proc/$$PPID/cmdline; [[ ! -r $$words ]] || sed -zn 's/^\([A-Za-z_]*\)[ :+?!]*=.*/\1/p' $$words | sort -z | uniq -zd | tr '\0' ' '))
+$(if $(twice),$(error nothing was done: $(strip $(twice)) is given twice: give it once))
 targets := $(if $(MAKECMDGOALS),$(shell sed -n 's/^\.PHONY: //p' Makefile))
 unknown := $(filter-out $(targets),$(MAKECMDGOALS))
 $(if $(unknown),$(error nothing was done: there is no target $(unknown); `make help` lists them, and STACK=name picks a stack))

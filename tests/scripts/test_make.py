@@ -71,6 +71,29 @@ def test_a_misspelt_setting_is_refused_before_anything_runs(
     assert checkout.calls() == []
 
 
+@pytest.mark.parametrize(
+    "words", [["HOST=a", "HOST=b"], ["HOST=a", "HOST=a"], ["HOST=a", "FILE=x", "HOST:=b"]]
+)
+@pytest.mark.parametrize("target", ["replace", "confirm-dead", "ssh"])
+def test_a_setting_that_is_given_twice_is_refused_before_anything_runs(
+    checkout: Checkout, target: str, words: list[str]
+) -> None:
+    """Of two, make itself takes the last one without a word."""
+    _deployed(checkout)
+    words = [word for word in words if target == "replace" or not word.startswith("FILE")]
+    done = checkout.run("make", target, *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert "nothing was done: HOST is given twice: give it once" in line
+    assert checkout.calls() == []
+
+
+@pytest.mark.parametrize("words", ["x HOST=b", "x\nHOST=b", "HOST=b\nHOST=c"])
+def test_what_stands_in_a_text_is_no_setting(checkout: Checkout, words: str) -> None:
+    done = checkout.run("make", "help", "HOST=a", f"ARGS={words}")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 OF_DEV = sorted(
     t for t in TARGETS if t.startswith(("acceptance", "bench")) or t in {"faults", "interruptions"}
 )
