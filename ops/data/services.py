@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ops.common.progress import Progress
@@ -37,14 +38,18 @@ answer=$(runuser -u congress -- /usr/local/bin/congress-drain back {node_id} 60)
 LIMIT = 900
 
 
+def nothing() -> None: ...
+
+
 @dataclass(frozen=True)
 class Services:
-    """`member`: the host of the pair on which Pacemaker's commands run."""
+    """`member`: the host of the pair on which Pacemaker's commands run. `may_start`: raises HostError if no service may start."""
 
     hosts: Hosts
     stack: Stack
     member: str
     progress: Progress
+    may_start: Callable[[], None] = nothing
 
     def stop(self) -> None:
         """Stop the engines, then the datasource node, which they use. Raises HostError."""
