@@ -37,7 +37,7 @@ def recorded_state() -> State:
 
 
 def _exported(stack: str) -> Mapping[str, Any]:
-    """The state, exported by the CLI that runs this program: the engine gives outputs alone, or panics without a state."""
+    """The state, exported by the CLI that runs this program: the engine gives outputs alone."""
     argv = ["pulumi", "stack", "export", "--stack", stack, "--non-interactive"]
     try:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)

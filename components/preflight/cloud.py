@@ -64,8 +64,8 @@ class Cloud:
 def look_up(settings: Settings, prefix: str, servers: Mapping[str, str], state: State) -> Cloud:
     """Look up the resources that the settings name.
 
-    `servers`: name -> flavor of all servers of the stack. `state`: the stack's, before this run. Raises CloudError, which
-    names the setting of each missing resource.
+    `servers`: name -> flavor of all servers of the stack. `state`: the stack's, before this run.
+    Raises CloudError, which names the setting of each missing resource.
     """
     try:
         connection = openstack.connect(api_timeout=TIMEOUT)

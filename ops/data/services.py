@@ -43,7 +43,10 @@ def nothing() -> None: ...
 
 @dataclass(frozen=True)
 class Services:
-    """`member`: the host of the pair on which Pacemaker's commands run. `may_start`: raises HostError if no service may start."""
+    """`member`: the host of the pair on which Pacemaker's commands run.
+
+    `may_start`: raises HostError if no service may start.
+    """
 
     hosts: Hosts
     stack: Stack
@@ -65,9 +68,12 @@ class Services:
         Raises HostError.
         """
         self.progress.begin("starting the datasource node")
+        self.may_start()
         self.hosts.run(self.member, START_NODE, timeout=LIMIT)
         for engine in self.stack.engines:
             self.progress.begin(f"starting {engine.node_id}")
+            # Each start may take minutes.
+            self.may_start()
             text = START_ENGINE.format(unit=unit(engine.node_id), url=engine.url, node_id=engine.node_id)
             self.hosts.run(engine.host, text, timeout=LIMIT)
 

@@ -94,6 +94,14 @@ def test_what_stands_in_a_text_is_no_setting(checkout: Checkout, words: str) -> 
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_an_empty_stack_is_not_dev(checkout: Checkout) -> None:
+    _deployed(checkout)
+    done = checkout.run("make", "down", "STACK=")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("STACK='' is no name of a stack")
+    assert checkout.calls() == []
+
+
 OF_DEV = sorted(
     t for t in TARGETS if t.startswith(("acceptance", "bench")) or t in {"faults", "interruptions"}
 )
