@@ -14,7 +14,7 @@ from congress.datasources.push_driver import PushDriver
 from eventlet.semaphore import Semaphore
 
 
-def arm() -> None:
+def apply() -> None:
     for driver in (PushedDataSourceDriver, PushDriver):
         driver.replace_entire_table_data = after_earlier_ones(driver.replace_entire_table_data)
     PushedDataSourceDriver.process_webhook_notification = after_earlier_ones(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.congress_runtime.support.of_congress import printed
+from tests.congress_runtime.support.congress_python import run_script
 
 FIRST, SECOND, THIRD = 2000, 1000, 3  # rows
 
 
 def seen(which: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(printed("push_order.py", which))
+    found: dict[str, Any] = json.loads(run_script("push_order.py", which))
     return found
 
 

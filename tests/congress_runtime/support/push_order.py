@@ -20,7 +20,7 @@ from congress.datasources.doctor_driver import DoctorDriver
 from congress.datasources.push_driver import PushDriver
 from congress_runtime.patches import pauses, publish, push_order, row_requests
 
-from tests.acceptance.push import events
+from tests.acceptance.support.push import events
 
 pauses.SLICE = -1.0  # a pause at each look at the clock
 MANY = 2000
@@ -59,10 +59,10 @@ def at_once(*requests: Any) -> None:
 
 def main(which: str) -> None:
     if which != "upstream":
-        publish.arm()
-        row_requests.arm()
+        publish.apply()
+        row_requests.apply()
     if which == "ours":
-        push_order.arm()
+        push_order.apply()
     stored: list[int] = []
 
     def store(_datasource: str, _table: str, rows: Any) -> None:
