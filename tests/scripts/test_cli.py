@@ -103,7 +103,7 @@ def test_an_empty_name_is_not_stack_dev(checkout: Checkout, words: list[str], en
     (checkout.root / ".state/pulumi/.pulumi/stacks/congress-ha/dev.json").touch()
     done = checkout.run(*HERE, *words, **env)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("STACK='' is no name of a stack")
+    assert done.stderr.startswith("STACK='' is not a name of a stack")
     assert checkout.calls() == []
 
 

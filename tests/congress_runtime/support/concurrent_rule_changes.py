@@ -93,14 +93,14 @@ def main(folder: str) -> None:
     client.wait()
     seen["the rule is deleted"] = subscribed()
 
-    over.update((name, eventlet.Event()) for name in SOURCES)
+    answers.update((name, eventlet.Event()) for name in SOURCES)
     client = waiting("t(x) :- slow:more(x)", "slow")
     second = eventlet.spawn(insert, "u(x) :- slow:more(x)")
     inserted = "u(x) :- slow:more(x)"
     assert congress_node.until(lambda: inserted in [r["rule"] for r in api.ask("GET", RULES)[1]["results"]])
     eventlet.sleep(0.2)
     before = second.dead
-    over["slow"].send()
+    answers["slow"].send()
     second.wait()
     client.wait()
     seen["a second client is answered before the table of both"] = before

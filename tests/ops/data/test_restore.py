@@ -113,7 +113,7 @@ def test_an_engine_does_not_start_once_the_lock_is_lost(
             raise HostError("database: it was lost")
 
     monkeypatch.setattr(hosts, "happens", happens)
-    with pytest.raises(RestoreError, match="nothing was put back or started: database: it was lost"):
+    with pytest.raises(RestoreError, match="Nothing was restored or started: database: it was lost"):
         load_backup(hosts)
     assert hosts.kinds[-len(ended) - 2 :] == ["migrate", *ended, "discard"]
 
