@@ -71,6 +71,10 @@ pulumi: venv ## Run the Pulumi CLI in the stack's environment: ARGS='stack histo
 down: ## Remove the deployment from the cloud, and the stack; the lab stays
 	@scripts/down
 
+.PHONY: leftovers
+leftovers: venv ## List what in the cloud bears the stack's name, whoever made it
+	@.venv/bin/python -m ops leftovers
+
 ##@ Tests
 .PHONY: test
 test: venv validators ## Run what needs no cloud, no Pulumi engine and no Go
@@ -167,6 +171,9 @@ others := OS_% PULUMI_% PIP_% UV_% GOPROXY GOSUMDB GOFLAGS %_proxy %_PROXY SSL_C
 of_the_lab := $(if $(filter LAB_%,$(typed)),$(shell sed -n 's/^: "$${\(LAB_[A-Z_]*\):=.*/\1/p' lab/lab.env))
 unknown := $(filter-out $(settings) $(others) $(of_the_lab),$(typed))
 $(if $(unknown),$(error nothing was done: there is no setting $(unknown); the settings are $(settings), and those of lab/lab.env))
+# make takes the last of two (`make replace HOST=a HOST=b`), and keeps no trace of the other but in its own words.
+twice := $(if $(typed),$(shell words=/proc/$$PPID/cmdline; [[ ! -r $$words ]] || sed -zn 's/^\([A-Za-z_]*\)[ :+?!]*=.*/\1/p' $$words | sort -z | uniq -zd | tr '\0' ' '))
+$(if $(twice),$(error nothing was done: $(strip $(twice)) is given twice: give it once))
 targets := $(if $(MAKECMDGOALS),$(shell sed -n 's/^\.PHONY: //p' Makefile))
 unknown := $(filter-out $(targets),$(MAKECMDGOALS))
 $(if $(unknown),$(error nothing was done: there is no target $(unknown); `make help` lists them, and STACK=name picks a stack))
@@ -177,7 +184,7 @@ $(if $(and $(of_dev),$(elsewhere)),$(error nothing was done: $(of_dev) is only f
 
 # The settings that each target reads. A target would ignore any other (`make down HOST=x` would remove all hosts).
 reads_help := $(settings)
-$(foreach target,preview status verify repair backup restore replace confirm-dead output ssh pulumi up down,$(eval reads_$(target) := STACK))
+$(foreach target,preview status verify repair backup restore replace confirm-dead output ssh pulumi up down leftovers,$(eval reads_$(target) := STACK))
 $(foreach target,up down pulumi repair replace,$(eval reads_$(target) += GONE))
 $(foreach target,status verify ssh pulumi,$(eval reads_$(target) += ARGS))
 $(foreach target,replace confirm-dead ssh,$(eval reads_$(target) += HOST))

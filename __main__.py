@@ -26,7 +26,7 @@ config = settings.load()
 stack = pulumi.get_stack()
 prefix = f"congress-{stack}"
 first_boot.check(stack, prefix, config.guest, inventory.roles(config))
-existing_cloud = cloud.look_up(config, prefix, inventory.servers(prefix, config), inventory.recorded_scope())
+existing_cloud = cloud.look_up(config, prefix, inventory.servers(prefix, config), inventory.recorded_state())
 
 network = Network("network", NetworkArgs(prefix, config.network, existing_cloud))
 firewall = Firewall("firewall", prefix, rules(config))

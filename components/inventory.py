@@ -16,8 +16,7 @@ from components.load_balancer import LoadBalancer
 from components.policy_engines import PolicyEngines
 from components.preflight import scope
 from components.preflight.cloud import CloudError
-from components.preflight.scope import Scope
-from components.preflight.state import parse_state
+from components.preflight.state import State, parse_state
 from roles import ROLES, Role
 from settings import Settings
 
@@ -32,21 +31,13 @@ def servers(prefix: str, settings: Settings) -> dict[str, str]:
     return {f"{prefix}-{name}": settings.flavors.of(role) for name, role in roles(settings).items()}
 
 
-def recorded_scope() -> Scope | None:
-    """Project and region of the stack, from its state; None before the stack has resources in a cloud.
-
-    Pulumi's own provider reads the outputs, as a StackReference does. They are those before this run.
-    """
-    name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    outputs = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": name}).value["outputs"]
-    if scope.OUTPUT in outputs:
-        return scope.recorded(outputs)
-    # An older program wrote the state, or the first `up` ended before the outputs.
-    return parse_state(_exported(name)).scope
+def recorded_state() -> State:
+    """The stack's state before this run; empty before the stack has resources in a cloud."""
+    return parse_state(_exported(f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"))
 
 
 def _exported(stack: str) -> Mapping[str, Any]:
-    """The state, exported by the CLI that runs this program: the engine's own call panics without a state."""
+    """The state, exported by the CLI that runs this program: the engine gives outputs alone."""
     argv = ["pulumi", "stack", "export", "--stack", stack, "--non-interactive"]
     try:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)

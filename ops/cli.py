@@ -6,9 +6,10 @@ Exit code 2: there is no deployment. The make targets of the same names call it.
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -30,8 +31,11 @@ COMMANDS = {
     "preview": "ops.stack.program:preview",
     "up": "ops.stack.program:up",
     "down": "ops.stack.program:down",
+    "leftovers": "ops.stack.leftovers:main",
     "pulumi": "ops.stack.program:pulumi",
 }
+# The base class of typer's usage errors, which has no public name.
+WrongWords: Any = typer.BadParameter.__bases__[0]
 # Commands that need a deployment.
 NEED_DEPLOYMENT = {"status", "verify", "repair", "restore", "replace", "confirm-dead"}
 # typer's settings for a command whose arguments are passed to another program.
@@ -51,6 +55,26 @@ class Commands(TyperGroup):
         application.command(cmd_name, context_settings=settings)(getattr(import_module(module), function))
         return typer.main.get_command(application)
 
+    def main(self, *args: Any, **named: Any) -> NoReturn:
+        """Of wrong words one sentence, in place of a box."""
+        try:
+            code = super().main(*args, **named | {"standalone_mode": False})
+        except WrongWords as error:
+            command = error.ctx.command_path if error.ctx else "congress-ha"
+            typer.echo(one_sentence(command, error.format_message()), err=True)
+            code = error.exit_code
+        except typer.Abort:
+            code = 1
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def one_sentence(command: str, problem: str) -> str:
+    if problem.startswith("Usage"):  # there was no word at all
+        return problem
+    name = command.rsplit(" ", 1)[-1]
+    told = " ".join(problem.split()).rstrip(".")
+    return f"{name}: {told[:1].lower()}{told[1:]}: {command} --help shows what it takes"
+
 
 app = typer.Typer(cls=Commands, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -65,7 +89,15 @@ def version(requested: bool) -> None:  # noqa: FBT001  typer's own signature
 def select_stack(
     context: typer.Context,
     *,
-    stack: Annotated[str, typer.Option(envvar="STACK", help="The stack to work on.")] = "dev",
+    stack: Annotated[
+        str,
+        typer.Option(
+            # An empty one is refused: it is a variable that was not set, and dev is another stack.
+            default_factory=lambda: os.environ.get("STACK", "dev"),
+            show_default="$STACK, or dev",
+            help="The stack to work on.",
+        ),
+    ],
     version: Annotated[  # noqa: ARG001  its callback ends the program
         bool, typer.Option("--version", callback=version, is_eager=True, help="Show the version.")
     ] = False,

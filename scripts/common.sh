@@ -2,7 +2,7 @@
 # Shared by the scripts: the checkout's root, the stack's name and environment, messages.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034 # used by the scripts that source this
-stack=${STACK:-dev}
+stack=${STACK-dev}
 lab_state=${LAB_STATE:-/var/lib/congress-lab}
 
 say() { printf '%s\n' "$*"; }

@@ -18,10 +18,11 @@ from keystoneauth1.exceptions import ClientException
 from openstack.connection import Connection
 from openstack.exceptions import SDKException
 
-from components.preflight import identity, login, scope
+from components.preflight import foreign, identity, login, scope
 from components.preflight.identity import Identity, IdentityError
 from components.preflight.login import Login
 from components.preflight.scope import Scope
+from components.preflight.state import State
 from settings import NAMESPACE, Settings, of_generation
 
 IPV4 = 4
@@ -60,11 +61,11 @@ class Cloud:
     identity: Identity | None = None
 
 
-def look_up(settings: Settings, prefix: str, servers: Mapping[str, str], recorded: Scope | None) -> Cloud:
+def look_up(settings: Settings, prefix: str, servers: Mapping[str, str], state: State) -> Cloud:
     """Look up the resources that the settings name.
 
-    `servers`: name -> flavor of all servers of the stack, for the quota check. `recorded`: project and region of the
-    existing stack. Raises CloudError, which names the setting of each missing resource.
+    `servers`: name -> flavor of all servers of the stack. `state`: the stack's, before this run.
+    Raises CloudError, which names the setting of each missing resource.
     """
     try:
         connection = openstack.connect(api_timeout=TIMEOUT)
@@ -77,9 +78,9 @@ def look_up(settings: Settings, prefix: str, servers: Mapping[str, str], recorde
                 f"no login to the cloud: {reason}; set OS_CLOUD to a cloud of your clouds.yaml, or the OS_* variables"
             ]
         ) from None
-    if elsewhere := scope.difference(recorded, here):
+    if elsewhere := scope.difference(state.scope, here):
         raise CloudError([elsewhere])
-    return _Search(connection, settings, prefix, servers, here).result()
+    return _Search(connection, settings, prefix, servers, state).result(here)
 
 
 class _Search:
@@ -89,13 +90,13 @@ class _Search:
         settings: Settings,
         prefix: str,
         servers: Mapping[str, str],
-        here: Scope,
+        state: State,
     ) -> None:
         self.cloud, self.settings, self.prefix, self.servers = connection, settings, prefix, servers
-        self.scope = here
+        self.state = state
         self.problems: list[str] = []
 
-    def result(self) -> Cloud:
+    def result(self, here: Scope) -> Cloud:
         searches: list[Callable[[], Any]] = [
             self._image,
             self._flavors,
@@ -114,7 +115,7 @@ class _Search:
         if self.problems:
             raise CloudError(self.problems)
         flavor_ids = {name: flavor.id for name, flavor in flavors.items()}
-        return Cloud(image.id, flavor_ids, external.id, self.scope, existing, deployer, keystone)
+        return Cloud(image.id, flavor_ids, external.id, here, existing, deployer, keystone)
 
     def _run(self, search: Callable[[], Any]) -> Any:
         try:
@@ -202,7 +203,10 @@ class _Search:
 
     def _limits(self) -> tuple[Any, set[str]]:
         limits = self.cloud.compute.get_limits().absolute
-        return limits, {server.name for server in self.cloud.compute.servers(details=False)}
+        servers = list(self.cloud.compute.servers(details=False))
+        if unknown := foreign.unknown(servers, self.servers, self.state.ids, self.state.pending):
+            self.problems.append(foreign.refusal(self.cloud, unknown, self.state.ids))
+        return limits, {server.name for server in servers}
 
     def _check_quota(self, limits: Any, existing_servers: set[str], flavors: Mapping[str, Any]) -> None:
         """Only new servers need free quota: nova already counts the servers of an earlier `up` as used."""

@@ -112,6 +112,11 @@ class State:
     def everything(self) -> tuple[Resource, ...]:
         return (*self.resources, *self.others)
 
+    @property
+    def ids(self) -> frozenset[str]:
+        """Every id in it."""
+        return frozenset(one.id for one in self.everything if one.id)
+
     def of(self, type_: str) -> dict[str, Resource]:
         """Id -> resource, for the resources of this type."""
         return {resource.id: resource for resource in self.resources if resource.type == type_}

@@ -46,14 +46,29 @@ def apply() -> None:
 def apply_to_rules() -> None:
     insert = DseRuntime.persistent_insert_rules
 
-    def insert_then_subscribe(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def insert_then_subscribe(self: Any, policy_name: str, rules: Any, *args: Any, **kwargs: Any) -> Any:
         thread = eventlet.getcurrent()
         inserting[thread] = False
         try:
-            return insert(self, *args, **kwargs)
-        finally:
+            answer = insert(self, policy_name, rules, *args, **kwargs)
+        except Exception:
             if inserting.pop(thread):
-                self.subscriptions.follow_rules(wait=True)
+                try:
+                    self.subscriptions.follow_rules(wait=True)
+                except Exception:  # the client is told why his rule was refused
+                    LOG.exception("the tables that rules name were not subscribed to")
+            raise
+        finally:
+            changed = inserting.pop(thread, False)
+        if changed:
+            self.subscriptions.follow_rules(wait=True)
+        # Another client's insertion may have asked for them a moment ago.
+        self.subscriptions.wait_for(named_by(self, rules))
+        return answer
+
+    def named_by(self: Any, rules: Any) -> set[str]:
+        parsed = (formula for rule in rules for formula in self.parse(rule["rule"]))
+        return {name for formula in parsed for name in formula.tablenames(body_only=True)}
 
     def subscribe_or_defer(self: Any, before: set[str], after: set[str]) -> None:
         if before == after:

@@ -43,6 +43,7 @@ REQUEST_LIMIT = 20.0
 # Limit of a repeated request, and then the pause until the next one. Both double each time, because a request is often
 # lost just after a restart of RabbitMQ.
 FIRST_PAUSE, MAX_REPEATED_REQUEST_LIMIT, MAX_PAUSE = 2.0, 60.0, 300.0
+CHECK = 0.05  # between two checks whether a table is answered
 MAX_REQUESTS = 4  # to one datasource at the same time
 
 
@@ -88,6 +89,13 @@ class Subscriptions:
         else:
             for table in new:
                 self.spawn(table[0], self.request, table)
+
+    def wait_for(self, names: set[str]) -> None:
+        """Until none of these tables is being requested, for as long as a request for a new table may take."""
+        tables = {Tablename.parse_service_table(name) for name in names}
+        end = time.monotonic() + REQUEST_LIMIT
+        while tables & self.requested and time.monotonic() < end:
+            eventlet.sleep(CHECK)
 
     def add(self, table: Table) -> None:
         datasource, name = table

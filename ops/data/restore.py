@@ -36,7 +36,7 @@ class Restore:
 
     def __init__(self, hosts: Hosts, stack: Stack, database: CongressDatabase, progress: Progress) -> None:
         self.progress, self.database = progress, database
-        self.services = Services(hosts, stack, database.congress, progress)
+        self.services = Services(hosts, stack, database.congress, progress, database.require_lock)
 
     def from_backup(self, backup: archive.Backup, file: Path) -> None:
         manifest = backup.manifest

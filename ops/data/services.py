@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ops.common.progress import Progress
@@ -37,14 +38,21 @@ answer=$(runuser -u congress -- /usr/local/bin/congress-drain back {node_id} 60)
 LIMIT = 900
 
 
+def nothing() -> None: ...
+
+
 @dataclass(frozen=True)
 class Services:
-    """`member`: the host of the pair on which Pacemaker's commands run."""
+    """`member`: the host of the pair on which Pacemaker's commands run.
+
+    `may_start`: raises HostError if no service may start.
+    """
 
     hosts: Hosts
     stack: Stack
     member: str
     progress: Progress
+    may_start: Callable[[], None] = nothing
 
     def stop(self) -> None:
         """Stop the engines, then the datasource node, which they use. Raises HostError."""
@@ -60,9 +68,12 @@ class Services:
         Raises HostError.
         """
         self.progress.begin("starting the datasource node")
+        self.may_start()
         self.hosts.run(self.member, START_NODE, timeout=LIMIT)
         for engine in self.stack.engines:
             self.progress.begin(f"starting {engine.node_id}")
+            # Each start may take minutes.
+            self.may_start()
             text = START_ENGINE.format(unit=unit(engine.node_id), url=engine.url, node_id=engine.node_id)
             self.hosts.run(engine.host, text, timeout=LIMIT)
 

@@ -35,7 +35,7 @@ class Checkpoint:
         deleted = {pending.urn for pending in state.pending if pending.operation == "deleting"}
         return cls(
             written=state.written,
-            ids=frozenset(one.id for one in state.everything if one.id),
+            ids=state.ids,
             excluded=frozenset(one.urn for one in state.everything) & excluded,
             servers={one.id: one.inputs["name"] for one in servers if not (one.retired or one.replaced)},
             pending=state.pending,

@@ -58,12 +58,14 @@ def main() -> None:
     try:
         remaining = list(leftovers(openstack.connect(api_timeout=30), prefix))
     except (SDKException, ClientException) as error:
-        typer.echo(f"leftovers: could not ask the cloud for leftovers of {prefix}: {error}", err=True)
+        reason = str(error).splitlines()[0].rstrip(".")
+        way_out = "set OS_CLOUD to a cloud of your clouds.yaml, or the OS_* variables"
+        typer.echo(
+            f"leftovers: the cloud could not be asked what is named {prefix}: {reason}; {way_out}", err=True
+        )
         raise typer.Exit(1) from None
     for kind, name, id_ in remaining:
-        typer.echo(
-            f"leftovers: {kind} {name} ({id_}) is still in the cloud but not in the stack's state", err=True
-        )
+        typer.echo(f"leftovers: {kind} {name} ({id_}) is in the cloud", err=True)
     if remaining:
         typer.echo("leftovers: find out who uses them; delete them with the openstack command", err=True)
         raise typer.Exit(1)

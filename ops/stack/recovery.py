@@ -6,8 +6,9 @@ them and deletes what was created, because nothing can depend on it yet. Pulumi'
 deletions and updates, and servers that are gone. A server that the cloud failed to create (ERROR) is deleted, so that
 `up` creates a new one. Nothing else is changed, and nothing at all while another run holds the stack's lock.
 
-Two cases are refused before that: a login for another project or region, and a cloud in which all of the stack's
-servers, or a protected one, are missing. A server that is removed from the state would be created again, empty.
+Three cases are refused before that: a login for another project or region; a cloud in which all of the stack's servers,
+or a protected one, are missing; and an old state, whose server is gone while the cloud has another one of that name.
+A server that is removed from the state would be created again, empty.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from components.preflight import scope
+from components.preflight import foreign, scope
 from components.preflight.state import parse_state
 from ops.stack.checkpoint import Checkpoint
 from ops.stack.orphans import DELETE_TIMEOUT, delete_server, orphans
@@ -133,6 +134,10 @@ def recover(
     cloud = connect(None)
     ours = servers_in_cloud(checkpoint, cloud, confirmed_gone)
     gone = [name for id_, name in checkpoint.servers.items() if id_ not in ours]
+    if gone and (
+        others := foreign.unknown(cloud.compute.servers(), gone, checkpoint.ids, checkpoint.pending)
+    ):
+        raise RefusedError(foreign.refusal(cloud, others, checkpoint.ids))
     deleting = [server for server in ours.values() if server.task_state == "deleting"]
     broken = [server for server in ours.values() if never_ran(server)]
     if not (checkpoint.pending or deleting or gone or broken):

@@ -6,7 +6,6 @@ import http.client
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -66,15 +65,7 @@ def client(behind: Balanced[Counting]) -> Iterator[Client]:
 
 @pytest.fixture
 def looping(tmp_path: Path) -> Iterator[Balanced[Looping]]:
-    """Tries twice, because another process may take a free port before the engine binds it."""
-    with ExitStack() as stack:
-        folders = [tmp_path / "first", tmp_path / "second"]
-        for folder in folders:
-            folder.mkdir()
-        try:
-            found = stack.enter_context(balanced(folders[0], Looping))
-        except AssertionError:
-            found = stack.enter_context(balanced(folders[1], Looping))
+    with balanced(tmp_path, Looping) as found:
         yield found
 
 

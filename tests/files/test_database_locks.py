@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from components.foundation.template import render
+from components.foundation.template import ROOT, render
 from tests.balance.support.haproxy import free_port
 from tests.render.support.contexts import DATABASE
 from tests.support import mariadb
@@ -41,6 +43,8 @@ def wire() -> Iterator[str]:
         ip("-n", name, "link", "set", "wire", "up")
         yield name
     finally:
+        # A namespace lives on while a socket of it does, and its wire with it.
+        run(program("ip"), "link", "delete", name)
         ip("netns", "delete", name)
 
 
@@ -86,6 +90,41 @@ def test_locks_are_free_soon_after_a_host_is_lost(tmp_path: Path) -> None:
         finally:
             engine.kill()
             engine.communicate()
+
+
+# As MariaDB while it answers: sends until it fails, then says why.
+SENDS = """
+import socket
+with socket.create_server(("198.18.0.2", 7777)) as server:
+    print("listens", flush=True)
+    peer, _ = server.accept()
+    try:
+        while True:
+            peer.sendall(bytes(65536))
+    except OSError as error:
+        print(type(error).__name__, flush=True)
+"""
+
+
+def test_an_answer_under_way_to_a_host_that_died_ends_soon_after() -> None:
+    """Keepalive counts only in silence. Here the database's host is the namespace, which has the file's settings."""
+    settings = ROOT / "files/database/tcp.conf"
+    with wire() as namespace:
+        inside = [str(program("ip")), "netns", "exec", namespace]
+        assert run(*inside, "sysctl", "--quiet", f"--load={settings}").returncode == 0
+        database = subprocess.Popen([*inside, sys.executable, "-c", SENDS], stdout=subprocess.PIPE, text=True)
+        try:
+            assert database.stdout
+            assert database.stdout.readline() == "listens\n"
+            with socket.create_connection((ENGINE, 7777), timeout=10) as engine:
+                engine.recv(1024)
+                ip("link", "set", namespace, "down")
+                # Seconds: 13 by the file, 15 minutes by the system's.
+                told, _ = database.communicate(timeout=60)
+            assert told == "TimeoutError\n"
+        finally:
+            database.kill()
+            database.wait()
 
 
 def is_locked(folder: Path) -> bool:

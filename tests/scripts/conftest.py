@@ -35,7 +35,9 @@ def checkout(tmp_path: Path) -> Checkout:
     made.script("lab/up", "echo lab up")
     made.script("lab/purge", "echo lab purged")
     # The check of the cloud after a destroy.
-    (root / "ops/stack/leftovers.py").write_text('import os, sys\nsys.exit(os.environ.get("LEFT"))\n')
+    (root / "ops/stack/leftovers.py").write_text(
+        "import os, sys\ndef main(): sys.exit(os.environ.get('LEFT'))\nif __name__ == '__main__': main()\n"
+    )
     return made
 
 

@@ -68,6 +68,45 @@ def test_of_dev_the_user_s_own_cloud_and_passphrase_are_left_out(checkout: Check
     assert json.loads(done.stdout) == {"OS_AUTH_URL": "http://mine"}
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ["status", "--jsn"],
+            "status: no such option: --jsn (Possible options: --json): congress-ha status --help",
+        ),
+        (["statuss"], "congress-ha: no such command 'statuss': congress-ha --help"),
+        (
+            ["replace", "a", "b", "c"],
+            "replace: got unexpected extra argument(s) (c): congress-ha replace --help",
+        ),
+        (["--stack"], "congress-ha: option '--stack' requires an argument: congress-ha --help"),
+        (["backup", "--\x1b[31mü"], "backup: no such option: --\\x1b[31mü: congress-ha backup --help"),
+    ],
+)
+def test_wrong_words_get_one_sentence_and_no_box(checkout: Checkout, words: list[str], told: str) -> None:
+    stack = [] if "--stack" in words else ["--stack", "prod"]
+    done = checkout.run(*HERE, *stack, *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"{told} shows what it takes\n"
+    assert checkout.calls() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "env"),
+    [(["--stack", "", "down"], {}), (["down"], {"STACK": ""})],
+    ids=["option", "environment"],
+)
+def test_an_empty_name_is_not_stack_dev(checkout: Checkout, words: list[str], env: dict[str, str]) -> None:
+    """A shell's variable that was not set: `--stack "$MINE" down` would have removed dev."""
+    (checkout.root / ".state/pulumi/.pulumi/stacks/congress-ha").mkdir(parents=True)
+    (checkout.root / ".state/pulumi/.pulumi/stacks/congress-ha/dev.json").touch()
+    done = checkout.run(*HERE, *words, **env)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("STACK='' is not a name of a stack")
+    assert checkout.calls() == []
+
+
 def test_words_for_pulumi_are_pulumi_s(checkout: Checkout) -> None:
     done = checkout.run(*HERE, "--stack", "prod", "pulumi", "stack", "history", "--json")
     assert done.returncode == 0, done.stderr

@@ -71,6 +71,37 @@ def test_a_misspelt_setting_is_refused_before_anything_runs(
     assert checkout.calls() == []
 
 
+@pytest.mark.parametrize(
+    "words", [["HOST=a", "HOST=b"], ["HOST=a", "HOST=a"], ["HOST=a", "FILE=x", "HOST:=b"]]
+)
+@pytest.mark.parametrize("target", ["replace", "confirm-dead", "ssh"])
+def test_a_setting_that_is_given_twice_is_refused_before_anything_runs(
+    checkout: Checkout, target: str, words: list[str]
+) -> None:
+    """Of two, make itself takes the last one without a word."""
+    checkout.deploy()
+    words = [word for word in words if target == "replace" or not word.startswith("FILE")]
+    done = checkout.run("make", target, *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert "nothing was done: HOST is given twice: give it once" in line
+    assert checkout.calls() == []
+
+
+@pytest.mark.parametrize("words", ["x HOST=b", "x\nHOST=b", "HOST=b\nHOST=c"])
+def test_what_stands_in_a_text_is_no_setting(checkout: Checkout, words: str) -> None:
+    done = checkout.run("make", "help", "HOST=a", f"ARGS={words}")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_empty_stack_is_not_dev(checkout: Checkout) -> None:
+    checkout.deploy()
+    done = checkout.run("make", "down", "STACK=")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("STACK='' is not a name of a stack")
+    assert checkout.calls() == []
+
+
 OF_DEV = sorted(
     t for t in TARGETS if t.startswith(("acceptance", "bench")) or t in {"faults", "interruptions"}
 )
@@ -130,7 +161,7 @@ def test_every_documented_setting_is_accepted(checkout: Checkout) -> None:
     named |= set(
         re.findall(r"\b([A-Z]+)=", " ".join(re.findall(r"^[a-z-]+:.*## (.+)$", MAKEFILE, re.MULTILINE)))
     )
-    named -= {"STAK"}  # the example of a misspelt one
+    named -= {"STAK", "PPID"}  # the example of a misspelt one; the shell's own
     assert {"STACK", "HOST", "FILE", "DUMP", "COUNT", "PYTHON", "SECRETS", "DURATION", "FAULTS"} <= named
     lab = re.findall(r"\$\{(LAB_[A-Z_]+):=", (ROOT / "lab/lab.env").read_text())
     assert len(lab) > 20

@@ -14,6 +14,7 @@ from openstack.exceptions import HttpException
 import settings
 from components.preflight import cloud
 from components.preflight.scope import Scope
+from components.preflight.state import PORT, SERVER, Pending, Resource, State
 from tests.support.deployer import LOGIN
 from tests.unit.support.recording import settings_with
 
@@ -63,6 +64,7 @@ class FakeCloud(SimpleNamespace):
             ),
             network=SimpleNamespace(
                 networks=lambda **_: things("public"),
+                ports=lambda **_: [],
                 find_network=lambda name: SimpleNamespace(id=f"{name}-id") if name == "there" else None,
                 subnets=lambda **_: [
                     *things("v4", cidr="10.9.0.0/24", ip_version=4),
@@ -80,12 +82,16 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
 
 
 def look_up(
-    servers: dict[str, str] | None = None, recorded: Scope | None = None, **changes: Any
+    servers: dict[str, str] | None = None,
+    recorded: Scope | None = None,
+    state: State | None = None,
+    **changes: Any,
 ) -> cloud.Cloud:
     values = settings_with(**changes)
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
     servers = SERVERS if servers is None else servers
-    return cloud.look_up(settings.parse(texts), "congress-test", servers, recorded)
+    state = state or State((), recorded)
+    return cloud.look_up(settings.parse(texts), "congress-test", servers, state)
 
 
 def problems(**changes: Any) -> tuple[str, ...]:
@@ -152,7 +158,87 @@ def test_too_small_a_quota_is_told_before_anything_is_made() -> None:
 def test_servers_that_are_there_need_no_more_room(fake: FakeCloud) -> None:
     fake.compute.servers = lambda **_: things(*SERVERS)
     fake.compute.get_limits().absolute.instances_used = 10
+    look_up(state=state_with(*SERVERS))
+
+
+def state_with(*names: str, retired: bool = False, pending: tuple[Pending, ...] = ()) -> State:
+    """Servers, with their ports."""
+    made = [
+        Resource(f"urn::{name}", type_, f"{name}-{suffix}", {"name": name}, retired=retired)
+        for name in names
+        for type_, suffix in ((SERVER, "id"), (PORT, "port"))
+    ]
+    return State((), others=tuple(made), pending=pending) if retired else State(tuple(made), pending=pending)
+
+
+def begun(name: str, type_: str = SERVER) -> Pending:
+    return Pending("creating", f"urn::{name}", type_, {"name": name})
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        state_with(),
+        # A port alone, or an operation on what is there, makes no server.
+        state_with(
+            pending=(begun("congress-test-0", PORT), replace(begun("congress-test-0"), operation="updating"))
+        ),
+        replace(
+            state_with(), resources=(Resource("urn::a", SERVER, "another-id", {"name": "congress-test-0"}),)
+        ),
+    ],
+    ids=["new", "another operation", "old"],
+)
+def test_another_checkouts_servers_of_this_name_end_the_run(fake: FakeCloud, state: State) -> None:
+    fake.compute.servers = lambda **_: things(*SERVERS, "congress-test-0-more", "another")
+    with pytest.raises(cloud.CloudError) as refused:
+        look_up(state=state)
+    (problem,) = refused.value.problems
+    assert problem.startswith(
+        "the project has servers of this name that this stack's state does not know: congress-test-0 and "
+        "congress-test-1 (6 in all); another checkout or backend has their state: work there, or give this stack "
+        "another name (STACK=name)"
+    )
+
+
+def test_one_server_of_another_state_is_enough(fake: FakeCloud) -> None:
+    first, *others = SERVERS
+    fake.compute.servers = lambda **_: things(*SERVERS)
+    with pytest.raises(cloud.CloudError, match=f"does not know: {first}; another checkout"):
+        look_up(state=state_with(*others))
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        state_with(*SERVERS),
+        state_with(*SERVERS, retired=True),
+        state_with(*list(SERVERS)[1:], pending=(begun("congress-test-0"),)),
+        state_with(pending=tuple(map(begun, SERVERS))),
+    ],
+    ids=["deployed", "being replaced", "cut off", "cut off at once"],
+)
+def test_what_an_own_run_made_is_no_other_s(fake: FakeCloud, state: State) -> None:
+    fake.compute.servers = lambda **_: things(*SERVERS)
+    look_up(state=state)
+
+
+def test_another_stack_s_names_only_begin_like_this_one_s(fake: FakeCloud) -> None:
+    fake.compute.servers = lambda **_: things("congress-test-2-0", "congress-test", "0")
     look_up()
+
+
+def test_an_own_server_whose_creation_was_never_answered_is_named(fake: FakeCloud) -> None:
+    first, *others = SERVERS
+    state = state_with(*others)
+    port = Resource("urn::port", PORT, f"{first}-port", {"name": first})
+    fake.compute.servers = lambda **_: things(*SERVERS)
+    fake.network.ports = lambda device_id: [SimpleNamespace(id=f"{device_id.removesuffix('-id')}-port")]
+    with pytest.raises(cloud.CloudError) as refused:
+        look_up(state=replace(state, resources=(*state.resources, port)))
+    (problem,) = refused.value.problems
+    assert problem.startswith(f"server {first} ({first}-id) is on a port of this stack, but not in its state")
+    assert f"openstack server delete {first}-id" in problem
 
 
 def test_a_refused_question_is_one_problem(fake: FakeCloud) -> None:

@@ -15,6 +15,7 @@ import pytest
 from components import inventory
 from components.preflight import cloud, scope
 from components.preflight.scope import Scope
+from components.preflight.state import State
 from tests.unit.support import recording as recorded
 from tests.unit.support.recording import Recording
 from tests.unit.test_cloud import FakeCloud, fake, look_up  # noqa: F401  a fixture
@@ -90,23 +91,10 @@ def test_a_region_that_was_none_is_no_part_of_the_output() -> None:
 NAME = "organization/congress-ha/prod"
 
 
-def answers(monkeypatch: pytest.MonkeyPatch, outputs: dict[str, Any]) -> None:
-    """As Pulumi's own provider does (pkg/resource/deploy/builtins.go)."""
-
-    def invoke(token: str, arguments: dict[str, str]) -> Any:
-        assert (token, arguments) == ("pulumi:pulumi:readStackOutputs", {"name": NAME})
-        return SimpleNamespace(value={"outputs": outputs})
-
-    monkeypatch.setattr(pulumi.runtime, "invoke", invoke)
-    monkeypatch.setattr(pulumi, "get_organization", lambda: "organization")
-    monkeypatch.setattr(pulumi, "get_project", lambda: "congress-ha")
-    monkeypatch.setattr(pulumi, "get_stack", lambda: "prod")
-
-
-def test_the_program_asks_the_engine_for_its_own_stack(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers(monkeypatch, {"cloud": {"project_id": "p", "region": "R"}})
-    monkeypatch.setattr(inventory, "_exported", lambda _: pytest.fail("nobody has to look"))
-    assert inventory.recorded_scope() == Scope("p", "R")
+@pytest.fixture(autouse=True)
+def called_prod(monkeypatch: pytest.MonkeyPatch) -> None:
+    for what, name in (("organization", "organization"), ("project", "congress-ha"), ("stack", "prod")):
+        monkeypatch.setattr(pulumi, f"get_{what}", lambda name=name: name)
 
 
 @pytest.fixture
@@ -122,36 +110,35 @@ echo "error: no stack named '{NAME}' found" >&2; exit 255
     return exported
 
 
-@pytest.mark.parametrize("outputs", [{}, {"endpoint": "x"}], ids=["cut off", "of before"])
-def test_the_state_of_a_first_up_that_was_cut_off_tells_where_the_stack_is(
-    monkeypatch: pytest.MonkeyPatch, cli: Path, outputs: dict[str, Any]
-) -> None:
-    """Without outputs, plain `pulumi up` had nothing to compare with."""
-    answers(monkeypatch, outputs)
-    port = {"urn": "urn::port", "type": PORT, "outputs": {"tenantId": "p", "region": "R"}}
-    cli.write_text(json.dumps({"version": 3, "deployment": {"resources": [port]}}))
-    assert inventory.recorded_scope() == Scope("p", "R")
+PORT_OF_STACK = {"urn": "urn::port", "id": "port", "type": PORT, "outputs": {"tenantId": "p", "region": "R"}}
+
+
+@pytest.mark.parametrize("outputs", [{}, {"endpoint": "x"}, {"cloud": {"project_id": "p", "region": "R"}}])
+def test_the_program_s_own_state_tells_where_the_stack_is(cli: Path, outputs: dict[str, Any]) -> None:
+    """Without outputs, after a first `up` that was cut off, plain `pulumi up` compared with nothing."""
+    stack = {"urn": "urn::stack", "type": "pulumi:pulumi:Stack", "outputs": outputs}
+    cli.write_text(json.dumps({"version": 3, "deployment": {"resources": [stack, PORT_OF_STACK]}}))
+    state = inventory.recorded_state()
+    assert state.scope == Scope("p", "R")
+    assert state.ids == {"port"}
 
 
 @pytest.mark.parametrize("deployment", [{}, {"deployment": None}, {"deployment": {"manifest": {}}}])
-def test_a_new_stack_is_nowhere(
-    monkeypatch: pytest.MonkeyPatch, cli: Path, deployment: dict[str, Any]
-) -> None:
-    answers(monkeypatch, {})
+def test_a_new_stack_is_nowhere(cli: Path, deployment: dict[str, Any]) -> None:
     cli.write_text(json.dumps({"version": 3, **deployment}))
-    assert inventory.recorded_scope() is None
+    state = inventory.recorded_state()
+    assert (state.scope, state.ids) == (None, frozenset())
 
 
 @pytest.mark.usefixtures("cli")
 def test_a_state_that_cannot_be_read_ends_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers(monkeypatch, {})
     with pytest.raises(cloud.CloudError, match=rf"the state of stack {NAME} .* error: no stack named"):
-        inventory.recorded_scope()
+        inventory.recorded_state()
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(
         cloud.CloudError, match=r"cannot be read: put the folder with the program pulumi into PATH"
     ):
-        inventory.recorded_scope()
+        inventory.recorded_state()
 
 
 def test_the_program_ends_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,10 +149,11 @@ def test_the_program_ends_there(monkeypatch: pytest.MonkeyPatch) -> None:
         given.append(arguments[-1])
         raise cloud.CloudError(["elsewhere"])
 
-    monkeypatch.setattr(inventory, "recorded_scope", lambda: HERE)
+    state = State((), HERE)
+    monkeypatch.setattr(inventory, "recorded_state", lambda: state)
     monkeypatch.setattr(cloud, "look_up", refuse)
     monitor = recorded.RecordingMonitor()
     with pytest.raises(Exception, match="elsewhere"):
         asyncio.run(recorded._program(monitor, recorded.SETTINGS))  # noqa: SLF001
-    assert given == [HERE]
+    assert given == [state]
     assert monitor.recording.resources == {}

@@ -12,8 +12,10 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections import deque
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import randrange
@@ -35,7 +37,7 @@ class Engine:
 
     def __init__(self, number: int, run: Path) -> None:
         self.node_id, self.run = f"policy-engine-{number}", run
-        self.port, self.agent_port = free_port(), free_port()
+        self.port, self.agent_port = reserved_port(), reserved_port()
 
     def started(self) -> AbstractContextManager[object]:
         raise NotImplementedError
@@ -100,8 +102,8 @@ class Balanced(Generic[E]):
     def __init__(self, folder: Path, engines: list[E]) -> None:
         self.folder, self.engines = folder, engines
         self.agents: dict[str, subprocess.Popen[bytes]] = {}
-        self.port, self.state_port, self.statistics = free_port(), free_port(), free_port()
-        self.peer_port = free_port()
+        self.port, self.state_port, self.statistics = reserved_port(), reserved_port(), reserved_port()
+        self.peer_port = reserved_port()
         self.config, self.identity = folder / "haproxy.cfg", folder / "endpoint.pem"
         self.authority = authority()
         self.tls = ssl.create_default_context(cadata=self.authority.pem)
@@ -164,6 +166,11 @@ class Balanced(Generic[E]):
         """Wait for HAProxy's state of an engine: whether it is up, its weight, its requests."""
         wait_for(f"{node_id} is {state}", 60, lambda: self.state(node_id).startswith(state), pause=0.05)
 
+    def agent_asked(self, engine: Engine) -> bool:
+        if self.agents[engine.node_id].poll() is not None:
+            raise RuntimeError((self.folder / f"{engine.node_id}-agent.log").read_text())
+        return (engine.run / f"{engine.node_id}.asked").exists()
+
     def worker(self) -> dict[str, str]:
         """HAProxy's information about the process that answers at its socket."""
         return dict(line.split(": ", 1) for line in self.runtime("show info").splitlines() if ": " in line)
@@ -182,11 +189,35 @@ class Balanced(Generic[E]):
         wait_for("a new process answers", 15, lambda: self.worker()["Pid"] != old, pause=0.05)
 
 
-def free_port() -> int:
-    """A port below those that the kernel assigns to connections, which could take it before the program does."""
+# Sockets of reserved_port, more than a test needs at once; the oldest is closed.
+reserved: deque[socket.socket] = deque(maxlen=100)
+
+
+def bound() -> socket.socket:
+    """At a port below those that the kernel gives to connections. Listens to nothing."""
     while True:
-        with suppress(OSError), socket.create_server(("127.0.0.1", randrange(10_000, 32_768))) as taken:  # noqa: S311
-            return int(taken.getsockname()[1])
+        taken = socket.socket()
+        try:
+            # Exclusively, so that a port that another process has reserved, or listens to, is not taken.
+            taken.bind(("127.0.0.1", randrange(10_000, 32_768)))  # noqa: S311
+        except OSError:
+            taken.close()
+        else:
+            # From now on one that asks for it in the usual way, as servers do, may listen there.
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            return taken
+
+
+def free_port() -> int:
+    """Another process may have it by the time it is used."""
+    with bound() as taken:
+        return int(taken.getsockname()[1])
+
+
+def reserved_port() -> int:
+    """For a program that this test starts; neither this function nor free_port gives it to anybody else meanwhile."""
+    reserved.append(bound())
+    return int(reserved[-1].getsockname()[1])
 
 
 @contextmanager
@@ -224,5 +255,6 @@ def balanced(folder: Path, kind: type[E]) -> Iterator[Balanced[E]]:
         behind.process = stack.enter_context(running(haproxy, folder / "haproxy.log"))
         for engine in engines:
             behind.until(engine.node_id, FREE)
-            wait_for("the agent is asked", 15, (run / f"{engine.node_id}.asked").exists, pause=0.05)
+            asked = partial(behind.agent_asked, engine)
+            wait_for(f"the agent of {engine.node_id} is asked", 60, asked, pause=0.05)
         yield behind

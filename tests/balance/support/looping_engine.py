@@ -34,11 +34,16 @@ class Looping(Engine):
         words = [self.node_id, str(self.port), str(self.unwell), str(seconds)]
         script = Path(__file__).with_name("looping.py")
         with running([sys.executable, script, *words], self.log) as self.process:
-            wait_for("it takes connections", 30, lambda: self.listening() is not None, pause=0.05)
+            wait_for("it takes connections", 30, self.takes_connections, pause=0.05)
             try:
                 yield
             finally:
                 self.process.kill()
+
+    def takes_connections(self) -> bool:
+        if self.process.poll() is not None:
+            raise RuntimeError(self.log.read_text())
+        return self.listening() is not None
 
     def listening(self) -> int | None:
         """Number of connections in the backlog; None if the engine does not listen."""

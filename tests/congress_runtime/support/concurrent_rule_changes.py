@@ -33,6 +33,19 @@ def answer(service: str, method: str) -> Any:
     return 0, [["one"]]
 
 
+def told_of_two_errors(api: Any, engine: Any) -> list[str]:
+    def fail(what: str) -> Any:
+        def failing(*_: Any, **__: Any) -> None:
+            raise RuntimeError(what)
+
+        return failing
+
+    engine.subscriptions.follow_rules = fail("not followed")
+    db_policy_rules.add_policy_rule = fail("not written")
+    told = str(api.ask("POST", RULES, {"rule": "v(x) :- sound:more(x)"}))
+    return [what for what in ("not written", "not followed") if what in told]
+
+
 def main(folder: str) -> None:
     congress_node.configure(folder, period=1000)  # only this script makes requests
     congress_node.replace_rpc(SOURCES, answer)
@@ -79,6 +92,20 @@ def main(folder: str) -> None:
         event.send()
     client.wait()
     seen["the rule is deleted"] = subscribed()
+
+    answers.update((name, eventlet.Event()) for name in SOURCES)
+    client = waiting("t(x) :- slow:more(x)", "slow")
+    second = eventlet.spawn(insert, "u(x) :- slow:more(x)")
+    inserted = "u(x) :- slow:more(x)"
+    assert congress_node.until(lambda: inserted in [r["rule"] for r in api.ask("GET", RULES)[1]["results"]])
+    eventlet.sleep(0.2)
+    before = second.dead
+    answers["slow"].send()
+    second.wait()
+    client.wait()
+    seen["a second client is answered before the table of both"] = before
+
+    seen["what a client is told of two errors"] = told_of_two_errors(api, engine)
     print(json.dumps(seen), flush=True)
     os._exit(0)
 

@@ -100,6 +100,24 @@ def test_without_the_lock_nothing_is_restored_or_started(
     assert hosts.kinds[-1] == "discard"
 
 
+@pytest.mark.parametrize(("ended", "lost_after"), [(START[:2], "start 1"), (START[:1], "start node")])
+def test_an_engine_does_not_start_once_the_lock_is_lost(
+    monkeypatch: pytest.MonkeyPatch, ended: list[str], lost_after: str
+) -> None:
+    """It would write into what another restore loads."""
+    hosts, seen = FakeHosts(), []
+
+    def happens(kind: str) -> None:
+        seen.append(kind)
+        if kind == "require lock" and lost_after in seen:
+            raise HostError("database: it was lost")
+
+    monkeypatch.setattr(hosts, "happens", happens)
+    with pytest.raises(RestoreError, match="Nothing was restored or started: database: it was lost"):
+        load_backup(hosts)
+    assert hosts.kinds[-len(ended) - 2 :] == ["migrate", *ended, "discard"]
+
+
 def test_nothing_stops_once_the_lock_is_lost() -> None:
     hosts = FakeHosts("require lock", always=True)
     with pytest.raises(RestoreError, match="Nothing was restored or started"):

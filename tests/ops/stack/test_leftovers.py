@@ -5,7 +5,12 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from ops.stack.leftovers import leftovers
+import openstack
+import pytest
+from openstack.exceptions import ConfigException
+from typer import Exit
+
+from ops.stack.leftovers import leftovers, main
 from tests.ops.support.fake_cloud import FakeCloud, thing
 from tests.unit.support import recording
 
@@ -37,3 +42,20 @@ def test_everything_with_the_stack_s_name_is_a_leftover() -> None:
     assert len(list(leftovers(cloud, f"congress-{recording.STACK}"))) == sum(map(len, things.values()))
     assert list(leftovers(cloud, f"congress-{recording.STACK[:-1]}")) == []
     assert list(leftovers(cloud, f"congress-{recording.STACK}-2")) == []
+
+
+def test_a_cloud_that_cannot_be_asked_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(**_: Any) -> None:
+        raise ConfigException("Cloud mine was not found.\nKnown are: others.")
+
+    monkeypatch.setenv("STACK", "prod")
+    monkeypatch.setattr(openstack, "connect", fail)
+    with pytest.raises(Exit) as over:
+        main()
+    assert over.value.exit_code == 1
+    assert capsys.readouterr().err == (
+        "leftovers: the cloud could not be asked what is named congress-prod: Cloud mine was not found; set OS_CLOUD "
+        "to a cloud of your clouds.yaml, or the OS_* variables\n"
+    )

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from components.preflight.state import Pending
 from ops.stack.checkpoint import Checkpoint
 from ops.stack.recovery import Pulumi, PulumiError, urns
 from tests.ops.support.fake_cloud import server, thing
@@ -86,6 +87,18 @@ def test_a_server_that_is_gone_is_forgotten() -> None:
     at = simulation(QUIET, servers=[])
     assert at.recover() == [SKIP]
     assert at.messages == ["server congress-dev-bastion is gone from the cloud: removing it from the state"]
+
+
+def test_a_replacement_that_was_cut_off_goes_on_where_the_old_server_is_gone() -> None:
+    creation = Pending(
+        "creating",
+        "urn::bastion",
+        "openstack:compute/instance:Instance",
+        {"name": "congress-dev-bastion", "metadata": {}, "networks": [{"port": "port"}]},
+    )
+    newer = server("newer", name="congress-dev-bastion")
+    at = simulation(replace(QUIET, pending=(creation,)), servers=[newer])
+    assert at.recover() == [SKIP, ("servers", "newer"), ("gone", "newer"), CLEAR]
 
 
 def test_a_server_that_is_being_deleted_is_waited_for() -> None:

@@ -123,3 +123,11 @@ def test_where_a_stack_is(outputs: dict[str, Any], expected: Scope) -> None:
     exported = {"deployment": {"resources": [stack, port]}}
     assert parse_state(exported).scope == expected
     assert parse_state({"deployment": {"resources": [stack]}}).scope == (expected if outputs else None)
+
+
+def test_an_old_state_whose_server_has_a_successor_is_refused() -> None:
+    """Somebody replaced it meanwhile, from another checkout: the next `up` would make a second one."""
+    at = simulation(QUIET, servers=[server("newer", name="congress-dev-bastion")])
+    with pytest.raises(RefusedError, match=r"does not know: congress-dev-bastion; another checkout"):
+        at.recover()
+    assert at.pulumi.done == []

@@ -167,12 +167,6 @@ class RecordingMonitor(mocks.MockMonitor):
         secret = set(request.additionalSecretOutputs)
         return {k: {SIGNATURE_KEY: SECRET, "value": v} if k in secret else v for k, v in values.items()}
 
-    def Invoke(self, request: resource_pb2.ResourceInvokeRequest) -> resource_pb2.ResourceInvokeResponse:  # noqa: N802  Pulumi's
-        assert request.tok == "pulumi:pulumi:readStackOutputs", f"no mock for {request.tok}"
-        response = resource_pb2.ResourceInvokeResponse()
-        getattr(response, "return").update({"outputs": {}})  # of a stack that is new
-        return response
-
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802  Pulumi's own name
         if request.urn.endswith(f"::pulumi:pulumi:Stack::congress-ha-{STACK}"):
             raw = MessageToDict(request.outputs)

@@ -1,0 +1,45 @@
+"""Servers with this stack's names that its state does not know: another state's deployment, to be left alone.
+
+A checkout, or a backend, that does not know a deployment of the same name would make a second one beside it: nothing
+in the cloud is in the way, because names are not unique there. Without Pulumi: ops/ compare, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from components.preflight.state import SERVER, Pending
+
+if TYPE_CHECKING:
+    from openstack.connection import Connection
+
+SHOWN = 2
+
+
+def unknown(
+    there: Iterable[Any], names: Collection[str], known: Collection[str], pending: Iterable[Pending]
+) -> list[Any]:
+    """Those of the project's servers that bear one of the stack's `names` and none of its `known` ids.
+
+    The server of a creation that was cut off is not among them: ops/stack/recovery.py decides about it.
+    """
+    begun = {one.inputs.get("name") for one in pending if one.creates and one.type == SERVER}
+    return [one for one in there if one.name in names and one.name not in begun and one.id not in known]
+
+
+def refusal(cloud: Connection, servers: Sequence[Any], known: Collection[str]) -> str:
+    """Why nothing may be made beside these unknown servers, and the way out."""
+    for server in servers:
+        if any(port.id in known for port in cloud.network.ports(device_id=server.id)):
+            return (
+                f"server {server.name} ({server.id}) is on a port of this stack, but not in its state: the answer to "
+                f"its creation was lost; delete it (openstack server delete {server.id}) and run this again"
+            )
+    shown = " and ".join(sorted(server.name for server in servers)[:SHOWN])
+    count = f" ({len(servers)} in all)" if len(servers) > SHOWN else ""
+    return (
+        f"the project has servers of this name that this stack's state does not know: {shown}{count}; another checkout "
+        "or backend has their state: work there, or give this stack another name (STACK=name); if nobody has it any "
+        "more: docs/recover.md, Servers that no state knows"
+    )

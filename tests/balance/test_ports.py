@@ -1,0 +1,36 @@
+"""What these tests listen to is theirs: eight ports a test, drawn and not held, were the same twice in one of 800."""
+
+from __future__ import annotations
+
+import socket
+from itertools import chain, count
+
+import pytest
+
+from tests.balance.support import haproxy
+from tests.balance.support.haproxy import free_port, reserved_port
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> int:
+    """A port that is drawn twice, then others."""
+    port = free_port()
+    draws = chain([port, port], count(port + 1))
+    monkeypatch.setattr(haproxy, "randrange", lambda *_: next(draws))
+    return port
+
+
+def test_a_port_is_drawn_once(drawn: int) -> None:
+    assert reserved_port() == drawn
+    assert reserved_port() != drawn
+
+
+def test_another_test_is_not_given_it(drawn: int) -> None:
+    assert reserved_port() == drawn
+    assert free_port() != drawn
+
+
+def test_whom_it_is_for_listens_there_and_nobody_else(drawn: int) -> None:
+    assert reserved_port() == drawn
+    with socket.create_server(("127.0.0.1", drawn)), pytest.raises(OSError, match="in use"):
+        socket.create_server(("127.0.0.1", drawn))
