@@ -125,7 +125,3 @@ def main(name: Annotated[str, typer.Argument(metavar="FILE")] = "") -> None:
         archive.refuse_existing(file)
         stack, outputs = read_deployment()
         backup(stack, outputs, file, Progress("backup"))
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -206,7 +206,3 @@ def main(
             restore(*read_deployment(), lambda into: into.from_dump(dump), progress)
         else:
             raise DatabaseError("name one: make restore FILE=a-backup, or DUMP=a-dump-on-the-database's-host")
-
-
-if __name__ == "__main__":
-    typer.run(main)

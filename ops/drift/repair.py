@@ -95,7 +95,3 @@ def main() -> None:
         raise typer.Exit(1) from None
     if comparison.drifts:
         raise typer.Exit(1)
-
-
-if __name__ == "__main__":
-    typer.run(main)

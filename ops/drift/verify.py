@@ -105,7 +105,3 @@ def main(
         show(*report)
     if comparison.drifts:
         raise typer.Exit(1)
-
-
-if __name__ == "__main__":
-    typer.run(main)

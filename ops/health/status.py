@@ -114,7 +114,3 @@ def main(
         raise typer.Exit(1)
     if not summary["complete"]:
         raise typer.Exit(3)
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -151,7 +151,3 @@ def main(host: Annotated[str, typer.Argument(help="one of the pair")] = "") -> N
         typer.echo(f"confirm-dead: {error}; make confirm-dead HOST={host} continues; {when_back}", err=True)
         raise typer.Exit(1) from None
     typer.echo(f"confirm-dead: the datasource node runs; {when_back}")
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -50,7 +50,3 @@ def main(
         typer.echo(f"replace: interrupted; make replace HOST={host} continues", err=True)
         raise typer.Exit(1) from None
     typer.echo(f"replace: {host} is replaced, and nothing is wrong; it took {time.monotonic() - began:.0f} s")
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -37,6 +37,8 @@ SETTLED = timedelta(seconds=10)
 
 Say = Callable[[str], None]
 
+NO_PULUMI = "no pulumi is in PATH: install Pulumi's CLI, or take this project's: source toolchain/env"
+
 
 class PulumiError(Exception):
     """Pulumi failed. The text is its own message."""
@@ -64,8 +66,11 @@ class Pulumi:
         self._run("refresh", "--yes", "--skip-preview", *self.options, *options)
 
     def _run(self, *arguments: str) -> str:
-        with ends_first():
-            done = ask("pulumi", *arguments, "--non-interactive")
+        try:
+            with ends_first():
+                done = ask("pulumi", *arguments, "--non-interactive")
+        except FileNotFoundError:
+            raise PulumiError(NO_PULUMI) from None
         if done.returncode:
             printed = done.stdout + done.stderr
             message = printed[max(printed.find("error:"), 0) :].strip()

@@ -241,3 +241,9 @@ def test_creations_of_an_administrator_are_searched_with_that_login() -> None:
     at = simulation(checkpoint, users=[made])
     assert ("users", "it") in at.recover()
     assert at.logins == [None, "mycloud-admin"]
+
+
+def test_without_pulumi_in_path_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(PulumiError, match=r"no pulumi is in PATH: .*source toolchain/env"):
+        Pulumi().export()
