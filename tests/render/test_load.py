@@ -326,7 +326,7 @@ class OnTheServer(Hosts):
 @pytest.fixture
 def database(server: Server, monkeypatch: pytest.MonkeyPatch) -> CongressDatabase:
     """On a host that has no program of ours, as that of an older `up`."""
-    monkeypatch.setattr(congress_database, "WAIT", 1)
+    monkeypatch.setattr(congress_database, "LOCK_TIMEOUT", 1)
     there = CongressDatabase(OnTheServer(server), "database", "database")
     there.install_programs()
     return there
@@ -452,8 +452,8 @@ def test_a_lock_outlives_no_holder_that_fell_asleep(
     server: Server, database: CongressDatabase, monkeypatch: pytest.MonkeyPatch, *, asleep: bool
 ) -> None:
     """It closes no connection and says nothing; one that lives says a line now and then."""
-    monkeypatch.setattr(congress_database, "ALIVE", 2)
-    monkeypatch.setattr(hosts, "BEAT", 1000 if asleep else 0.3)
+    monkeypatch.setattr(congress_database, "HOLDER_TIMEOUT", 2)
+    monkeypatch.setattr(hosts, "KEEPALIVE", 1000 if asleep else 0.3)
     with database.locked(Progress("backup")) as locked:
 
         def free() -> bool:
