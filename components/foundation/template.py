@@ -1,6 +1,6 @@
 """Renders templates/ and files/ into the texts that go onto hosts, without Pulumi.
 
-A step's script consists of `step/lib.sh`, the step's own template, keep_record and an end marker. In a step's template,
+A step's script consists of `step/functions.sh`, `step/lib.sh`, the step's own template, keep_record and an end marker. In a step's template,
 `put(template, path, owner, mode)`, `put_asset(file, path, owner, mode)` and `put_text(text, path, owner, mode)` become
 calls of the shell function `put_file`, with the content in a here-document.
 """
@@ -35,7 +35,16 @@ def render_step(template: str, context: Mapping[str, Any]) -> str:
     The script needs the step's name in the variable STEP.
     """
     library = (ROOT / "templates/step/lib.sh").read_text()
-    return f"{library}\n{render(template, context)}\nkeep_record\n{END_MARKER}\n"
+    return f"{_functions()}\n{library}\n{render(template, context)}\nkeep_record\n{END_MARKER}\n"
+
+
+def render_command(template: str, context: Mapping[str, Any]) -> str:
+    """A script that ops/ sends to a host: functions and template. It records nothing. Its first line names the template."""
+    return f"# templates/{template}\n{_functions()}\n{render(template, context)}\n"
+
+
+def _functions() -> str:
+    return (ROOT / "templates/step/functions.sh").read_text()
 
 
 def digest(*texts: str) -> str:

@@ -146,8 +146,12 @@ def _keep_alive(stdin: IO[str], ended: threading.Event) -> None:
 def _failure_reason(code: int, stderr: str, command: str) -> str:
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     message = ssh_error(stderr) if code == SSH_FAILED else (lines or [""])[-1]
-    # Same redaction as `redact` in templates/step/lib.sh.
-    return re.sub(r"://[^/ ]*@", "://***@", message) or f"exit code {code}: {_first_line(command)}"
+    return redact(message) or f"exit code {code}: {_first_line(command)}"
+
+
+def redact(text: str) -> str:
+    """The text without the login of any URL, as `redact` in templates/step/functions.sh."""
+    return re.sub(r"://[^/ ]*@", "://***@", text)
 
 
 def _first_line(command: str) -> str:

@@ -1,5 +1,4 @@
-# Runs as root on a host. Every step may run again at any time, also after a run that was interrupted.
-set -euo pipefail
+# Follows functions.sh in every step. Every step may run again at any time, also after a run that was interrupted.
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 STATE=/var/lib/congress-ha
 # The step records here what it writes, installs and starts, one line each, with tabs between the fields. `make verify`
@@ -9,11 +8,6 @@ mkdir -p "$STATE"
 install -d -m 0700 "$STATE/steps"
 rm -f "$RECORD"
 : > "$RECORD.new"
-
-die() {
-  echo "$*" >&2
-  exit 1
-}
 
 # Removes the step's temporary files however the step ends. After a failure, it names a full disk, because programs report
 # that in many different ways.
@@ -26,22 +20,6 @@ at_exit() {
 }
 aside=()
 trap at_exit EXIT
-
-# Removes the login from every URL, such as transport_url. The match is greedy, because a password may contain an @.
-redact() { sed -E 's#://[^/ ]*@#://***@#g'; }
-
-# last_lines UNIT: the end of the unit's log, for an error text.
-last_lines() { journalctl --no-pager -q -o cat -n 15 -u "$1" 2>&1 | redact; }
-
-# wait_until SECONDS COMMAND...: repeats the command until it succeeds; fails at the deadline.
-wait_until() {
-  local end=$((SECONDS + $1))
-  shift
-  until "$@"; do
-    [ "$SECONDS" -lt "$end" ] || return 1
-    sleep 0.3
-  done
-}
 
 record() {
   local IFS=$'\t'

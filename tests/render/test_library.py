@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ops.ssh.commands import redact
 from tests.render.support.library import ME, Library, put
 
 
@@ -113,6 +114,8 @@ def test_wait_until_asks_at_least_once(library: Library) -> None:
 )
 def test_redact_removes_logins(library: Library, said: str, shown: str) -> None:
     assert library.run(f"redact <<'END'\n{said}\nEND").stdout == f"{shown}\n"
+    # ops/ does the same with the errors of commands that do not use this library.
+    assert redact(said) == shown
 
 
 def test_redact_removes_every_login_of_a_list_of_hosts(library: Library) -> None:

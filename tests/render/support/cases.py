@@ -86,6 +86,8 @@ TABLE: Mapping[str, tuple[Validator, Contexts]] = {
     "datasource_node/pacemaker.conf.j2": (Validator.SYSTEMD_DROP_IN, {"pair": CLUSTER}),
     "datasource_node/ds_node.crm.j2": (Validator.CRM, DS_NODES),
     "datasource_node/ds_node.sh.j2": (Validator.BASH, DS_NODES),
+    "datasource_node/start.sh.j2": (Validator.BASH, {"node": {}}),
+    "datasource_node/stop.sh.j2": (Validator.BASH, {"node": {}}),
     **{f"fencing/{agent}.sh.j2": (Validator.BASH, {"login": context}) for agent, context in FENCING.items()},
     # Validated as a part of ds_node.crm.j2, which includes them.
     **{f"fencing/{agent}.crm.j2": (Validator.CRM, {}) for agent in FENCING},
@@ -104,6 +106,10 @@ TABLE: Mapping[str, tuple[Validator, Contexts]] = {
     "messaging/rabbitmq.sh.j2": (Validator.BASH, {"messaging": MESSAGING}),
     "policy_engines/engine.conf.j2": (Validator.CONGRESS, ENGINES),
     "policy_engines/engine.sh.j2": (Validator.BASH, ENGINES),
+    "policy_engines/start.sh.j2": (
+        Validator.BASH,
+        {"engine": {"node_id": "policy-engine-1", "url": "http://10.20.0.5:1789"}},
+    ),
     "policy_engines/agent.service.j2": (Validator.SYSTEMD, {"engine": ENGINE}),
     "policy_engines/unit.service.j2": (Validator.SYSTEMD, {"engine": ENGINE}),
     "shared_service/restart.conf.j2": (Validator.SYSTEMD_DROP_IN, {"service": {}}),

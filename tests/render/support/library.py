@@ -1,4 +1,4 @@
-"""Runs templates/step/lib.sh with its own state folder and with fakes of system programs on PATH."""
+"""Runs templates/step/functions.sh and lib.sh with its own state folder and with fakes of system programs on PATH."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Library:
 
     def script(self, body: str, step: str = "one") -> Path:
         """The library, then `body`."""
-        text = (ROOT / "templates/step/lib.sh").read_text()
+        text = "\n".join((ROOT / f"templates/step/{part}.sh").read_text() for part in ("functions", "lib"))
         assert text.count(STATE) == text.count(POLICY) == 1
         text = f"STEP={step}\n" + text.replace(STATE, f"STATE={self.state}\n").replace(
             POLICY, f"POLICY={self.policy}\n"
