@@ -1,8 +1,8 @@
 """Renders templates/ and files/ into the texts that go onto hosts, without Pulumi.
 
-A step's script consists of `step/functions.sh`, `step/lib.sh`, the step's own template, keep_record and an end marker. In a step's template,
-`put(template, path, owner, mode)`, `put_asset(file, path, owner, mode)` and `put_text(text, path, owner, mode)` become
-calls of the shell function `put_file`, with the content in a here-document.
+A step's script consists of `step/functions.sh`, `step/lib.sh`, the step's own template, keep_record and an end marker.
+In a step's template, `put(template, path, owner, mode)`, `put_asset(file, path, owner, mode)` and `put_text(text, path,
+owner, mode)` become calls of the shell function `put_file`, with the content in a here-document.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def render_step(template: str, context: Mapping[str, Any]) -> str:
 
 
 def render_command(template: str, context: Mapping[str, Any]) -> str:
-    """A script that ops/ sends to a host: functions and template. It records nothing. Its first line names the template."""
+    """A script that ops/ sends to a host: a line that names the template, functions, template. It records nothing."""
     return f"# templates/{template}\n{_functions()}\n{render(template, context)}\n"
 
 
