@@ -19,6 +19,7 @@ reports a starting engine as loading.
 from typing import Any
 
 import eventlet
+from congress.datalog.compile import Rule
 from congress.policy_engines.agnostic import DseRuntime
 from congress.synchronizer.policy_rule_synchronizer import PolicyRuleSynchronizer
 from eventlet.greenthread import GreenThread
@@ -55,19 +56,20 @@ def apply_to_rules() -> None:
             if inserting.pop(thread):
                 try:
                     self.subscriptions.follow_rules(wait=True)
-                except Exception:  # the client is told why his rule was refused
-                    LOG.exception("the tables that rules name were not subscribed to")
+                except Exception:  # the client gets the reason why its rule was refused
+                    LOG.exception("the engine could not subscribe to the tables that rules name")
             raise
         finally:
             changed = inserting.pop(thread, False)
         if changed:
             self.subscriptions.follow_rules(wait=True)
-        # Another client's insertion may have asked for them a moment ago.
+        # Another client's insertion may be requesting them at the moment.
         self.subscriptions.wait_for(named_by(self, rules))
         return answer
 
     def named_by(self: Any, rules: Any) -> set[str]:
-        parsed = (formula for rule in rules for formula in self.parse(rule["rule"]))
+        # A fact is parsed to a Literal, which has no body.
+        parsed = (formula for rule in rules for formula in self.parse(rule["rule"]) if isinstance(formula, Rule))
         return {name for formula in parsed for name in formula.tablenames(body_only=True)}
 
     def subscribe_or_defer(self: Any, before: set[str], after: set[str]) -> None:

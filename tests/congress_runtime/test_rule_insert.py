@@ -27,8 +27,9 @@ def test_the_locks_are_released_before_a_call_over_the_bus(tmp_path: Path) -> No
     assert observed["the same tables"] == {"answer": 201, "asked": []}
     assert observed["a bad rule"] == {"answer": 400, "asked": []}
     assert observed["a datasource's own"] == {"answer": 404, "asked": []}
+    assert observed["a fact"] == {"answer": 201, "asked": []}
     assert observed["no rows"] == {"answer": 201, "asked": [["another", ROWS, False]]}
-    assert observed["inserted"] == 3
+    assert observed["inserted"] == 4
 
 
 def test_an_engine_subscribes_to_the_tables_of_concurrently_changed_rules(

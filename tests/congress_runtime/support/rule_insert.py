@@ -73,6 +73,7 @@ def main(folder: str, *words: str) -> None:
     post("the same tables", "/v1/policies/ours/rules", {"rule": "q(x) :- source:things(x)"})
     post("a bad rule", "/v1/policies/ours/rules", {"rule": "r(x) :- source:things(x), not source:no(y)"})
     post("a datasource's own", "/v1/policies/another/rules", {"rule": "things(1)"})
+    post("a fact", "/v1/policies/ours/rules", {"rule": "p('two')"})
     post("no rows", "/v1/policies/ours/rules", {"rule": "s(x) :- another:things(x)"})
     seen["inserted"] = len(api.ask("GET", "/v1/policies/ours/rules")[1]["results"])
     print(json.dumps(seen), flush=True)
