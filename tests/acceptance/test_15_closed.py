@@ -51,8 +51,8 @@ def test_every_host_reaches_what_the_table_says_and_nothing_else(deployment: Dep
         def reached(asking: str) -> set[tuple[str, str, int]]:
             targets = [(h, hosts[h]["address"], port) for h in hosts if h != asking for port in ports[h]]
             script = PROBE.format(targets=repr(targets))
-            found = json.loads(deployment.on(asking, f"python3 - <<'END'\n{script}\nEND"))
-            return {(asking, host, port) for host, port in found}
+            reachable = json.loads(deployment.on(asking, f"python3 - <<'END'\n{script}\nEND"))
+            return {(asking, host, port) for host, port in reachable}
 
         seen = set().union(*pool.map(reached, hosts))
     roles = {host: set(details["roles"]) for host, details in hosts.items()}
@@ -82,8 +82,8 @@ def test_from_outside_only_ssh_and_the_api_answer(deployment: Deployment, host: 
         return True
 
     with ThreadPoolExecutor(16) as pool:
-        found = {port for port, open_ in zip(ports, pool.map(answers, ports), strict=True) if open_}
-    assert found == {"bastion": {22}, "load-balancer": {1789}}[host]
+        open_ports = {port for port, open_ in zip(ports, pool.map(answers, ports), strict=True) if open_}
+    assert open_ports == {"bastion": {22}, "load-balancer": {1789}}[host]
 
 
 def test_on_no_host_does_another_user_than_root_reach_the_metadata_service(deployment: Deployment) -> None:
@@ -107,7 +107,7 @@ done
 def test_congress_is_shut_in_wherever_it_runs(deployment: Deployment) -> None:
     """No capabilities, no new privileges, a system call filter: by the unit of engines and of Pacemaker."""
     pair, engines = deployment.hosts("datasource-node"), deployment.hosts("policy-engine")
-    found = {host: deployment.on(host, SHUT_IN).splitlines() for host in (*pair, *engines)}
-    assert [host for host in engines if not found[host]] == []
-    assert len([host for host in pair if found[host]]) == 1
-    assert {line for lines in found.values() for line in lines} == {f"{0:016x} 1 2 ro"}, found
+    limits = {host: deployment.on(host, SHUT_IN).splitlines() for host in (*pair, *engines)}
+    assert [host for host in engines if not limits[host]] == []
+    assert len([host for host in pair if limits[host]]) == 1
+    assert {line for lines in limits.values() for line in lines} == {f"{0:016x} 1 2 ro"}, limits

@@ -32,9 +32,9 @@ ACCESS_DENIED = {"1045", "1698"}
 def database_login(deployment: Deployment, host: str) -> tuple[str, str]:
     """User and password of the database in the configuration of a Congress host."""
     line = deployment.on(host, "grep '^connection = ' /etc/congress/congress.conf")
-    found = re.search(r"//([^:]+):([^@]+)@", line)
-    assert found
-    return found[1], found[2]
+    match = re.search(r"//([^:]+):([^@]+)@", line)
+    assert match
+    return match[1], match[2]
 
 
 def tried(deployment: Deployment, host: str, login: tuple[str, str]) -> str:

@@ -64,7 +64,7 @@ def weighs(deployment: Deployment, engine: dict[str, Any], weight: str) -> None:
 
 
 @contextmanager
-def reading(deployment: Deployment) -> Iterator[list[tuple[float, float, int]]]:
+def read_only_client(deployment: Deployment) -> Iterator[list[tuple[float, float, int]]]:
     """A client that only reads: the start, the duration in seconds and the status of each request.
 
     A client that writes might hold table locks when its engine is stopped.
@@ -90,7 +90,7 @@ def reading(deployment: Deployment) -> Iterator[list[tuple[float, float, int]]]:
 @pytest.mark.parametrize("number", [0, 1])
 def test_while_one_is_busy_its_clients_go_to_the_other(deployment: Deployment, number: int) -> None:
     before = downs(deployment)
-    with reading(deployment) as asked:
+    with read_only_client(deployment) as asked:
         with at_work(deployment, deployment.engines[number]):
             marked = time.time()
             time.sleep(AT_WORK)
@@ -117,10 +117,10 @@ def test_a_flood_of_questions_for_health_takes_no_engine_out(
     before, began = downs(deployment), time.time()
 
     def flood(tls: ssl.SSLContext) -> set[int]:
-        found = set()
+        statuses = set()
         while time.time() < began + 10:
-            found.add(request("GET", f"{deployment.endpoint}/health", tls=tls).status)
-        return found
+            statuses.add(request("GET", f"{deployment.endpoint}/health", tls=tls).status)
+        return statuses
 
     with ThreadPoolExecutor(20) as pool:
         statuses = set().union(*pool.map(flood, [deployment.tls] * 20))

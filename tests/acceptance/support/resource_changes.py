@@ -35,18 +35,18 @@ def previewed(*options: str, pulumi: Path = PULUMI) -> Changes:
 
 def happened(before: Mapping[str, dict[str, Any]], after: Mapping[str, dict[str, Any]]) -> Changes:
     """The difference of two states (`Deployment.resources`), without components and providers."""
-    found = {}
+    changes = {}
     for urn in {*before, *after}:
         was, is_now = before.get(urn), after.get(urn)
         if was is None:
-            found[name_of(urn)] = "created"
+            changes[name_of(urn)] = "created"
         elif is_now is None:
-            found[name_of(urn)] = "deleted"
+            changes[name_of(urn)] = "deleted"
         elif was.get("id") != is_now.get("id"):
-            found[name_of(urn)] = "replaced"
+            changes[name_of(urn)] = "replaced"
         elif was.get("modified") != is_now.get("modified"):
-            found[name_of(urn)] = "updated"
-    return found
+            changes[name_of(urn)] = "updated"
+    return changes
 
 
 def as_previewed(
