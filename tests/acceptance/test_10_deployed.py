@@ -85,7 +85,7 @@ def test_secrets_on_hosts_are_private(deployment: Deployment) -> None:
         assert modes.splitlines() == ["root:congress 640", "congress:congress 600"]
 
 
-def test_hosts_of_one_role_stand_on_different_compute_hosts(
+def test_hosts_of_one_role_run_on_different_compute_hosts(
     deployment: Deployment, clouds: dict[str, object]
 ) -> None:
     admin = clouds["lab-admin"]
@@ -98,11 +98,11 @@ def test_hosts_of_one_role_stand_on_different_compute_hosts(
         assert len(set(hosts)) == len(hosts), placed
 
 
-def test_nothing_differs_from_what_was_put(deployment: Deployment) -> None:
+def test_verify_finds_no_drift(deployment: Deployment) -> None:
     assert deployment.endpoint
     assert run([*CONGRESS_HA, "verify"], timeout=120)
 
 
-def test_the_work_tree_is_as_it_was(deployment: Deployment) -> None:
+def test_the_work_tree_is_unchanged(deployment: Deployment) -> None:
     assert deployment.endpoint
     assert run(["git", "status", "--porcelain", "--", "Pulumi*", "components", "templates"], timeout=30) == ""

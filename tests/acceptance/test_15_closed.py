@@ -86,7 +86,7 @@ def test_from_outside_only_ssh_and_the_api_answer(deployment: Deployment, host: 
     assert open_ports == {"bastion": {22}, "load-balancer": {1789}}[host]
 
 
-def test_on_no_host_does_another_user_than_root_reach_the_metadata_service(deployment: Deployment) -> None:
+def test_only_root_reaches_the_metadata_service_on_each_host(deployment: Deployment) -> None:
     """The metadata service returns the host's SSH key. The host's own rule rejects the request at once."""
     ask = "runuser -u nobody -- bash -c ': < /dev/tcp/169.254.169.254/80' 2>&1 || true"
     hosts = deployment.outputs["hosts"]
@@ -104,7 +104,7 @@ done
 """
 
 
-def test_congress_is_shut_in_wherever_it_runs(deployment: Deployment) -> None:
+def test_congress_is_confined_on_every_host(deployment: Deployment) -> None:
     """No capabilities, no new privileges, a system call filter: by the unit of engines and of Pacemaker."""
     pair, engines = deployment.hosts("datasource-node"), deployment.hosts("policy-engine")
     limits = {host: deployment.on(host, SHUT_IN).splitlines() for host in (*pair, *engines)}

@@ -36,7 +36,7 @@ def test_a_rule_made_at_the_endpoint_is_evaluated_by_every_engine(
     )
 
 
-def test_a_datasource_of_the_cloud_is_polled_and_the_same_through_every_engine(
+def test_every_engine_shows_the_same_rows_of_a_polled_datasource(
     deployment: Deployment, engines: dict[str, str], clouds: dict[str, Connection]
 ) -> None:
     congress.ok(

@@ -149,7 +149,7 @@ def test_each_table_of_the_drivers_is_compared(schemas: Schemas) -> None:
 
 
 @pytest.mark.parametrize(("driver", "name"), [(driver, name) for driver in TABLES for name in TABLES[driver]])
-def test_rows_are_what_the_api_says(
+def test_rows_equal_the_answer_of_the_api(
     engine: str, apis: Apis, schemas: Schemas, driver: str, name: str
 ) -> None:
     table, columns = TABLES[driver][name], schemas[driver][name]

@@ -65,7 +65,7 @@ def keys(deployment: Deployment) -> set[bytes]:
     }
 
 
-def test_a_new_generation_goes_unnoticed_and_ends_the_old_one(
+def test_a_new_generation_replaces_the_old_one_unnoticed_by_clients(
     deployment: Deployment, clients: Traffic
 ) -> None:
     host = deployment.engines[0]["host"]

@@ -88,7 +88,7 @@ def read_only_client(deployment: Deployment) -> Iterator[list[tuple[float, float
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_while_one_is_busy_its_clients_go_to_the_other(deployment: Deployment, number: int) -> None:
+def test_clients_of_a_busy_engine_go_to_the_other_one(deployment: Deployment, number: int) -> None:
     before = downs(deployment)
     with read_only_client(deployment) as asked:
         with at_work(deployment, deployment.engines[number]):
@@ -102,7 +102,9 @@ def test_while_one_is_busy_its_clients_go_to_the_other(deployment: Deployment, n
     assert downs(deployment) == before
 
 
-def test_when_all_are_busy_clients_wait_and_nothing_fails(deployment: Deployment, clients: Traffic) -> None:
+def test_clients_wait_and_no_request_fails_while_all_engines_are_busy(
+    deployment: Deployment, clients: Traffic
+) -> None:
     before, began = downs(deployment), time.time()
     with at_work(deployment, *deployment.engines):
         time.sleep(AT_WORK)
@@ -111,7 +113,7 @@ def test_when_all_are_busy_clients_wait_and_nothing_fails(deployment: Deployment
     assert downs(deployment) == before
 
 
-def test_a_flood_of_questions_for_health_takes_no_engine_out(
+def test_a_flood_of_health_requests_takes_no_engine_out_of_service(
     deployment: Deployment, clients: Traffic
 ) -> None:
     before, began = downs(deployment), time.time()

@@ -143,7 +143,7 @@ def test_a_step_that_fails(canary: CanaryDeployment) -> None:
     canary.deployment.well(60)
 
 
-def test_what_else_tells_of_the_stack(canary: CanaryDeployment) -> None:
+def test_other_commands_that_report_on_the_stack(canary: CanaryDeployment) -> None:
     for name in ("verify", "status"):
         canary.console.run(name, [ROOT / "scripts" / name, "--json"], timeout=120)
     for words in ("stack", "stack output", "stack output --json", "stack export", "stack history --json"):
@@ -172,7 +172,7 @@ def test_a_trace_with_secrets_is_for_the_user_alone(canary: CanaryDeployment) ->
     shutil.rmtree(apart.folder)
 
 
-def test_what_runs_leave_on_this_machine(canary: CanaryDeployment, began: float) -> None:
+def test_files_that_runs_leave_on_this_machine(canary: CanaryDeployment, began: float) -> None:
     """The state and its history, logs, temporary files."""
     folders = (STATE, LOGS, canary.console.temporary, canary.settings.parent)
     hits, files = canary.search.files(map(str, folders))

@@ -165,7 +165,7 @@ def content(deployment: Deployment) -> dict[str, Any]:
 
 @pytest.mark.full
 @pytest.mark.parametrize("host", ["database", "messaging", "load-balancer", "bastion"])
-def test_a_host_that_stands_alone_is_replaced_with_what_it_held(
+def test_a_host_without_a_second_is_replaced_with_its_data(
     deployment: Deployment, clouds: dict[str, Connection], host: str
 ) -> None:
     before, public = content(deployment), (deployment.endpoint, deployment.outputs["bastion"])

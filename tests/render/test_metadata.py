@@ -66,7 +66,7 @@ def test_the_ipv6_address_is_closed_as_well() -> None:
 
 
 @pytest.mark.parametrize(("type_", "sound"), [("oneshot", True), ("oneshots", False)])
-def test_systemd_takes_the_unit(tmp_path: Path, type_: str, sound: bool) -> None:  # noqa: FBT001
+def test_systemd_accepts_the_unit(tmp_path: Path, type_: str, sound: bool) -> None:  # noqa: FBT001
     unit = tmp_path / UNIT.name
     unit.write_text(UNIT.read_text().replace("Type=oneshot\n", f"Type={type_}\n"))
     checked = run(program("systemd-analyze"), "verify", "--man=no", unit)
