@@ -154,12 +154,12 @@ def measure(  # noqa: PLR0917  options
 def numbers(name: str, text: str, least: int, example: str) -> list[int]:
     """Of an option that takes several."""
     try:
-        found = [int(one) for one in text.split()]
+        values = [int(one) for one in text.split()]
     except ValueError:
-        found = [0]
-    if min(found, default=least) < least:
+        values = [0]
+    if min(values, default=least) < least:
         sys.exit(f"data: {name}={text!r}: numbers, {least} or more each, such as {name}='{example}'")
-    return found
+    return values
 
 
 if __name__ == "__main__":
