@@ -93,7 +93,7 @@ def test_files_of_all_kinds(tmp_path: Path) -> None:
     assert hits_in(tmp_path) == {("it", name) for name in ("plain", "gzip", "xz", "cut off", "a file's name")}
 
 
-def test_a_hit_tells_owner_and_mode_and_no_value(tmp_path: Path) -> None:
+def test_a_hit_has_owner_and_mode_and_no_value(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(base64.b64encode(b"." + SECRET))
     file.chmod(0o640)
@@ -109,7 +109,7 @@ def test_a_hit_tells_owner_and_mode_and_no_value(tmp_path: Path) -> None:
     assert files == 1
 
 
-def test_what_grep_cannot_do_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_of_grep_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "grep").write_text("#!/bin/sh\necho 'grep: x: Input/output error' >&2\nexit 2\n")
     (tmp_path / "grep").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
@@ -130,7 +130,7 @@ def test_the_text_needs_nothing_of_this_checkout() -> None:
     assert json.loads(done.stdout) == []
 
 
-def test_the_journal_is_told_by_field_and_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hits_in_the_journal_name_field_and_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake = tmp_path / "journalctl"
     fake.write_text(
         "#!/bin/bash\n"
@@ -215,7 +215,7 @@ def test_a_secret_that_nobody_would_look_for() -> None:
     "key", [ed25519.Ed25519PrivateKey.generate(), ec.generate_private_key(ec.SECP256R1())]
 )
 @pytest.mark.parametrize("form", FORMATS)
-def test_a_private_key_is_found_in_whatever_file_it_is(tmp_path: Path, key: Any, form: str) -> None:
+def test_a_private_key_is_found_in_every_format(tmp_path: Path, key: Any, form: str) -> None:
     texts = {
         name: key.private_bytes(Encoding.PEM, kind, serialization.NoEncryption())
         for name, kind in FORMATS.items()
@@ -233,7 +233,7 @@ def test_a_private_key_is_found_in_whatever_file_it_is(tmp_path: Path, key: Any,
     assert hits_in(tmp_path, patterns) == {("key", name) for name in (*FORMATS, "user_data", "encoded")}
 
 
-def test_places_are_told_both_ways() -> None:
+def test_unexpected_and_missing_locations_are_reported() -> None:
     hits = [
         searcher.hit("it", form, "/etc/file", "root:root", "0644") for form in ("text, hex", "text, plain")
     ]
@@ -244,7 +244,7 @@ def test_places_are_told_both_ways() -> None:
     ]
 
 
-def test_a_server_s_id_is_no_part_of_a_place() -> None:
+def test_a_server_s_id_is_no_part_of_a_location() -> None:
     folder = "/var/lib/cloud/instances/0a1b2c3d-0000-4000-8000-0123456789ab"
     assert secret_locations.locations_of(
         [searcher.hit("it", "hex", f"{folder}/obj.pkl", "root:root", "0400")]

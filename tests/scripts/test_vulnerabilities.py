@@ -11,8 +11,12 @@ import pytest
 from scripts import vulnerabilities
 
 SOUND = {"name": "sound", "version": "1", "vulns": []}
-KNOWN = {"id": "PYSEC-1", "aliases": ["CVE-1"], "fix_versions": ["2.1"], "description": "..."}
-FAULTY = {"name": "faulty", "version": "2", "vulns": [KNOWN, {**KNOWN, "id": "PYSEC-2", "fix_versions": []}]}
+VULNERABILITY = {"id": "PYSEC-1", "aliases": ["CVE-1"], "fix_versions": ["2.1"], "description": "..."}
+FAULTY = {
+    "name": "faulty",
+    "version": "2",
+    "vulns": [VULNERABILITY, {**VULNERABILITY, "id": "PYSEC-2", "fix_versions": []}],
+}
 SKIPPED = {"name": "unheard", "skip_reason": "not found on PyPI"}
 
 
