@@ -17,7 +17,7 @@ from tests.support.programs import program
 @pytest.fixture(scope="module")
 def started() -> Iterator[Server]:
     program("mariadb-dump")
-    # The account of a load is nobody's, who must come to the socket; pytest's own folder is closed to others.
+    # A load runs as nobody, who must reach the socket; pytest's own folder is closed to other users.
     folder = Path(tempfile.mkdtemp(prefix="congress-ha-"))
     try:
         folder.chmod(0o755)
@@ -43,7 +43,7 @@ def dump(server: Server) -> str:
 
 @pytest.fixture
 def database(server: Server, monkeypatch: pytest.MonkeyPatch) -> CongressDatabase:
-    """On a host that has no program of ours, as that of an older `up`."""
+    """On a host that has none of our programs yet, like one of an older `up`."""
     monkeypatch.setattr(congress_database, "LOCK_TIMEOUT", 1)
     congress = CongressDatabase(OnTheServer(server), "database", "database")
     congress.install_programs()

@@ -85,7 +85,7 @@ def test_a_check_cannot_reach_the_existing_database(server: Server, dump: str) -
 
 
 def test_a_truncated_dump_is_refused(server: Server, dump: str) -> None:
-    """MariaDB itself takes the half of a dump for a whole one."""
+    """MariaDB itself accepts half of a dump as a whole one."""
     half = dump[: dump.index("-- Table structure for table `rules`")]
     code, _, errors = server.run("load", "check", "1000", sql=half)
     assert (code, errors) == (1, "the dump is not whole: its end is missing\n")
@@ -99,7 +99,7 @@ def test_a_check_without_enough_space_loads_nothing_and_says_so(server: Server, 
 
 
 def test_a_full_disk_is_reported_and_the_previous_database_can_be_loaded() -> None:
-    """Seen: MariaDB 10.11.19 died when its disk was full. When there is room, what was kept is loaded."""
+    """Observed: MariaDB 10.11.19 died when its disk was full. When there is space, the saved dump can be loaded."""
     program("mariadb-dump")
     folder = Path(tempfile.mkdtemp(prefix="congress-ha-"))
     mount = ["mount", "-t", "tmpfs", "-o", "size=200M,mode=755", "tmpfs", str(folder)]
@@ -119,7 +119,7 @@ def test_a_full_disk_is_reported_and_the_previous_database_can_be_loaded() -> No
             assert (code, printed.split()[0], errors) == (0, "unchecked", "")
             code, _, errors = server.run("load", "replace", sql=big)
             assert (code, errors.splitlines()[-1].endswith("is full: make room there")) == (1, True)
-        # It died, and systemd's MariaDB would not come up either before there is room.
+        # It died, and systemd's MariaDB would not start either before there is space.
         assert run("mount", "-o", "remount,size=400M", folder).returncode == 0
         with mariadb.started(folder, *options):
             assert server.run("load", "replace", sql=saved) == (0, "", "")

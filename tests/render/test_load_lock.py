@@ -22,7 +22,7 @@ from tests.support.waiting import wait_for
 
 
 def test_a_second_tool_waits_and_names_the_first(server: Server, dump: str) -> None:
-    with server.holds(5) as holder:
+    with server.lock_holder(5) as holder:
         assert holder.stdout is not None
         lock = holder.stdout.readline().strip()
         code, printed, errors = server.run("lock", "1", "echo", "ran")
@@ -36,7 +36,7 @@ def test_a_second_tool_waits_and_names_the_first(server: Server, dump: str) -> N
         assert re.fullmatch(
             rf"{message}, for \d+ s; still after 1 s. Try again when it is done; {way_out}", refused
         )
-        # Whoever has it goes on under it.
+        # The holder itself continues under its lock.
         assert server.run("load", "check", "1000", sql=dump, lock=lock) == (0, LOADED, "")
         with subprocess.Popen(
             server.argv(PROGRAMS / "congress-dump"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -50,13 +50,13 @@ def test_a_second_tool_waits_and_names_the_first(server: Server, dump: str) -> N
 
 
 def test_a_holder_that_ends_during_the_search_for_it_is_not_named(server: Server, tmp_path: Path) -> None:
-    """Then MariaDB lists no connection, as here, and there is nobody to kill."""
+    """MariaDB then lists no connection, as here, and there is none to kill."""
     real = program("mariadb")
     shim = tmp_path / "mariadb"
     shim.write_text(f'#!/bin/bash\n[[ "$*" == *PROCESSLIST* ]] || exec {real} "$@"\n')
     shim.chmod(0o755)
     path = f"PATH={tmp_path}:{os.environ['PATH']}"
-    with server.holds(5) as holder:
+    with server.lock_holder(5) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
         done = run(*server.argv("env", path, PROGRAMS / "congress-lock", "1", "echo", "ran"))
@@ -69,13 +69,13 @@ def test_a_holder_that_ends_during_the_search_for_it_is_not_named(server: Server
 
 
 def test_a_killed_holder_loses_the_lock(server: Server) -> None:
-    with server.holds(5) as holder:
+    with server.lock_holder(5) as holder:
         assert holder.stdout is not None
         lock = holder.stdout.readline().strip()
         holder.kill()
         holder.communicate()
         wait_for("the lock is free", 20, lambda: server.ask("SELECT IS_USED_LOCK('congress-ha')") == "NULL\n")
-    # Whoever had it does nothing more; anybody else gets it.
+    # The former holder does nothing more; others get the lock.
     code, printed, errors = server.run("lock", "1", "echo", "ran", lock=lock)
     assert (code, printed) == (1, "")
     assert errors.startswith("the lock on the database was lost, so nothing is done")
@@ -88,7 +88,7 @@ def test_nothing_is_dropped_after_the_lock_is_lost(
     server: Server, dump: str, late: list[str], *, taken: bool
 ) -> None:
     server.ask("INSERT INTO congress.rules VALUES (2, '2')")
-    with server.holds(5) if taken else nullcontext() as holder:
+    with server.lock_holder(5) if taken else nullcontext() as holder:
         if holder:
             assert holder.stdout is not None
             holder.stdout.readline()
@@ -105,7 +105,7 @@ def test_nothing_is_dropped_after_the_lock_is_lost(
 
 
 def test_a_dump_without_a_reader_ends_with_its_lock(server: Server) -> None:
-    """As of a machine that fell asleep: its transaction would keep a migration from the tables."""
+    """For example of a machine that fell asleep: its transaction would block a migration of the tables."""
     server.ask(
         "CREATE TABLE congress.big (x longtext); INSERT INTO congress.big VALUES (REPEAT('x', 4000000))"
     )
@@ -123,7 +123,7 @@ def test_a_dump_without_a_reader_ends_with_its_lock(server: Server) -> None:
 
 
 def test_the_next_load_ends_an_interrupted_one(server: Server, dump: str) -> None:
-    """Its account's session outlives it: it would go on to write into the database."""
+    """The session of its account outlives it and would continue to write into the database."""
     sessions = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'nobody' AND INFO LIKE 'DO%'"
     words = server.argv(PROGRAMS / "congress-load", "replace")
     with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as load:
@@ -132,7 +132,7 @@ def test_the_next_load_ends_an_interrupted_one(server: Server, dump: str) -> Non
         load.stdin.close()
         wait_for("it loads", 20, lambda: server.ask(sessions) == "1\n")
         holder = server.ask("SELECT IS_USED_LOCK('congress-ha')").strip()
-        # Its tool is gone, and the lock with it; the load itself goes on.
+        # Its tool is gone, and the lock with it; the load itself continues.
         server.ask(f"KILL {holder}")
         assert server.run("load", "check", "1000", sql=dump) == (0, LOADED, "")
         assert server.ask(sessions) == "0\n"
@@ -143,7 +143,7 @@ def test_the_next_load_ends_an_interrupted_one(server: Server, dump: str) -> Non
 def test_a_holder_that_falls_asleep_loses_the_lock(
     server: Server, database: CongressDatabase, monkeypatch: pytest.MonkeyPatch, *, asleep: bool
 ) -> None:
-    """It closes no connection and says nothing; one that lives says a line now and then."""
+    """A sleeping holder closes no connection and sends nothing; a running one sends a line regularly."""
     monkeypatch.setattr(congress_database, "HOLDER_TIMEOUT", 2)
     monkeypatch.setattr(hosts, "KEEPALIVE", 1000 if asleep else 0.3)
     with database.locked(Progress("backup")) as locked:

@@ -53,7 +53,7 @@ def test_a_whole_restore_runs_under_one_lock(server: Server, database: CongressD
 
 
 class RecordedServices(Services):
-    """Of which no host has any; a client is answered while they stop."""
+    """Records their stop and start; a client is `answered` while they stop."""
 
     def __init__(self, answered: Callable[[], object] = lambda: None) -> None:
         self.done: list[str] = []
@@ -68,7 +68,7 @@ class RecordedServices(Services):
 
 
 class Overtaken(CongressDatabase):
-    """Between `mark_incomplete` and `load` the tool sleeps, its lock goes, and another restore comes and ends well."""
+    """Between `mark_incomplete` and `load` the tool sleeps, loses its lock, and another restore runs and succeeds."""
 
     def mark_incomplete(self, dump_name: str | None) -> None:
         super().mark_incomplete(dump_name)
@@ -92,7 +92,7 @@ def test_a_suspended_restore_does_not_overwrite_a_later_one(
         lost = "Nothing was restored or started: database: the lock on the database was lost"
         with pytest.raises(RestoreError, match=f"{lost}.*{way_out}"):
             restore.load(str(saved), None)
-        # Nor does it take away what the other one sends.
+        # It does not remove what the other one sends either.
         (server.backups / "congress/incoming.sql.gz").touch()
         restore.discard()
     assert (server.backups / "congress/incoming.sql.gz").exists()
@@ -137,7 +137,7 @@ def test_every_step_of_a_restore_needs_the_lock(server: Server, database: Congre
 
 
 def test_the_programs_of_this_checkout_are_installed_once(server: Server, database: CongressDatabase) -> None:
-    """An operator backs up before an `up`, with the checkout that will do it."""
+    """An operator runs a backup before an `up`, with the checkout that will run the `up`."""
     database.install_programs()
     (folder,) = (server.run_folder / "congress-ha").iterdir()
     assert folder.stat().st_mode & 0o7777 == folder.parent.stat().st_mode & 0o7777 == 0o700

@@ -27,7 +27,7 @@ END = "-- Dump completed on 2026-11-28  7:00:00\n"
 
 
 class Server:
-    """MariaDB in a folder, and the programs of its host beside it."""
+    """MariaDB in a folder, with the programs of its host."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -53,8 +53,8 @@ class Server:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def holds(self, seconds: int) -> subprocess.Popen[str]:
-        """Somebody who has the lock until its standard input is closed."""
+    def lock_holder(self, seconds: int) -> subprocess.Popen[str]:
+        """A process that holds the lock until its standard input is closed."""
         hold = self.argv(PROGRAMS / "congress-lock", str(seconds), "bash", "-c", "echo $CONGRESS_LOCK; cat")
         return subprocess.Popen(hold, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
