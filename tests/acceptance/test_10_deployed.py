@@ -51,8 +51,8 @@ def test_the_datasource_node_runs_on_exactly_one_of_the_pair(deployment: Deploym
 
 def test_every_congress_host_sees_one_datasource_node_on_the_bus(deployment: Deployment) -> None:
     for host in (*deployment.hosts("datasource-node"), *deployment.hosts("policy-engine")):
-        said = deployment.on(host, "/opt/congress/bin/python -m congress_runtime.probes.datasource_node")
-        assert said == "one datasource node serves the bus"
+        output = deployment.on(host, "/opt/congress/bin/python -m congress_runtime.probes.datasource_node")
+        assert output == "one datasource node serves the bus"
 
 
 def test_the_agent_is_upstream_s_and_the_pair_s_configuration_the_same(deployment: Deployment) -> None:

@@ -91,8 +91,8 @@ def test_only_root_reaches_the_metadata_service_on_each_host(deployment: Deploym
     ask = "runuser -u nobody -- bash -c ': < /dev/tcp/169.254.169.254/80' 2>&1 || true"
     hosts = deployment.outputs["hosts"]
     with ThreadPoolExecutor(len(hosts)) as pool:
-        said = dict(zip(hosts, pool.map(lambda host: deployment.on(host, ask), hosts), strict=True))
-    assert {host for host, error in said.items() if "Connection refused" in error} == set(hosts), said
+        errors = dict(zip(hosts, pool.map(lambda host: deployment.on(host, ask), hosts), strict=True))
+    assert {host for host, error in errors.items() if "Connection refused" in error} == set(hosts), errors
 
 
 # A line for each process of Congress: its kernel status, and whether it may write to /usr.

@@ -31,9 +31,9 @@ def corosync(text: str, folder: Path) -> tuple[int, str]:
 
 @pytest.mark.parametrize("case", cases(Validator.COROSYNC), ids=str)
 def test_corosync_accepts_it(case: Case, tmp_path: Path) -> None:
-    status, said = corosync(case.text, tmp_path)
-    assert status == 0, said
-    assert not [line for line in said.splitlines() if "notice" not in line]
+    status, output = corosync(case.text, tmp_path)
+    assert status == 0, output
+    assert not [line for line in output.splitlines() if "notice" not in line]
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,9 @@ def test_corosync_accepts_it(case: Case, tmp_path: Path) -> None:
 def test_corosync_refuses_what_is_wrong(tmp_path: Path, old: str, new: str) -> None:
     text = case("datasource_node/corosync.conf.j2").text
     assert old in text
-    status, said = corosync(text.replace(old, new), tmp_path)
+    status, output = corosync(text.replace(old, new), tmp_path)
     assert status != 0
-    assert said
+    assert output
 
 
 RELOAD = """
@@ -128,8 +128,8 @@ class Pacemaker:
         )
         done = run(*argv, env=self.env)
         # Pacemaker reports this for every cluster without fencing.
-        said = [line for line in (done.stdout + done.stderr).splitlines() if "Blind faith" not in line]
-        return done.returncode, "\n".join(said)
+        complaints = [line for line in (done.stdout + done.stderr).splitlines() if "Blind faith" not in line]
+        return done.returncode, "\n".join(complaints)
 
     def plan(self, first: str) -> str:
         """The actions of Pacemaker on the second host if it is up and the first one's state has these attributes."""
@@ -230,7 +230,7 @@ def test_a_second_load_removes_a_parameter(pacemaker: Pacemaker) -> None:
 @pytest.mark.parametrize(("old", "new"), [("node_id=", "nodeid="), ("congress-datasource", "congress-data")])
 def test_crmsh_refuses_what_the_agent_does_not_declare(pacemaker: Pacemaker, old: str, new: str) -> None:
     text = case("datasource_node/ds_node.crm.j2").text
-    status, said = pacemaker.load(text.replace(old, new))
+    status, complaints = pacemaker.load(text.replace(old, new))
     assert status != 0
-    assert "ERROR" in said
+    assert "ERROR" in complaints
     assert not list(pacemaker.xml.iter("primitive"))

@@ -45,20 +45,20 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         )
     assert validator.stdin
     assert validator.stdout
-    asks, answers = validator.stdin, validator.stdout
+    requests, answers = validator.stdin, validator.stdout
 
     def ask(*texts: str) -> Read:
         files = [folder / f"{number}.conf" for number in range(len(texts))]
         for file, text in zip(files, texts, strict=True):
             file.write_text(text)
-        asks.write(json.dumps([str(file) for file in files]) + "\n")
-        asks.flush()
+        requests.write(json.dumps([str(file) for file in files]) + "\n")
+        requests.flush()
         answer = answers.readline()
         assert answer, (folder / "stderr").read_text()
         return Read(**json.loads(answer))
 
     yield ask
-    asks.close()
+    requests.close()
     assert validator.wait(timeout=20) == 0
     answers.close()
 

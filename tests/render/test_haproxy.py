@@ -52,8 +52,8 @@ def check(text: str, folder: Path) -> tuple[int, str]:
 
 @pytest.mark.parametrize("case", cases(Validator.HAPROXY), ids=str)
 def test_haproxy_accepts_it_without_a_warning(case: Case, tmp_path: Path) -> None:
-    status, said = check(case.text, tmp_path)
-    assert status == 0, said
+    status, output = check(case.text, tmp_path)
+    assert status == 0, output
 
 
 def test_haproxy_refuses_what_is_wrong(tmp_path: Path) -> None:

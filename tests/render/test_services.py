@@ -215,12 +215,12 @@ def rabbitmq(text: str, folder: Path) -> tuple[int, str]:
 
 @pytest.mark.parametrize("case", cases(Validator.RABBITMQ), ids=str)
 def test_rabbitmq_accepts_its_file(case: Case, tmp_path: Path) -> None:
-    status, said = rabbitmq(case.text, tmp_path)
-    assert status == 0, said
-    assert "{tcp_listeners,[]}" in said
-    assert f'{{ssl_listeners,[{{"{case.context["address"]}",{case.context["port"]}}}]}}' in said
-    assert "{versions,['tlsv1.3']}" in said
-    assert "{heartbeat,10}" in said
+    status, output = rabbitmq(case.text, tmp_path)
+    assert status == 0, output
+    assert "{tcp_listeners,[]}" in output
+    assert f'{{ssl_listeners,[{{"{case.context["address"]}",{case.context["port"]}}}]}}' in output
+    assert "{versions,['tlsv1.3']}" in output
+    assert "{heartbeat,10}" in output
 
 
 @pytest.mark.parametrize(("old", "new"), [("\nheartbeat", "\nheartbeats"), (":5671", ":port")])

@@ -33,9 +33,9 @@ def content(variant: str) -> dict[str, Any]:
 @pytest.mark.parametrize("case", cases(Validator.CLOUD_INIT), ids=str)
 def test_cloud_init_accepts_it(case: Case, tmp_path: Path) -> None:
     assert case.text.startswith("#cloud-config\n")
-    status, said = schema(case.text, tmp_path)
-    assert status == 0, said
-    assert said.startswith("Valid cloud-config")
+    status, output = schema(case.text, tmp_path)
+    assert status == 0, output
+    assert output.startswith("Valid cloud-config")
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def test_output_prints_one_json_object_and_nothing_else(checkout: Checkout) -> N
 
 
 @pytest.mark.parametrize(
-    ("said", "problem"),
+    ("message", "problem"),
     [
         (
             "error: no stack selected; please use `pulumi stack select` to choose one",
@@ -42,10 +42,10 @@ def test_output_prints_one_json_object_and_nothing_else(checkout: Checkout) -> N
     ],
 )
 @pytest.mark.parametrize("target", ["up", "preview", "output", "ssh", "status", "backup", "down"])
-def test_a_missing_stack_is_reported(checkout: Checkout, target: str, said: str, problem: str) -> None:
+def test_a_missing_stack_is_reported(checkout: Checkout, target: str, message: str, problem: str) -> None:
     """Pulumi's own message names neither the stack nor a remedy that works here."""
     words = ["FILE=x"] if target == "backup" else []
-    done = checkout.run("make", target, "STACK=mine", *words, NO_STACK=said)
+    done = checkout.run("make", target, "STACK=mine", *words, NO_STACK=message)
     assert done.returncode == 2
     # The error of a stage of `up` is in its log, and on the terminal as the program's output.
     lines = [line.removeprefix(f"{target}: ") for line in (done.stdout + done.stderr).splitlines()]

@@ -41,12 +41,12 @@ def test_each_vulnerability_is_listed_with_the_version_that_fixes_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     vulnerabilities.main(pip_audit(tmp_path, FAULTY, SKIPPED))
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for file in vulnerabilities.FILES:
-        assert f"{file} (" in said
-    assert "faulty 2: PYSEC-1, CVE-1; fixed in 2.1" in said
-    assert "faulty 2: PYSEC-2, CVE-1; fixed in no version" in said
-    assert "no data about 1 packages, because PyPI's JSON API (pypi.org) did not answer" in said
+        assert f"{file} (" in output
+    assert "faulty 2: PYSEC-1, CVE-1; fixed in 2.1" in output
+    assert "faulty 2: PYSEC-2, CVE-1; fixed in no version" in output
+    assert "no data about 1 packages, because PyPI's JSON API (pypi.org) did not answer" in output
 
 
 def test_a_pip_audit_that_fails_is_an_error(tmp_path: Path) -> None:

@@ -53,13 +53,13 @@ def as_previewed(
     deployment: Deployment, up: Callable[[], Any], *options: str, pulumi: Path = PULUMI
 ) -> Changes:
     """Run an `up` with options; return its changes, which must equal those of `pulumi preview`."""
-    said = previewed(*options, pulumi=pulumi)
+    announced = previewed(*options, pulumi=pulumi)
     before = deployment.resources()
     up()
     changed = happened(before, deployment.resources())
-    assert changed == said, {
-        name: f"previewed {said.get(name)}, happened {changed.get(name)}"
-        for name in {*said, *changed}
-        if said.get(name) != changed.get(name)
+    assert changed == announced, {
+        name: f"previewed {announced.get(name)}, happened {changed.get(name)}"
+        for name in {*announced, *changed}
+        if announced.get(name) != changed.get(name)
     }
     return changed

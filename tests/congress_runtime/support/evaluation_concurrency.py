@@ -136,12 +136,12 @@ def ended(engine: Engine) -> dict[str, Any]:
     engine.create_policy("act", kind="action")
     engine.set_rows(ROWS)
     before = engine.holds()
-    asks: dict[str, Callable[[], object]] = {
+    requests: dict[str, Callable[[], object]] = {
         "trace": lambda: engine.select("pair(x)", target="p", trace=True),
         "simulation": lambda: engine.simulate("pair(x)", "p", 'd:t+(9999, "z") d:t-(1, "1")', "act"),
     }
     seen: dict[str, Any] = {}
-    for what, ask in asks.items():
+    for what, ask in requests.items():
         pace.LIMIT_WITHOUT_PAUSES = 0.2
         try:
             ask()

@@ -73,11 +73,11 @@ def test_an_unchecked_backup_says_so(
     assert " s  checked by" not in output
 
 
-@pytest.mark.parametrize("said", [LOADED.replace(SECRET[:9].encode().hex(), "58" * 9), "loaded 9 f00d"])
+@pytest.mark.parametrize("output", [LOADED.replace(SECRET[:9].encode().hex(), "58" * 9), "loaded 9 f00d"])
 def test_no_backup_is_written_if_its_trial_load_fails(
-    answering: Answering, tmp_path: Path, said: str
+    answering: Answering, tmp_path: Path, output: str
 ) -> None:
-    answering.answers["check"] = said
+    answering.answers["check"] = output
     with pytest.raises(DatabaseError, match=r"the key does not decrypt|has schema revision"):
         backup.backup(STACK, {}, tmp_path / "backup", Progress("backup"))
     assert list(tmp_path.iterdir()) == []

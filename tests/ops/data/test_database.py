@@ -61,9 +61,9 @@ def test_the_dump_of_an_interrupted_restore_is_not_changed(database: CongressDat
 
 
 def test_a_pinned_dump_survives_its_removal(database: CongressDatabase, folder: Path) -> None:
-    held = database.pin(SAVED_DUMP)
+    pinned = database.pin(SAVED_DUMP)
     (folder / SAVED_DUMP).unlink()
-    assert gzip.decompress((folder / held).read_bytes()) == SQL
+    assert gzip.decompress((folder / pinned).read_bytes()) == SQL
     assert database.dumps_on_host() == []
 
 

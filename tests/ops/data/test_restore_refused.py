@@ -29,14 +29,14 @@ app.command("restore")(restore.main)
 
 def test_nothing_changes_while_another_tool_uses_the_database() -> None:
     hosts = FakeHosts()
-    hosts.lock_says = ["waits: another backup", "another backup works, still after 600 s"]
+    hosts.lock_output = ["waits: another backup", "another backup works, still after 600 s"]
     with pytest.raises(HostError, match="database: another backup works, still after 600 s"):
         load_backup(hosts)
     assert hosts.kinds == []
 
 
 @pytest.mark.parametrize(
-    ("said", "problem"),
+    ("output", "problem"),
     [
         (
             "unchecked /var/lib/mysql has 3 MiB free",
@@ -49,9 +49,9 @@ def test_nothing_changes_while_another_tool_uses_the_database() -> None:
         ),
     ],
 )
-def test_nothing_stops_for_a_dump_that_fails_its_trial_load(said: str, problem: str) -> None:
+def test_nothing_stops_for_a_dump_that_fails_its_trial_load(output: str, problem: str) -> None:
     hosts = FakeHosts()
-    hosts.answers["check"] = said
+    hosts.answers["check"] = output
     with pytest.raises(DatabaseError, match=problem):
         load_backup(hosts)
     assert hosts.kinds == ["send", "check", "discard"]

@@ -255,8 +255,8 @@ def test_an_unreachable_cloud_is_unseen_and_not_wrong() -> None:
 def test_what_requires_a_token_is_skipped_and_no_fault() -> None:
     seen = healthy()
     for node_id, state in seen.engines.items():
-        asks = replace(state, view=EngineView(200, 5, 401))
-        seen = replace(seen, engines={**seen.engines, node_id: asks})
+        unauthorized = replace(state, view=EngineView(200, 5, 401))
+        seen = replace(seen, engines={**seen.engines, node_id: unauthorized})
     assert assess(seen) == []
     assert rows(seen, [])["engines"] == (
         "ok",

@@ -153,8 +153,8 @@ def test_a_probe_that_hangs_ends_in_time_with_its_children() -> None:
     answer = execute({"argv": ["bash", "-c", f"sleep {mark} & wait"], "stdin": ""}, 0.3)
     assert answer["code"] is None
     assert time.monotonic() - began < 5
-    alive = subprocess.run(["pgrep", "-f", f"^sleep {mark}"], capture_output=True, text=True, check=False)
-    assert alive.stdout == ""
+    processes = subprocess.run(["pgrep", "-f", f"^sleep {mark}"], capture_output=True, text=True, check=False)
+    assert processes.stdout == ""
 
 
 def test_all_commands_run_and_a_missing_program_is_a_result(

@@ -70,8 +70,8 @@ def simulation(monkeypatch: pytest.MonkeyPatch) -> Simulation:
         "connected": connected,
         "view_of": lambda *_: simulation.after,
     }
-    for name, stands_in in replaced.items():
-        monkeypatch.setattr(confirm_dead, name, stands_in)
+    for name, replacement in replaced.items():
+        monkeypatch.setattr(confirm_dead, name, replacement)
     monkeypatch.setattr(confirm_dead, "read_state", lambda: State(()))
     monkeypatch.setattr(cloud, "require_same_scope", simulation.require_same_scope)
     monkeypatch.setattr(isolation, "isolate", lambda host: simulation.done.append(f"cut off {host}"))

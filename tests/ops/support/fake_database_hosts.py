@@ -109,7 +109,7 @@ class FakeHosts(Hosts):
         self.fails, self.always = fails, always
         self.commands: list[tuple[str, str]] = []
         self.brought = False
-        self.locked, self.lock_says = False, ["waits: another backup", "held 42"]
+        self.locked, self.lock_output = False, ["waits: another backup", "held 42"]
         self.answers = {
             "keep": f"/var/backups/congress/{SAVED_DUMP}",
             "list": f"{SAVED_DUMP}\n{OLDER}\nincoming.sql.gz",
@@ -156,7 +156,7 @@ class FakeHosts(Hosts):
         self.happens("lock")
         self.locked = True
         try:
-            yield iter(self.lock_says)
+            yield iter(self.lock_output)
         finally:
             self.locked = False
 
