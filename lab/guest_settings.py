@@ -22,13 +22,13 @@ PIP_KEYS = {"pipIndexUrl": "index-url", "pipExtraIndexUrl": "extra-index-url", "
 
 def pip_options(config_list: str) -> dict[str, str]:
     """Options by name from `pip config list` (SECTION.OPTION='VALUE'); a variable overrides a file, as in pip."""
-    found: dict[str, str] = {}
+    options: dict[str, str] = {}
     for section in ("global", "install", ":env:"):
         for line in config_list.splitlines():
             name, _, value = line.partition("=")
             if name.startswith(f"{section}."):
-                found[name.removeprefix(f"{section}.")] = str(ast.literal_eval(value))
-    return found
+                options[name.removeprefix(f"{section}.")] = str(ast.literal_eval(value))
+    return options
 
 
 def guest_settings(

@@ -144,53 +144,53 @@ def conflicts(net: Network, own: set[str], facts: Facts) -> Iterator[str]:
 
 def problems(env: Mapping[str, str], facts: Facts) -> list[str]:
     """Every reason why the lab cannot run, each with its solution; empty if there is none."""
-    found: list[str] = []
+    messages: list[str] = []
     if not facts.is_root:
-        found.append("needs root: run it with sudo")
+        messages.append("needs root: run it with sudo")
     release = dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', facts.os_release, re.MULTILINE))
     if (release.get("ID"), release.get("VERSION_ID")) != ("debian", "12"):
         name = release.get("PRETTY_NAME", "an unknown system")
-        found.append(f"this is {name}; the lab needs Debian 12: use such a machine or a virtual one")
+        messages.append(f"this is {name}; the lab needs Debian 12: use such a machine or a virtual one")
     if facts.locked:
-        found.append(f"another up, down or purge of {env['LAB_NAME']} is running: wait until it ends")
+        messages.append(f"another up, down or purge of {env['LAB_NAME']} is running: wait until it ends")
     if facts.apt_sources == 0:
         suite = env["LAB_SUITE"]
-        found.append(
+        messages.append(
             f"apt knows no Debian sources for {suite}: name them in /etc/apt/sources.list, run apt-get update"
         )
-    found += [f"{name} is missing: apt-get install {COMMANDS[name]}" for name in facts.missing_commands]
+    messages += [f"{name} is missing: apt-get install {COMMANDS[name]}" for name in facts.missing_commands]
     if "ip" not in facts.missing_commands:
-        found += network_problems(env, facts)
+        messages += network_problems(env, facts)
     missing = [name for name in CGROUPS if name not in facts.cgroups]
     if missing:
-        found.append(
+        messages.append(
             f"no control groups (version 1) for {', '.join(missing)} below /sys/fs/cgroup: "
             "boot with systemd.unified_cgroup_hierarchy=0 on the kernel's command line"
         )
     if facts.kernel_lacks:
-        found.append(
+        messages.append(
             f"this kernel lacks {', '.join(facts.kernel_lacks)}: boot Debian's kernel (linux-image-amd64)"
         )
     state = env["LAB_STATE"]
     if not facts.runs and facts.memory < MEMORY_GIB:
-        found.append(f"{facts.memory:.1f} GiB of memory free, {MEMORY_GIB} GiB needed: end other programs")
+        messages.append(f"{facts.memory:.1f} GiB of memory free, {MEMORY_GIB} GiB needed: end other programs")
     if not facts.runs and facts.disk < DISK_GIB:
-        found.append(
+        messages.append(
             f"{facts.disk:.1f} GiB free for {state}, {DISK_GIB} GiB needed: free space or move LAB_STATE"
         )
-    return found
+    return messages
 
 
 def main() -> int:
-    found = problems(os.environ, gather(os.environ))
-    if found:
+    messages = problems(os.environ, gather(os.environ))
+    if messages:
         print(
-            f"The lab cannot run on this machine; nothing was changed. Problems: {len(found)}",
+            f"The lab cannot run on this machine; nothing was changed. Problems: {len(messages)}",
             file=sys.stderr,
         )
-    for problem in found:
+    for problem in messages:
         print(f"  - {problem}", file=sys.stderr)
-    return 1 if found else 0
+    return 1 if messages else 0
 
 
 if __name__ == "__main__":

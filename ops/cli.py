@@ -72,8 +72,8 @@ def one_sentence(command: str, problem: str) -> str:
     if problem.startswith("Usage"):  # there was no word at all
         return problem
     name = command.rsplit(" ", 1)[-1]
-    told = " ".join(problem.split()).rstrip(".")
-    return f"{name}: {told[:1].lower()}{told[1:]}: {command} --help shows what it takes"
+    sentence = " ".join(problem.split()).rstrip(".")
+    return f"{name}: {sentence[:1].lower()}{sentence[1:]}: {command} --help shows what it takes"
 
 
 app = typer.Typer(cls=Commands, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)

@@ -18,20 +18,20 @@ SHOWN = 2
 
 
 def unknown(
-    there: Iterable[Any], names: Collection[str], known: Collection[str], pending: Iterable[Pending]
+    servers: Iterable[Any], names: Collection[str], recorded: Collection[str], pending: Iterable[Pending]
 ) -> list[Any]:
-    """Those of the project's servers that bear one of the stack's `names` and none of its `known` ids.
+    """Those of the project's servers that bear one of the stack's `names` and none of the ids `recorded` in its state.
 
     The server of a creation that was cut off is not among them: ops/stack/recovery.py decides about it.
     """
     begun = {one.inputs.get("name") for one in pending if one.creates and one.type == SERVER}
-    return [one for one in there if one.name in names and one.name not in begun and one.id not in known]
+    return [one for one in servers if one.name in names and one.name not in begun and one.id not in recorded]
 
 
-def refusal(cloud: Connection, servers: Sequence[Any], known: Collection[str]) -> str:
+def refusal(cloud: Connection, servers: Sequence[Any], recorded: Collection[str]) -> str:
     """Why nothing may be made beside these unknown servers, and the way out."""
     for server in servers:
-        if any(port.id in known for port in cloud.network.ports(device_id=server.id)):
+        if any(port.id in recorded for port in cloud.network.ports(device_id=server.id)):
             return (
                 f"server {server.name} ({server.id}) is on a port of this stack, but not in its state: the answer to "
                 f"its creation was lost; delete it (openstack server delete {server.id}) and run this again"

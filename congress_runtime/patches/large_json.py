@@ -113,7 +113,7 @@ def join(texts: Iterator[str], texts_per_step: int = 1) -> str:
     return "".join(parts)
 
 
-def reading(read: Callable[..., Any], size: Callable[[Any], int]) -> Callable[..., Any]:
+def read_with_pauses(read: Callable[..., Any], size: Callable[[Any], int]) -> Callable[..., Any]:
     """`read` with pauses; upstream reads without a pause as long as data is available."""
 
     def read_and_pause(self: Any, *args: Any) -> Any:
@@ -127,8 +127,10 @@ def reading(read: Callable[..., Any], size: Callable[[Any], int]) -> Callable[..
 
 
 def apply() -> None:
-    _AbstractTransport.read_frame = reading(_AbstractTransport.read_frame, lambda frame: len(frame[2]))
-    wsgi.Input.read = reading(wsgi.Input.read, len)
+    _AbstractTransport.read_frame = read_with_pauses(
+        _AbstractTransport.read_frame, lambda frame: len(frame[2])
+    )
+    wsgi.Input.read = read_with_pauses(wsgi.Input.read, len)
     dumps, loads = encoding(jsonutils.dumps), jsonutils.loads
     webservice.json = SimpleNamespace(dumps=dumps, loads=decoding(loads))
     common.jsonutils = SimpleNamespace(dumps=dumps, loads=decoding(loads, tuples=True))

@@ -53,12 +53,12 @@ def main(file: str, url: str, limit: float) -> int:
     # keystoneauth would also log on standard error what it raises.
     logging.getLogger().addHandler(logging.NullHandler())
     try:
-        found_problem = problem(login(file, limit), url)
+        failure = problem(login(file, limit), url)
     except ClientException as error:
-        found_problem = str(error).splitlines()[0]
-    if found_problem:
-        print(found_problem, file=sys.stderr)
-    return 1 if found_problem else 0
+        failure = str(error).splitlines()[0]
+    if failure:
+        print(failure, file=sys.stderr)
+    return 1 if failure else 0
 
 
 if __name__ == "__main__":

@@ -153,7 +153,7 @@ def _engine(node_id: str, engine: EngineState) -> Iterator[Finding]:
 def _out_of_sync(view: EngineView, views: dict[str, EngineView]) -> Iterator[str]:
     """What an engine's memory lacks compared with the database and with the other engines."""
     for name, policy in (view.policies or {}).items():
-        if not policy.known:
+        if not policy.present:
             yield f"it does not know policy {name}"
         elif policy.missing:
             yield f"it lacks {len(policy.missing)} rules of policy {name}, first: {policy.missing[0]}"
@@ -162,7 +162,7 @@ def _out_of_sync(view: EngineView, views: dict[str, EngineView]) -> Iterator[str
             if absent := sorted(union - set(policy.tables)):
                 yield f"policy {name} has no table {absent[0]} there, but at another engine"
     for name, datasource in (view.datasources or {}).items():
-        if not datasource.known:
+        if not datasource.present:
             yield f"it does not know datasource {name}"
 
 

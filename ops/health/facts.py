@@ -108,12 +108,12 @@ class Process:
 
 @dataclass(frozen=True)
 class PolicyView:
-    """A policy at one engine. `known`: whether the engine has it. `missing`: rules of the database that it lacks.
+    """A policy at one engine. `present`: whether the engine has it. `missing`: rules of the database that it lacks.
 
     `complete`: the engine answered everything about it in time.
     """
 
-    known: bool
+    present: bool
     missing: tuple[str, ...]
     tables: tuple[str, ...]
     rules: int
@@ -122,13 +122,13 @@ class PolicyView:
 
 @dataclass(frozen=True)
 class DatasourceView:
-    """A datasource at one engine. `known`: whether the engine has it.
+    """A datasource at one engine. `present`: whether the engine has it.
 
     `code`: HTTP status of its status, 0 without an answer in time. `rows`: in all of its tables, None if an older
     version does not report them. `age`: seconds since its last update.
     """
 
-    known: bool
+    present: bool
     code: int
     last_error: str
     rows: int | None = None

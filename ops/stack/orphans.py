@@ -60,14 +60,14 @@ def finds(token: str) -> Callable[[Finder], Finder]:
     return add
 
 
-def orphans(cloud: Connection, pending: Pending, known_ids: frozenset[str]) -> list[Orphan]:
-    """What a pending creation made, without resources in `known_ids`. Raises LookupError for an unknown type."""
+def orphans(cloud: Connection, pending: Pending, recorded_ids: frozenset[str]) -> list[Orphan]:
+    """What a pending creation made, without resources in `recorded_ids`. Raises LookupError for an unknown type."""
     if not (pending.creates and pending.in_cloud):
         return []
     if pending.type not in FINDERS:
         raise LookupError(f"congress-ha cannot search the cloud for resources of type {pending.type}")
     candidates = FINDERS[pending.type](cloud, pending.inputs)
-    return [orphan for orphan in candidates if orphan.id not in known_ids]
+    return [orphan for orphan in candidates if orphan.id not in recorded_ids]
 
 
 def delete_server(cloud: Connection, server: Any) -> None:

@@ -38,21 +38,21 @@ def test_each_engine_runs_once_on_its_host_with_its_own_id(deployment: Deploymen
 
 def test_the_datasource_node_runs_on_exactly_one_of_the_pair(deployment: Deployment) -> None:
     pair = deployment.outputs["datasource_node"]["hosts"]
-    found = {host: congress_processes(deployment, host) for host in pair}
-    running = [line for lines in found.values() for line in lines if DATASOURCE_NODE.search(line)]
-    assert len(running) == 1, found
+    processes = {host: congress_processes(deployment, host) for host in pair}
+    running = [line for lines in processes.values() for line in lines if DATASOURCE_NODE.search(line)]
+    assert len(running) == 1, processes
     assert running[0].startswith("congress "), running
     cluster = deployment.on(pair[0], "crm_mon -1 --output-as=xml")
     located = re.search(r'<resource id="ds-node".*?<node name="([^"]+)"', cluster, re.DOTALL)
     assert located is not None, cluster
-    assert found[located[1].removeprefix("congress-dev-")] == running
+    assert processes[located[1].removeprefix("congress-dev-")] == running
     assert "<failures>" not in cluster, cluster
 
 
 def test_every_congress_host_sees_one_datasource_node_on_the_bus(deployment: Deployment) -> None:
     for host in (*deployment.hosts("datasource-node"), *deployment.hosts("policy-engine")):
-        said = deployment.on(host, "/opt/congress/bin/python -m congress_runtime.probes.datasource_node")
-        assert said == "one datasource node serves the bus"
+        output = deployment.on(host, "/opt/congress/bin/python -m congress_runtime.probes.datasource_node")
+        assert output == "one datasource node serves the bus"
 
 
 def test_the_agent_is_upstream_s_and_the_pair_s_configuration_the_same(deployment: Deployment) -> None:
@@ -71,10 +71,10 @@ def test_the_agent_is_upstream_s_and_the_pair_s_configuration_the_same(deploymen
 
 def test_all_congress_hosts_share_configuration_and_key(deployment: Deployment) -> None:
     hosts = (*deployment.hosts("datasource-node"), *deployment.hosts("policy-engine"))
-    found = {
+    digests = {
         deployment.on(h, "sha256sum /etc/congress/congress.conf /etc/congress/keys/aes_key") for h in hosts
     }
-    assert len(found) == 1
+    assert len(digests) == 1
 
 
 def test_secrets_on_hosts_are_private(deployment: Deployment) -> None:
@@ -85,7 +85,7 @@ def test_secrets_on_hosts_are_private(deployment: Deployment) -> None:
         assert modes.splitlines() == ["root:congress 640", "congress:congress 600"]
 
 
-def test_hosts_of_one_role_stand_on_different_compute_hosts(
+def test_hosts_of_one_role_run_on_different_compute_hosts(
     deployment: Deployment, clouds: dict[str, object]
 ) -> None:
     admin = clouds["lab-admin"]
@@ -98,11 +98,11 @@ def test_hosts_of_one_role_stand_on_different_compute_hosts(
         assert len(set(hosts)) == len(hosts), placed
 
 
-def test_nothing_differs_from_what_was_put(deployment: Deployment) -> None:
+def test_verify_finds_no_drift(deployment: Deployment) -> None:
     assert deployment.endpoint
     assert run([*CONGRESS_HA, "verify"], timeout=120)
 
 
-def test_the_work_tree_is_as_it_was(deployment: Deployment) -> None:
+def test_the_work_tree_is_unchanged(deployment: Deployment) -> None:
     assert deployment.endpoint
     assert run(["git", "status", "--porcelain", "--", "Pulumi*", "components", "templates"], timeout=30) == ""

@@ -51,8 +51,8 @@ def test_every_host_reaches_what_the_table_says_and_nothing_else(deployment: Dep
         def reached(asking: str) -> set[tuple[str, str, int]]:
             targets = [(h, hosts[h]["address"], port) for h in hosts if h != asking for port in ports[h]]
             script = PROBE.format(targets=repr(targets))
-            found = json.loads(deployment.on(asking, f"python3 - <<'END'\n{script}\nEND"))
-            return {(asking, host, port) for host, port in found}
+            reachable = json.loads(deployment.on(asking, f"python3 - <<'END'\n{script}\nEND"))
+            return {(asking, host, port) for host, port in reachable}
 
         seen = set().union(*pool.map(reached, hosts))
     roles = {host: set(details["roles"]) for host, details in hosts.items()}
@@ -82,17 +82,17 @@ def test_from_outside_only_ssh_and_the_api_answer(deployment: Deployment, host: 
         return True
 
     with ThreadPoolExecutor(16) as pool:
-        found = {port for port, open_ in zip(ports, pool.map(answers, ports), strict=True) if open_}
-    assert found == {"bastion": {22}, "load-balancer": {1789}}[host]
+        open_ports = {port for port, open_ in zip(ports, pool.map(answers, ports), strict=True) if open_}
+    assert open_ports == {"bastion": {22}, "load-balancer": {1789}}[host]
 
 
-def test_on_no_host_does_another_user_than_root_reach_the_metadata_service(deployment: Deployment) -> None:
+def test_only_root_reaches_the_metadata_service_on_each_host(deployment: Deployment) -> None:
     """The metadata service returns the host's SSH key. The host's own rule rejects the request at once."""
     ask = "runuser -u nobody -- bash -c ': < /dev/tcp/169.254.169.254/80' 2>&1 || true"
     hosts = deployment.outputs["hosts"]
     with ThreadPoolExecutor(len(hosts)) as pool:
-        said = dict(zip(hosts, pool.map(lambda host: deployment.on(host, ask), hosts), strict=True))
-    assert {host for host, error in said.items() if "Connection refused" in error} == set(hosts), said
+        errors = dict(zip(hosts, pool.map(lambda host: deployment.on(host, ask), hosts), strict=True))
+    assert {host for host, error in errors.items() if "Connection refused" in error} == set(hosts), errors
 
 
 # A line for each process of Congress: its kernel status, and whether it may write to /usr.
@@ -104,10 +104,10 @@ done
 """
 
 
-def test_congress_is_shut_in_wherever_it_runs(deployment: Deployment) -> None:
+def test_congress_is_confined_on_every_host(deployment: Deployment) -> None:
     """No capabilities, no new privileges, a system call filter: by the unit of engines and of Pacemaker."""
     pair, engines = deployment.hosts("datasource-node"), deployment.hosts("policy-engine")
-    found = {host: deployment.on(host, SHUT_IN).splitlines() for host in (*pair, *engines)}
-    assert [host for host in engines if not found[host]] == []
-    assert len([host for host in pair if found[host]]) == 1
-    assert {line for lines in found.values() for line in lines} == {f"{0:016x} 1 2 ro"}, found
+    limits = {host: deployment.on(host, SHUT_IN).splitlines() for host in (*pair, *engines)}
+    assert [host for host in engines if not limits[host]] == []
+    assert len([host for host in pair if limits[host]]) == 1
+    assert {line for lines in limits.values() for line in lines} == {f"{0:016x} 1 2 ro"}, limits

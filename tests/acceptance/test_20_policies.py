@@ -36,7 +36,7 @@ def test_a_rule_made_at_the_endpoint_is_evaluated_by_every_engine(
     )
 
 
-def test_a_datasource_of_the_cloud_is_polled_and_the_same_through_every_engine(
+def test_every_engine_shows_the_same_rows_of_a_polled_datasource(
     deployment: Deployment, engines: dict[str, str], clouds: dict[str, Connection]
 ) -> None:
     congress.ok(
@@ -51,7 +51,7 @@ def test_a_datasource_of_the_cloud_is_polled_and_the_same_through_every_engine(
 
     def polled() -> bool:
         seen = congress.by_engine(engines, f"data-sources/{congress.NOVA}/tables/servers")
-        return all(names <= {row[1] for row in found} for found in seen.values())
+        return all(names <= {row[1] for row in rows} for rows in seen.values())
 
     wait_for(f"the rows of {len(names)} servers through every engine", SYNC, polled)
     for url in engines.values():
@@ -75,7 +75,7 @@ def test_a_rule_over_the_datasource_is_evaluated_by_every_engine(
         "every engine evaluates the rule over nova's table",
         SYNC,
         lambda: all(
-            names <= {row[0] for row in found} for found in congress.by_engine(engines, table).values()
+            names <= {row[0] for row in rows} for rows in congress.by_engine(engines, table).values()
         ),
     )
 
@@ -94,9 +94,9 @@ def requests_by_engine(deployment: Deployment) -> dict[str, int]:
     """Requests that HAProxy sent to each engine, without health checks."""
     listed = deployment.on("load-balancer", "curl -s 'http://127.0.0.1:8404/;csv'")
     header, *lines = (line.lstrip("# ").split(",") for line in listed.splitlines() if line)
-    found = [dict(zip(header, line, strict=False)) for line in lines]
+    statistics = [dict(zip(header, line, strict=False)) for line in lines]
     return {
         r["svname"]: int(r["stot"])
-        for r in found
+        for r in statistics
         if r["pxname"] == "policy_engines" and r["svname"] != "BACKEND"
     }

@@ -133,10 +133,12 @@ def engine(deployment: Deployment, apis: Apis) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def schemas(engine: str) -> Schemas:
     """Driver -> its tables -> their columns."""
-    told = {d: congress.ok(request("GET", f"{engine}/v1/data-sources/{d}/schema"))["tables"] for d in TABLES}
+    answers = {
+        d: congress.ok(request("GET", f"{engine}/v1/data-sources/{d}/schema"))["tables"] for d in TABLES
+    }
     return {
         driver: {table["table_id"]: [column["name"] for column in table["columns"]] for table in tables}
-        for driver, tables in told.items()
+        for driver, tables in answers.items()
     }
 
 
@@ -147,7 +149,7 @@ def test_each_table_of_the_drivers_is_compared(schemas: Schemas) -> None:
 
 
 @pytest.mark.parametrize(("driver", "name"), [(driver, name) for driver in TABLES for name in TABLES[driver]])
-def test_rows_are_what_the_api_says(
+def test_rows_equal_the_answer_of_the_api(
     engine: str, apis: Apis, schemas: Schemas, driver: str, name: str
 ) -> None:
     table, columns = TABLES[driver][name], schemas[driver][name]
@@ -157,26 +159,26 @@ def test_rows_are_what_the_api_says(
         expected, absent = table.rows(items, columns), table.absent(items, columns)
         assert expected
         assert not absent, f"the API tells nothing of {absent}"
-        found = congress.rows(engine, f"data-sources/{driver}/tables/{name}")
-        assert found == expected, differing(columns, expected, found)
+        actual = congress.rows(engine, f"data-sources/{driver}/tables/{name}")
+        assert actual == expected, differing(columns, expected, actual)
         return True
 
     wait_for(f"rows of {driver}:{name} are what the API says", POLLED, same)
 
 
 def differing(
-    columns: Sequence[str], expected: list[tuple[str, ...]], found: list[tuple[str, ...]]
+    columns: Sequence[str], expected: list[tuple[str, ...]], actual: list[tuple[str, ...]]
 ) -> dict[str, Any]:
     """Rows that only one side has, and the columns whose values differ."""
     values = {
         column: (
-            {row[i] for row in expected} - {row[i] for row in found},
-            {row[i] for row in found} - {row[i] for row in expected},
+            {row[i] for row in expected} - {row[i] for row in actual},
+            {row[i] for row in actual} - {row[i] for row in expected},
         )
         for i, column in enumerate(columns)
     }
     return {
-        "rows of the API alone": sorted(set(expected) - set(found))[:3],
-        "rows of the driver alone": sorted(set(found) - set(expected))[:3],
+        "rows of the API alone": sorted(set(expected) - set(actual))[:3],
+        "rows of the driver alone": sorted(set(actual) - set(expected))[:3],
         "columns: values of the API alone, of the driver alone": {c: v for c, v in values.items() if any(v)},
     }

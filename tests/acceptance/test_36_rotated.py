@@ -32,9 +32,9 @@ ACCESS_DENIED = {"1045", "1698"}
 def database_login(deployment: Deployment, host: str) -> tuple[str, str]:
     """User and password of the database in the configuration of a Congress host."""
     line = deployment.on(host, "grep '^connection = ' /etc/congress/congress.conf")
-    found = re.search(r"//([^:]+):([^@]+)@", line)
-    assert found
-    return found[1], found[2]
+    match = re.search(r"//([^:]+):([^@]+)@", line)
+    assert match
+    return match[1], match[2]
 
 
 def tried(deployment: Deployment, host: str, login: tuple[str, str]) -> str:
@@ -65,7 +65,7 @@ def keys(deployment: Deployment) -> set[bytes]:
     }
 
 
-def test_a_new_generation_goes_unnoticed_and_ends_the_old_one(
+def test_a_new_generation_replaces_the_old_one_unnoticed_by_clients(
     deployment: Deployment, clients: Traffic
 ) -> None:
     host = deployment.engines[0]["host"]

@@ -61,7 +61,9 @@ def test_a_fence_device_that_cannot_log_in_is_shown_and_the_way_out_helps(pair: 
         host.run(
             f"crm_resource --refresh --resource {device}"
         )  # instead of the next monitor, within a minute
-        wait_for("status names the device", 120, lambda: any(device in told for told in pair.troubles()))
+        wait_for(
+            "status names the device", 120, lambda: any(device in trouble for trouble in pair.troubles())
+        )
     host.run(f"crm resource cleanup {device}")
     pair.well()
 

@@ -64,7 +64,7 @@ def weighs(deployment: Deployment, engine: dict[str, Any], weight: str) -> None:
 
 
 @contextmanager
-def reading(deployment: Deployment) -> Iterator[list[tuple[float, float, int]]]:
+def read_only_client(deployment: Deployment) -> Iterator[list[tuple[float, float, int]]]:
     """A client that only reads: the start, the duration in seconds and the status of each request.
 
     A client that writes might hold table locks when its engine is stopped.
@@ -88,9 +88,9 @@ def reading(deployment: Deployment) -> Iterator[list[tuple[float, float, int]]]:
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_while_one_is_busy_its_clients_go_to_the_other(deployment: Deployment, number: int) -> None:
+def test_clients_of_a_busy_engine_go_to_the_other_one(deployment: Deployment, number: int) -> None:
     before = downs(deployment)
-    with reading(deployment) as asked:
+    with read_only_client(deployment) as asked:
         with at_work(deployment, deployment.engines[number]):
             marked = time.time()
             time.sleep(AT_WORK)
@@ -102,7 +102,9 @@ def test_while_one_is_busy_its_clients_go_to_the_other(deployment: Deployment, n
     assert downs(deployment) == before
 
 
-def test_when_all_are_busy_clients_wait_and_nothing_fails(deployment: Deployment, clients: Traffic) -> None:
+def test_clients_wait_and_no_request_fails_while_all_engines_are_busy(
+    deployment: Deployment, clients: Traffic
+) -> None:
     before, began = downs(deployment), time.time()
     with at_work(deployment, *deployment.engines):
         time.sleep(AT_WORK)
@@ -111,16 +113,16 @@ def test_when_all_are_busy_clients_wait_and_nothing_fails(deployment: Deployment
     assert downs(deployment) == before
 
 
-def test_a_flood_of_questions_for_health_takes_no_engine_out(
+def test_a_flood_of_health_requests_takes_no_engine_out_of_service(
     deployment: Deployment, clients: Traffic
 ) -> None:
     before, began = downs(deployment), time.time()
 
     def flood(tls: ssl.SSLContext) -> set[int]:
-        found = set()
+        statuses = set()
         while time.time() < began + 10:
-            found.add(request("GET", f"{deployment.endpoint}/health", tls=tls).status)
-        return found
+            statuses.add(request("GET", f"{deployment.endpoint}/health", tls=tls).status)
+        return statuses
 
     with ThreadPoolExecutor(20) as pool:
         statuses = set().union(*pool.map(flood, [deployment.tls] * 20))

@@ -143,7 +143,7 @@ def test_a_step_that_fails(canary: CanaryDeployment) -> None:
     canary.deployment.well(60)
 
 
-def test_what_else_tells_of_the_stack(canary: CanaryDeployment) -> None:
+def test_other_commands_that_report_on_the_stack(canary: CanaryDeployment) -> None:
     for name in ("verify", "status"):
         canary.console.run(name, [ROOT / "scripts" / name, "--json"], timeout=120)
     for words in ("stack", "stack output", "stack output --json", "stack export", "stack history --json"):
@@ -172,14 +172,14 @@ def test_a_trace_with_secrets_is_for_the_user_alone(canary: CanaryDeployment) ->
     shutil.rmtree(apart.folder)
 
 
-def test_what_runs_leave_on_this_machine(canary: CanaryDeployment, began: float) -> None:
+def test_files_that_runs_leave_on_this_machine(canary: CanaryDeployment, began: float) -> None:
     """The state and its history, logs, temporary files."""
     folders = (STATE, LOGS, canary.console.temporary, canary.settings.parent)
     hits, files = canary.search.files(map(str, folders))
     passphrase = ("the state's passphrase", str(STATE / "passphrase"), "0600")
     # Exists only if `make ssh` was used.
     key = ("deployer-key", str(STATE / STACK / "id_ed25519"), "0600")
-    assert {(hit["secret"], hit["place"], hit["mode"]) for hit in hits} - {key} == {passphrase}
+    assert {(hit["secret"], hit["location"], hit["mode"]) for hit in hits} - {key} == {passphrase}
     written = [file for file in (STATE / "pulumi").rglob("*.json") if file.stat().st_mtime >= began]
     assert written, f"{files} files were searched, and none of them was written by this test's runs"
 
@@ -192,9 +192,9 @@ def test_every_host_has_what_it_may_have_and_nothing_else(canary: CanaryDeployme
     for host, answer in answers.items():
         assert answer["files"] > 1000, f"{host}: only {answer['files']} files were searched"
         hits = [hit for hit in answer["hits"] if hit["secret"] != DECOY]
-        decoys |= {(host, hit["place"].split(",")[0]) for hit in answer["hits"] if hit["secret"] == DECOY}
+        decoys |= {(host, hit["location"].split(",")[0]) for hit in answer["hits"] if hit["secret"] == DECOY}
         expected = secret_locations.allowed(host, hosts[host]["roles"][0], LOGIN)
-        wrong += secret_locations.report(host, hits, secret_locations.found_in(hits) ^ expected)
+        wrong += secret_locations.report(host, hits, secret_locations.locations_of(hits) ^ expected)
     assert wrong == []
     # sudo logs the command that showed it.
     assert decoys >= {(BROKEN, "the journal")}

@@ -115,17 +115,15 @@ def change_the_hosts(deployment: Deployment) -> list[tuple[str, str]]:
     ]
 
 
-def test_what_was_changed_by_hand_is_named_and_put_right(
-    deployment: Deployment, clouds: dict[str, Connection]
-) -> None:
+def test_manual_changes_are_named_and_repaired(deployment: Deployment, clouds: dict[str, Connection]) -> None:
     assert verify() == []
     before = deployment.steps_run()
     wanted = change_the_hosts(deployment) + change_the_cloud(clouds["lab"])
     running = deployment.on("policy-engine-host-1", f"systemctl show -P MainPID {ENGINE}")
     assert sorted(verify()) == sorted(wanted)
 
-    said = run([*CONGRESS_HA, "repair"], timeout=600)
-    assert all(what in said for _, what in wanted)
+    output = run([*CONGRESS_HA, "repair"], timeout=600)
+    assert all(what in output for _, what in wanted)
     assert verify() == []
     assert json.loads(run([*CONGRESS_HA, "status", "--json"], timeout=120))["ok"]
 

@@ -30,12 +30,14 @@ class Servers:
 
     def __init__(self, cloud: Connection) -> None:
         prefix = f"congress-{STACK}-"
-        found = [server for server in cloud.compute.servers() if server.name.startswith(prefix)]
-        self.ids = {server.name.removeprefix(prefix): server.id for server in found}
+        servers = [server for server in cloud.compute.servers() if server.name.startswith(prefix)]
+        self.ids = {server.name.removeprefix(prefix): server.id for server in servers}
         self.images = {
-            server.name.removeprefix(prefix): server.image.id for server in found if server.image is not None
+            server.name.removeprefix(prefix): server.image.id
+            for server in servers
+            if server.image is not None
         }
-        self.addresses = {server.name.removeprefix(prefix): server.addresses for server in found}
+        self.addresses = {server.name.removeprefix(prefix): server.addresses for server in servers}
 
     def new_since(self, before: Servers) -> set[str]:
         return {name for name, id_ in self.ids.items() if before.ids[name] != id_}
@@ -155,13 +157,15 @@ def content(deployment: Deployment) -> dict[str, Any]:
             policy["name"]: sorted(rule["rule"] for rule in results(f"policies/{policy['name']}/rules"))
             for policy in results("policies")
         },
-        "datasources": sorted((found["name"], found["id"]) for found in results("data-sources")),
+        "datasources": sorted(
+            (datasource["name"], datasource["id"]) for datasource in results("data-sources")
+        ),
     }
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("host", ["database", "messaging", "load-balancer", "bastion"])
-def test_a_host_that_stands_alone_is_replaced_with_what_it_held(
+def test_a_host_without_a_second_is_replaced_with_its_data(
     deployment: Deployment, clouds: dict[str, Connection], host: str
 ) -> None:
     before, public = content(deployment), (deployment.endpoint, deployment.outputs["bastion"])

@@ -111,7 +111,7 @@ def measured(folder: Path, sizes: list[int], *without: str) -> dict[tuple[str, s
     """(operation, measured quantity, rows) -> value."""
     folder.mkdir()
     bus = Bus(folder)
-    found: dict[tuple[str, str, int], float] = {}
+    values: dict[tuple[str, str, int], float] = {}
     with ExitStack() as started:
         started.enter_context(bus.served())
         nodes = Nodes(folder, bus)
@@ -129,10 +129,10 @@ def measured(folder: Path, sizes: list[int], *without: str) -> dict[tuple[str, s
                 "rows read": nodes.read(),
                 "four engines ask": nodes.subscribe(),
             }
-            found |= {
+            values |= {
                 (what, how, count): much for what, figures in tasks.items() for how, much in figures.items()
             }
-    return found
+    return values
 
 
 def main(sizes: list[int]) -> None:

@@ -82,7 +82,7 @@ class Turns:
                 stack = traceback.extract_stack(sys._current_frames()[self.loop])  # noqa: SLF001
                 self.seen = " < ".join(f"{Path(f.filename).stem}:{f.lineno} {f.name}" for f in stack[:-7:-1])
 
-    def collected(self, phase: str, _told: object) -> None:
+    def collected(self, phase: str, _info: object) -> None:
         now = time.process_time()
         if phase == "stop":
             self.collection += now - self.collecting
@@ -92,7 +92,7 @@ class Turns:
         with open("/proc/self/status") as status:  # noqa: PTH123
             at_most = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
         processor = time.process_time() - self.began
-        found = {
+        figures = {
             "longest": self.longest,
             "where": self.where,
             "processor": processor,
@@ -100,7 +100,7 @@ class Turns:
         }
         self.forget()
         Path("/proc/self/clear_refs").write_text("5")  # proc(5): VmHWM begins anew
-        return found
+        return figures
 
 
 def configure(folder: str, bus: str, name: str) -> None:
@@ -129,8 +129,8 @@ def serve(port: int, app: Any, turns: Turns, engine: Any = None) -> None:
 
     def rows(changed: str) -> int:
         theory = engine.theory.get("pushed")
-        found = theory.rules.facts.get("events", ()) if theory else ()
-        return Fact("events", (*ROW, f"changed-{changed}")) in found and len(found)
+        facts = theory.rules.facts.get("events", ()) if theory else ()
+        return Fact("events", (*ROW, f"changed-{changed}")) in facts and len(facts)
 
     def subscribe() -> bool:
         engine.unsubscribe("pushed", "events")

@@ -80,22 +80,22 @@ def measure_servers(servers: int) -> None:
     with deployed() as deployment, traffic(deployment) as clients:
         began, down = time.time(), sum(taken_down(deployment).values())
         with large_cloud(deployment, servers) as cloud:
-            tell(
+            report(
                 lines,
                 f"{cloud.cloud.rules} rules of security groups, first poll to every engine",
                 cloud.polled(LIMIT),
             )
             changes = [cloud.changed(LIMIT) for _ in range(CHANGES)]
-            tell(
+            report(
                 lines,
                 f"one rule changed to every engine, polled each {POLL_TIME} s: median",
                 statistics.median(changes),
             )
-            tell(lines, "the same: worst", max(changes))
+            report(lines, "the same: worst", max(changes))
             for policy in LIBRARY:
                 activate(deployment, policy)
                 for table, seconds in cloud.evaluated(policy).items():
-                    tell(lines, f"GET rows of {table}", seconds)
+                    report(lines, f"GET rows of {table}", seconds)
             memory = resident(deployment)
         clients.answered()
         asked, failed = clients.since(began), clients.failed(began)
@@ -106,7 +106,7 @@ def measure_servers(servers: int) -> None:
     print("MiB: engine {}, datasource node {}".format(*memory))
 
 
-def tell(lines: list[str], what: str, seconds: float) -> None:
+def report(lines: list[str], what: str, seconds: float) -> None:
     lines.append(f"| {what} | {seconds:.1f} |")
     print(f"data: {what}: {seconds:.1f} s", file=sys.stderr, flush=True)
 
@@ -154,12 +154,12 @@ def measure(  # noqa: PLR0917  options
 def numbers(name: str, text: str, least: int, example: str) -> list[int]:
     """Of an option that takes several."""
     try:
-        found = [int(one) for one in text.split()]
+        values = [int(one) for one in text.split()]
     except ValueError:
-        found = [0]
-    if min(found, default=least) < least:
+        values = [0]
+    if min(values, default=least) < least:
         sys.exit(f"data: {name}={text!r}: numbers, {least} or more each, such as {name}='{example}'")
-    return found
+    return values
 
 
 if __name__ == "__main__":

@@ -76,8 +76,8 @@ def run(upstream: bool, count: int, names: list[str]) -> Iterator[tuple[str, flo
             # Twice, because policies are evaluated again and again: the first evaluation creates the indexes.
             for time_of in ("first", "again"):
                 start = time.process_time()
-                found = len(runtime.get_row_data(f"r{number}", "p"))
-                yield f"{name}, {time_of}", time.process_time() - start, found
+                row_count = len(runtime.get_row_data(f"r{number}", "p"))
+                yield f"{name}, {time_of}", time.process_time() - start, row_count
     yield "KiB a row with indexes", (resident() - before) / 3 / count, 0
 
 
@@ -90,14 +90,16 @@ def measured(which: str, count: int, names: list[str]) -> dict[str, tuple[float,
     command = [sys.executable, __file__, which, str(count), *names]
     path = {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore", "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, env={**os.environ, **path}, capture_output=True, text=True, check=True)
-    return {name: (figure, found) for name, figure, found in map(json.loads, done.stdout.splitlines())}
+    return {
+        name: (figure, row_count) for name, figure, row_count in map(json.loads, done.stdout.splitlines())
+    }
 
 
 def compare(count: int, names: list[str]) -> Iterator[tuple[str, float, float]]:
     upstream, ours = measured("upstream", count, names), measured("ours", count, names)
-    for name, (figure, found) in ours.items():
-        if upstream[name][1] != found:
-            raise RuntimeError(f"{name}: upstream finds {upstream[name][1]} rows, ours {found}")
+    for name, (figure, row_count) in ours.items():
+        if upstream[name][1] != row_count:
+            raise RuntimeError(f"{name}: upstream finds {upstream[name][1]} rows, ours {row_count}")
         yield name, upstream[name][0], figure
 
 

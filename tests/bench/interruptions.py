@@ -31,14 +31,14 @@ def main(
         deployment.up()
         laboratory = Laboratory(deployment, cloud)
         for number, planned in enumerate(plan(seed, count), start=1):
-            tell(f"{number}. {planned}: ", end="")
+            report(f"{number}. {planned}: ", end="")
             began = time.monotonic()
             try:
                 outcome = laboratory.suffer(planned)
             except AssertionError as error:
                 sys.exit(f"not survived: {error}\n{laboratory.output_end()}")
             seconds = time.monotonic() - began
-            tell(
+            report(
                 f"ended with {outcome.code}, the next took {outcome.next:.0f} s; {seconds:.0f} s with its audit"
             )
         deployment.up()
@@ -46,7 +46,7 @@ def main(
     print(f"interruptions: {count} interruptions of seed {seed} survived in a row")
 
 
-def tell(text: str, end: str = "\n") -> None:
+def report(text: str, end: str = "\n") -> None:
     print(text, end=end, file=sys.stderr, flush=True)
 
 

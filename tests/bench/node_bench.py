@@ -210,6 +210,6 @@ class Bench:
         file = self.home / "failed"
         return len(file.read_text().splitlines()) if file.exists() else 0
 
-    def said(self, since: int) -> str:
+    def log_since(self, since: int) -> str:
         lines = [line for line in self.logged[since:] if "congress-guard" in line or "ends itself" in line]
         return "\n         ".join(line.strip("\0\n")[:400] for line in lines) or "(nothing)"

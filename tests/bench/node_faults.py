@@ -48,7 +48,7 @@ def ends(bench: Bench, node: subprocess.Popen[bytes], reports: int = 1, within: 
     assert node.returncode != 0 or not reports
     assert bench.reported() - before == reports
     time.sleep(0.5)
-    print(f"    log: {bench.said(logged)}")
+    print(f"    log: {bench.log_since(logged)}")
 
 
 def stop(bench: Bench) -> None:
@@ -123,13 +123,13 @@ def bus_short_of_memory(bench: Bench) -> None:
                 logged = len(bench.logged)
                 # Longer than any timeout of the watchdog.
                 time.sleep(PATIENCE if starts_meanwhile else 3 * DEADLINE)
-                assert node.poll() is None, bench.said(logged)
+                assert node.poll() is None, bench.log_since(logged)
                 waits = sum("this node waits" in line for line in bench.logged[logged:])
                 assert waits
                 bench.memory_for_bus(enough=True)
                 again = wait("the node serves", serves)
                 time.sleep(DEADLINE)
-                assert node.poll() is None, bench.said(logged)
+                assert node.poll() is None, bench.log_since(logged)
                 what = "that starts meanwhile" if starts_meanwhile else "that works"
                 print(f"    a {name} {what}: said {waits} times that it waits, serves {again:.1f} s after")
 
@@ -163,7 +163,7 @@ def engine(bench: Bench) -> None:
                 f"    without {service}: {ended} after {time.monotonic() - start:.1f} s, answers {answer()}"
             )
             time.sleep(0.5)
-            print(f"    log: {bench.said(logged)}")
+            print(f"    log: {bench.log_since(logged)}")
             begin()
             if node.poll() is None:
                 print(f"    answers 200 again after {wait('200', lambda: answer() == 200):.1f} s")

@@ -20,8 +20,8 @@ LIMIT = 600.0
 def cost(which: str, size: str) -> dict[str, float]:
     command = [congress_python(), str(Path(__file__).with_name("rows_cost.py")), which, size]
     done = subprocess.run(command, env=ENVIRONMENT, check=True, capture_output=True, text=True, timeout=LIMIT)
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
+    figures: dict[str, float] = json.loads(done.stdout)
+    return figures
 
 
 def main(sizes: tuple[str, ...]) -> None:

@@ -88,18 +88,18 @@ def rules(draw: st.DrawFn) -> list[str]:
         literal(name, TERMS, ARITIES[name]) for name in draw(st.lists(tables, min_size=1, max_size=3))
     ]
     body = [text for text, _ in positive]
-    known = st.sampled_from([name for _, names in positive for name in names] * 3 + ["1", '"a"'])
+    bound = st.sampled_from([name for _, names in positive for name in names] * 3 + ["1", '"a"'])
     for kind in draw(st.lists(st.sampled_from(["builtin", "negated", "constant"]), max_size=2)):
         name = draw(tables if kind == "negated" else st.sampled_from(BUILTINS))
         if kind == "constant":
             body.append(draw(st.sampled_from(["true()", "false()", "not false()"])))
         elif kind == "negated":
-            body.append("not " + literal(name, known, ARITIES[name])[0])
+            body.append("not " + literal(name, bound, ARITIES[name])[0])
         else:
             negated = "not " if draw(st.integers(0, 3)) == 0 else ""
-            terms = known if negated else st.one_of(known, known, TERMS)
+            terms = bound if negated else st.one_of(bound, bound, TERMS)
             body.append(negated + literal(name, terms, OUTPUTS.get(name, 2))[0])
-    head, _ = literal(table, known, ARITIES[RULES[number]])
+    head, _ = literal(table, bound, ARITIES[RULES[number]])
     return ["insert", policy, f"{head} :- {', '.join(draw(st.permutations(body)))}"]
 
 

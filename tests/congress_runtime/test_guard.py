@@ -111,8 +111,8 @@ def test_reports_a_failure_to_pacemaker(
     load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, unable: bool
 ) -> None:
     nodes = '[ "$1" = -n ] && echo this-host || echo this-host other-host'
-    tell = f'echo "$(basename $0) $@" >> {tmp_path}/told'
-    for name, text in (("crm_node", nodes), ("crm_resource", tell), ("attrd_updater", tell)):
+    record = f'echo "$(basename $0) $@" >> {tmp_path}/told'
+    for name, text in (("crm_node", nodes), ("crm_resource", record), ("attrd_updater", record)):
         (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
         (tmp_path / name).chmod(0o755)
     guard = load("guard")

@@ -49,10 +49,10 @@ def test_the_creation_of_a_bad_datasource_is_refused_with_the_reason(tmp_path: P
         name: (observed[name][0], observed[name][1]["error"]["message"])
         for name in ("hangs", "raises", "unknown")
     }
-    place = "(driver fickle at http://a.cloud) cannot be created: "
+    refusal = "(driver fickle at http://a.cloud) cannot be created: "
     assert refused == {
-        "hangs": (400, f"datasource hangs {place}no answer within 2 s"),
-        "raises": (400, f"datasource raises {place}RuntimeError: the cloud says no to '***' and ***"),
+        "hangs": (400, f"datasource hangs {refusal}no answer within 2 s"),
+        "raises": (400, f"datasource raises {refusal}RuntimeError: the cloud says no to '***' and ***"),
         "unknown": (400, "Invalid driver: none such"),
     }
     assert observed["remain"] == observed["run"] == ["good"]

@@ -11,8 +11,8 @@ FIRST, SECOND, THIRD = 2000, 1000, 3  # rows
 
 
 def seen(which: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(run_script("push_order.py", which))
-    return found
+    result: dict[str, Any] = json.loads(run_script("push_order.py", which))
+    return result
 
 
 def test_pushes_are_applied_in_the_order_of_their_arrival() -> None:

@@ -138,11 +138,11 @@ def test_a_client_without_tls_is_refused(bus: Bus) -> None:
 def test_the_step_checks_the_certificate_as_clients_do(bus: Bus) -> None:
     context = {**MESSAGING, "address": OWN, "port": bus.port, "ca_file": bus.ca_file}
     script = render("messaging/rabbitmq.sh.j2", context)
-    (question,) = re.findall(r"^shows_itself\(\) \{.*?^\}$", script, re.DOTALL | re.MULTILINE)
+    (check,) = re.findall(r"^shows_itself\(\) \{.*?^\}$", script, re.DOTALL | re.MULTILINE)
     (output,) = re.findall(r'die "RabbitMQ at .*', script)
 
     def shows_itself() -> tuple[int, str]:
-        done = run("bash", "-c", f'die() {{ echo "$*"; exit 1; }}\n{question}\nshows_itself || {output}')
+        done = run("bash", "-c", f'die() {{ echo "$*"; exit 1; }}\n{check}\nshows_itself || {output}')
         return done.returncode, done.stdout
 
     assert shows_itself() == (0, "")

@@ -36,8 +36,8 @@ class Server(TlsServer):
         text = render("database/congress.cnf.j2", {**DATABASE, "address": OWN})
         text = text.replace("/etc/mysql/congress.pem", str(self.identity))
         for line in without:
-            text, found = re.subn(rf"^{line} .*\n?", "", text, flags=re.MULTILINE)
-            assert found, line
+            text, removed = re.subn(rf"^{line} .*\n?", "", text, flags=re.MULTILINE)
+            assert removed, line
         self.folder.joinpath("my.cnf").write_text(f"{text}\n")
 
     def sql(self, text: str) -> None:
@@ -112,11 +112,11 @@ def test_a_client_without_tls_is_refused(server: Server) -> None:
 def test_the_step_logs_in_by_tls_to_the_server_that_it_configured(server: Server) -> None:
     context = {**DATABASE, "address": OWN, "ca_file": server.ca_file}
     script = render("database/mariadb.sh.j2", context)
-    (question,) = re.findall(r"^logs_in\(\) \{.*?^\}$", script, re.DOTALL | re.MULTILINE)
-    question = question.replace("host=%s", f"port={server.port}\\nhost=%s")
+    (check,) = re.findall(r"^logs_in\(\) \{.*?^\}$", script, re.DOTALL | re.MULTILINE)
+    check = check.replace("host=%s", f"port={server.port}\\nhost=%s")
 
     def logs_in() -> tuple[int, str]:
-        done = run("bash", "-c", f'{question}\nlogs_in || {{ echo "$answer"; false; }}')
+        done = run("bash", "-c", f'{check}\nlogs_in || {{ echo "$answer"; false; }}')
         return done.returncode, done.stdout
 
     assert logs_in() == (0, "")

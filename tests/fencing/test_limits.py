@@ -59,16 +59,16 @@ class Clock:
 
     def ask(self, _: Any) -> subprocess.CompletedProcess[str]:
         """The node runs on the other host, and answers at the last moment."""
-        self.now += self.question
+        self.now += self.probe_time
         return subprocess.CompletedProcess([], 0, "two\n", "")
 
-    question = 0.0
+    probe_time = 0.0
 
 
 def seconds(name: str) -> float:
     """The timeout of Pacemaker."""
-    (found,) = re.findall(rf"{name}(\d+)s", CRM)
-    return float(found)
+    (value,) = re.findall(rf"{name}(\d+)s", CRM)
+    return float(value)
 
 
 @pytest.fixture
@@ -84,15 +84,15 @@ def test_the_longest_fencing_ends_before_pacemaker_gives_up(
 ) -> None:
     cloud, split = (importlib.import_module(f"fence_congress_{name}") for name in ("cloud", "split"))
     clock = Clock(login, answer)
-    clock.question = split.COMMAND_LIMIT
+    clock.probe_time = split.COMMAND_LIMIT
     own_time = SimpleNamespace(monotonic=clock.monotonic, sleep=clock.sleep)
     for module in (agent, cloud, split):
         monkeypatch.setattr(module, "time", own_time)
     monkeypatch.setattr(cloud.urllib.request, "urlopen", clock.urlopen)
     monkeypatch.setattr(split, "answer", clock.ask)
     file = tmp_path / "fencing.json"
-    known = {"application_credential_id": "x", "application_credential_secret": "x"}
-    write(file, auth_url="http://keystone", servers={platform.node(): ONE, "two": TWO}, **known)
+    credential = {"application_credential_id": "x", "application_credential_secret": "x"}
+    write(file, auth_url="http://keystone", servers={platform.node(): ONE, "two": TWO}, **credential)
     asked = Namespace(
         action="reboot", plug=TWO, credentials=file, resource="ds-node", witness="true", delay=10.0
     )
@@ -106,7 +106,7 @@ def test_the_longest_fencing_ends_before_pacemaker_gives_up(
 def test_all_that_the_agent_may_take_is_below_pacemaker_s_limits(agent: Any) -> None:
     split = importlib.import_module("fence_congress_split")
     # The two checks of the delayed host: where the node runs, and whether it works, before and after the delay.
-    questions = 3 * split.COMMAND_LIMIT + split.PAUSE
-    assert agent.LIMITS["reboot"] + split.HOLD_LIMIT + questions < seconds("pcmk_reboot_timeout=")
+    checks = 3 * split.COMMAND_LIMIT + split.PAUSE
+    assert agent.LIMITS["reboot"] + split.HOLD_LIMIT + checks < seconds("pcmk_reboot_timeout=")
     assert agent.LIMITS["monitor"] < seconds(r"op monitor interval=60s timeout=")
     assert agent.LIMITS["monitor"] < seconds(r"op start interval=0 timeout=")

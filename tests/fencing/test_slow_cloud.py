@@ -46,10 +46,10 @@ class Host:
         crm_resource.write_text(f"#!/bin/sh\necho {where}\n")
         crm_resource.chmod(0o755)
         asked = ("action=reboot", f"plug={target}", f"credentials={folder}/fencing.json", "resource=ds-node")
-        orders, self.said = folder / f"{name}.in", folder / f"{name}.out"
+        orders, self.output = folder / f"{name}.in", folder / f"{name}.out"
         orders.write_text("\n".join([*asked, f"witness={witness}", f"delay={10 * SCALE}"]))
         code = HOST.format(folder=str(AGENT.parent), host=name, scale=SCALE)
-        with orders.open() as stdin, self.said.open("w") as stdout:
+        with orders.open() as stdin, self.output.open("w") as stdout:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", code],
                 stdin=stdin,
@@ -104,7 +104,7 @@ def test_the_host_that_runs_the_node_wins(slow: Cloud, tmp_path: Path, seconds: 
         time.sleep((seconds + PAUSES) * SCALE * 1.5)
         assert {server for server, _ in slow.actions} == {TWO}
         assert slow.servers[ONE].status == "ACTIVE"
-        assert status == 0, hosts[ONE].said.read_text()
+        assert status == 0, hosts[ONE].output.read_text()
     finally:
         for host in hosts.values():
             host.end()

@@ -51,16 +51,16 @@ def test_migration_waits_for_the_lock_or_uses_a_given_one(folder: Path) -> None:
     ask(folder, "DROP DATABASE IF EXISTS congress; CREATE DATABASE congress CHARACTER SET utf8mb3")
     with mariadb.session(folder) as other:
         holder = other("SELECT GET_LOCK('congress-ha', 0), CONNECTION_ID()").split()[1]
-        code, said = migrate(folder)
+        code, output = migrate(folder)
         way_out = f"on the database's host, sudo mariadb -e 'KILL {holder}'"
         busy = f"a backup or a restore works on the database (connection {holder}), still after 1 s"
-        assert (code, said) == (
+        assert (code, output) == (
             1,
             f"{busy}: try again when it is done; if it does not run any more: {way_out}\n",
         )
         assert ask(folder, "SHOW TABLES FROM congress") == ""
-        code, said = migrate(folder, lock=holder)
-        assert code == 0, said
+        code, output = migrate(folder, lock=holder)
+        assert code == 0, output
         assert "alembic_version" in ask(folder, "SHOW TABLES FROM congress")
 
 
@@ -87,9 +87,9 @@ def test_migration_holds_the_lock(folder: Path, tmp_path: Path) -> None:
     # The log of the server tells what came in which order.
     log = tmp_path / "log"
     ask(folder, f"SET GLOBAL general_log_file = '{log}'; SET GLOBAL general_log = ON")
-    code, said = migrate(folder)
+    code, output = migrate(folder)
     ask(folder, "SET GLOBAL general_log = OFF")
-    assert code == 0, said
+    assert code == 0, output
     lines = log.read_text().splitlines()
     (locks,) = [n for n, line in enumerate(lines) if "GET_LOCK('congress-ha'" in line]
     connection = lines[locks].split("\t")[-2].split()[0]
@@ -104,6 +104,6 @@ def test_migration_holds_the_lock(folder: Path, tmp_path: Path) -> None:
 
 def test_an_unknown_revision_is_reported(folder: Path) -> None:
     ask(folder, "USE congress; UPDATE alembic_version SET version_num = 'f00d'")
-    code, said = migrate(folder)
+    code, output = migrate(folder)
     assert code != 0
-    assert "Can't locate revision" in said
+    assert "Can't locate revision" in output

@@ -120,8 +120,8 @@ def test_an_answer_under_way_to_a_host_that_died_ends_soon_after() -> None:
                 engine.recv(1024)
                 ip("link", "set", namespace, "down")
                 # Seconds: 13 by the file, 15 minutes by the system's.
-                told, _ = database.communicate(timeout=60)
-            assert told == "TimeoutError\n"
+                output, _ = database.communicate(timeout=60)
+            assert output == "TimeoutError\n"
         finally:
             database.kill()
             database.wait()

@@ -29,18 +29,18 @@ def test_everything() -> None:
     }
 
 
-def test_without_a_proxy_of_its_own_pip_goes_through_the_machine_s() -> None:
+def test_pip_without_its_own_proxy_uses_the_machine_s() -> None:
     env = {"http_proxy": "http://p:1", "HTTPS_PROXY": "http://p:2"}
     assert g.guest_settings([], "", "", env) == {"pipProxy": "http://p:2"}
 
 
-def test_what_the_lab_says_of_guests_are_settings_that_the_program_knows() -> None:
+def test_the_lab_s_guest_settings_are_valid_settings() -> None:
     config = "global.index-url='https://a/'\nglobal.extra-index-url='https://b/'\nglobal.proxy='http://p:3'\n"
-    found = g.guest_settings([], config, "http://apt:4", {})
-    Guest.model_validate_json(json.dumps(found))
+    settings = g.guest_settings([], config, "http://apt:4", {})
+    Guest.model_validate_json(json.dumps(settings))
 
 
-def test_pip_options_a_variable_beats_install_beats_global() -> None:
+def test_pip_variables_override_install_options_and_those_the_global_ones() -> None:
     lines = [
         ":env:.index-url='env'",
         "global.index-url='global'",

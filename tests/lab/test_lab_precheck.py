@@ -115,10 +115,12 @@ def test_a_fit_machine_has_no_problem() -> None:
     ],
 )
 def test_each_problem_is_one_line_with_its_way_out(change: dict[str, Any], named: str, way_out: str) -> None:
-    found = problems(ENV, replace(FIT, **change))
-    assert [named in found[0], way_out in found[0], "\n" in found[0]] == [True, True, False], found
+    messages = problems(ENV, replace(FIT, **change))
+    assert [named in messages[0], way_out in messages[0], "\n" in messages[0]] == [True, True, False], (
+        messages
+    )
     # A wide route is in the way of both ranges.
-    others = [line for line in found[1:] if "is in use" not in line]
+    others = [line for line in messages[1:] if "is in use" not in line]
     assert others == []
 
 
@@ -136,9 +138,9 @@ def test_each_problem_is_one_line_with_its_way_out(change: dict[str, Any], named
     ],
 )
 def test_wrong_settings_are_named(setting: str, value: str, named: str) -> None:
-    found = problems(ENV | {setting: value}, FIT)
-    assert len(found) == 1
-    assert named in found[0]
+    messages = problems(ENV | {setting: value}, FIT)
+    assert len(messages) == 1
+    assert named in messages[0]
 
 
 def test_all_problems_come_at_once() -> None:
@@ -165,7 +167,7 @@ def test_all_problems_come_at_once() -> None:
         {"nft_ruleset": "hook forward priority 0; policy drop;\niif lab-mgmt accept\niif lab-ext accept"},
     ],
 )
-def test_what_is_no_problem(change: dict[str, Any]) -> None:
+def test_facts_that_are_no_problem(change: dict[str, Any]) -> None:
     assert problems(ENV, replace(FIT, **change)) == []
 
 

@@ -87,7 +87,9 @@ def files(script: str) -> dict[str, str]:
         },
     }
 )
-def test_what_passes_is_read_back_from_the_files_as_it_was_given(read: Reader, drawn: dict[str, Any]) -> None:
+def test_accepted_settings_are_read_back_unchanged_from_the_files(
+    read: Reader, drawn: dict[str, Any]
+) -> None:
     parsed = passed(drawn)
     if parsed is None:
         return
@@ -95,7 +97,7 @@ def test_what_passes_is_read_back_from_the_files_as_it_was_given(read: Reader, d
     data = yaml.safe_load(first_boot.user_data("congress-test-database", DATABASE, guest, KEYS))
     apt = data.get("apt", {})
     assert apt.get("http_proxy") == guest.apt_proxy
-    assert [place["uri"] for place in apt.get("primary", [])] == [guest.apt_mirror] * (
+    assert [mirror["uri"] for mirror in apt.get("primary", [])] == [guest.apt_mirror] * (
         guest.apt_mirror is not None
     )
     if (fencer := parsed.datasource_node.fencing_login) is not None:
@@ -106,17 +108,17 @@ def test_what_passes_is_read_back_from_the_files_as_it_was_given(read: Reader, d
         )
     if login is not None:
         given = {**AUTHTOKEN, **login.user(), "region_name": parsed.keystone.region or "RegionOne"}
-        told = read(render("congress_host/congress.conf.j2", {**CONGRESS, "authtoken": given}) + "\n")
-        assert told.errors == []
-        assert {key: told.values[f"keystone_authtoken.{key}"] for key in given} == given
+        configuration = read(
+            render("congress_host/congress.conf.j2", {**CONGRESS, "authtoken": given}) + "\n"
+        )
+        assert configuration.errors == []
+        assert {key: configuration.values[f"keystone_authtoken.{key}"] for key in given} == given
 
 
 # Without shrinking, because each example is a whole stack.
 @settings(ALIKE, max_examples=8, phases=[Phase.explicit, Phase.generate])
 @given(any_settings())
-def test_what_passes_is_a_stack_whose_files_their_validators_accept(
-    read: Reader, drawn: dict[str, Any]
-) -> None:
+def test_validators_accept_the_files_of_accepted_settings(read: Reader, drawn: dict[str, Any]) -> None:
     parsed = passed(drawn)
     if parsed is None:
         return

@@ -30,10 +30,10 @@ def corosync(text: str, folder: Path) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("case", cases(Validator.COROSYNC), ids=str)
-def test_corosync_takes_it(case: Case, tmp_path: Path) -> None:
-    status, said = corosync(case.text, tmp_path)
-    assert status == 0, said
-    assert not [line for line in said.splitlines() if "notice" not in line]
+def test_corosync_accepts_it(case: Case, tmp_path: Path) -> None:
+    status, output = corosync(case.text, tmp_path)
+    assert status == 0, output
+    assert not [line for line in output.splitlines() if "notice" not in line]
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,9 @@ def test_corosync_takes_it(case: Case, tmp_path: Path) -> None:
 def test_corosync_refuses_what_is_wrong(tmp_path: Path, old: str, new: str) -> None:
     text = case("datasource_node/corosync.conf.j2").text
     assert old in text
-    status, said = corosync(text.replace(old, new), tmp_path)
+    status, output = corosync(text.replace(old, new), tmp_path)
     assert status != 0
-    assert said
+    assert output
 
 
 RELOAD = """
@@ -63,7 +63,7 @@ corosync-cmapctl -g runtime.config.totem.consensus
 """
 
 
-def test_corosync_takes_another_token_while_it_runs(tmp_path: Path) -> None:
+def test_corosync_accepts_another_token_while_it_runs(tmp_path: Path) -> None:
     """The derived timeout changes too: a host waits 1.2 tokens more before it continues without the other one."""
     corosync(case("datasource_node/corosync.conf.j2").text, tmp_path)
     mounts = {"/etc/corosync": tmp_path / "corosync"}
@@ -76,14 +76,14 @@ def test_corosync_takes_another_token_while_it_runs(tmp_path: Path) -> None:
     assert timeouts == ["1000", "7000", "8400"], done.stdout + done.stderr
 
 
-def test_every_member_stands_in_it_with_its_own_id() -> None:
+def test_every_member_is_listed_with_its_own_id() -> None:
     text = case("datasource_node/corosync.conf.j2").text
     values = [line.split(": ") for line in text.splitlines() if ": " in line]
-    known = {
+    members = {
         key: [value for name, value in values if name.strip() == key]
         for key in ("nodeid", "name", "ring0_addr", "two_node")
     }
-    assert known == {
+    assert members == {
         "nodeid": [str(member["id"]) for member in MEMBERS],
         "name": [member["name"] for member in MEMBERS],
         "ring0_addr": [member["address"] for member in MEMBERS],
@@ -112,10 +112,10 @@ class Pacemaker:
         # As on the pair, both hosts are in the membership.
         empty = run(program("cibadmin"), "--empty").stdout
         nodes = "".join(f'<node id="{member["id"]}" uname="{member["name"]}"/>' for member in MEMBERS)
-        known = empty.replace("<cib ", '<cib have-quorum="1" ', 1).replace(
+        cib = empty.replace("<cib ", '<cib have-quorum="1" ', 1).replace(
             "<nodes/>", f"<nodes>{nodes}</nodes>"
         )
-        self.cib.write_text(known)
+        self.cib.write_text(cib)
 
     def load(self, text: str) -> tuple[int, str]:
         """`crm configure load update` as in the step; its exit status and its complaints."""
@@ -128,8 +128,8 @@ class Pacemaker:
         )
         done = run(*argv, env=self.env)
         # Pacemaker reports this for every cluster without fencing.
-        said = [line for line in (done.stdout + done.stderr).splitlines() if "Blind faith" not in line]
-        return done.returncode, "\n".join(said)
+        complaints = [line for line in (done.stdout + done.stderr).splitlines() if "Blind faith" not in line]
+        return done.returncode, "\n".join(complaints)
 
     def plan(self, first: str) -> str:
         """The actions of Pacemaker on the second host if it is up and the first one's state has these attributes."""
@@ -156,12 +156,12 @@ def pacemaker(tmp_path: Path) -> Pacemaker:
 
 
 @pytest.mark.parametrize("case", cases(Validator.CRM), ids=str)
-def test_pacemaker_takes_the_documents_primitive(case: Case, pacemaker: Pacemaker) -> None:
+def test_pacemaker_accepts_the_document_s_primitive(case: Case, pacemaker: Pacemaker) -> None:
     assert pacemaker.load(case.text) == (0, "")
     verified = run(program("crm_verify"), "--xml-file", pacemaker.cib, "-VV")
     # The only error is that no host has joined: Pacemaker would fence them.
-    known = ("schedule_fencing", "Blind faith", "Warnings found during check")
-    assert not [line for line in verified.stderr.splitlines() if not any(word in line for word in known)]
+    accepted = ("schedule_fencing", "Blind faith", "Warnings found during check")
+    assert not [line for line in verified.stderr.splitlines() if not any(word in line for word in accepted)]
 
     (primitive, *devices) = pacemaker.xml.iter("primitive")
     agent = {key: primitive.get(key) for key in ("id", "class", "provider", "type")}
@@ -190,8 +190,8 @@ def test_each_host_is_fenced_from_the_other_by_the_id_of_its_server(
         assert (device.get("class"), device.get("type")) == ("stonith", agent)
         parameters = {pair.get("name"): pair.get("value") for pair in device.iter("nvpair")}
         assert parameters["pcmk_host_map"] == f"{host}:{server}"
-        (place,) = (p for p in pacemaker.xml.iter("rsc_location") if p.get("rsc") == f"fence-{host}")
-        assert (place.get("node"), place.get("score")) == (host, "-INFINITY")
+        (constraint,) = (p for p in pacemaker.xml.iter("rsc_location") if p.get("rsc") == f"fence-{host}")
+        assert (constraint.get("node"), constraint.get("score")) == (host, "-INFINITY")
     properties = {pair.get("name"): pair.get("value") for pair in pacemaker.xml.iter("nvpair")}
     assert (properties["stonith-enabled"], properties["no-quorum-policy"]) == ("true", "stop")
 
@@ -217,7 +217,7 @@ def test_defaults_are_the_documents_example() -> None:
     assert 'op monitor interval="30s" timeout="30s"' in text
 
 
-def test_second_load_takes_a_parameter_back(pacemaker: Pacemaker) -> None:
+def test_a_second_load_removes_a_parameter(pacemaker: Pacemaker) -> None:
     """What is no longer in the settings must not stay in the cluster."""
     for variant in ("everything", "defaults"):
         assert pacemaker.load(case("datasource_node/ds_node.crm.j2", variant).text) == (0, "")
@@ -230,7 +230,7 @@ def test_second_load_takes_a_parameter_back(pacemaker: Pacemaker) -> None:
 @pytest.mark.parametrize(("old", "new"), [("node_id=", "nodeid="), ("congress-datasource", "congress-data")])
 def test_crmsh_refuses_what_the_agent_does_not_declare(pacemaker: Pacemaker, old: str, new: str) -> None:
     text = case("datasource_node/ds_node.crm.j2").text
-    status, said = pacemaker.load(text.replace(old, new))
+    status, complaints = pacemaker.load(text.replace(old, new))
     assert status != 0
-    assert "ERROR" in said
+    assert "ERROR" in complaints
     assert not list(pacemaker.xml.iter("primitive"))

@@ -45,20 +45,20 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         )
     assert validator.stdin
     assert validator.stdout
-    asks, answers = validator.stdin, validator.stdout
+    requests, answers = validator.stdin, validator.stdout
 
     def ask(*texts: str) -> Read:
         files = [folder / f"{number}.conf" for number in range(len(texts))]
         for file, text in zip(files, texts, strict=True):
             file.write_text(text)
-        asks.write(json.dumps([str(file) for file in files]) + "\n")
-        asks.flush()
+        requests.write(json.dumps([str(file) for file in files]) + "\n")
+        requests.flush()
         answer = answers.readline()
         assert answer, (folder / "stderr").read_text()
         return Read(**json.loads(answer))
 
     yield ask
-    asks.close()
+    requests.close()
     assert validator.wait(timeout=20) == 0
     answers.close()
 
@@ -84,7 +84,7 @@ def test_values_are_what_the_document_asks_for(read: Reader) -> None:
     assert values["DEFAULT.api_paste_config"] == "/etc/congress/api-paste.ini"
 
 
-def test_who_checks_tokens_is_read_as_it_was_given(read: Reader) -> None:
+def test_the_options_of_keystone_are_read_unchanged(read: Reader) -> None:
     values = read(case("congress_host/congress.conf.j2", "keystone").text).values
     assert values["DEFAULT.auth_strategy"] == "keystone"
     parsed = {key.removeprefix("keystone_authtoken."): value for key, value in values.items()}
@@ -94,7 +94,7 @@ def test_who_checks_tokens_is_read_as_it_was_given(read: Reader) -> None:
 @pytest.mark.parametrize(
     "password", ["$", "$$a", "${b}", "'quoted'", '"', '"a', " a ", "\\", "a\\\\b", "%(c)s", "=:#"]
 )
-def test_any_password_is_read_as_it_was_given(read: Reader, password: str) -> None:
+def test_any_password_is_read_unchanged(read: Reader, password: str) -> None:
     context = {**CONGRESS, "authtoken": {**AUTHTOKEN, "password": password}}
     parsed = read(render("congress_host/congress.conf.j2", context) + "\n")
     assert parsed.errors == []
@@ -111,7 +111,7 @@ def test_engine_adds_its_address_and_port(read: Reader) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "option"),
     [
         ("transport_url", "transport_uri", "DEFAULT.transport_uri"),
         ("[database]", "[data_base]", "data_base.connection"),
@@ -120,7 +120,7 @@ def test_engine_adds_its_address_and_port(read: Reader) -> None:
         ("datasource_sync_period = 5", "datasource_sync_period = five", "DEFAULT.datasource_sync_period"),
     ],
 )
-def test_what_congress_does_not_know_is_an_error(read: Reader, old: str, new: str, told: str) -> None:
+def test_what_congress_does_not_know_is_an_error(read: Reader, old: str, new: str, option: str) -> None:
     text = case("congress_host/congress.conf.j2").text
     assert old in text
-    assert [error.split(":")[0] for error in read(text.replace(old, new)).errors] == [told]
+    assert [error.split(":")[0] for error in read(text.replace(old, new)).errors] == [option]

@@ -54,9 +54,9 @@ def test_a_name_left_out_is_an_error(case: Case) -> None:
     """Includes names that only an included template uses, but not names that this template does not use."""
     used = [name for name in case.context if name in _names(case.template)]
     for name in used:
-        known = {key: value for key, value in case.context.items() if key != name}
+        context = {key: value for key, value in case.context.items() if key != name}
         with pytest.raises(jinja2.UndefinedError, match=name):
-            render(case.template, known)
+            render(case.template, context)
 
 
 def _names(template: str) -> set[str]:

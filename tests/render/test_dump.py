@@ -53,13 +53,13 @@ def test_shellcheck_finds_nothing() -> None:
     assert run(program("shellcheck"), "--norc", "--severity=style", *PROGRAMS).stdout == ""
 
 
-def test_without_a_kind_it_goes_to_standard_output(host: Host) -> None:
+def test_a_dump_without_a_kind_goes_to_standard_output(host: Host) -> None:
     assert host.dump() == (0, "SQL\n", "")
     assert [call for call in host.library.calls if "dump" in call] == [f"mariadb-dump {OPTIONS}"]
     assert host.dumps == []
 
 
-def test_a_dump_is_root_s_alone_and_its_name_is_printed(host: Host) -> None:
+def test_a_dump_is_readable_only_by_root_and_its_name_is_printed(host: Host) -> None:
     code, printed, errors = host.dump("before-migration")
     assert (code, errors) == (0, "")
     (file,) = host.dumps
@@ -89,7 +89,7 @@ def test_without_tables_there_is_nothing_to_dump(host: Host) -> None:
     assert host.dumps == []
 
 
-def test_what_dumps_that_were_cut_off_left_goes(host: Host) -> None:
+def test_leftovers_of_interrupted_dumps_are_removed(host: Host) -> None:
     folder = host.backups / "congress"
     folder.mkdir()
     (folder / "before-restore-20261125T000000Z.sql.gz.part").touch()
@@ -97,7 +97,7 @@ def test_what_dumps_that_were_cut_off_left_goes(host: Host) -> None:
     assert [file.suffix for file in host.dumps] == [".gz"]
 
 
-def test_a_database_that_a_restore_left_half_done_is_not_dumped(host: Host) -> None:
+def test_a_partly_restored_database_is_not_dumped(host: Host) -> None:
     """Regression: a dump between the DROP and the last CREATE of a load looked valid."""
     (host.backups / "congress").mkdir()
     (host.backups / "congress/restoring").write_text("before-restore-20261125T000000Z.sql.gz\n")
@@ -108,7 +108,7 @@ def test_a_database_that_a_restore_left_half_done_is_not_dumped(host: Host) -> N
         assert "make restore DUMP=before-restore-20261125T000000Z.sql.gz" in errors
 
 
-def test_a_dump_whose_lock_was_lost_is_none(host: Host) -> None:
+def test_no_dump_remains_after_its_lock_is_lost(host: Host) -> None:
     host.tables(7, holder="NULL")
     code, printed, errors = host.dump("before-migration")
     assert (code, printed) == (1, "")
@@ -168,7 +168,7 @@ def test_the_step_ends_with_the_reason_when_the_dump_fails(host: Host) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "way_out"),
+    ("output", "way_out"),
     [
         (
             "  FAILED: Can't locate revision identified by 'f00d'",
@@ -180,8 +180,8 @@ def test_the_step_ends_with_the_reason_when_the_dump_fails(host: Host) -> None:
         ),
     ],
 )
-def test_a_migration_that_fails_says_why_and_the_way_back(host: Host, said: str, way_out: str) -> None:
-    host.library.fake("runuser", f"echo {shlex.quote(said)}; exit 255")
+def test_a_failed_migration_names_the_reason_and_the_way_back(host: Host, output: str, way_out: str) -> None:
+    host.library.fake("runuser", f"echo {shlex.quote(output)}; exit 255")
     done = host.library.run(case("database/schema.sh.j2").text)
     assert done.returncode == 1
     assert done.stderr.startswith("the database's schema ")

@@ -16,7 +16,7 @@ WITNESS = 'value="/opt/congress/bin/python -m {} /etc/congress/congress.conf 2"'
 
 
 class Host:
-    """Its folders; `left` is what the step leaves of the flat modules."""
+    """Its folders; `remaining` is what the step leaves of the flat modules."""
 
     def __init__(self, root: Path) -> None:
         self.root, self.site, self.cib = root, root / SITE, root / "cib.xml"
@@ -29,7 +29,7 @@ class Host:
     def runs(self, command: str) -> None:
         (self.root / "proc/1/cmdline").write_text(command)
 
-    def left(self) -> set[str]:
+    def remaining(self) -> set[str]:
         script = render("congress_host/flat_modules.j2", {})
         for path, ours in (
             ("/opt/congress", self.root),
@@ -49,18 +49,18 @@ def host(tmp_path: Path) -> Host:
     return Host(tmp_path)
 
 
-def test_they_go_from_a_host_that_runs_the_package(host: Host) -> None:
+def test_flat_modules_are_removed_from_a_host_that_runs_the_package(host: Host) -> None:
     host.runs(f"/opt/congress/bin/python\0-IS\0/opt/congress/{SITE}/congress_runtime/guard.py\0007")
     host.cib.write_text(WITNESS.format("congress_runtime.probes.ping"))
-    assert host.left() == set()
-    assert host.left() == set()
+    assert host.remaining() == set()
+    assert host.remaining() == set()
 
 
-def test_they_stay_while_a_node_runs_that_was_started_from_them(host: Host) -> None:
+def test_flat_modules_stay_while_a_node_started_from_them_runs(host: Host) -> None:
     host.runs(f"/opt/congress/bin/python\0-IS\0/opt/congress-0a1b2c3d4e5f/{SITE}/congress_guard.py\0007")
-    assert host.left() == FLAT
+    assert host.remaining() == FLAT
 
 
-def test_they_stay_while_a_fence_device_has_one_as_its_witness(host: Host) -> None:
+def test_flat_modules_stay_while_a_fence_device_uses_one_as_its_witness(host: Host) -> None:
     host.cib.write_text(WITNESS.format("congress_ping"))
-    assert host.left() == FLAT
+    assert host.remaining() == FLAT

@@ -19,18 +19,18 @@ Sections = dict[str, list[list[str]]]
 
 def sections(text: str) -> Sections:
     """Heading of a section -> its lines as words, without comments."""
-    found: Sections = defaultdict(list)
+    parsed: Sections = defaultdict(list)
     heading = ""
     for line in text.splitlines():
         words = line.split("#")[0].split()
         if not words:
             continue
         if line[0].isspace():
-            found[heading].append(words)
+            parsed[heading].append(words)
         else:
             heading = " ".join(words)
-            found[heading] = []
-    return found
+            parsed[heading] = []
+    return parsed
 
 
 def seconds(section: list[list[str]], name: str) -> float:
@@ -51,9 +51,9 @@ def check(text: str, folder: Path) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("case", cases(Validator.HAPROXY), ids=str)
-def test_haproxy_takes_it_without_a_warning(case: Case, tmp_path: Path) -> None:
-    status, said = check(case.text, tmp_path)
-    assert status == 0, said
+def test_haproxy_accepts_it_without_a_warning(case: Case, tmp_path: Path) -> None:
+    status, output = check(case.text, tmp_path)
+    assert status == 0, output
 
 
 def test_haproxy_refuses_what_is_wrong(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_check_needs_nothing_that_a_busy_engine_cannot_give(parsed: Sections) 
     assert not [words for words in backend if words[0] in {"http-check", "tcp-check", "option"}]
 
 
-def test_statistics_are_for_the_host_itself_alone(parsed: Sections) -> None:
+def test_statistics_are_available_only_on_the_host_itself(parsed: Sections) -> None:
     binds = {name: [words[1] for words in section if words[0] == "bind"] for name, section in parsed.items()}
     assert {name: bind for name, bind in binds.items() if bind} == {
         "frontend congress_api": ["10.20.0.4:1789"],

@@ -84,7 +84,7 @@ def test_put_file_leaves_no_content_in_another_file(library: Library) -> None:
     assert {file.name for file in folder.iterdir()} == {"file", ".congress-ha.other.abc123"}
 
 
-def test_wait_until_goes_on_as_soon_as_it_is_true(library: Library) -> None:
+def test_wait_until_continues_as_soon_as_it_is_true(library: Library) -> None:
     flag = library.folder / "flag"
     start = time.monotonic()
     done = library.run(f"(sleep 0.7; touch {flag}) &\nwait_until 30 test -e {flag} && echo there")
@@ -99,12 +99,12 @@ def test_wait_until_is_false_at_the_deadline(library: Library) -> None:
     assert 1 <= time.monotonic() - start < 15
 
 
-def test_wait_until_asks_at_least_once(library: Library) -> None:
+def test_wait_until_tries_at_least_once(library: Library) -> None:
     assert library.run("wait_until 0 true && echo asked").stdout == "asked\n"
 
 
 @pytest.mark.parametrize(
-    ("said", "shown"),
+    ("text", "shown"),
     [
         ("rabbit://congress:secret@10.0.0.1:5672", "rabbit://***@10.0.0.1:5672"),
         ("mysql+pymysql://u:p@h/db?x=1 and http://a:b@c/", "mysql+pymysql://***@h/db?x=1 and http://***@c/"),
@@ -112,10 +112,10 @@ def test_wait_until_asks_at_least_once(library: Library) -> None:
         ("https://pypi.example/simple user@host", "https://pypi.example/simple user@host"),
     ],
 )
-def test_redact_removes_logins(library: Library, said: str, shown: str) -> None:
-    assert library.run(f"redact <<'END'\n{said}\nEND").stdout == f"{shown}\n"
+def test_redact_removes_logins(library: Library, text: str, shown: str) -> None:
+    assert library.run(f"redact <<'END'\n{text}\nEND").stdout == f"{shown}\n"
     # ops/ does the same with the errors of commands that do not use this library.
-    assert redact(said) == shown
+    assert redact(text) == shown
 
 
 def test_redact_removes_every_login_of_a_list_of_hosts(library: Library) -> None:
@@ -134,7 +134,7 @@ def test_last_lines_shows_no_login(library: Library) -> None:
 INSTALLED = "[[ ${!#} != curl ]] || echo -n installed; [[ ${!#} != broken ]] || echo -n half-configured"
 
 
-def test_install_packages_asks_for_what_is_missing_alone(library: Library) -> None:
+def test_install_packages_requests_only_missing_packages(library: Library) -> None:
     library.fake("dpkg-query", INSTALLED)
     library.fake("dpkg")
     library.fake("apt-get")
@@ -147,7 +147,7 @@ def test_install_packages_asks_for_what_is_missing_alone(library: Library) -> No
     assert install.split()[-2:] == ["haproxy", "broken"]
 
 
-def test_install_packages_asks_nobody_when_all_is_there(library: Library) -> None:
+def test_install_packages_requests_nothing_when_all_are_installed(library: Library) -> None:
     library.fake("dpkg-query", INSTALLED)
     assert library.run("install_packages curl curl && echo done").stdout == "done\n"
     assert {call.split()[0] for call in library.calls} == {"dpkg-query"}
@@ -171,9 +171,13 @@ def test_packages_start_nothing_while_they_are_installed(library: Library, statu
 def test_install_packages_says_once_what_apt_complains_about(library: Library) -> None:
     library.fake("dpkg-query", "exit 1")
     library.fake("dpkg", "exit 1")
-    said = ("Reading package lists...", "Err:1 http://u:p@mirror.example bookworm 503", "E: Unable to fetch")
-    says = "; ".join(f"echo '{line}'" for line in said)
-    library.fake("apt-get", f"{says}; exit 100")
+    output = (
+        "Reading package lists...",
+        "Err:1 http://u:p@mirror.example bookworm 503",
+        "E: Unable to fetch",
+    )
+    script = "; ".join(f"echo '{line}'" for line in output)
+    library.fake("apt-get", f"{script}; exit 100")
     done = library.run("install_packages haproxy\necho went on")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
@@ -195,7 +199,7 @@ def test_install_packages_waits_while_another_program_fetches_lists(library: Lib
     ]
 
 
-def test_a_line_is_put_once_into_a_file_of_others(library: Library) -> None:
+def test_a_line_is_added_once_to_an_existing_file(library: Library) -> None:
     file = library.folder / "hosts"
     file.write_text("10.0.0.1 other\n")
     body = f"put_line {file} '10.0.0.2 own'\nkeep_record"
@@ -205,7 +209,7 @@ def test_a_line_is_put_once_into_a_file_of_others(library: Library) -> None:
     assert library.record == [["line", str(file), "10.0.0.2 own"]]
 
 
-def test_what_a_step_puts_is_recorded_where_it_ends_up(library: Library) -> None:
+def test_files_of_a_step_are_recorded_with_their_final_path(library: Library) -> None:
     file, body = library.folder / "file", ""
     for content in ("one", "two"):
         body += put(library.folder / "file.new", content) + f"move_file {file}.new {file}\n"

@@ -46,7 +46,7 @@ def reached(rules: Path) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_root_alone_reaches_the_metadata_service() -> None:
+def test_only_root_reaches_the_metadata_service() -> None:
     assert reached(RULES) == [
         f"0 {METADATA} open",
         f"65534 {METADATA} Connection refused",
@@ -55,7 +55,7 @@ def test_root_alone_reaches_the_metadata_service() -> None:
     ]
 
 
-def test_without_the_rules_everybody_does(tmp_path: Path) -> None:
+def test_without_the_rules_every_user_reaches_it(tmp_path: Path) -> None:
     rules = tmp_path / "rules"
     rules.write_text("table inet congress-ha-metadata\n")
     assert f"65534 {METADATA} open" in reached(rules)
@@ -66,7 +66,7 @@ def test_the_ipv6_address_is_closed_as_well() -> None:
 
 
 @pytest.mark.parametrize(("type_", "sound"), [("oneshot", True), ("oneshots", False)])
-def test_systemd_takes_the_unit(tmp_path: Path, type_: str, sound: bool) -> None:  # noqa: FBT001
+def test_systemd_accepts_the_unit(tmp_path: Path, type_: str, sound: bool) -> None:  # noqa: FBT001
     unit = tmp_path / UNIT.name
     unit.write_text(UNIT.read_text().replace("Type=oneshot\n", f"Type={type_}\n"))
     checked = run(program("systemd-analyze"), "verify", "--man=no", unit)

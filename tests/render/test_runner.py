@@ -112,7 +112,7 @@ def test_nobody_else_reads_the_script(host: Host) -> None:
     assert out.split() == ["700", "600", "644"]
 
 
-def test_script_stands_on_no_command_line(host: Host) -> None:
+def test_script_is_on_no_command_line(host: Host) -> None:
     _, out, _ = host.step(
         "password=hunter2hunter2; tr '\\0' ' ' < /proc/$$/cmdline; tr '\\0' ' ' < /proc/$PPID/cmdline"
     )
@@ -175,15 +175,15 @@ def test_runner_that_is_ended_leaves_no_script(host: Host) -> None:
     assert host.end(step)[1] == "went on\n"
 
 
-def test_nobody_but_root_can_hold_a_step_up(host: Host) -> None:
+def test_only_root_can_delay_a_step(host: Host) -> None:
     """In /run/lock the user congress could create and hold a lock of the step's name before the step runs."""
     (host.run / "lock/congress-ha-step").touch()
-    held = subprocess.Popen(["flock", host.run / "lock/congress-ha-step", "sleep", "300"])
+    holder = subprocess.Popen(["flock", host.run / "lock/congress-ha-step", "sleep", "300"])
     try:
         assert host.step("echo done", limit=5) == (0, "done\n", "")
     finally:
-        held.kill()
-        held.wait()
+        holder.kill()
+        holder.wait()
     folder = host.run / "congress-ha"
     assert folder.stat().st_mode & 0o777 == 0o700
     assert [entry.name for entry in folder.iterdir()] == ["step"]

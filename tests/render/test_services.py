@@ -30,7 +30,7 @@ def systemd(text: str, folder: Path) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("case", cases(Validator.SYSTEMD), ids=str)
-def test_systemd_takes_the_unit(case: Case, tmp_path: Path) -> None:
+def test_systemd_accepts_the_unit(case: Case, tmp_path: Path) -> None:
     assert systemd(case.text, tmp_path) == (0, "")
 
 
@@ -42,7 +42,7 @@ def test_systemd_takes_the_unit(case: Case, tmp_path: Path) -> None:
         ("/congress-server", "/no-server"),
     ],
 )
-def test_systemd_complains_of_what_is_wrong(tmp_path: Path, old: str, new: str) -> None:
+def test_systemd_reports_what_is_wrong(tmp_path: Path, old: str, new: str) -> None:
     text = case("policy_engines/unit.service.j2").text
     assert old in text
     assert systemd(text.replace(old, new), tmp_path)[1]
@@ -69,7 +69,7 @@ def test_unit_starts_the_documents_command_and_stays_up() -> None:
 
 
 @pytest.mark.parametrize("case", cases(Validator.SYSTEMD), ids=str)
-def test_what_clients_talk_to_is_shut_in(case: Case, tmp_path: Path) -> None:
+def test_services_for_clients_are_confined(case: Case, tmp_path: Path) -> None:
     """An exposure of 10 means that a process may do everything its user may; without the sandbox it is 9.2."""
     unit = tmp_path / f"{case.template.split('/')[1].split('.')[0]}@a.service"
     unit.write_text(case.text)
@@ -93,7 +93,7 @@ def drop_in(text: str, folder: Path) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("case", cases(Validator.SYSTEMD_DROP_IN), ids=str)
-def test_systemd_takes_the_file_beside_a_unit(case: Case, tmp_path: Path) -> None:
+def test_systemd_accepts_the_drop_in_of_a_unit(case: Case, tmp_path: Path) -> None:
     assert drop_in(case.text, tmp_path) == (0, "")
     misspelt = re.sub(r"^(\w+)=", r"\1x=", case.text, count=1, flags=re.MULTILINE)
     assert "Unknown key" in drop_in(misspelt, tmp_path)[1]
@@ -122,7 +122,7 @@ def mariadb(text: str, folder: Path) -> tuple[int, dict[str, str], str]:
 
 
 @pytest.mark.parametrize("case", cases(Validator.MARIADB), ids=str)
-def test_mariadb_takes_its_file(case: Case, tmp_path: Path) -> None:
+def test_mariadb_accepts_its_file(case: Case, tmp_path: Path) -> None:
     status, values, errors = mariadb(case.text, tmp_path)
     assert (status, errors) == (0, "")
     assert values["bind-address"] == DATABASE["address"]
@@ -154,7 +154,7 @@ def accounts(tmp_path: Path) -> Callable[[str], tuple[str, list[list[str]]]]:
     options = ["--no-defaults", f"--datadir={tmp_path}/data", "--user=root"]
     made = run(program("mariadb-install-db"), *options, "--skip-test-db", deadline=100)
     assert made.returncode == 0, made.stderr
-    told = tmp_path / "told"
+    file = tmp_path / "accounts"
     ask = (
         "SELECT p.User, p.Host, "
         "IF(JSON_VALUE(p.Priv, '$.authentication_string') = PASSWORD('{0}'), 'logs in', 'is refused'), "
@@ -165,18 +165,18 @@ def accounts(tmp_path: Path) -> Callable[[str], tuple[str, list[list[str]]]]:
     )
 
     def execute(sql: str) -> tuple[str, list[list[str]]]:
-        script = f"FLUSH PRIVILEGES;\n{sql}\nFLUSH PRIVILEGES;\n{ask.format(PASSWORD, told)}\n"
+        script = f"FLUSH PRIVILEGES;\n{sql}\nFLUSH PRIVILEGES;\n{ask.format(PASSWORD, file)}\n"
         checked = run(program("mariadbd"), *options, "--bootstrap", stdin=script)
         errors = "\n".join(line for line in checked.stderr.splitlines() if "ERROR" in line)
-        return errors, [line.split("|") for line in told.read_text().splitlines()] if told.exists() else []
+        return errors, [line.split("|") for line in file.read_text().splitlines()] if file.exists() else []
 
     return execute
 
 
 def sql_of(text: str) -> str:
-    found = re.search(r"<<'END_SQL'\n(.*)\nEND_SQL\n", text, re.DOTALL)
-    assert found
-    return found[1]
+    match = re.search(r"<<'END_SQL'\n(.*)\nEND_SQL\n", text, re.DOTALL)
+    assert match
+    return match[1]
 
 
 def test_account_has_the_privileges_that_congress_needs_and_no_other(
@@ -214,13 +214,13 @@ def rabbitmq(text: str, folder: Path) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("case", cases(Validator.RABBITMQ), ids=str)
-def test_rabbitmq_takes_its_file(case: Case, tmp_path: Path) -> None:
-    status, said = rabbitmq(case.text, tmp_path)
-    assert status == 0, said
-    assert "{tcp_listeners,[]}" in said
-    assert f'{{ssl_listeners,[{{"{case.context["address"]}",{case.context["port"]}}}]}}' in said
-    assert "{versions,['tlsv1.3']}" in said
-    assert "{heartbeat,10}" in said
+def test_rabbitmq_accepts_its_file(case: Case, tmp_path: Path) -> None:
+    status, output = rabbitmq(case.text, tmp_path)
+    assert status == 0, output
+    assert "{tcp_listeners,[]}" in output
+    assert f'{{ssl_listeners,[{{"{case.context["address"]}",{case.context["port"]}}}]}}' in output
+    assert "{versions,['tlsv1.3']}" in output
+    assert "{heartbeat,10}" in output
 
 
 @pytest.mark.parametrize(("old", "new"), [("\nheartbeat", "\nheartbeats"), (":5671", ":port")])

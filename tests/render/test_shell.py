@@ -34,7 +34,8 @@ def test_step_is_sound(case: Case, tmp_path: Path) -> None:
     ]
     checked = run(program("shellcheck"), *options, script)
     assert [
-        f"{told['line']}: SC{told['code']}: {told['message']}" for told in json.loads(checked.stdout)
+        f"{warning['line']}: SC{warning['code']}: {warning['message']}"
+        for warning in json.loads(checked.stdout)
     ] == []
 
 

@@ -42,7 +42,7 @@ def values(text: str, folder: Path, option: str) -> list[str]:
 
 
 @pytest.mark.parametrize("case", cases(Validator.APT), ids=str)
-def test_apt_takes_it(case: Case, tmp_path: Path) -> None:
+def test_apt_accepts_it(case: Case, tmp_path: Path) -> None:
     status, _, errors = apt(case.text, tmp_path)
     assert (status, errors) == (0, "")
 
@@ -53,7 +53,7 @@ def test_apt_refuses_what_is_wrong(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("variant", "value"), [("upgrades", "1"), ("no-upgrades", "0")])
-def test_the_setting_beats_what_debian_ships(tmp_path: Path, variant: str, value: str) -> None:
+def test_the_setting_overrides_debian_s_default(tmp_path: Path, variant: str, value: str) -> None:
     text = case(TEMPLATE, variant).text
     for option in ("Update-Package-Lists", "Unattended-Upgrade"):
         assert values(text, tmp_path, f"APT::Periodic::{option}") == [value]
@@ -73,8 +73,8 @@ def test_security_updates_alone_and_no_reboot(tmp_path: Path) -> None:
         *("pacemaker", "pacemaker-cli-utils", "corosync"),
     ],
 )
-def test_no_service_of_the_stack_is_restarted_by_it(tmp_path: Path, package: str) -> None:
+def test_upgrades_restart_no_service_of_the_stack(tmp_path: Path, package: str) -> None:
     """unattended-upgrade matches each expression with the beginning of a package's name."""
-    kept = values(case(TEMPLATE).text, tmp_path, "Unattended-Upgrade::Package-Blacklist")
-    assert any(re.match(expression, package) for expression in kept)
-    assert not any(re.match(expression, "libssl3") for expression in kept)
+    blacklist = values(case(TEMPLATE).text, tmp_path, "Unattended-Upgrade::Package-Blacklist")
+    assert any(re.match(expression, package) for expression in blacklist)
+    assert not any(re.match(expression, "libssl3") for expression in blacklist)

@@ -25,17 +25,17 @@ def schema(text: str, folder: Path) -> tuple[int, str]:
 
 
 def content(variant: str) -> dict[str, Any]:
-    found = yaml.safe_load(case(TEMPLATE, variant).text)
-    assert isinstance(found, dict)
-    return found
+    document = yaml.safe_load(case(TEMPLATE, variant).text)
+    assert isinstance(document, dict)
+    return document
 
 
 @pytest.mark.parametrize("case", cases(Validator.CLOUD_INIT), ids=str)
-def test_cloud_init_takes_it(case: Case, tmp_path: Path) -> None:
+def test_cloud_init_accepts_it(case: Case, tmp_path: Path) -> None:
     assert case.text.startswith("#cloud-config\n")
-    status, said = schema(case.text, tmp_path)
-    assert status == 0, said
-    assert said.startswith("Valid cloud-config")
+    status, output = schema(case.text, tmp_path)
+    assert status == 0, output
+    assert output.startswith("Valid cloud-config")
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_cloud_init_refuses_what_is_wrong(tmp_path: Path, old: str, new: str) ->
 
 
 @pytest.mark.parametrize("case", cases(Validator.CLOUD_INIT), ids=str)
-def test_no_key_stands_in_it_twice(case: Case) -> None:
+def test_no_key_occurs_twice(case: Case) -> None:
     """YAML silently takes the last of two equal keys."""
     root = yaml.compose(case.text)
     assert isinstance(root, yaml.MappingNode)
@@ -73,7 +73,7 @@ def test_only_the_deployer_logs_in_and_only_by_key() -> None:
     assert (data["ssh_pwauth"], data["disable_root"]) == (False, True)
 
 
-def test_sudo_takes_the_deployers_rule(tmp_path: Path) -> None:
+def test_sudo_accepts_the_deployer_s_rule(tmp_path: Path) -> None:
     """As cloud-init writes it: a line with the user's name in /etc/sudoers.d."""
     (user,) = content("plain")["users"]
     file = tmp_path / "90-cloud-init-users"
@@ -117,7 +117,7 @@ def test_sshd_lets_the_deployer_in_by_key_and_nobody_else(tmp_path: Path, varian
     assert (data["allowagentforwarding"], data["x11forwarding"]) == ("no", "no")
 
 
-def test_the_bastion_leads_to_the_hosts_ssh_alone_and_to_all_at_once(tmp_path: Path) -> None:
+def test_the_bastion_forwards_only_to_ssh_and_to_all_hosts_at_once(tmp_path: Path) -> None:
     data = sshd("bastion", tmp_path)
     assert (data["permitopen"], data["allowtcpforwarding"]) == ("*:22", "local")
     # A session per step, and the steps of all hosts pass through here at the same time.
@@ -125,7 +125,7 @@ def test_the_bastion_leads_to_the_hosts_ssh_alone_and_to_all_at_once(tmp_path: P
     assert int(data["maxsessions"]) >= 50
 
 
-def test_settings_of_the_site_arrive() -> None:
+def test_settings_of_the_site_are_applied() -> None:
     data = content("everything")
     assert data["apt"] == {
         "http_proxy": "http://user:pass@proxy.example:3128",
@@ -136,5 +136,5 @@ def test_settings_of_the_site_arrive() -> None:
     assert data["ca_certs"] == {"trusted": [CERTIFICATE, CERTIFICATE.strip()]}
 
 
-def test_nothing_of_a_site_stands_where_none_is_set() -> None:
+def test_no_setting_of_a_site_occurs_where_none_is_set() -> None:
     assert not {"apt", "ca_certs"} & content("plain").keys()

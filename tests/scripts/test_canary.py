@@ -32,10 +32,10 @@ secret_texts = st.text(
 )
 
 
-def found(folder: Path, patterns: searcher.Patterns = PATTERNS) -> set[tuple[str, str]]:
+def hits_in(folder: Path, patterns: searcher.Patterns = PATTERNS) -> set[tuple[str, str]]:
     """Secret and file name of each hit."""
     hits, _ = Search(patterns).files([str(folder)])
-    return {(hit["secret"], Path(hit["place"]).name) for hit in hits}
+    return {(hit["secret"], Path(hit["location"]).name) for hit in hits}
 
 
 @given(st.binary(), secret_bytes, st.binary())
@@ -67,7 +67,7 @@ def test_half_of_a_datasource_s_password_is_found(tmp_path: Path) -> None:
     patterns = canary.patterns({"it": canary_deployment.halves(password)})
     (tmp_path / "masked").write_text(f"{{'password': '****'{password.split(canary_deployment.ODD)[1]}'}}")
     (tmp_path / "none").write_text("{'password': '****'}")
-    assert found(tmp_path, patterns) == {("it", "masked")}
+    assert hits_in(tmp_path, patterns) == {("it", "masked")}
 
 
 def test_a_search_that_finds_less_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,10 +90,10 @@ def test_files_of_all_kinds(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path)
     (tmp_path / "names").mkdir()
     (tmp_path / "names" / SECRET.hex()).touch()
-    assert found(tmp_path) == {("it", name) for name in ("plain", "gzip", "xz", "cut off", "a file's name")}
+    assert hits_in(tmp_path) == {("it", name) for name in ("plain", "gzip", "xz", "cut off", "a file's name")}
 
 
-def test_a_hit_tells_owner_and_mode_and_no_value(tmp_path: Path) -> None:
+def test_a_hit_has_owner_and_mode_and_no_value(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(base64.b64encode(b"." + SECRET))
     file.chmod(0o640)
@@ -102,19 +102,19 @@ def test_a_hit_tells_owner_and_mode_and_no_value(tmp_path: Path) -> None:
     assert hit == {
         "secret": "it",
         "form": "text, base64 at 1",
-        "place": str(file),
+        "location": str(file),
         "owner": owner,
         "mode": "0640",
     }
     assert files == 1
 
 
-def test_what_grep_cannot_do_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_of_grep_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "grep").write_text("#!/bin/sh\necho 'grep: x: Input/output error' >&2\nexit 2\n")
     (tmp_path / "grep").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(OSError, match="Input/output error"):
-        found(tmp_path)
+        hits_in(tmp_path)
 
 
 def test_a_pattern_that_chance_would_make_is_refused() -> None:
@@ -130,7 +130,7 @@ def test_the_text_needs_nothing_of_this_checkout() -> None:
     assert json.loads(done.stdout) == []
 
 
-def test_the_journal_is_told_by_field_and_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hits_in_the_journal_name_field_and_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake = tmp_path / "journalctl"
     fake.write_text(
         "#!/bin/bash\n"
@@ -142,7 +142,7 @@ def test_the_journal_is_told_by_field_and_writer(tmp_path: Path, monkeypatch: py
     )
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    assert [(hit["form"], hit["place"]) for hit in Search(PATTERNS).journal()] == [
+    assert [(hit["form"], hit["location"]) for hit in Search(PATTERNS).journal()] == [
         ("text, hex", "the journal, MESSAGE of sudo")
     ]
 
@@ -214,13 +214,13 @@ def test_a_secret_that_nobody_would_look_for() -> None:
 @pytest.mark.parametrize(
     "key", [ed25519.Ed25519PrivateKey.generate(), ec.generate_private_key(ec.SECP256R1())]
 )
-@pytest.mark.parametrize("known_as", FORMATS)
-def test_a_private_key_is_found_in_whatever_file_it_is(tmp_path: Path, key: Any, known_as: str) -> None:
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_private_key_is_found_in_every_format(tmp_path: Path, key: Any, form: str) -> None:
     texts = {
         name: key.private_bytes(Encoding.PEM, kind, serialization.NoEncryption())
         for name, kind in FORMATS.items()
     }
-    text = texts[known_as].decode()
+    text = texts[form].decode()
     state = exported(("tls:index/privateKey:PrivateKey", "key", {"privateKeyPem": secret(text)}))
     patterns = canary.patterns(canary.of_stack(state))
     assert searcher.missed(patterns) == []
@@ -230,22 +230,22 @@ def test_a_private_key_is_found_in_whatever_file_it_is(tmp_path: Path, key: Any,
     (tmp_path / "encoded").write_bytes(base64.encodebytes(f"...{text}".encode()))
     public = key.public_key().public_bytes(Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     (tmp_path / "public").write_bytes(public)
-    assert found(tmp_path, patterns) == {("key", name) for name in (*FORMATS, "user_data", "encoded")}
+    assert hits_in(tmp_path, patterns) == {("key", name) for name in (*FORMATS, "user_data", "encoded")}
 
 
-def test_places_are_told_both_ways() -> None:
+def test_unexpected_and_missing_locations_are_reported() -> None:
     hits = [
         searcher.hit("it", form, "/etc/file", "root:root", "0644") for form in ("text, hex", "text, plain")
     ]
     missing = ("other", "/etc/other", "root:root", "0600")
-    assert secret_locations.report("database", hits, secret_locations.found_in(hits) ^ {missing}) == [
+    assert secret_locations.report("database", hits, secret_locations.locations_of(hits) ^ {missing}) == [
         "database: it in /etc/file root:root 0644: found (text, hex; text, plain)",
         "database: other in /etc/other root:root 0600: not found",
     ]
 
 
-def test_a_server_s_id_is_no_part_of_a_place() -> None:
+def test_a_server_s_id_is_no_part_of_a_location() -> None:
     folder = "/var/lib/cloud/instances/0a1b2c3d-0000-4000-8000-0123456789ab"
-    assert secret_locations.found_in(
+    assert secret_locations.locations_of(
         [searcher.hit("it", "hex", f"{folder}/obj.pkl", "root:root", "0400")]
     ) == {("it", "/var/lib/cloud/instances/ID/obj.pkl", "root:root", "0400")}

@@ -16,7 +16,7 @@ HERE = (".venv/bin/python", "-m", "ops")
 
 
 @pytest.mark.parametrize("name", ["status", "verify", "repair", "restore", "replace", "confirm-dead"])
-def test_what_needs_a_deployment_says_that_there_is_none(checkout: Checkout, name: str) -> None:
+def test_commands_that_need_a_deployment_report_that_there_is_none(checkout: Checkout, name: str) -> None:
     done = checkout.run(*HERE, name)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"{name}: nothing is deployed on stack dev: make up\n"
@@ -52,7 +52,7 @@ def test_the_option_wins(checkout: Checkout) -> None:
     assert call["args"] == ["stack", "output", "--json", "--show-secrets"]
 
 
-def test_of_dev_the_user_s_own_cloud_and_passphrase_are_left_out(checkout: Checkout) -> None:
+def test_stack_dev_ignores_the_user_s_cloud_and_passphrase(checkout: Checkout) -> None:
     stack = checkout.root / ".state/pulumi/.pulumi/stacks/congress-ha/dev.json"
     stack.parent.mkdir(parents=True)
     stack.touch()
@@ -69,7 +69,7 @@ def test_of_dev_the_user_s_own_cloud_and_passphrase_are_left_out(checkout: Check
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (
             ["status", "--jsn"],
@@ -84,11 +84,13 @@ def test_of_dev_the_user_s_own_cloud_and_passphrase_are_left_out(checkout: Check
         (["backup", "--\x1b[31mü"], "backup: no such option: --\\x1b[31mü: congress-ha backup --help"),
     ],
 )
-def test_wrong_words_get_one_sentence_and_no_box(checkout: Checkout, words: list[str], told: str) -> None:
+def test_wrong_arguments_are_refused_in_one_sentence_without_a_box(
+    checkout: Checkout, words: list[str], message: str
+) -> None:
     stack = [] if "--stack" in words else ["--stack", "prod"]
     done = checkout.run(*HERE, *stack, *words)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"{told} shows what it takes\n"
+    assert done.stderr == f"{message} shows what it takes\n"
     assert checkout.calls() == []
 
 
@@ -107,7 +109,7 @@ def test_an_empty_name_is_not_stack_dev(checkout: Checkout, words: list[str], en
     assert checkout.calls() == []
 
 
-def test_words_for_pulumi_are_pulumi_s(checkout: Checkout) -> None:
+def test_arguments_for_pulumi_are_passed_to_it(checkout: Checkout) -> None:
     done = checkout.run(*HERE, "--stack", "prod", "pulumi", "stack", "history", "--json")
     assert done.returncode == 0, done.stderr
     assert checkout.calls()[-1]["args"] == ["stack", "history", "--json"]

@@ -38,7 +38,7 @@ def slug(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-def known_setting(key: str) -> bool:
+def is_setting(key: str) -> bool:
     """Whether a key such as `policyEngines.count` is a setting."""
     models: list[type[BaseModel]] = [Settings]
     for part in key.removeprefix("congress-ha:").split("."):
@@ -54,10 +54,10 @@ def settings_named(text: str) -> set[str]:
     top = "|".join(str(field.alias) for field in Settings.model_fields.values())
     dotted = rf"(?:{top})(?:\.[A-Za-z]+)+"
     return {
-        found
+        key
         for piece in code(text)
         if not PATH.fullmatch(piece)
-        for found in re.findall(rf"congress-ha:[A-Za-z.]+|(?<![\w.:/-]){dotted}(?![\w/])", piece)
+        for key in re.findall(rf"congress-ha:[A-Za-z.]+|(?<![\w.:/-]){dotted}(?![\w/])", piece)
     }
 
 
@@ -80,7 +80,7 @@ class TestPage:
         assert missing == []
 
     def test_names_settings_that_exist(self, page: Path) -> None:
-        assert {key for key in settings_named(page.read_text()) if not known_setting(key)} == set()
+        assert {key for key in settings_named(page.read_text()) if not is_setting(key)} == set()
 
     def test_links_lead_somewhere(self, page: Path) -> None:
         dead = []
@@ -103,8 +103,8 @@ def test_outputs_are_those_of_the_program(name: str) -> None:
 
 
 def test_what_is_not_there_is_found() -> None:
-    assert not known_setting("policyEngines.number")
-    assert known_setting("congress-ha:guest.pipIndexUrl")
+    assert not is_setting("policyEngines.number")
+    assert is_setting("congress-ha:guest.pipIndexUrl")
     assert settings_named("`policyEngines.number`, `congress-ha:nothing` and access.word") == {
         "policyEngines.number",
         "congress-ha:nothing",

@@ -59,8 +59,8 @@ def _install_validators(checkout: Checkout, ci: str) -> subprocess.CompletedProc
     few = checkout.root / "few"
     few.mkdir()
     for name in ("bash", "env", "dirname", "sha256sum", "cat", "flock", "mkdir", "python3.11", "cut", "rm"):
-        if found := shutil.which(name):
-            (few / name).symlink_to(found)
+        if path := shutil.which(name):
+            (few / name).symlink_to(path)
     return checkout.run("scripts/validators", PATH=str(few), CI=ci)
 
 

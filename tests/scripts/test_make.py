@@ -89,7 +89,7 @@ def test_a_setting_that_is_given_twice_is_refused_before_anything_runs(
 
 
 @pytest.mark.parametrize("words", ["x HOST=b", "x\nHOST=b", "HOST=b\nHOST=c"])
-def test_what_stands_in_a_text_is_no_setting(checkout: Checkout, words: str) -> None:
+def test_an_assignment_inside_a_text_is_no_setting(checkout: Checkout, words: str) -> None:
     done = checkout.run("make", "help", "HOST=a", f"ARGS={words}")
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -135,8 +135,8 @@ def test_without_a_lab_they_report_that(tmp_path: Path, script: str) -> None:
     env = {**os.environ, "STACK": "dev", "LAB_STATE": str(tmp_path)}
     done = run(ROOT / ".venv/bin/python", "-m", *f"tests.bench.{script}".split(), env=env)
     assert (done.returncode, done.stdout) == (1, "")
-    told = f"there is no lab on this machine ({tmp_path}/clouds.yaml is missing): make lab-up"
-    assert done.stderr == f"{told}; this is for its stack dev alone: nothing was done\n"
+    message = f"there is no lab on this machine ({tmp_path}/clouds.yaml is missing): make lab-up"
+    assert done.stderr == f"{message}; this is for its stack dev alone: nothing was done\n"
 
 
 @pytest.mark.parametrize(
@@ -246,8 +246,8 @@ def test_variables_of_the_environment_are_not_checked(checkout: Checkout) -> Non
 
 def test_a_shell_that_completes_words_gets_the_targets(checkout: Checkout) -> None:
     """With the arguments of bash-completion."""
-    told = checkout.run("make", "-npq", "__BASH_MAKE_COMPLETION__=1", ".DEFAULT").stdout
-    assert set(re.findall(r"^([a-z][a-z-]*):(?!=)", told, re.MULTILINE)) >= TARGETS
+    output = checkout.run("make", "-npq", "__BASH_MAKE_COMPLETION__=1", ".DEFAULT").stdout
+    assert set(re.findall(r"^([a-z][a-z-]*):(?!=)", output, re.MULTILINE)) >= TARGETS
 
 
 def test_every_command_of_the_makefile_is_executable() -> None:

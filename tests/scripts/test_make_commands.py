@@ -23,7 +23,7 @@ def test_output_prints_one_json_object_and_nothing_else(checkout: Checkout) -> N
 
 
 @pytest.mark.parametrize(
-    ("said", "problem"),
+    ("message", "problem"),
     [
         (
             "error: no stack selected; please use `pulumi stack select` to choose one",
@@ -42,10 +42,10 @@ def test_output_prints_one_json_object_and_nothing_else(checkout: Checkout) -> N
     ],
 )
 @pytest.mark.parametrize("target", ["up", "preview", "output", "ssh", "status", "backup", "down"])
-def test_a_stack_that_is_not_there_is_said(checkout: Checkout, target: str, said: str, problem: str) -> None:
+def test_a_missing_stack_is_reported(checkout: Checkout, target: str, message: str, problem: str) -> None:
     """Pulumi's own message names neither the stack nor a remedy that works here."""
     words = ["FILE=x"] if target == "backup" else []
-    done = checkout.run("make", target, "STACK=mine", *words, NO_STACK=said)
+    done = checkout.run("make", target, "STACK=mine", *words, NO_STACK=message)
     assert done.returncode == 2
     # The error of a stage of `up` is in its log, and on the terminal as the program's output.
     lines = [line.removeprefix(f"{target}: ") for line in (done.stdout + done.stderr).splitlines()]
@@ -61,7 +61,7 @@ def test_a_new_stack_is_made_where_there_is_none(checkout: Checkout) -> None:
 
 
 @pytest.mark.parametrize("words", ["stack", "stack export", "stack history"])
-def test_of_dev_pulumi_s_own_commands_say_so_too(checkout: Checkout, words: str) -> None:
+def test_pulumi_s_own_commands_report_a_missing_stack_dev(checkout: Checkout, words: str) -> None:
     done = checkout.run("make", "pulumi", f"ARGS={words}")
     assert done.returncode == 2
     assert done.stderr.startswith("nothing is deployed on stack dev: make up\n")
@@ -69,7 +69,7 @@ def test_of_dev_pulumi_s_own_commands_say_so_too(checkout: Checkout, words: str)
 
 
 @pytest.mark.parametrize("target", ["output", "ssh"])
-def test_nothing_deployed_is_said(checkout: Checkout, target: str) -> None:
+def test_a_missing_deployment_is_reported(checkout: Checkout, target: str) -> None:
     done = checkout.run("make", target)
     assert done.returncode != 0
     assert done.stderr.startswith("nothing is deployed on stack dev: make up\n")
@@ -84,39 +84,41 @@ def test_nothing_deployed_is_said(checkout: Checkout, target: str) -> None:
         (["restore", "FILE=x"], "restore: nothing is deployed on stack dev: make up"),
     ],
 )
-def test_what_a_backup_needs_is_said(checkout: Checkout, words: list[str], problem: str) -> None:
+def test_missing_arguments_of_a_backup_are_reported(
+    checkout: Checkout, words: list[str], problem: str
+) -> None:
     done = checkout.run("make", *words)
     assert done.returncode != 0
     assert done.stderr.splitlines()[0] == problem
 
 
-def test_confirm_dead_hands_its_host_over_and_runs_nothing_of_it(checkout: Checkout) -> None:
+def test_confirm_dead_passes_its_host_on_without_executing_it(checkout: Checkout) -> None:
     checkout.deploy()
     (checkout.root / "ops/replacement/confirm_dead.py").write_text(
         "import sys\nprint(sys.argv[2:])\nsys.exit()\n"
     )
-    told = checkout.run("make", "confirm-dead", "HOST=a'b; touch $(echo run)").stdout
-    assert told.splitlines()[-1] == str(["--", "a'b; touch $(echo run)"])
+    output = checkout.run("make", "confirm-dead", "HOST=a'b; touch $(echo run)").stdout
+    assert output.splitlines()[-1] == str(["--", "a'b; touch $(echo run)"])
     assert not list(checkout.root.rglob("run"))
 
 
-def test_backup_and_restore_hand_paths_and_names_over(checkout: Checkout) -> None:
+def test_backup_and_restore_pass_paths_and_names_on(checkout: Checkout) -> None:
     checkout.deploy()
     data = checkout.root / "ops/data"
     for name in ("backup", "restore"):
         (data / f"{name}.py").write_text(
             "import os, sys\nprint(os.environ['STACK'], sys.argv[2:])\nsys.exit()\n"
         )
-    told = checkout.run("make", "backup", "FILE=my backup").stdout
-    assert told.splitlines()[-1] == f"dev {['--', 'my backup']}"
-    told = checkout.run("make", "restore", "FILE=my backup").stdout
-    assert told.splitlines()[-1] == f"dev {['--', 'my backup']}"
-    told = checkout.run("make", "restore", "DUMP=a dump").stdout
-    assert told.splitlines()[-1] == f"dev {['--dump=a dump']}"
+    output = checkout.run("make", "backup", "FILE=my backup").stdout
+    assert output.splitlines()[-1] == f"dev {['--', 'my backup']}"
+    output = checkout.run("make", "restore", "FILE=my backup").stdout
+    assert output.splitlines()[-1] == f"dev {['--', 'my backup']}"
+    output = checkout.run("make", "restore", "DUMP=a dump").stdout
+    assert output.splitlines()[-1] == f"dev {['--dump=a dump']}"
     assert checkout.run("make", "restore").stdout.splitlines()[-1] == "dev []"
 
 
-def test_ssh_writes_private_files_and_goes_by_them(checkout: Checkout) -> None:
+def test_ssh_writes_private_files_and_uses_them(checkout: Checkout) -> None:
     checkout.deploy()
     checkout.script("fake/ssh", 'pwd; printf "%s\\n" "$@"')
     done = checkout.run("make", "ssh", "HOST=engine-1", "ARGS=uptime -p")

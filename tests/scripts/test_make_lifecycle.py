@@ -53,7 +53,7 @@ def test_a_destroy_that_fails_keeps_the_stack(checkout: Checkout) -> None:
     assert [call["args"][0] for call in checkout.calls()] == ["stack", "destroy"]
 
 
-def test_what_is_left_in_the_cloud_keeps_the_stack(checkout: Checkout) -> None:
+def test_leftovers_in_the_cloud_keep_the_stack(checkout: Checkout) -> None:
     done = checkout.run("make", "down", "STACK=prod", LEFT="leftovers: server congress-prod-bastion")
     assert done.returncode != 0
     assert (
@@ -63,20 +63,20 @@ def test_what_is_left_in_the_cloud_keeps_the_stack(checkout: Checkout) -> None:
     assert [call["args"][0] for call in checkout.calls()] == ["stack", "destroy"]
 
 
-def test_purging_the_lab_forgets_what_dev_had_on_it(checkout: Checkout) -> None:
+def test_purging_the_lab_removes_the_state_of_dev(checkout: Checkout) -> None:
     checkout.deploy()
     done = checkout.run("make", "lab-purge")
     assert done.stdout == "lab purged\n", done.stderr
     assert list((checkout.root / ".state").iterdir()) == []
 
 
-def test_a_purge_of_another_lab_leaves_what_dev_has(checkout: Checkout, tmp_path: Path) -> None:
+def test_a_purge_of_another_lab_keeps_stack_dev(checkout: Checkout, tmp_path: Path) -> None:
     checkout.deploy()
     state, second = checkout.root / ".state/pulumi", tmp_path / "second"
     done = checkout.run("make", "lab-purge", LAB_STATE=str(second))
     assert done.returncode != 0
-    told = f"there is no lab in LAB_STATE={second}, and stack dev is on {checkout.lab_state}: nothing was removed."
-    assert told in done.stderr
+    message = f"there is no lab in LAB_STATE={second}, and stack dev is on {checkout.lab_state}: nothing was removed."
+    assert message in done.stderr
     assert "lab purged" not in done.stdout
     second.mkdir()
     done = checkout.run("make", "lab-purge", LAB_STATE=str(second))
@@ -87,7 +87,7 @@ def test_a_purge_of_another_lab_leaves_what_dev_has(checkout: Checkout, tmp_path
     assert state.exists()
 
 
-def test_of_an_older_stack_the_lab_has_to_be_there(checkout: Checkout) -> None:
+def test_an_older_stack_requires_its_lab(checkout: Checkout) -> None:
     """There is no record of its lab."""
     checkout.deploy()
     (checkout.root / ".state/pulumi/lab-of-dev").unlink()

@@ -71,9 +71,9 @@ def test_arguments_of_tools_are_words(checkout: Checkout, target: str) -> None:
     done = checkout.run(
         "make", target, "ARGS=--json 'two words' $(touch ran) `touch ran`; touch ran\ntouch ran"
     )
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert told[:2] == ["--json", "two words"]
-    assert told[2:] == ["$(touch", "ran)", "`touch", "ran`;", "touch", "ran", "touch", "ran"]
+    arguments = json.loads(done.stdout.splitlines()[-1])
+    assert arguments[:2] == ["--json", "two words"]
+    assert arguments[2:] == ["$(touch", "ran)", "`touch", "ran`;", "touch", "ran", "touch", "ran"]
     assert _unharmed(checkout)
 
 
@@ -88,7 +88,7 @@ def test_arguments_of_pulumi_are_words(checkout: Checkout) -> None:
     assert _unharmed(checkout)
 
 
-def test_a_quote_that_is_not_closed_is_said(checkout: Checkout) -> None:
+def test_an_unclosed_quote_is_reported(checkout: Checkout) -> None:
     done = checkout.run("make", "pulumi", "STACK=prod", "ARGS=stack 'ls")
     assert done.returncode != 0
     assert 'ARGS="stack \'ls": no closing quotation' in done.stderr
@@ -127,7 +127,7 @@ def test_paths_and_names_reach_the_tool_as_they_were_typed(
         ("faults", "SEED", "faults"),
     ],
 )
-def test_what_a_test_is_told_is_one_word(
+def test_the_argument_of_a_test_is_one_word(
     checkout: Checkout, target: str, name: str, module: str, text: str
 ) -> None:
     bench = checkout.root / "tests/bench"
@@ -149,21 +149,23 @@ def test_the_name_of_a_stack_and_what_the_target_does_not_read_run_nothing(
 
 @pytest.mark.parametrize("name", ["..", "../..", "a/../b", "-x", "a b", "/etc", "$(touch ran)", "a/b/c/d"])
 @pytest.mark.parametrize("target", ["up", "down", "status", "output", "ssh", "pulumi", "replace", "restore"])
-def test_a_stack_s_name_leads_out_of_no_folder(checkout: Checkout, target: str, name: str) -> None:
-    kept = checkout.root.parent / "kept"
-    kept.touch()
+def test_a_stack_s_name_cannot_leave_its_folder(checkout: Checkout, target: str, name: str) -> None:
+    outside = checkout.root.parent / "outside"
+    outside.touch()
     done = checkout.run("make", target, f"STACK={name}")
     assert done.returncode != 0
     assert "is not a name of a stack" in done.stderr
     assert checkout.calls() == []
-    assert kept.exists()
+    assert outside.exists()
 
 
 @pytest.mark.parametrize(
     "name", ["pulumi", "pulumi/x/y", "passphrase", "Pulumi.yaml", "Pulumi.dev.yaml", "up-lab.log", "audit"]
 )
 @pytest.mark.parametrize("target", ["up", "down", "ssh", "pulumi"])
-def test_no_stack_has_the_name_of_what_the_checkout_keeps(checkout: Checkout, target: str, name: str) -> None:
+def test_names_of_the_checkout_s_own_files_are_refused_for_a_stack(
+    checkout: Checkout, target: str, name: str
+) -> None:
     checkout.deploy()
     before = sorted((checkout.root / ".state").rglob("*"))
     done = checkout.run("make", target, f"STACK={name}")
@@ -184,7 +186,7 @@ def test_the_names_that_pulumi_knows_are_taken(checkout: Checkout, name: str) ->
     assert checkout.calls()[-1]["env"]["PULUMI_STACK"] == name
 
 
-def test_no_recipe_has_a_text_of_the_user_s_in_its_line() -> None:
+def test_no_recipe_line_contains_text_of_the_user() -> None:
     """Recipes let make expand only $(MAKE)."""
     recipes = re.findall(r"^\t.*(?:\\\n.*)*", Path(ROOT / "Makefile").read_text(), re.MULTILINE)
     expanded = {name for recipe in recipes for name in re.findall(r"(?<!\$)\$[({]([^)}]*)", recipe)}

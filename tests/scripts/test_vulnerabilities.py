@@ -11,8 +11,12 @@ import pytest
 from scripts import vulnerabilities
 
 SOUND = {"name": "sound", "version": "1", "vulns": []}
-KNOWN = {"id": "PYSEC-1", "aliases": ["CVE-1"], "fix_versions": ["2.1"], "description": "..."}
-FAULTY = {"name": "faulty", "version": "2", "vulns": [KNOWN, {**KNOWN, "id": "PYSEC-2", "fix_versions": []}]}
+VULNERABILITY = {"id": "PYSEC-1", "aliases": ["CVE-1"], "fix_versions": ["2.1"], "description": "..."}
+FAULTY = {
+    "name": "faulty",
+    "version": "2",
+    "vulns": [VULNERABILITY, {**VULNERABILITY, "id": "PYSEC-2", "fix_versions": []}],
+}
 SKIPPED = {"name": "unheard", "skip_reason": "not found on PyPI"}
 
 
@@ -37,12 +41,12 @@ def test_each_vulnerability_is_listed_with_the_version_that_fixes_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     vulnerabilities.main(pip_audit(tmp_path, FAULTY, SKIPPED))
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for file in vulnerabilities.FILES:
-        assert f"{file} (" in said
-    assert "faulty 2: PYSEC-1, CVE-1; fixed in 2.1" in said
-    assert "faulty 2: PYSEC-2, CVE-1; fixed in no version" in said
-    assert "no data about 1 packages, because PyPI's JSON API (pypi.org) did not answer" in said
+        assert f"{file} (" in output
+    assert "faulty 2: PYSEC-1, CVE-1; fixed in 2.1" in output
+    assert "faulty 2: PYSEC-2, CVE-1; fixed in no version" in output
+    assert "no data about 1 packages, because PyPI's JSON API (pypi.org) did not answer" in output
 
 
 def test_a_pip_audit_that_fails_is_an_error(tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ def page(items: Sequence[Item], query: dict[str, list[str]], limit: int) -> tupl
     first = 0
     if marker := query.get("marker"):
         first = 1 + next(index for index, item in enumerate(items) if item["id"] == marker[0])
-    found = items[first : first + size]
-    return found, found[-1]["id"] if first + size < len(items) else None
+    selected = items[first : first + size]
+    return selected, selected[-1]["id"] if first + size < len(items) else None
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -94,13 +94,13 @@ class Handler(BaseHTTPRequestHandler):
         if path == "compute/flavors" and query.get("is_public") != ["None"]:
             items = [flavor for flavor in items if flavor["os-flavor-access:is_public"]]
         if path in {"compute/servers", "compute/flavors"}:
-            found, marker = page(items, query, NOVA_PAGE)
+            selected, marker = page(items, query, NOVA_PAGE)
             more = f"{self.server.url('compute')}/{key}/detail?{urlencode({'marker': marker})}"
-            return {key: found, **({f"{key}_links": [{"rel": "next", "href": more}]} if marker else {})}
+            return {key: selected, **({f"{key}_links": [{"rel": "next", "href": more}]} if marker else {})}
         if path == "image/images":
-            found, marker = page(items, query, GLANCE_PAGE)
+            selected, marker = page(items, query, GLANCE_PAGE)
             next_ = {"next": f"/v2/images?{urlencode({'marker': marker})}"} if marker else {}
-            return {key: found, **next_}
+            return {key: selected, **next_}
         return {key: items}
 
     def _versions(self, service: str, rest: list[str]) -> Item:

@@ -38,14 +38,14 @@ def session(folder: Path) -> Iterator[Callable[[str], str]]:
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as opened:
         assert opened.stdin is not None
         assert opened.stdout is not None
-        there, back = opened.stdin, opened.stdout
+        statements, results = opened.stdin, opened.stdout
 
         def ask(sql: str) -> str:
-            there.write(f"{sql};\n")
-            there.flush()
-            return back.readline()
+            statements.write(f"{sql};\n")
+            statements.flush()
+            return results.readline()
 
         try:
             yield ask
         finally:
-            there.close()
+            statements.close()

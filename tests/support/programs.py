@@ -41,8 +41,8 @@ def missing(reason: str) -> NoReturn:
 
 def program(name: str) -> str:
     """The path of an installed validator. Those in sbin are found even if the user's PATH lacks it."""
-    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
-    return found or missing(f"{name} is not installed; `make validators` installs it (as root, on Debian)")
+    path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    return path or missing(f"{name} is not installed; `make validators` installs it (as root, on Debian)")
 
 
 def congress_python() -> str:

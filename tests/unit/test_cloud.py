@@ -76,9 +76,9 @@ class FakeCloud(SimpleNamespace):
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
-    there = FakeCloud()
-    monkeypatch.setattr(openstack, "connect", lambda **_: there)
-    return there
+    fake_cloud = FakeCloud()
+    monkeypatch.setattr(openstack, "connect", lambda **_: fake_cloud)
+    return fake_cloud
 
 
 def look_up(
@@ -101,18 +101,18 @@ def problems(**changes: Any) -> tuple[str, ...]:
 
 
 @pytest.mark.usefixtures("fake")
-def test_ids_of_what_is_there_and_of_the_newest_image() -> None:
-    found = look_up()
-    assert found.image_id == "id-3"
-    assert found.flavor_ids == {"small": "small-id"}
-    assert found.external_network_id == "public-id"
-    assert found.existing_network is None
+def test_ids_of_existing_resources_and_of_the_newest_image() -> None:
+    result = look_up()
+    assert result.image_id == "id-3"
+    assert result.flavor_ids == {"small": "small-id"}
+    assert result.external_network_id == "public-id"
+    assert result.existing_network is None
 
 
 @pytest.mark.usefixtures("fake")
-def test_everything_missing_is_named_with_its_setting_and_what_there_is() -> None:
-    found = problems(image="fedora", flavors={"default": "huge"}, network={"externalNetwork": "outside"})
-    assert sorted(found) == [
+def test_each_missing_resource_is_named_with_its_setting_and_the_existing_ones() -> None:
+    messages = problems(image="fedora", flavors={"default": "huge"}, network={"externalNetwork": "outside"})
+    assert sorted(messages) == [
         "congress-ha:flavors: the cloud has no flavor named huge; there are: large, small",
         "congress-ha:image: the cloud has no image named fedora; there are: debian-12, ubuntu",
         "congress-ha:network.externalNetwork: the cloud has no external network named outside; there are: public",
@@ -121,7 +121,7 @@ def test_everything_missing_is_named_with_its_setting_and_what_there_is() -> Non
 
 @pytest.mark.usefixtures("fake")
 @pytest.mark.parametrize(
-    ("existing", "told"),
+    ("existing", "message"),
     [
         (
             {"network": "gone", "subnet": "v4"},
@@ -137,25 +137,25 @@ def test_everything_missing_is_named_with_its_setting_and_what_there_is() -> Non
         ),
     ],
 )
-def test_an_existing_network_has_to_exist(existing: dict[str, str], told: str) -> None:
+def test_an_existing_network_has_to_exist(existing: dict[str, str], message: str) -> None:
     (problem,) = problems(network={"externalNetwork": "public", "existing": existing})
-    assert told in problem
+    assert message in problem
 
 
 @pytest.mark.usefixtures("fake")
 def test_an_existing_network_is_found_with_its_range() -> None:
     existing = {"network": "there", "subnet": "v4"}
-    found = look_up(network={"externalNetwork": "public", "existing": existing})
-    assert found.existing_network == cloud.ExistingNetwork("there-id", "v4-id", "10.9.0.0/24")
+    result = look_up(network={"externalNetwork": "public", "existing": existing})
+    assert result.existing_network == cloud.ExistingNetwork("there-id", "v4-id", "10.9.0.0/24")
 
 
 @pytest.mark.usefixtures("fake")
-def test_too_small_a_quota_is_told_before_anything_is_made() -> None:
+def test_an_insufficient_quota_is_reported_before_anything_is_created() -> None:
     with pytest.raises(cloud.CloudError, match=r"allows 6 more servers \(of 10\), the stack needs 7"):
         look_up(servers={f"congress-test-{index}": "small" for index in range(7)})
 
 
-def test_servers_that_are_there_need_no_more_room(fake: FakeCloud) -> None:
+def test_existing_servers_need_no_more_quota(fake: FakeCloud) -> None:
     fake.compute.servers = lambda **_: things(*SERVERS)
     fake.compute.get_limits().absolute.instances_used = 10
     look_up(state=state_with(*SERVERS))
@@ -189,7 +189,7 @@ def begun(name: str, type_: str = SERVER) -> Pending:
     ],
     ids=["new", "another operation", "old"],
 )
-def test_another_checkouts_servers_of_this_name_end_the_run(fake: FakeCloud, state: State) -> None:
+def test_servers_of_this_name_from_another_checkout_end_the_run(fake: FakeCloud, state: State) -> None:
     fake.compute.servers = lambda **_: things(*SERVERS, "congress-test-0-more", "another")
     with pytest.raises(cloud.CloudError) as refused:
         look_up(state=state)
@@ -218,7 +218,7 @@ def test_one_server_of_another_state_is_enough(fake: FakeCloud) -> None:
     ],
     ids=["deployed", "being replaced", "cut off", "cut off at once"],
 )
-def test_what_an_own_run_made_is_no_other_s(fake: FakeCloud, state: State) -> None:
+def test_servers_in_the_state_belong_to_this_stack(fake: FakeCloud, state: State) -> None:
     fake.compute.servers = lambda **_: things(*SERVERS)
     look_up(state=state)
 
@@ -241,7 +241,7 @@ def test_an_own_server_whose_creation_was_never_answered_is_named(fake: FakeClou
     assert f"openstack server delete {first}-id" in problem
 
 
-def test_a_refused_question_is_one_problem(fake: FakeCloud) -> None:
+def test_a_refused_request_is_one_problem(fake: FakeCloud) -> None:
     def refuse() -> None:
         raise HttpException("not for you")
 

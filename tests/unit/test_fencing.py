@@ -28,8 +28,8 @@ def login_file(recording: Recording, host: str) -> dict[str, Any]:
     """The JSON that the host's step writes for its agent."""
     script = recording.step(f"{host}-fencing").inputs["stdin"]
     (text,) = re.findall(r"root:root 0600 <<'(\w+)'\n(.*?)\n\1\n", script, re.DOTALL)
-    known: dict[str, Any] = json.loads(text[1])
-    return known
+    login: dict[str, Any] = json.loads(text[1])
+    return login
 
 
 def test_the_credential_may_watch_and_act_on_the_two_servers_only(recording: Recording) -> None:

@@ -31,7 +31,7 @@ TABLE = {
 
 def table(recording: Recording, direction: str = "ingress") -> set[tuple[str, str, int, int, str]]:
     rules = [rule for rule in recording.of_type(RULE) if rule.inputs["direction"] == direction]
-    found = {
+    rows = {
         (
             rule.inputs["securityGroupId"].removesuffix("-id"),
             rule.inputs["protocol"],
@@ -41,9 +41,9 @@ def table(recording: Recording, direction: str = "ingress") -> set[tuple[str, st
         )
         for rule in rules
     }
-    assert len(found) == len(rules)
+    assert len(rows) == len(rules)
     assert all(rule.inputs["ethertype"] == "IPv4" for rule in rules)
-    return found
+    return rows
 
 
 def test_the_table(recording: Recording) -> None:

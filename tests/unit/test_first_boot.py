@@ -28,21 +28,21 @@ def problem(stack: str, count: int = 2, files: tuple[Path, ...] = ()) -> str:
     try:
         first_boot.check(stack, f"congress-{stack}", settings.guest, roles(settings))
     except SettingsError as error:
-        (told,) = error.problems
-        return told
+        (message,) = error.problems
+        return message
     return ""
 
 
 @pytest.mark.parametrize("stack", ["dev", "Prod-2", "a" * 33])
-def test_a_name_that_hosts_can_have_is_taken(stack: str) -> None:
+def test_a_name_that_hosts_can_have_is_accepted(stack: str) -> None:
     assert problem(stack) == ""
 
 
 @pytest.mark.parametrize("stack", ["my.stack", "my_stack", "my__stack_"])
-def test_a_name_that_is_no_host_s_is_refused(stack: str) -> None:
-    told = problem(stack)
-    assert told.startswith(f"stack {stack}, after which hosts are named: congress-{stack}-")
-    assert "letters, digits and - alone; name the stack my-stack (pulumi stack rename my-stack)" in told
+def test_a_name_that_no_host_can_have_is_refused(stack: str) -> None:
+    message = problem(stack)
+    assert message.startswith(f"stack {stack}, after which hosts are named: congress-{stack}-")
+    assert "letters, digits and - alone; name the stack my-stack (pulumi stack rename my-stack)" in message
 
 
 def test_a_name_is_too_long_where_the_longest_of_the_hosts_would_be() -> None:
@@ -51,7 +51,7 @@ def test_a_name_is_too_long_where_the_longest_of_the_hosts_would_be() -> None:
     assert problem("a" * 32, count=50) == ""
 
 
-def test_files_are_taken_as_far_as_nova_takes_them_together(tmp_path: Path) -> None:
+def test_files_are_accepted_up_to_nova_s_limit_for_all_of_them(tmp_path: Path) -> None:
     pem = authority().pem
     files = (tmp_path / "one.pem", tmp_path / "two.pem")
     keys = {
@@ -78,12 +78,12 @@ def test_files_are_taken_as_far_as_nova_takes_them_together(tmp_path: Path) -> N
     assert size(fits) <= NOVA
     assert problem("dev", files=files) == ""
     size(fits + 1)
-    told = problem("dev", files=files)
-    assert told.startswith(f"congress-ha:guest.caFiles: they have {2 * (fits + 1) * len(pem)} bytes")
-    assert f"nova takes {first_boot.MAX_USER_DATA}" in told
+    message = problem("dev", files=files)
+    assert message.startswith(f"congress-ha:guest.caFiles: they have {2 * (fits + 1) * len(pem)} bytes")
+    assert f"nova takes {first_boot.MAX_USER_DATA}" in message
 
 
-def test_the_keys_that_are_reckoned_with_are_as_long_as_real_ones() -> None:
+def test_the_assumed_keys_are_as_long_as_real_ones() -> None:
     key = Ed25519PrivateKey.generate()
     private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
     public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)

@@ -22,7 +22,7 @@ class FakeIdentity:
 
     def __init__(self) -> None:
         self.refused = False
-        self.there: dict[str, list[SimpleNamespace]] = {
+        self.records: dict[str, list[SimpleNamespace]] = {
             "domains": [thing("Default")],
             "projects": [thing("service", domain_id="Default-id")],
             "roles": [thing("service")],
@@ -37,8 +37,8 @@ class FakeIdentity:
         def listed(**query: str) -> list[SimpleNamespace]:
             if self.refused:
                 raise ForbiddenException("You are not authorized")
-            found = self.there[kind]
-            return [one for one in found if all(getattr(one, key) == value for key, value in query.items())]
+            records = self.records[kind]
+            return [one for one in records if all(getattr(one, key) == value for key, value in query.items())]
 
         return listed
 
@@ -59,12 +59,12 @@ class Keystoned(FakeCloud):
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Keystoned:
-    there = Keystoned()
-    monkeypatch.setattr(openstack, "connect", lambda **_: there)
-    return there
+    keystoned = Keystoned()
+    monkeypatch.setattr(openstack, "connect", lambda **_: keystoned)
+    return keystoned
 
 
-def found(**settings: Any) -> Identity:
+def identity_for(**settings: Any) -> Identity:
     identity = look_up(auth="keystone", keystone=settings).identity
     assert identity is not None
     return identity
@@ -76,13 +76,13 @@ def lacks(**settings: Any) -> tuple[str, ...]:
 
 @pytest.mark.usefixtures("fake")
 def test_ids_for_the_user_are_found() -> None:
-    assert found() == Identity(
+    assert identity_for() == Identity(
         "https://cloud/v3",
         "RegionTwo",
         "internal",
         Registration("congress", "Default-id", "service-id", "service-id"),
     )
-    assert found(region="RegionThree").region == "RegionThree"
+    assert identity_for(region="RegionThree").region == "RegionThree"
 
 
 def test_with_noauth_keystone_is_not_asked(fake: Keystoned) -> None:
@@ -98,14 +98,14 @@ def test_a_login_that_may_not_register_is_told_the_two_ways_out(fake: Keystoned)
     assert "keystone.login" in problem
 
 
-def test_an_administrator_is_asked_in_the_deployers_place(
+def test_an_administrator_is_queried_instead_of_the_deployer(
     fake: Keystoned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     administrator = Keystoned()
     fake.identity.refused = True
     clouds: dict[str | None, Keystoned] = {None: fake, "mycloud-admin": administrator}
     monkeypatch.setattr(openstack, "connect", lambda cloud=None, **_: clouds[cloud])
-    assert found(administrator="mycloud-admin").registration is not None
+    assert identity_for(administrator="mycloud-admin").registration is not None
     administrator.identity.refused = True
     assert "the login of mycloud-admin may not register" in lacks(administrator="mycloud-admin")[0]
 
@@ -126,8 +126,8 @@ def test_an_administrator_that_clouds_yaml_does_not_have_is_one_problem(
     )
 
 
-def test_all_that_keystone_lacks_is_named(fake: Keystoned) -> None:
-    fake.identity.there["roles"] = []
+def test_everything_missing_in_keystone_is_named(fake: Keystoned) -> None:
+    fake.identity.records["roles"] = []
     assert lacks(project="services") == (
         "congress-ha:keystone.project: there is no project named services",
         "congress-ha:keystone.role: there is no role named service",
@@ -142,18 +142,18 @@ def test_all_that_keystone_lacks_is_named(fake: Keystoned) -> None:
         ("services", thing("congress", type="policy", description=mark("congress-other"))),
     ],
 )
-def test_what_others_made_is_in_the_way_and_what_this_stack_made_is_not(
+def test_resources_of_others_are_refused_and_those_of_this_stack_are_not(
     fake: Keystoned, kind: str, made: SimpleNamespace
 ) -> None:
-    fake.identity.there[kind].append(made)
+    fake.identity.records[kind].append(made)
     (problem,) = lacks()
     assert "that this stack did not make (congress-id)" in problem
     made.description = mark("congress-test")
-    found()
+    identity_for()
 
 
 def test_a_user_of_another_generation_is_looked_for_by_its_own_name(fake: Keystoned) -> None:
-    fake.identity.there["users"] += [
+    fake.identity.records["users"] += [
         thing("congress", domain_id="Default-id", description=mark("congress-test")),
         thing("congress-2", domain_id="Default-id", description=""),
     ]
@@ -165,24 +165,26 @@ def test_a_user_of_another_generation_is_looked_for_by_its_own_name(fake: Keysto
     assert third.registration.user == "congress-3"
 
 
-def test_a_user_that_is_there_is_tried_as_engines_will_use_it(fake: Keystoned) -> None:
+def test_an_existing_user_is_tested_as_engines_will_use_it(fake: Keystoned) -> None:
     """The deployer then needs no right in keystone."""
     fake.identity.refused = True
-    with keystone(PASSWORD, {"of-the-deployer": ["member"]}) as there:
-        fake.session.auth.auth_url = there.url
-        assert found(login=LOGIN, region="RegionOne") == Identity(there.url, "RegionOne", "internal")
+    with keystone(PASSWORD, {"of-the-deployer": ["member"]}) as server:
+        fake.session.auth.auth_url = server.url
+        assert identity_for(login=LOGIN, region="RegionOne") == Identity(server.url, "RegionOne", "internal")
 
 
 @pytest.mark.parametrize(
-    ("password", "role", "told"),
+    ("password", "role", "reason"),
     [
         ("another", "service", "keystone refuses congress in project service"),
         (PASSWORD, "member", "may not check tokens (403): it needs role service"),
     ],
 )
-def test_a_user_that_would_not_do_is_told_why(fake: Keystoned, password: str, role: str, told: str) -> None:
-    with keystone(password, {"of-the-deployer": ["member"]}, role) as there:
-        fake.session.auth.auth_url = there.url
+def test_an_unsuitable_user_is_refused_with_the_reason(
+    fake: Keystoned, password: str, role: str, reason: str
+) -> None:
+    with keystone(password, {"of-the-deployer": ["member"]}, role) as server:
+        fake.session.auth.auth_url = server.url
         (problem,) = lacks(login=LOGIN, region="RegionOne")
-    assert told in problem
+    assert reason in problem
     assert PASSWORD not in problem

@@ -38,9 +38,9 @@ def registered(recording: Recording) -> list[Registration]:
 def authtoken(recording: Recording, host: str) -> dict[str, str]:
     """[keystone_authtoken] of congress.conf, as the host's step writes it."""
     script = recording.step(f"{host}-configuration").inputs["stdin"]
-    found = re.search(r"^\[keystone_authtoken\]\n(.*?)\n(?:END_|\[)", script, re.DOTALL | re.MULTILINE)
-    assert found, script
-    return dict(line.split(" = ", 1) for line in found[1].splitlines())
+    match = re.search(r"^\[keystone_authtoken\]\n(.*?)\n(?:END_|\[)", script, re.DOTALL | re.MULTILINE)
+    assert match, script
+    return dict(line.split(" = ", 1) for line in match[1].splitlines())
 
 
 def test_the_user_has_one_role_in_one_project(with_keystone: Recording) -> None:
@@ -58,11 +58,11 @@ def test_the_user_has_one_role_in_one_project(with_keystone: Recording) -> None:
 
 @pytest.mark.parametrize("host", CONFIGURED)
 def test_engines_log_in_as_that_user_when_it_has_its_role(with_keystone: Recording, host: str) -> None:
-    known = authtoken(with_keystone, host)
-    assert known["auth_url"] == IDENTITY.auth_url
-    assert (known["username"], known["password"]) == ("congress", "CANARY-password-of-keystone-password")
-    assert (known["project_name"], known["user_domain_name"]) == ("service", "Default")
-    assert (known["interface"], known["service_type"]) == ("public", "policy")
+    options = authtoken(with_keystone, host)
+    assert options["auth_url"] == IDENTITY.auth_url
+    assert (options["username"], options["password"]) == ("congress", "CANARY-password-of-keystone-password")
+    assert (options["project_name"], options["user_domain_name"]) == ("service", "Default")
+    assert (options["interface"], options["service_type"]) == ("public", "policy")
     (role,) = with_keystone.of_type(ROLE)
     assert with_keystone.needs(with_keystone.step(f"{host}-configuration"), role)
     assert "auth_strategy = keystone\n" in with_keystone.step(f"{host}-configuration").inputs["stdin"]
@@ -80,7 +80,7 @@ def test_the_catalog_names_the_endpoint_that_has_answered(with_keystone: Recordi
         assert with_keystone.needs(endpoint, with_keystone.step("load-balancer-haproxy"))
 
 
-def test_what_is_registered_bears_the_stack_s_mark(with_keystone: Recording) -> None:
+def test_registrations_have_the_stack_s_mark(with_keystone: Recording) -> None:
     """Otherwise the next preview would assume that it belongs to somebody else."""
     for type_ in (USER, SERVICE):
         (made,) = with_keystone.of_type(type_)
@@ -100,13 +100,13 @@ def test_an_administrator_registers_and_makes_nothing_else() -> None:
     assert {resource.urn for resource in by_it} == {resource.urn for resource in registered(recording)}
 
 
-def test_with_a_user_that_is_there_nothing_is_registered() -> None:
+def test_with_an_existing_user_nothing_is_registered() -> None:
     login = {"username": "it", "password": "CANARY-given $1", "project": "services"}
     recording = with_settings(login=login)
     assert registered(recording) == []
-    known = authtoken(recording, "policy-engine-host-1")
-    assert (known["username"], known["project_name"]) == ("it", "services")
-    assert known["password"] == "CANARY-given $$1"
+    options = authtoken(recording, "policy-engine-host-1")
+    assert (options["username"], options["project_name"]) == ("it", "services")
+    assert options["password"] == "CANARY-given $$1"
     assert "stdin" in recording.step("policy-engine-host-1-configuration").secrets
 
 

@@ -62,8 +62,8 @@ def made_up() -> dict[str, Any]:
         text=True,
         check=True,
     )
-    told: dict[str, Any] = json.loads(run.stdout)
-    return told
+    output: dict[str, Any] = json.loads(run.stdout)
+    return output
 
 
 class TestAMadeUpRole:
@@ -83,14 +83,14 @@ class TestAMadeUpRole:
             *(f"answer-cache-{protocol}-to-0.0.0.0-0" for protocol in ("tcp", "udp", "icmp")),
         ]
 
-    def test_is_looked_at(self, made_up: dict[str, Any]) -> None:
+    def test_is_probed(self, made_up: dict[str, Any]) -> None:
         assert made_up["asked"] == ["disks", "cache", "certificate"]
         assert made_up["command"] == ["cachectl", "stats", "2.5"]
         assert made_up["folders"] == "/var/cache/answers"
         assert made_up["status"] == "missing"
         assert made_up["certificate"].startswith("-")
 
-    def test_can_be_replaced_and_is_recognised_when_it_is_left(self, made_up: dict[str, Any]) -> None:
+    def test_can_be_replaced_and_is_recognised_as_a_leftover(self, made_up: dict[str, Any]) -> None:
         assert made_up["leaves"] == ["answer-cache: systemctl stop cached"]
         assert made_up["left"] == ["answer-cache", "answer-cache-12"]
 
@@ -110,14 +110,14 @@ def literals(tree: ast.Module) -> set[str]:
 
 def test_no_role_or_host_is_named_outside_the_table() -> None:
     names = {name for role in ROLES for name in (role.name, role.host, role.host_name(1), role.host_name(2))}
-    found = {
+    mentions = {
         (path, name)
         for room in ROOMS
         if room != "roles"
         for path, tree in sources(room)
         for name in literals(tree) & names
     }
-    assert found == SOMETHING_ELSE.keys()
+    assert mentions == SOMETHING_ELSE.keys()
 
 
 def imported(tree: ast.Module) -> set[str]:
@@ -161,7 +161,7 @@ def test_the_first_host_of_a_role_keeps_its_name_when_others_come() -> None:
     assert POLICY_ENGINE.host_name(1) == "policy-engine-host-1"
 
 
-def test_what_is_left_is_recognised_by_every_host_s_and_every_role_s_name() -> None:
+def test_leftovers_are_recognised_by_the_name_of_every_host_and_role() -> None:
     hosts = inventory.roles(parse(settings_with(policyEngines={"count": 12})))
     assert {role.name for role in hosts.values()} == {role.name for role in ROLES}
     unknown = [name for name in (*hosts, *(role.name for role in ROLES)) if not re.fullmatch(NAMES, name)]

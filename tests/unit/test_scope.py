@@ -35,31 +35,31 @@ def test_what_is_recorded_is_an_output(recording: Recording) -> None:
     ids=["new", "the same", "of a login without a region"],
 )
 @pytest.mark.usefixtures("fake")
-def test_its_own_login_is_taken(stack: Scope | None) -> None:
+def test_its_own_login_is_accepted(stack: Scope | None) -> None:
     assert look_up(recorded=stack).scope == HERE
 
 
 @pytest.mark.parametrize(
-    ("stack", "told"),
+    ("stack", "message"),
     [
         (Scope("another", "RegionTwo"), "the stack is in project another in region RegionTwo: log in there"),
         (Scope("project-id", "RegionOne"), "the stack is in project project-id in region RegionOne"),
     ],
 )
-def test_another_login_is_refused_before_the_cloud_is_asked_for_anything(
+def test_another_login_is_refused_before_any_request_to_the_cloud(
     fake: FakeCloud,  # noqa: F811
     stack: Scope,
-    told: str,
+    message: str,
 ) -> None:
     fake.image = fake.network = None
     with pytest.raises(cloud.CloudError) as refused:
         look_up(recorded=stack)
     (problem,) = refused.value.problems
     assert problem.startswith("this login is for project project-id in region RegionTwo, ")
-    assert told in problem
+    assert message in problem
 
 
-def test_without_a_region_the_catalog_s_first_counts(fake: FakeCloud) -> None:  # noqa: F811
+def test_without_a_region_the_first_of_the_catalog_is_used(fake: FakeCloud) -> None:  # noqa: F811
     fake.config.get_region_name = lambda _: None
     catalog: dict[str, Any] = {"compute": [SimpleNamespace(region_name=name) for name in ("R1", "R2")]}
     fake.session.auth.get_access = lambda _: SimpleNamespace(
@@ -70,7 +70,7 @@ def test_without_a_region_the_catalog_s_first_counts(fake: FakeCloud) -> None:  
     assert scope.of(fake) == Scope("project-id", None)  # type: ignore[arg-type]
 
 
-def test_a_stack_of_before_the_output_is_where_its_resources_are() -> None:
+def test_a_stack_that_predates_the_output_is_located_by_its_resources() -> None:
     resources = [
         {"type": "tls:index/privateKey:PrivateKey", "outputs": {"tenantId": "no"}},
         {"type": "openstack:compute/instance:Instance", "outputs": {"region": "R"}},

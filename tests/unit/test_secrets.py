@@ -99,12 +99,12 @@ def test_only_the_ssh_key_of_the_outputs_is_secret(recording: Recording) -> None
 
 
 def test_the_sdk_s_debug_log_shows_no_output(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[str] = []
-    monkeypatch.setattr(pulumi.log, "_log", lambda _engine, _severity, message, *_: told.append(message))
+    messages: list[str] = []
+    monkeypatch.setattr(pulumi.log, "_log", lambda _engine, _severity, message, *_: messages.append(message))
     outputs = recorded.run().outputs
     assert "CANARY" in outputs["ssh_private_key"]
-    assert any(message.startswith("register resource outputs prepared: urn=") for message in told)
-    assert not any("CANARY" in message for message in told)
+    assert any(message.startswith("register resource outputs prepared: urn=") for message in messages)
+    assert not any("CANARY" in message for message in messages)
 
 
 @pytest.mark.parametrize(

@@ -30,10 +30,10 @@ def test_with_keystone_the_api_may_be_open_to_all_addresses() -> None:
     assert parse(settings_with(auth="keystone", access=everywhere)).keystone == settings.Keystone()
 
 
-@pytest.mark.parametrize(("change", "told"), WRONG, ids=lambda value: json.dumps(value)[:50])
-def test_a_wrong_setting_is_named_with_a_way_out(change: dict[str, Any], told: list[str]) -> None:
+@pytest.mark.parametrize(("change", "expected"), WRONG, ids=lambda value: json.dumps(value)[:50])
+def test_a_wrong_setting_is_named_with_a_way_out(change: dict[str, Any], expected: list[str]) -> None:
     (problem,) = problems(settings_with(**change))
-    for words in told:
+    for words in expected:
         assert words in problem
     assert "CANARY" not in problem
 
@@ -47,9 +47,9 @@ def test_a_missing_setting_is_named_with_an_example(key: str) -> None:
     assert f"pulumi config set --path 'congress-ha:{key}" in problem
 
 
-def test_all_problems_are_told_at_once() -> None:
-    found = problems({"policyEngines": {"count": 1, "perhost": 1}, "auth": "x", "image": "i", "more": "y"})
-    keys = {problem.split(": ")[0] for problem in found}
+def test_all_problems_are_reported_at_once() -> None:
+    messages = problems({"policyEngines": {"count": 1, "perhost": 1}, "auth": "x", "image": "i", "more": "y"})
+    keys = {problem.split(": ")[0] for problem in messages}
     assert keys == {
         "congress-ha:policyEngines.count",
         "congress-ha:policyEngines.perhost",
@@ -111,7 +111,7 @@ def test_a_certificate_is_read_where_the_setting_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reason"),
     [
         (b"", "is no PEM file of certificates"),
         (b"-----BEGIN CERTIFICATE-----\n", "is no PEM file of certificates"),
@@ -120,11 +120,11 @@ def test_a_certificate_is_read_where_the_setting_says(tmp_path: Path) -> None:
     ],
     ids=["empty", "cut off", "binary", "with a key"],
 )
-def test_a_file_of_anything_but_certificates_is_refused(tmp_path: Path, content: bytes, told: str) -> None:
+def test_a_file_of_anything_but_certificates_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     file = tmp_path / "ca.pem"
     file.write_bytes(content)
     (problem,) = problems(settings_with(guest={"caFiles": [str(file)]}))
-    assert problem.startswith(f"congress-ha:guest.caFiles[0]: {file} {told}")
+    assert problem.startswith(f"congress-ha:guest.caFiles[0]: {file} {reason}")
 
 
 def test_the_network_has_room_for_the_hosts_and_not_for_each_engine() -> None:

@@ -47,8 +47,8 @@ def given(
 def problem(values: Mapping[str, Any]) -> str:
     with pytest.raises(SettingsError) as caught:
         settings.parse({k: v if isinstance(v, str) else json.dumps(v) for k, v in values.items()})
-    (told,) = caught.value.problems
-    return told
+    (message,) = caught.value.problems
+    return message
 
 
 @pytest.fixture(scope="module")
@@ -189,14 +189,14 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("values", "told"), WRONG.values(), ids=WRONG)
-def test_what_clients_would_refuse_is_refused_before_anything_is_made(
-    values: dict[str, Any], told: str
+@pytest.mark.parametrize(("values", "expected"), WRONG.values(), ids=WRONG)
+def test_certificates_that_clients_would_refuse_are_refused_before_the_run(
+    values: dict[str, Any], expected: str
 ) -> None:
-    found = problem(values)
-    assert told in found
-    assert "PRIVATE" not in found
-    assert "CANARY" not in found
+    message = problem(values)
+    assert expected in message
+    assert "PRIVATE" not in message
+    assert "CANARY" not in message
 
 
 @pytest.mark.parametrize(

@@ -108,10 +108,10 @@ class Alarms:
         expected = self.of_the_datasource(source)
         assert size in {None, len(expected)}, f"{source} itself has {len(expected)} rows of {size}"
         for node_id, url in self.engines.items():
-            found = congress.rows(url, f"policies/{POLICY}/tables/{source}", timeout=TIMEOUT)
-            assert found == expected, (
-                f"{node_id} has {len(found)} rows of {len(expected)}, lacks {len(set(expected) - set(found))}, "
-                f"has {len(set(found) - set(expected))} that are none of {source}"
+            rows = congress.rows(url, f"policies/{POLICY}/tables/{source}", timeout=TIMEOUT)
+            assert rows == expected, (
+                f"{node_id} has {len(rows)} rows of {len(expected)}, lacks {len(set(expected) - set(rows))}, "
+                f"has {len(set(rows) - set(expected))} that are none of {source}"
             )
         return True
 

@@ -20,9 +20,9 @@ AGAIN = 120.0  # a publication that waited is tried again by its sender, and by 
 
 @dataclass(frozen=True)
 class Limit:
-    """Of what RabbitMQ must have: Erlang that tells it, that sets it, and a value that no host meets."""
+    """Of what RabbitMQ must have: Erlang that reads it, that sets it, and a value that no host meets."""
 
-    told: str
+    read: str
     set: str
     too_much: str
 
@@ -57,7 +57,7 @@ Rabbitmqctl = Callable[..., str]
 def alarm(rabbitmqctl: Rabbitmqctl, what: str) -> Iterator[None]:
     """The alarm is there; at the end the limit is what it was, and the alarm is over."""
     limit = LIMITS[what]
-    before = rabbitmqctl("eval", limit.told)
+    before = rabbitmqctl("eval", limit.read)
     try:
         rabbitmqctl("eval", limit.set.format(limit.too_much))
         wait_for(f"RabbitMQ's alarm of {what}", STARTS, lambda: what in alarms(rabbitmqctl))
@@ -91,7 +91,9 @@ def waited_out(pair: Pair, tables: Alarms, what: str, seconds: float = LASTS) ->
             began = time.time()
             pool.submit(tables.change, f"during the alarm of {what}")
             pool.submit(tables.push, tables.last)
-            wait_for("status names the alarm", 60, lambda: any("alarms" in told for told in pair.troubles()))
+            wait_for(
+                "status names the alarm", 60, lambda: any("alarms" in trouble for trouble in pair.troubles())
+            )
             time.sleep(max(began + seconds - time.time(), 0))
             stopped = blocked(rabbitmqctl)
             assert stopped, f"nobody waits for RabbitMQ: {rabbitmqctl('list_connections', 'name', 'state')}"

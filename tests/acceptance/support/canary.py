@@ -47,7 +47,7 @@ def of_stack(exported: Mapping[str, Any]) -> dict[str, dict[str, bytes]]:
 
     An AssertionError names a secret value that the search does not cover.
     """
-    found: dict[str, dict[str, bytes]] = {}
+    secrets: dict[str, dict[str, bytes]] = {}
     unknown = set()
     for resource in exported["deployment"]["resources"]:
         type_, name = resource["type"], resource["urn"].rsplit("::", 1)[1]
@@ -58,9 +58,9 @@ def of_stack(exported: Mapping[str, Any]) -> dict[str, dict[str, bytes]]:
                     unknown.add(f"{type_}.{key}")
                 elif text:
                     parts = of_key(key, text) if kind == KEY else {key: text.encode()}
-                    found.setdefault(name, {}).update(parts)
+                    secrets.setdefault(name, {}).update(parts)
     assert not unknown, f"secrets in the state that the canary test does not know: {sorted(unknown)}"
-    return found
+    return secrets
 
 
 def secret_values(value: Any) -> Iterator[Any]:
@@ -109,11 +109,11 @@ def forms(value: bytes) -> dict[str, bytes]:
     """The forms that differ from all forms before them."""
     first = max(0, (len(value) - LONGEST) // 2)
     value = value[first : first + LONGEST]
-    found: dict[str, bytes] = {}
+    distinct: dict[str, bytes] = {}
     for name, form in all_forms(value):
-        if form not in found.values():
-            found[name] = form
-    return found
+        if form not in distinct.values():
+            distinct[name] = form
+    return distinct
 
 
 def all_forms(value: bytes) -> Iterator[tuple[str, bytes]]:

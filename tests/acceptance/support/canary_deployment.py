@@ -81,10 +81,10 @@ class CanaryDeployment:
             name, [PULUMI, "preview", "--non-interactive", *self.options, *options], timeout=300
         )
 
-    def ask(self, host: str, question: str, patterns: Patterns | None = None) -> Any:
+    def ask(self, host: str, task: str, patterns: Patterns | None = None) -> Any:
         """Run searcher.py on a host and return its answer; all secrets are passed on standard input."""
         patterns = self.patterns if patterns is None else patterns
-        script = f"{Path(searcher.__file__).read_text()}\nanswer({question!r}, {patterns!r})\n"
+        script = f"{Path(searcher.__file__).read_text()}\nanswer({task!r}, {patterns!r})\n"
         answer = run([*self.deployment.ssh_command(host), "sudo -n python3 -"], stdin=script, timeout=SEARCH)
         return json.loads(answer)
 

@@ -13,11 +13,11 @@ INSIDE = {"database": ("3306", "-starttls mysql"), "messaging": ("5671", "")}
 def shown(deployment: Deployment) -> dict[str, str]:
     """Certificates that new connections get; those inside the deployment are verified as Congress does it."""
     host, port = deployment.endpoint.removeprefix("https://").split(":")
-    found = {"endpoint": ssl.get_server_certificate((host, int(port)))}
+    certificates = {"endpoint": ssl.get_server_certificate((host, int(port)))}
     engine = deployment.engines[0]["host"]
     for name, (number, protocol) in INSIDE.items():
         address = deployment.outputs["hosts"][name]["address"]
         verified = f"-CAfile /etc/congress-ha/ca.pem -verify_return_error -verify_ip {address} -tls1_3"
         asked = f"openssl s_client -connect {address}:{number} {protocol} {verified} < /dev/null"
-        found[name] = deployment.on(engine, f"{asked} 2>&1 | openssl x509") + "\n"
-    return found
+        certificates[name] = deployment.on(engine, f"{asked} 2>&1 | openssl x509") + "\n"
+    return certificates

@@ -75,7 +75,7 @@ class ChangingRows:
     def arrived(self, seconds: float) -> list[float]:
         """For each successful change, the seconds until the last engine had it or a later one."""
         numbers = sorted(self.written)
-        return [self._known(number, seconds) - self.written[number] for number in numbers]
+        return [self._everywhere(number, seconds) - self.written[number] for number in numbers]
 
     def fresh(self, moment: float, seconds: float) -> float:
         """Seconds from `moment` until every engine had a change that was requested after it."""
@@ -87,7 +87,7 @@ class ChangingRows:
 
         return wait_for("every engine has a row that is younger than the fault", seconds, latest) - moment
 
-    def _known(self, number: int, seconds: float) -> float:
+    def _everywhere(self, number: int, seconds: float) -> float:
         return wait_for(
             f"every engine has change {number}",
             seconds,

@@ -97,8 +97,8 @@ def addresses(apis: Apis) -> list[Item]:
     return [
         address | {"server_id": server["id"], "network_name": network}
         for server in apis.servers()
-        for network, found in server["addresses"].items()
-        for address in found
+        for network, entries in server["addresses"].items()
+        for address in entries
     ]
 
 

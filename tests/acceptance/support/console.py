@@ -40,12 +40,12 @@ class Console:
             cwd=ROOT,
             check=False,
         )
-        kept = self.folder / f"{len(self.shown)}.txt"
-        kept.touch(mode=0o600)
-        kept.write_bytes(done.stdout)
-        self.shown[f"{name} ({kept})"] = done.stdout
+        log = self.folder / f"{len(self.shown)}.txt"
+        log.touch(mode=0o600)
+        log.write_bytes(done.stdout)
+        self.shown[f"{name} ({log})"] = done.stdout
         # The message does not contain the text, which may show a secret.
-        assert bool(done.returncode) is fails, f"{name} ended with {done.returncode}: {kept}"
+        assert bool(done.returncode) is fails, f"{name} ended with {done.returncode}: {log}"
         return done.stdout.decode(errors="replace")
 
     def leaks(self, search: Search) -> list[str]:

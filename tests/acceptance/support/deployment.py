@@ -212,8 +212,8 @@ class Deployment:
         """The first words of an ssh command for a host, over a connection that stays open between commands."""
         assert self.outputs
         ssh = ["env", "-C", str(self.folder), "ssh", "-F", "ssh_config", "-o", "ControlPath=control-%C"]
-        alive = subprocess.run([*ssh, "-O", "check", host], capture_output=True, timeout=10, check=False)
-        if alive.returncode:
+        check = subprocess.run([*ssh, "-O", "check", host], capture_output=True, timeout=10, check=False)
+        if check.returncode:
             # A separate process without our pipes, which it would keep open as long as it runs.
             options = ["-o", "ControlMaster=yes", "-o", "ControlPersist=60", "-o", "ConnectTimeout=30"]
             nothing = subprocess.DEVNULL

@@ -70,20 +70,20 @@ class Run:
 
     def processes(self) -> dict[int, str]:
         """Pid -> name of the run's process and of all its descendants."""
-        found, todo = {}, [self.process.pid]
+        names, todo = {}, [self.process.pid]
         while todo:
             pid = todo.pop()
             with contextlib.suppress(OSError):
-                found[pid] = (PROC / f"{pid}/comm").read_text().strip()
+                names[pid] = (PROC / f"{pid}/comm").read_text().strip()
                 for task in (PROC / f"{pid}/task").iterdir():
                     todo += map(int, (task / "children").read_text().split())
-        return found
+        return names
 
     def kill(self, name: str) -> None:
         """Send SIGKILL to its processes of this name (15 letters), as soon as there is one."""
 
         def pids() -> list[int]:
-            return [pid for pid, found in self.processes().items() if found == name]
+            return [pid for pid, comm in self.processes().items() if comm == name]
 
         wait_for(f"{name} runs", 60, lambda: pids() or self.ended, pause=0.05)
         for pid in pids():

@@ -85,8 +85,8 @@ class FreshnessProbe:
         """Wait until each engine has exactly one row, with no row of an earlier datasource node."""
 
         def one_each() -> bool:
-            found = congress.by_engine(self.engines, f"policies/{POLICY}/tables/counter")
-            assert all(len(rows) == 1 for rows in found.values()), found
+            answers = congress.by_engine(self.engines, f"policies/{POLICY}/tables/counter")
+            assert all(len(rows) == 1 for rows in answers.values()), answers
             return True
 
         wait_for("each engine has one row of the datasource and no old one beside it", limit, one_each)

@@ -48,12 +48,12 @@ class LargeCloud:
     def polled(self, seconds: float) -> float:
         """Return the seconds until each engine has all rules of all security groups."""
 
-        def all_there() -> bool:
-            found = {n: len(self.rows(url, POLICY, "rules")) for n, url in self.engines.items()}
-            assert set(found.values()) == {self.cloud.rules}, f"{found} of {self.cloud.rules} rules"
+        def complete() -> bool:
+            counts = {n: len(self.rows(url, POLICY, "rules")) for n, url in self.engines.items()}
+            assert set(counts.values()) == {self.cloud.rules}, f"{counts} of {self.cloud.rules} rules"
             return True
 
-        return waited("every engine has all rows", seconds, all_there)
+        return waited("every engine has all rows", seconds, complete)
 
     def changed(self, seconds: float) -> float:
         """Change a rule of a security group; return the seconds until each engine has the change."""

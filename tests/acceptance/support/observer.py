@@ -110,7 +110,7 @@ class Observer:
         self.hosts, self.bus = frozenset(hosts), bus
         self._record = Record()
         self._over = threading.Event()
-        self._known: dict[tuple[int, str], tuple[float, str | None]] = {}
+        self._first_seen: dict[tuple[int, str], tuple[float, str | None]] = {}
         self._trouble: BaseException | None = None
 
     def __enter__(self) -> Self:
@@ -169,14 +169,14 @@ class Observer:
                 state, started = stat(pid)
                 key = (pid, started)
                 seen.add(key)
-                first, host = self._known.get(key, (time.monotonic(), None))
+                first, host = self._first_seen.get(key, (time.monotonic(), None))
                 if time.monotonic() - first < YOUNG:
                     host = self._node_of(pid)
-                    self._known[key] = (first, host)
+                    self._first_seen[key] = (first, host)
                 if host is not None and state != "Z" and not frozen(pid) and not killed(pid):
                     yield host, pid
-        for key in self._known.keys() - seen:
-            del self._known[key]
+        for key in self._first_seen.keys() - seen:
+            del self._first_seen[key]
 
     def _node_of(self, pid: int) -> str | None:
         """The host of the pair, if the process is a datasource node there."""

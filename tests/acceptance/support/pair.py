@@ -40,8 +40,8 @@ class Pair:
         self, deployment: Deployment, admin: Connection, observer: Observer, probe: FreshnessProbe
     ) -> None:
         self.deployment, self.observer, self.probe = deployment, observer, probe
-        found = admin.compute.servers(all_projects=True)
-        self.servers = tuple(Server(s.name, s.id, admin) for s in found if s.name in observer.hosts)
+        servers = admin.compute.servers(all_projects=True)
+        self.servers = tuple(Server(s.name, s.id, admin) for s in servers if s.name in observer.hosts)
 
     @property
     def active(self) -> Server:

@@ -30,7 +30,7 @@ class Process:
 
 
 class Watch:
-    """Use as a context. `hits`: secrets found, by secret, form and place; `seen`: the number of processes.
+    """Use as a context. `hits`: secrets found, by secret, form and location; `seen`: the number of processes.
 
     Environments are checked only on servers whose names begin with `prefix`, because those of the program and its tests
     on this machine contain secrets.

@@ -60,10 +60,10 @@ class Pushed:
 
         def same() -> bool:
             for node_id, url in self.engines.items():
-                found = congress.rows(url, f"policies/{POLICY}/tables/seen", timeout=TIMEOUT)
-                missing = len(expected - {event for (event,) in found})
-                assert len(found) == len(expected) and not missing, (  # noqa: PT018
-                    f"{node_id} has {len(found)} of {len(expected)} rows, {missing} are missing"
+                rows = congress.rows(url, f"policies/{POLICY}/tables/seen", timeout=TIMEOUT)
+                missing = len(expected - {event for (event,) in rows})
+                assert len(rows) == len(expected) and not missing, (  # noqa: PT018
+                    f"{node_id} has {len(rows)} of {len(expected)} rows, {missing} are missing"
                 )
             return True
 

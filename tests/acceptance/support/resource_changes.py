@@ -35,31 +35,31 @@ def previewed(*options: str, pulumi: Path = PULUMI) -> Changes:
 
 def happened(before: Mapping[str, dict[str, Any]], after: Mapping[str, dict[str, Any]]) -> Changes:
     """The difference of two states (`Deployment.resources`), without components and providers."""
-    found = {}
+    changes = {}
     for urn in {*before, *after}:
         was, is_now = before.get(urn), after.get(urn)
         if was is None:
-            found[name_of(urn)] = "created"
+            changes[name_of(urn)] = "created"
         elif is_now is None:
-            found[name_of(urn)] = "deleted"
+            changes[name_of(urn)] = "deleted"
         elif was.get("id") != is_now.get("id"):
-            found[name_of(urn)] = "replaced"
+            changes[name_of(urn)] = "replaced"
         elif was.get("modified") != is_now.get("modified"):
-            found[name_of(urn)] = "updated"
-    return found
+            changes[name_of(urn)] = "updated"
+    return changes
 
 
 def as_previewed(
     deployment: Deployment, up: Callable[[], Any], *options: str, pulumi: Path = PULUMI
 ) -> Changes:
     """Run an `up` with options; return its changes, which must equal those of `pulumi preview`."""
-    said = previewed(*options, pulumi=pulumi)
+    announced = previewed(*options, pulumi=pulumi)
     before = deployment.resources()
     up()
     changed = happened(before, deployment.resources())
-    assert changed == said, {
-        name: f"previewed {said.get(name)}, happened {changed.get(name)}"
-        for name in {*said, *changed}
-        if said.get(name) != changed.get(name)
+    assert changed == announced, {
+        name: f"previewed {announced.get(name)}, happened {changed.get(name)}"
+        for name in {*announced, *changed}
+        if announced.get(name) != changed.get(name)
     }
     return changed

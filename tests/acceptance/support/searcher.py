@@ -92,11 +92,11 @@ class Search:
         """Files that may have a hit. Files removed meanwhile are ignored; any other problem is an error."""
         for first in range(0, len(paths), NAMES_AT_A_TIME):
             grep = self.grep("-lZ", "--", *paths[first : first + NAMES_AT_A_TIME], stderr=subprocess.PIPE)
-            found, complaints = grep.communicate()
+            matches, complaints = grep.communicate()
             other = [c for c in complaints.splitlines() if not c.endswith(b": No such file or directory")]
             if other or grep.returncode not in {0, 1, 2}:
                 raise OSError(f"grep ended with {grep.returncode}: {other[:3]}")
-            yield from (os.fsdecode(name) for name in found.split(b"\0") if name)
+            yield from (os.fsdecode(name) for name in matches.split(b"\0") if name)
 
     def file_hits(self, path: str) -> Iterator[Hit]:
         file = Path(path)
@@ -117,9 +117,9 @@ class Search:
             ["journalctl", "--quiet", "-F", "SYSLOG_IDENTIFIER"], capture_output=True, text=True, check=True
         )
         named = [
-            {**found, "place": f"{found['place']} of {name}"}
+            {**entry, "location": f"{entry['location']} of {name}"}
             for name in listed.stdout.splitlines()
-            for found in self.entries("-t", name)
+            for entry in self.entries("-t", name)
         ]
         return named or hits
 
@@ -142,7 +142,7 @@ class Search:
 
     def metadata(self, user: str) -> list[Hit]:
         """Hits in the metadata service's answer to a user's process; a hit without a secret if there is no answer."""
-        place = f"the metadata service, asked by {user}"
+        location = f"the metadata service, asked by {user}"
         urls = [METADATA + document for document in DOCUMENTS]
         fetched = subprocess.run(
             ["runuser", "-u", user, "--", sys.executable, "-c", FETCH, *urls],
@@ -151,12 +151,12 @@ class Search:
             check=False,
         )
         if fetched.returncode:
-            return [hit("", "", f"{place}: no answer")]
-        return [hit(secret, form, place) for secret, form in self.within(fetched.stdout)]
+            return [hit("", "", f"{location}: no answer")]
+        return [hit(secret, form, location) for secret, form in self.within(fetched.stdout)]
 
 
-def hit(secret: str, form: str, place: str, owner: str = "", mode: str = "") -> Hit:
-    return {"secret": secret, "form": form, "place": place, "owner": owner, "mode": mode}
+def hit(secret: str, form: str, location: str, owner: str = "", mode: str = "") -> Hit:
+    return {"secret": secret, "form": form, "location": location, "owner": owner, "mode": mode}
 
 
 def is_compressed(path: str) -> bool:
@@ -210,9 +210,9 @@ def missed(patterns: Patterns) -> list[str]:
                     path.write_bytes(b"before" + text + b"after\n")
                     wanted[str(path)] = (secret, name)
         hits, _ = Search(patterns).files([folder])
-    found = {(one["place"], one["secret"], one["form"]) for one in hits}
+    reported = {(one["location"], one["secret"], one["form"]) for one in hits}
     return sorted(
-        f"{secret}, {form}" for path, (secret, form) in wanted.items() if (path, secret, form) not in found
+        f"{secret}, {form}" for path, (secret, form) in wanted.items() if (path, secret, form) not in reported
     )
 
 
@@ -226,6 +226,6 @@ def everywhere(patterns: Patterns) -> dict[str, Any]:
     return {"hits": hits, "files": files}
 
 
-def answer(question: str, patterns: Patterns) -> None:
+def answer(task: str, patterns: Patterns) -> None:
     """Print the answer as JSON, for the sender of this text."""
-    json.dump({"missed": missed, "everywhere": everywhere}[question](patterns), sys.stdout)
+    json.dump({"missed": missed, "everywhere": everywhere}[task](patterns), sys.stdout)

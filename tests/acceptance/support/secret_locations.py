@@ -51,15 +51,15 @@ def allowed(host: str, role: str, login: str) -> set[Location]:
     return locations
 
 
-def found_in(hits: Iterable[Hit]) -> set[Location]:
-    return {(hit["secret"], ID.sub("ID", hit["place"]), hit["owner"], hit["mode"]) for hit in hits}
+def locations_of(hits: Iterable[Hit]) -> set[Location]:
+    return {(hit["secret"], ID.sub("ID", hit["location"]), hit["owner"], hit["mode"]) for hit in hits}
 
 
 def report(host: str, hits: Iterable[Hit], wrong: Iterable[Location]) -> list[str]:
     """A line for each wrong location, with the forms in which the secret was found there, if any."""
     forms: dict[Location, set[str]] = {}
     for hit in hits:
-        (location,) = found_in([hit])
+        (location,) = locations_of([hit])
         forms.setdefault(location, set()).add(hit["form"])
     return [
         f"{host}: {secret} in {where} {owner} {mode}: "

@@ -48,13 +48,13 @@ class Asked:
 
 
 class Client(threading.Thread):
-    """Sends requests until it is stopped; `kept`: on one connection."""
+    """Sends requests until it is stopped; `keep_alive`: on one connection."""
 
     def __init__(
-        self, label: str, deployment: Deployment, addresses: Sequence[str], *, kept: bool, writes: bool
+        self, label: str, deployment: Deployment, addresses: Sequence[str], *, keep_alive: bool, writes: bool
     ) -> None:
         super().__init__(name=label, daemon=True)
-        self.kept, self.writes = kept, writes
+        self.keep_alive, self.writes = keep_alive, writes
         self.asked: list[Asked] = []
         self.over = threading.Event()
         self._target, self._tls = urlsplit(deployment.endpoint), deployment.tls
@@ -104,7 +104,7 @@ class Client(threading.Thread):
         self._connection.request(method, path, sent, self._headers)
         answer = self._connection.getresponse()
         text = answer.read()
-        if not self.kept or answer.will_close:
+        if not self.keep_alive or answer.will_close:
             self._hang_up()
         return answer.status, text
 
@@ -187,11 +187,11 @@ def traffic(deployment: Deployment) -> Iterator[Traffic]:
         )
     with addresses() as own:
         clients = [
-            Client("kept reader", deployment, own[0:1], kept=True, writes=False),
-            Client("new reader", deployment, own[1:2], kept=False, writes=False),
-            Client("kept writer", deployment, own[2:3], kept=True, writes=True),
-            Client("new writer", deployment, own[3:4], kept=False, writes=True),
-            Client("reader of many addresses", deployment, own[4:], kept=False, writes=False),
+            Client("kept reader", deployment, own[0:1], keep_alive=True, writes=False),
+            Client("new reader", deployment, own[1:2], keep_alive=False, writes=False),
+            Client("kept writer", deployment, own[2:3], keep_alive=True, writes=True),
+            Client("new writer", deployment, own[3:4], keep_alive=False, writes=True),
+            Client("reader of many addresses", deployment, own[4:], keep_alive=False, writes=False),
         ]
         for client in clients:
             client.start()

@@ -33,7 +33,7 @@ def answer(service: str, method: str) -> Any:
     return 0, [["one"]]
 
 
-def told_of_two_errors(api: Any, engine: Any) -> list[str]:
+def reported_errors(api: Any, engine: Any) -> list[str]:
     def fail(what: str) -> Any:
         def failing(*_: Any, **__: Any) -> None:
             raise RuntimeError(what)
@@ -42,8 +42,8 @@ def told_of_two_errors(api: Any, engine: Any) -> list[str]:
 
     engine.subscriptions.follow_rules = fail("not followed")
     db_policy_rules.add_policy_rule = fail("not written")
-    told = str(api.ask("POST", RULES, {"rule": "v(x) :- sound:more(x)"}))
-    return [what for what in ("not written", "not followed") if what in told]
+    reply = str(api.ask("POST", RULES, {"rule": "v(x) :- sound:more(x)"}))
+    return [what for what in ("not written", "not followed") if what in reply]
 
 
 def main(folder: str) -> None:
@@ -105,7 +105,7 @@ def main(folder: str) -> None:
     client.wait()
     seen["a second client is answered before the table of both"] = before
 
-    seen["what a client is told of two errors"] = told_of_two_errors(api, engine)
+    seen["what a client is told of two errors"] = reported_errors(api, engine)
     print(json.dumps(seen), flush=True)
     os._exit(0)
 

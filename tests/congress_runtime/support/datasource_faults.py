@@ -156,13 +156,13 @@ def creation() -> dict[str, Any]:
     congress_node.until(lambda: node.node.service_object("hangs"))
     seen: dict[str, Any] = {"good": create("good"), "a second good": create("good"), "hangs": waits.wait()}
     seen |= {"raises": create("raises"), "unknown": create("unknown", "none such")}
-    seen["remain"] = sorted(found.name for found in datasources.get_datasources())
+    seen["remain"] = sorted(datasource.name for datasource in datasources.get_datasources())
     running = [service.service_id for service in node.node.get_services()]
     return {**seen, "run": sorted(running), "good is polled": node.polls("good")}
 
 
 def delete(api: congress_node.Api, name: str) -> Any:
-    ids = [found.id for found in datasources.get_datasources() if found.name == name]
+    ids = [datasource.id for datasource in datasources.get_datasources() if datasource.name == name]
     with eventlet.Timeout(congress_node.TIMEOUT / 2, False):
         return api.ask("DELETE", f"/v1/data-sources/{ids[0]}")
 

@@ -82,10 +82,10 @@ def of_one_moment(engine: Engine) -> dict[str, Any]:
     engine.change('t(7, "x")', insert=False, policy="d")
     engine.change("slow(x) :- d:t(x, y), d:t(z, w), equal(x, z)", insert=False)
     engine.change("slow(x) :- d:t(x, y)")
-    found = {row["data"][0] for row in asked.wait()}
+    values = {row["data"][0] for row in asked.wait()}
     now = {row["data"][0] for row in engine.get_row_data("slow", "p")}
     return {
-        "the evaluation has the rows of before": found == set(range(ROWS)),
+        "the evaluation has the rows of before": values == set(range(ROWS)),
         "the next one those of after": now == {10**6 + number for number in range(ROWS // 2)},
     }
 
@@ -136,12 +136,12 @@ def ended(engine: Engine) -> dict[str, Any]:
     engine.create_policy("act", kind="action")
     engine.set_rows(ROWS)
     before = engine.holds()
-    asks: dict[str, Callable[[], object]] = {
+    requests: dict[str, Callable[[], object]] = {
         "trace": lambda: engine.select("pair(x)", target="p", trace=True),
         "simulation": lambda: engine.simulate("pair(x)", "p", 'd:t+(9999, "z") d:t-(1, "1")', "act"),
     }
     seen: dict[str, Any] = {}
-    for what, ask in asks.items():
+    for what, ask in requests.items():
         pace.LIMIT_WITHOUT_PAUSES = 0.2
         try:
             ask()

@@ -104,28 +104,28 @@ def loading(bus: Bus, database: str, folder: Path) -> list[str]:
     in_rules.add("sound:second")
     health = Application.health = health_of(bus, database, folder)
     health.problem = ""
-    said: list[str] = []
+    bodies: list[str] = []
 
-    def says() -> None:
+    def ask_health() -> None:
         eventlet.sleep(0.05)
         health.loading = health.missing_tables()
         environ = {"REQUEST_METHOD": "GET", "PATH_INFO": ""}
-        said.extend(part.decode() for part in Application()(environ, lambda *_: None))
+        bodies.extend(part.decode() for part in Application()(environ, lambda *_: None))
 
-    says()
+    ask_health()
     subscriptions.follow_rules(wait=False)
     answers["first"].send()
-    says()
+    ask_health()
     answers["second"].send()
-    says()
+    ask_health()
     processed.send()
-    says()
+    ask_health()
     health.loading_ends = time.monotonic()
-    says()
+    ask_health()
     in_rules.add("sound:never")
     subscriptions.follow_rules(wait=False)
-    says()
-    return said
+    ask_health()
+    return bodies
 
 
 def main(folder: str, case: str) -> None:

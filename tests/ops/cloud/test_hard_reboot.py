@@ -36,7 +36,7 @@ def readmission() -> Callable[[Connection], object]:
         (Nova(pauses=False), ["pause", "os-stop", "reboot"]),
     ],
 )
-def test_a_host_that_was_confirmed_dead_is_let_in_after_a_reboot(nova: Nova, orders: list[str]) -> None:
+def test_a_host_that_was_confirmed_dead_is_readmitted_after_a_reboot(nova: Nova, orders: list[str]) -> None:
     """The old guest is paused, or stopped if the hypervisor cannot pause it."""
     cloud, _ = with_nova(nova)
     readmission()(cloud)
@@ -64,10 +64,10 @@ def test_a_host_whose_old_guest_may_run_stays_outside(
     assert not cloud.network.update_port.called
 
 
-def test_nova_calls_a_reboot_a_success_whose_old_guest_runs_on() -> None:
+def test_nova_reports_success_while_the_old_guest_still_runs() -> None:
     """The reason for the pause before the reboot."""
     nova = Nova(destroys=False)
     request = nova.post("/servers/server-database/action", json=HARD, microversion="2.51").headers[REQUEST]
-    told = nova.get(f"/servers/server-database/os-instance-actions/{request}", microversion="2.51").json()
-    assert (nova.status, told["instanceAction"]["events"][0]["result"]) == ("ACTIVE", "Success")
+    action = nova.get(f"/servers/server-database/os-instance-actions/{request}", microversion="2.51").json()
+    assert (nova.status, action["instanceAction"]["events"][0]["result"]) == ("ACTIVE", "Success")
     assert nova.old_guest

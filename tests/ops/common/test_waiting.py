@@ -9,11 +9,11 @@ from ops.common.waiting import poll
 
 def test_the_first_accepted_observation_ends_the_wait() -> None:
     looks = iter([1, 2, 3, 4])
-    assert poll(5, 0.001, lambda: next(looks), lambda found: found == 3) == 3
+    assert poll(5, 0.001, lambda: next(looks), lambda observed: observed == 3) == 3
     assert next(looks) == 4
 
 
-def test_the_last_one_at_the_deadline() -> None:
+def test_the_last_observation_is_returned_at_the_deadline() -> None:
     assert poll(0.02, 0.005, lambda: "never", lambda _: False) == "never"
 
 

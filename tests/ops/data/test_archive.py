@@ -42,15 +42,15 @@ def refusal(file: Path) -> str:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(sql=st.binary(max_size=3000))
-def test_what_goes_in_comes_out(tmp_path: Path, sql: bytes) -> None:
+def test_an_archive_returns_what_was_put_in(tmp_path: Path, sql: bytes) -> None:
     file = tmp_path / "backup"
     file.unlink(missing_ok=True)
     write(file, sql)
     with archive.read(file) as backup:
         assert backup.dump.read() == sql
         assert backup.key == ENCRYPTION_KEY
-        known = backup.manifest
-        assert (known.stack, known.congress, known.schema_revision, known.written) == (
+        manifest = backup.manifest
+        assert (manifest.stack, manifest.congress, manifest.schema_revision, manifest.written) == (
             "dev",
             "11.0.0",
             "c0125080d572",
@@ -58,7 +58,7 @@ def test_what_goes_in_comes_out(tmp_path: Path, sql: bytes) -> None:
         )
 
 
-def test_the_file_is_the_operator_s_alone_and_so_is_what_comes_out_of_it(tmp_path: Path) -> None:
+def test_the_archive_and_its_extracted_files_are_private(tmp_path: Path) -> None:
     file = tmp_path / "backup"
     write(file)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -132,7 +132,7 @@ def test_a_full_disk_is_reported_and_the_key_is_removed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_to_end_leaves_nothing_of_the_key(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_termination_signal_leaves_no_key_behind(tmp_path: Path, number: signal.Signals) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", WRITER, tmp_path, "--slow", "x"],
         cwd=ROOT,

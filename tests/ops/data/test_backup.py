@@ -63,27 +63,27 @@ def test_a_backup_holds_what_the_hosts_have(
     assert answering.kinds == ["check"]
 
 
-def test_a_backup_that_was_not_checked_says_so(
+def test_an_unchecked_backup_says_so(
     answering: Answering, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answering.answers["check"] = "unchecked /var/lib/mysql has 3 MiB free, 64 MiB are needed"
     backup.backup(STACK, {}, tmp_path / "backup", Progress("backup"))
-    told = capsys.readouterr().out
-    assert "NOT checked by a trial load: /var/lib/mysql has 3 MiB free, 64 MiB are needed" in told
-    assert " s  checked by" not in told
+    output = capsys.readouterr().out
+    assert "NOT checked by a trial load: /var/lib/mysql has 3 MiB free, 64 MiB are needed" in output
+    assert " s  checked by" not in output
 
 
-@pytest.mark.parametrize("said", [LOADED.replace(SECRET[:9].encode().hex(), "58" * 9), "loaded 9 f00d"])
-def test_a_backup_that_does_not_pass_its_trial_is_none(
-    answering: Answering, tmp_path: Path, said: str
+@pytest.mark.parametrize("output", [LOADED.replace(SECRET[:9].encode().hex(), "58" * 9), "loaded 9 f00d"])
+def test_no_backup_is_written_if_its_trial_load_fails(
+    answering: Answering, tmp_path: Path, output: str
 ) -> None:
-    answering.answers["check"] = said
+    answering.answers["check"] = output
     with pytest.raises(DatabaseError, match=r"the key does not decrypt|has schema revision"):
         backup.backup(STACK, {}, tmp_path / "backup", Progress("backup"))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_here_is_not_taken_for_a_host_that_is_lost(
+def test_a_full_local_disk_is_not_reported_as_a_lost_host(
     answering: Answering, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def cut_off(*_: object) -> None:

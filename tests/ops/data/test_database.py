@@ -14,7 +14,7 @@ from ops.data.database import CongressDatabase
 from ops.data.dump import DatabaseError
 from ops.ssh.commands import Hosts
 
-KEPT = "before-migration-20261125T162228Z.sql.gz"
+SAVED_DUMP = "before-migration-20261125T162228Z.sql.gz"
 SQL = b"INSERT INTO `alembic_version` VALUES\n('c0125080d572');\n"
 
 
@@ -22,9 +22,9 @@ SQL = b"INSERT INTO `alembic_version` VALUES\n('c0125080d572');\n"
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     made = tmp_path / "backups"
     made.mkdir()
-    (made / KEPT).write_bytes(gzip.compress(SQL))
+    (made / SAVED_DUMP).write_bytes(gzip.compress(SQL))
     monkeypatch.setattr(congress_database, "FOLDER", str(made))
-    # Here is no MariaDB; tests/render/test_load.py has the lock itself.
+    # There is no MariaDB here; tests/render/test_load_lock.py tests the lock itself.
     monkeypatch.setattr(congress_database, "LOCK", """bash -c 'shift; exec "$@"' lock""")
     return made
 
@@ -40,42 +40,42 @@ def send(database: CongressDatabase, sql: bytes, digest: str | None = None) -> s
         return database.receive(dump, digest or sha256(sql).hexdigest())
 
 
-def test_what_is_sent_is_private_and_goes_again(database: CongressDatabase, folder: Path) -> None:
+def test_a_sent_dump_is_private_and_removed_afterwards(database: CongressDatabase, folder: Path) -> None:
     file = folder / send(database, b"sent")
     assert gzip.decompress(file.read_bytes()) == b"sent"
     assert file.stat().st_mode & 0o7777 == 0o600
     database.discard()
-    assert [kept.name for kept in folder.iterdir()] == [KEPT]
+    assert [entry.name for entry in folder.iterdir()] == [SAVED_DUMP]
 
 
-def test_what_arrives_otherwise_is_refused(database: CongressDatabase) -> None:
+def test_a_dump_damaged_in_transfer_is_refused(database: CongressDatabase) -> None:
     with pytest.raises(DatabaseError, match="was damaged in transfer"):
         send(database, b"sent", sha256(b"other").hexdigest())
 
 
-def test_a_dump_that_a_restore_was_cut_off_with_stays_as_it_is(
-    database: CongressDatabase, folder: Path
-) -> None:
+def test_the_dump_of_an_interrupted_restore_is_not_changed(database: CongressDatabase, folder: Path) -> None:
     """Seen: the next restore wrote through the link that an interrupted one had left behind."""
-    database.pin(KEPT)
+    database.pin(SAVED_DUMP)
     send(database, b"sent")
-    assert gzip.decompress((folder / KEPT).read_bytes()) == SQL
+    assert gzip.decompress((folder / SAVED_DUMP).read_bytes()) == SQL
 
 
-def test_a_dump_outlives_its_name(database: CongressDatabase, folder: Path) -> None:
-    held = database.pin(KEPT)
-    (folder / KEPT).unlink()
-    assert gzip.decompress((folder / held).read_bytes()) == SQL
+def test_a_pinned_dump_survives_its_removal(database: CongressDatabase, folder: Path) -> None:
+    pinned = database.pin(SAVED_DUMP)
+    (folder / SAVED_DUMP).unlink()
+    assert gzip.decompress((folder / pinned).read_bytes()) == SQL
     assert database.dumps_on_host() == []
 
 
-def test_the_revision_of_a_dump_and_that_it_is_whole(database: CongressDatabase, folder: Path) -> None:
-    assert database.dumps_on_host() == [KEPT]
-    assert database.revision_of(KEPT) == "c0125080d572"
-    whole = (folder / KEPT).read_bytes()
-    (folder / KEPT).write_bytes(whole[:-3])
+def test_the_revision_and_the_integrity_of_a_dump_are_checked(
+    database: CongressDatabase, folder: Path
+) -> None:
+    assert database.dumps_on_host() == [SAVED_DUMP]
+    assert database.revision_of(SAVED_DUMP) == "c0125080d572"
+    whole = (folder / SAVED_DUMP).read_bytes()
+    (folder / SAVED_DUMP).write_bytes(whole[:-3])
     with pytest.raises(DatabaseError, match="the dump is damaged: database: "):
-        database.revision_of(KEPT)
-    (folder / KEPT).write_bytes(gzip.compress(b"SELECT 1;\n"))
+        database.revision_of(SAVED_DUMP)
+    (folder / SAVED_DUMP).write_bytes(gzip.compress(b"SELECT 1;\n"))
     with pytest.raises(DatabaseError, match="not a dump of Congress's database"):
-        database.revision_of(KEPT)
+        database.revision_of(SAVED_DUMP)

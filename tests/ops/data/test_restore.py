@@ -12,8 +12,8 @@ from ops.data.restore import RestoreError
 from ops.ssh.commands import HostError
 from tests.ops.support.fake_database_hosts import (
     CHANGE,
-    KEPT,
     OLDER,
+    SAVED_DUMP,
     START,
     STOP,
     FakeHosts,
@@ -50,7 +50,7 @@ def test_the_previous_database_is_restored_if_a_step_fails(fails: str) -> None:
         rf"\S+: {fails} was made to fail. Nothing was restored: the services run again, the database is as it was",
         str(failed.value),
     )
-    assert hosts.kinds[-8:] == [*STOP, f"load {KEPT}", *START, "discard"]
+    assert hosts.kinds[-8:] == [*STOP, f"load {SAVED_DUMP}", *START, "discard"]
 
 
 @pytest.mark.parametrize("fails", [*STOP, "keep"])
@@ -67,15 +67,15 @@ def test_a_failed_rollback_names_the_way_out() -> None:
     with pytest.raises(RestoreError) as failed:
         load_backup(hosts)
     assert "could not be restored either: database: load was made to fail" in str(failed.value)
-    assert str(failed.value).endswith(f"make restore DUMP={KEPT}")
+    assert str(failed.value).endswith(f"make restore DUMP={SAVED_DUMP}")
 
 
 @pytest.mark.parametrize(
     ("fails", "way_out"),
     [
         ("stop 2", "this restore again"),
-        ("load", f"make restore DUMP={KEPT}"),
-        ("start 1", f"make restore DUMP={KEPT}"),
+        ("load", f"make restore DUMP={SAVED_DUMP}"),
+        ("start 1", f"make restore DUMP={SAVED_DUMP}"),
     ],
 )
 def test_without_the_lock_nothing_is_restored_or_started(
@@ -143,7 +143,7 @@ def test_without_tables_only_services_and_an_empty_schema_are_restored() -> None
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("kind", ["keep", "load", "start 1"])
-def test_an_interruption_waits_for_the_step_and_puts_back(
+def test_an_interruption_waits_for_the_step_and_rolls_back(
     monkeypatch: pytest.MonkeyPatch, number: int, kind: str
 ) -> None:
     hosts, before = FakeHosts(), signal.getsignal(number)
@@ -151,11 +151,11 @@ def test_an_interruption_waits_for_the_step_and_puts_back(
     with pytest.raises(RestoreError, match=r"^interrupted. Nothing was restored"):
         load_backup(hosts)
     assert hosts.kinds[-4:] == [*START, "discard"]
-    assert (f"load {KEPT}" in hosts.kinds) == (kind != "keep")
+    assert (f"load {SAVED_DUMP}" in hosts.kinds) == (kind != "keep")
     assert signal.getsignal(number) == before
 
 
-def test_the_database_is_marked_while_it_is_half_another_one() -> None:
+def test_the_database_is_marked_while_it_is_partly_replaced() -> None:
     hosts = FakeHosts()
     load_backup(hosts)
     kinds = [kind for kind, _ in hosts.commands]
@@ -165,24 +165,24 @@ def test_the_database_is_marked_while_it_is_half_another_one() -> None:
     with pytest.raises(RestoreError):
         load_backup(hosts)
     kinds = [kind for kind, _ in hosts.commands]
-    assert kinds.index(f"load {KEPT}") < kinds.index("unmark") < kinds.index("start node")
+    assert kinds.index(f"load {SAVED_DUMP}") < kinds.index("unmark") < kinds.index("start node")
 
 
 def test_after_an_interrupted_restore_its_own_dump_is_the_previous_database() -> None:
     """A dump of the half-loaded database would replace the good one in a rollback."""
     hosts = FakeHosts("migrate")
-    hosts.answers["unfinished"] = KEPT
+    hosts.answers["unfinished"] = SAVED_DUMP
     with pytest.raises(RestoreError, match="the database is as it was"):
-        load_dump(hosts, KEPT)
+        load_dump(hosts, SAVED_DUMP)
     assert "keep" not in hosts.kinds
-    assert f"load {KEPT}" in hosts.kinds
+    assert f"load {SAVED_DUMP}" in hosts.kinds
 
 
-def test_what_a_restore_was_cut_off_in_never_runs_as_it_is() -> None:
+def test_no_service_starts_on_a_partly_restored_database() -> None:
     """Even if the next restore fails before it changes the database, which is half loaded."""
     hosts = FakeHosts("stop node")
-    hosts.answers["unfinished"] = KEPT
+    hosts.answers["unfinished"] = SAVED_DUMP
     with pytest.raises(RestoreError):
-        load_dump(hosts, KEPT)
+        load_dump(hosts, SAVED_DUMP)
     started = [number for number, kind in enumerate(hosts.kinds) if kind.startswith("start")]
-    assert not started or f"load {KEPT}" in hosts.kinds[: started[0]]
+    assert not started or f"load {SAVED_DUMP}" in hosts.kinds[: started[0]]

@@ -13,9 +13,9 @@ from ops.data.database import Software, require_known_revision
 from ops.data.dump import DatabaseError
 from ops.ssh.commands import HostError
 from tests.ops.support.fake_database_hosts import (
-    KEPT,
     LOADED,
     OLDER,
+    SAVED_DUMP,
     SECRET,
     FakeHosts,
     load_backup,
@@ -27,16 +27,16 @@ app.command("backup")(backup.main)
 app.command("restore")(restore.main)
 
 
-def test_while_another_one_works_on_the_database_nothing_is_touched() -> None:
+def test_nothing_changes_while_another_tool_uses_the_database() -> None:
     hosts = FakeHosts()
-    hosts.lock_says = ["waits: another backup", "another backup works, still after 600 s"]
+    hosts.lock_output = ["waits: another backup", "another backup works, still after 600 s"]
     with pytest.raises(HostError, match="database: another backup works, still after 600 s"):
         load_backup(hosts)
     assert hosts.kinds == []
 
 
 @pytest.mark.parametrize(
-    ("said", "problem"),
+    ("output", "problem"),
     [
         (
             "unchecked /var/lib/mysql has 3 MiB free",
@@ -49,9 +49,9 @@ def test_while_another_one_works_on_the_database_nothing_is_touched() -> None:
         ),
     ],
 )
-def test_nothing_stops_for_a_dump_that_does_not_pass_its_trial(said: str, problem: str) -> None:
+def test_nothing_stops_for_a_dump_that_fails_its_trial_load(output: str, problem: str) -> None:
     hosts = FakeHosts()
-    hosts.answers["check"] = said
+    hosts.answers["check"] = output
     with pytest.raises(DatabaseError, match=problem):
         load_backup(hosts)
     assert hosts.kinds == ["send", "check", "discard"]
@@ -66,7 +66,7 @@ def test_nothing_stops_for_a_dump_that_cannot_be_loaded() -> None:
     assert hosts.kinds == ["send", "check", "discard"]
 
 
-def test_nothing_is_touched_for_a_schema_that_is_newer() -> None:
+def test_a_newer_schema_is_refused_before_anything_changes() -> None:
     hosts = FakeHosts()
     with pytest.raises(
         DatabaseError, match="a-backup has schema revision f00d, which this deployment's Congress"
@@ -81,18 +81,18 @@ def test_a_missing_dump_is_answered_with_the_existing_ones(name: str) -> None:
     with pytest.raises(DatabaseError) as refused:
         load_dump(hosts, name)
     # The newest last.
-    assert str(refused.value).endswith(f"there are: {OLDER}, {KEPT}")
+    assert str(refused.value).endswith(f"there are: {OLDER}, {SAVED_DUMP}")
     assert hosts.kinds == []
 
 
-def test_a_dump_that_is_damaged_is_refused() -> None:
+def test_a_damaged_dump_is_refused() -> None:
     hosts = FakeHosts("test")
     with pytest.raises(DatabaseError, match="the dump is damaged"):
         load_dump(hosts, OLDER)
     assert hosts.kinds == []
 
 
-def test_an_engine_s_host_that_is_not_reached_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_engine_host_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     hosts = FakeHosts()
     monkeypatch.setattr(hosts, "is_reachable", lambda host, *_: host != "policy-engine-host-2")
     with pytest.raises(HostError, match="policy-engine-host-2 is unreachable"):
@@ -100,7 +100,7 @@ def test_an_engine_s_host_that_is_not_reached_is_named(monkeypatch: pytest.Monke
     assert hosts.kinds == []
 
 
-def test_nothing_stops_where_the_programs_cannot_be_put() -> None:
+def test_nothing_stops_if_the_programs_cannot_be_installed() -> None:
     hosts = FakeHosts("bring")
     with pytest.raises(HostError, match="bring was made to fail"):
         load_backup(hosts)
@@ -112,7 +112,7 @@ def test_a_supported_revision_is_accepted() -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["a-file", "--dump", OLDER]])
-def test_restore_wants_one_source(arguments: list[str]) -> None:
+def test_restore_requires_exactly_one_source(arguments: list[str]) -> None:
     done = CliRunner().invoke(app, ["restore", *arguments])
     assert (done.exit_code, done.output) == (
         1,
@@ -123,10 +123,10 @@ def test_restore_wants_one_source(arguments: list[str]) -> None:
 def test_a_file_is_checked_before_the_deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (backup, restore):
         monkeypatch.setattr(module, "read_deployment", lambda: pytest.fail("the deployment was asked"))
-    there = tmp_path / "there"
-    there.write_text("mine")
+    existing = tmp_path / "there"
+    existing.write_text("mine")
     for command, problem in (("backup", "already exists"), ("restore", "is not a backup of congress-ha")):
-        done = CliRunner().invoke(app, [command, str(there)])
+        done = CliRunner().invoke(app, [command, str(existing)])
         assert done.exit_code == 1
-        assert done.output.startswith(f"{command}: {there} {problem}")
+        assert done.output.startswith(f"{command}: {existing} {problem}")
         assert len(done.output.splitlines()) == 1

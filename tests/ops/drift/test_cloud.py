@@ -20,7 +20,7 @@ def drifts(changed: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str
     return [(drift.role, drift.what, drift.remedy) for drift in compare(changed, state())]
 
 
-def test_a_cloud_as_the_state_has_it_differs_in_nothing() -> None:
+def test_a_cloud_that_matches_the_state_has_no_drift() -> None:
     assert drifts(view()) == []
     assert hosts_not_running(view(), state()) == set()
     assert summaries(view(), state()) == {
@@ -32,9 +32,9 @@ def test_a_cloud_as_the_state_has_it_differs_in_nothing() -> None:
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_what_was_changed_in_the_cloud_is_named_once(name: str) -> None:
-    changed, *told = CHANGES[name]
-    assert drifts(changed) == [tuple(told)]
+def test_each_change_in_the_cloud_is_named_once(name: str) -> None:
+    changed, *expected = CHANGES[name]
+    assert drifts(changed) == [tuple(expected)]
 
 
 def test_the_rules_of_a_missing_group_are_not_listed() -> None:
@@ -43,7 +43,7 @@ def test_the_rules_of_a_missing_group_are_not_listed() -> None:
     ]
 
 
-def test_a_group_of_an_older_program_keeps_its_ways_out_until_it_has_others() -> None:
+def test_an_older_group_keeps_neutron_s_egress_rules_until_it_has_its_own() -> None:
     neutrons = with_(RULE, rule("out4", direction="egress"))
     older = replace(state(), resources=tuple(r for r in state().resources if r.id != "out"))
     assert [drift.what for drift in compare(neutrons, older)] == [
@@ -61,7 +61,7 @@ def test_hosts_whose_servers_do_not_run() -> None:
 
 
 @pytest.mark.parametrize("status", ["PAUSED", "SUSPENDED"])
-def test_a_host_of_the_pair_that_stands_still_is_never_let_go_on(status: str) -> None:
+def test_a_paused_host_of_the_pair_is_never_resumed(status: str) -> None:
     """It was fenced: its datasource node would run beside the other host's."""
     (step,) = (r for r in state().resources if r.name == "bastion-ready")
     pair = replace(
@@ -91,7 +91,7 @@ def test_a_host_of_the_pair_that_stands_still_is_never_let_go_on(status: str) ->
         ("server off", lambda cloud: cloud.compute.start_server.assert_called_once_with("server-bastion")),
     ],
 )
-def test_what_an_up_cannot_repair_the_cloud_s_api_does(name: str, asked: Callable[[Any], None]) -> None:
+def test_the_cloud_s_api_repairs_what_up_cannot(name: str, asked: Callable[[Any], None]) -> None:
     cloud = create_autospec(Connection, instance=True)
     (drift,) = compare(CHANGES[name][0], state())
     assert drift.call is not None
@@ -99,9 +99,9 @@ def test_what_an_up_cannot_repair_the_cloud_s_api_does(name: str, asked: Callabl
     asked(cloud)
 
 
-def test_a_protected_server_is_made_anew_by_its_name_alone() -> None:
-    known = state()
-    resources = tuple(replace(one, protected=one.id == "server-database") for one in known.resources)
-    (drift,) = compare(without(SERVER, "server-database"), replace(known, resources=resources))
+def test_a_protected_server_is_recreated_only_by_its_name() -> None:
+    recorded = state()
+    resources = tuple(replace(one, protected=one.id == "server-database") for one in recorded.resources)
+    (drift,) = compare(without(SERVER, "server-database"), replace(recorded, resources=resources))
     assert drift.by_hand
     assert drift.remedy.startswith("make up GONE=congress-dev-database, which creates an empty one;")

@@ -32,8 +32,8 @@ STACK = Stack(
 
 
 def report(*findings: dict[str, Any]) -> Report:
-    told = json.dumps({**ANSWER, "findings": list(findings)})
-    return Report(answers={"drift": {"code": 0, "out": told, "err": "", "seconds": 0.1}})
+    answer = json.dumps({**ANSWER, "findings": list(findings)})
+    return Report(answers={"drift": {"code": 0, "out": answer, "err": "", "seconds": 0.1}})
 
 
 def run(
@@ -51,7 +51,7 @@ def run(
     return CliRunner().invoke(app, arguments)
 
 
-def test_a_stack_as_it_was_put_is_one_table_and_exit_code_0(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stack_without_drift_is_one_table_and_exit_code_0(monkeypatch: pytest.MonkeyPatch) -> None:
     done = run(monkeypatch)
     assert done.exit_code == 0, done.output
     rows = [line.split("  ")[0] for line in done.output.splitlines()[2:-1]]
@@ -60,19 +60,19 @@ def test_a_stack_as_it_was_put_is_one_table_and_exit_code_0(monkeypatch: pytest.
     assert done.output.splitlines()[-1].startswith("All is well (looked for ")
 
 
-def test_what_differs_is_named_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_difference_is_named_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     edited = report({"what": "/etc/x was edited", "steps": ["database-ready"]})
     done = run(monkeypatch, "--json", cloud=CHANGES["rule removed"][0], database=edited)
     assert done.exit_code == 1
-    told = json.loads(done.output)
-    assert (told["ok"], told["roles"]["database"]["state"]) == (False, "wrong")
-    assert [(one["role"], one["what"], one["way_out"]) for one in told["findings"]] == [
+    output = json.loads(done.output)
+    assert (output["ok"], output["roles"]["database"]["state"]) == (False, "wrong")
+    assert [(one["role"], one["what"], one["way_out"]) for one in output["findings"]] == [
         ("security groups", "rule database-tcp-22 is gone", "make repair: creates it again"),
         ("database", "/etc/x was edited", "make repair: runs database-ready again"),
     ]
 
 
-def test_a_host_that_is_not_reached_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_host_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     done = run(monkeypatch, database=Report("no connection within 5 s", connected=False))
     assert done.exit_code == 1
     assert "wrong database: could not be checked: no connection within 5 s -> make status" in done.output

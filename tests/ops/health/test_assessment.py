@@ -120,7 +120,7 @@ WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
     ),
     "key": (lambda f: view(f, datasources=None), "policy-engine-2 cannot list its datasources", "aes_key"),
     "policy unknown": (
-        lambda f: policy(f, known=False),
+        lambda f: policy(f, present=False),
         "policy-engine-2 is not in sync: it does not know policy acceptance",
         "restart congress-policy-engine@policy-engine-2",
     ),
@@ -136,7 +136,7 @@ WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
     ),
     "datasource unknown": (
         lambda f: view(
-            long_unchanged(f), datasources={"n": DatasourceView(known=False, code=200, last_error="")}
+            long_unchanged(f), datasources={"n": DatasourceView(present=False, code=200, last_error="")}
         ),
         "it does not know datasource n",
         "restart",
@@ -147,7 +147,7 @@ WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
         "configuration",
     ),
     "datasource mute": (
-        lambda f: view(f, datasources={"n": DatasourceView(known=True, code=404, last_error="")}),
+        lambda f: view(f, datasources={"n": DatasourceView(present=True, code=404, last_error="")}),
         "no status of datasource n through policy-engine-2",
         "datasource node",
     ),
@@ -197,7 +197,7 @@ WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
 
 NOTES: dict[str, tuple[Callable[[Facts], Facts], str]] = {
     "just changed": (
-        lambda f: long_unchanged(policy(f, known=False), 6),
+        lambda f: long_unchanged(policy(f, present=False), 6),
         "it does not know policy acceptance, 6 s after a change",
     ),
     "not all told": (
@@ -206,7 +206,7 @@ NOTES: dict[str, tuple[Callable[[Facts], Facts], str]] = {
     ),
     "many rows": (
         lambda f: view(
-            f, datasources={"nova": DatasourceView(known=True, code=200, last_error="", rows=300_000)}
+            f, datasources={"nova": DatasourceView(present=True, code=200, last_error="", rows=300_000)}
         ),
         "datasource nova has 300,000 rows; up to 200,000 were measured",
     ),
@@ -242,7 +242,7 @@ def test_what_recovers_by_itself_or_is_intended_is_a_note(case: str) -> None:
     assert what in f"{finding.role}: {finding.what}"
 
 
-def test_a_cloud_that_is_not_reached_is_unseen_and_not_wrong() -> None:
+def test_an_unreachable_cloud_is_unseen_and_not_wrong() -> None:
     seen = replace(healthy(), cloud="timed out")
     (finding,) = findings = assess(seen)
     assert (finding.severity, finding.role) == (Severity.UNSEEN, "servers")
@@ -255,8 +255,8 @@ def test_a_cloud_that_is_not_reached_is_unseen_and_not_wrong() -> None:
 def test_what_requires_a_token_is_skipped_and_no_fault() -> None:
     seen = healthy()
     for node_id, state in seen.engines.items():
-        asks = replace(state, view=EngineView(200, 5, 401))
-        seen = replace(seen, engines={**seen.engines, node_id: asks})
+        unauthorized = replace(state, view=EngineView(200, 5, 401))
+        seen = replace(seen, engines={**seen.engines, node_id: unauthorized})
     assert assess(seen) == []
     assert rows(seen, [])["engines"] == (
         "ok",

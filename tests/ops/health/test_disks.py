@@ -15,21 +15,21 @@ from tests.support.programs import private, run
 HEAD = "Use% IUse% Avail Mounted on\n"
 
 
-def told(name: str, *seen: Disk) -> list[str]:
-    known = facts()
-    found = findings(replace(known, disks={**known.disks, name: seen}))
-    return [f"{finding.severity} {finding.role}: {finding.what} -> {finding.way_out}" for finding in found]
+def findings_of(name: str, *seen: Disk) -> list[str]:
+    healthy = facts()
+    results = findings(replace(healthy, disks={**healthy.disks, name: seen}))
+    return [f"{finding.severity} {finding.role}: {finding.what} -> {finding.way_out}" for finding in results]
 
 
 def test_disks_with_free_space_have_no_findings() -> None:
     assert facts().disks["database"] == (Disk("/", 24, 7340),)
     assert list(findings(facts())) == []
-    assert told("database", Disk("/", 80, 900)) == []
+    assert findings_of("database", Disk("/", 80, 900)) == []
 
 
 @pytest.mark.parametrize(("used", "severity"), [(81, "note"), (95, "note"), (96, "wrong"), (100, "wrong")])
 def test_a_disk_that_fills_is_a_note_and_a_full_one_is_wrong(used: int, severity: str) -> None:
-    (line,) = told("database", Disk("/", 24, 7340), Disk("/var/lib/mysql", used, 12))
+    (line,) = findings_of("database", Disk("/", 24, 7340), Disk("/var/lib/mysql", used, 12))
     assert line == (
         f"{severity} servers: database: /var/lib/mysql is {used} % full, 12 MiB are free -> make ssh HOST=database"
         " ARGS='sudo du -xhd2 -t 100M /var/lib/mysql' shows what fills it; the database grows with policies and"
@@ -37,21 +37,21 @@ def test_a_disk_that_fills_is_a_note_and_a_full_one_is_wrong(used: int, severity
     )
 
 
-def test_what_may_be_deleted_is_named_for_its_disk() -> None:
-    (line,) = told("database", Disk("/", 99, 7), Disk("/var/lib/mysql", 10, 900))
+def test_each_disk_names_what_may_be_deleted_on_it() -> None:
+    (line,) = findings_of("database", Disk("/", 99, 7), Disk("/var/lib/mysql", 10, 900))
     assert "dumps in /var/backups/congress may be deleted" in line
     assert "grows" not in line
-    (line,) = told("bastion", Disk("/var/log", 99, 7), Disk("/", 10, 900))
+    (line,) = findings_of("bastion", Disk("/var/log", 99, 7), Disk("/", 10, 900))
     assert "bastion: /var/log is 99 % full" in line
 
 
 def test_a_host_whose_disks_are_unknown_is_no_alarm() -> None:
-    known = facts()
+    healthy = facts()
     seen = replace(
-        known, disks={"database": Unseen("no answer within 4 s"), "bastion": Unseen("lost", explained=True)}
+        healthy, disks={"database": Unseen("no answer within 4 s"), "bastion": Unseen("lost", explained=True)}
     )
-    (found,) = findings(seen)
-    assert (found.severity, found.what) == ("note", "database: its disks: no answer within 4 s")
+    (finding,) = findings(seen)
+    assert (finding.severity, finding.what) == ("note", "database: its disks: no answer within 4 s")
 
 
 def test_inodes_count_and_some_filesystems_have_none() -> None:

@@ -33,7 +33,7 @@ def other(host: str, **answers: CommandResult) -> Report:
     return Report(answers={**reports()[host].answers, **answers})
 
 
-def test_a_healthy_deployment_is_read_from_what_its_hosts_answer() -> None:
+def test_a_healthy_deployment_is_read_from_the_answers_of_its_hosts() -> None:
     seen = facts()
     view = seen.clusters["datasource-2"]
     assert isinstance(view, Cluster)
@@ -44,7 +44,9 @@ def test_a_healthy_deployment_is_read_from_what_its_hosts_answer() -> None:
     ]
     (node,) = view.resources
     assert (node.id, node.started, node.nodes) == ("ds-node", True, ("congress-dev-datasource-1",))
-    (process,) = [p for found in seen.processes.values() if not isinstance(found, Unseen) for p in found]
+    (process,) = [
+        p for processes in seen.processes.values() if not isinstance(processes, Unseen) for p in processes
+    ]
     assert process.state == "S"
     assert all(isinstance(ping, int) and ping > 0 for ping in seen.pings.values())
     assert isinstance(seen.database, Database)
@@ -64,12 +66,12 @@ def test_an_engine_s_memory_is_read() -> None:
     assert engine.view.sync_period == 5
     assert engine.view.policies
     policy = engine.view.policies["acceptance"]
-    assert policy.known
+    assert policy.present
     assert (policy.complete, policy.missing) == (True, ())
     assert policy.tables == ("p", "q")
 
 
-def test_how_much_an_engine_works_is_read() -> None:
+def test_the_load_of_an_engine_is_read() -> None:
     assert facts().engines["policy-engine-2"].cpu is None
     unit = answered(out="ActiveState=active\nSubState=running\nNRestarts=0\nMainPID=7\nCPUShare=0.97\n")
     seen = facts({"policy-engine-host-2": other("policy-engine-host-2", **{"unit policy-engine-2": unit})})
@@ -103,7 +105,7 @@ def test_fence_history_is_read() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "crm_mon: Error: cluster is not available", "<pacemaker-result/>"])
-def test_a_cluster_that_tells_nothing_is_not_taken_for_a_good_one(text: str) -> None:
+def test_a_cluster_that_reports_nothing_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="crm_mon"):
         cluster(text, "")
 
@@ -124,7 +126,7 @@ def test_a_cluster_that_tells_nothing_is_not_taken_for_a_good_one(text: str) -> 
         ),
     ],
 )
-def test_a_question_without_an_answer_keeps_its_reason(answer: CommandResult, why: str) -> None:
+def test_a_probe_without_an_answer_keeps_its_reason(answer: CommandResult, why: str) -> None:
     assert parsed(Report(answers={"ping": answer}), "ping", int) == Unseen(why)
 
 
@@ -144,7 +146,7 @@ def test_servers_of_the_cloud() -> None:
     assert (without.cloud, without.hosts["database"].status) == ("no login", None)
 
 
-def test_what_no_host_says_of_an_engine_is_not_made_up() -> None:
+def test_facts_that_no_host_reports_are_not_invented() -> None:
     lost = Report("no connection within 5 s", connected=False)
     engine = facts({"policy-engine-host-1": lost}).engines["policy-engine-1"]
     unseen = Unseen("no connection within 5 s", explained=True)
@@ -166,9 +168,9 @@ def test_alarms_are_read_and_another_node_s_process_is_ignored() -> None:
         }
     )
     assert seen.bus == Bus("[{{resource_limit,disk,rabbit@m},[]}]", 3, 2)
-    found = seen.processes["datasource-1"]
-    assert not isinstance(found, Unseen)
-    assert [(process.pid, process.state) for process in found] == [(8, "Tl")]
+    processes = seen.processes["datasource-1"]
+    assert not isinstance(processes, Unseen)
+    assert [(process.pid, process.state) for process in processes] == [(8, "Tl")]
 
 
 def test_a_backend_that_is_down_keeps_the_reason_of_its_check() -> None:
@@ -207,11 +209,11 @@ def test_a_backend_drained_by_its_agent_shows_the_agent_s_reason() -> None:
         ("", ""),
     ],
 )
-def test_the_line_of_ssh_that_says_why(stderr: str, why: str) -> None:
+def test_the_line_of_ssh_that_has_the_reason(stderr: str, why: str) -> None:
     assert ssh_error(stderr) == why
 
 
-def test_outputs_become_a_stack_and_unfinished_ones_are_refused() -> None:
+def test_outputs_become_a_stack_and_incomplete_ones_are_refused() -> None:
     outputs = {
         "endpoint": "https://192.0.2.10:1789/",
         "hosts": {"database": {"address": "10.0.0.2", "roles": ["database"]}},

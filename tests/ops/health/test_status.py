@@ -70,8 +70,8 @@ def test_a_healthy_stack_is_one_table_and_exit_code_0(monkeypatch: pytest.Monkey
 
 
 def test_json_is_one_object_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    gone = {name: server for name, server in SERVERS.items() if name != "congress-dev-messaging"}
-    done = run(monkeypatch, "--json", servers=gone)
+    remaining = {name: server for name, server in SERVERS.items() if name != "congress-dev-messaging"}
+    done = run(monkeypatch, "--json", servers=remaining)
     assert done.exit_code == 1
     result = json.loads(done.output)
     assert (result["stack"], result["ok"]) == ("dev", False)
@@ -86,7 +86,7 @@ def test_json_is_one_object_and_nothing_else(monkeypatch: pytest.MonkeyPatch) ->
     }
 
 
-def test_what_could_not_be_seen_is_no_alarm_and_not_well_either(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unseen_facts_are_neither_an_alarm_nor_well(monkeypatch: pytest.MonkeyPatch) -> None:
     done = run(monkeypatch, servers="no login")
     assert done.exit_code == 3
     assert "cloud not asked, 8 reached" in done.output
@@ -115,7 +115,7 @@ def test_something_wrong_is_reported_beside_what_was_not_checked(monkeypatch: py
     assert (done.exit_code, result["ok"], result["complete"]) == (1, False, False)
 
 
-def test_a_cloud_that_takes_its_time_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_cloud_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """As after idle minutes: its first answer takes longer than the answers of all hosts."""
 
     def slow(*_: object) -> object:
@@ -168,7 +168,7 @@ def test_the_worst_finding_is_a_role_s_state_and_what_was_not_seen_is_not_ok() -
     assert table["database"][0] == "ok"
 
 
-def test_questions_are_for_every_role() -> None:
+def test_every_role_has_probes() -> None:
     asked = {name: health_commands(name, STACK, Limits()) for name in STACK.hosts}
     assert asked["policy-engine-host-2"].keys() == {"disks", "unit policy-engine-2", "view policy-engine-2"}
     assert asked[survey.BASTION].keys() == {"disks"}

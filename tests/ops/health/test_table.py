@@ -24,8 +24,8 @@ def test_the_largest_datasources_are_named_with_the_age_of_their_rows() -> None:
     seen = healthy()
     first = seen.engines["policy-engine-1"]
     assert isinstance(first.view, EngineView)
-    told = replace(first, view=replace(first.view, datasources=datasources))
-    seen = replace(seen, engines={**seen.engines, "policy-engine-1": told})
+    changed = replace(first, view=replace(first.view, datasources=datasources))
+    seen = replace(seen, engines={**seen.engines, "policy-engine-1": changed})
     assert rows(seen, [])["engines"][1].endswith(
         "5 datasources: nova 48,000 rows 7 s old, pushed 2,000 rows, heat 5 rows 2 s old"
     )

@@ -67,7 +67,7 @@ class Host:
     def packages(self, *lines: str) -> None:
         (self.library.folder / "packages").write_text("\n".join(lines))
 
-    def told(self, *steps: str) -> dict[str, Any]:
+    def report(self, *steps: str) -> dict[str, Any]:
         """Its answer, with no content of any file in it."""
         path = f"{self.library.folder}/bin:{os.environ['PATH']}"
         done = subprocess.run(
@@ -84,9 +84,9 @@ class Host:
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
 
-    def found(self) -> list[tuple[str, list[str]]]:
+    def findings(self) -> list[tuple[str, list[str]]]:
         """The differences without the folder's name, and the steps that repair them."""
-        return [(one["what"].replace(f"{self.root}/", ""), one["steps"]) for one in self.told()["findings"]]
+        return [(one["what"].replace(f"{self.root}/", ""), one["steps"]) for one in self.report()["findings"]]
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def host(tmp_path: Path) -> Host:
 
 
 def test_an_unchanged_host_has_no_drift(host: Host) -> None:
-    assert host.told() == {"files": 8, "services": 2, "packages": 2, "findings": []}
+    assert host.report() == {"files": 8, "services": 2, "packages": 2, "findings": []}
 
 
 CHANGES: dict[str, tuple[Callable[[Path], Any], str, list[str]]] = {
@@ -132,37 +132,37 @@ CHANGES: dict[str, tuple[Callable[[Path], Any], str, list[str]]] = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_what_was_changed_is_named_once_with_the_steps_that_put_it_right(host: Host, name: str) -> None:
+def test_each_change_is_named_once_with_the_steps_that_repair_it(host: Host, name: str) -> None:
     change, what, steps = CHANGES[name]
     change(host.root)
-    assert host.found() == [(what, steps)]
+    assert host.findings() == [(what, steps)]
 
 
 def test_a_flushed_table_of_nftables_is_named(host: Host) -> None:
     (host.library.folder / "tables").write_text("table inet closed\ntable ip6 closed\n")
-    assert host.found() == [("nftables table ip closed is gone", ["software"])]
+    assert host.findings() == [("nftables table ip closed is gone", ["software"])]
 
 
 def test_a_link_that_leads_elsewhere_is_named(host: Host) -> None:
     link = host.root / "congress"
     link.unlink()
     link.symlink_to("/elsewhere")
-    assert host.found() == [("congress leads to /elsewhere, not venv-1", ["engine", "software"])]
+    assert host.findings() == [("congress leads to /elsewhere, not venv-1", ["engine", "software"])]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-def test_all_that_is_wrong_with_a_file_is_one_finding(host: Host) -> None:
+def test_all_faults_of_a_file_are_one_finding(host: Host) -> None:
     file = host.root / "congress.conf"
     os.chown(file, 1, 65534)
     file.write_text("other")
-    assert host.found() == [
+    assert host.findings() == [
         (
             "congress.conf was edited, belongs to daemon:nogroup, not root:root",
             ["configuration", "engine"],
         )
     ]
     os.chown(file, 54321, 54321)
-    assert "belongs to UNKNOWN:UNKNOWN" in host.found()[0][0]
+    assert "belongs to UNKNOWN:UNKNOWN" in host.findings()[0][0]
 
 
 @pytest.mark.parametrize(
@@ -178,18 +178,18 @@ def test_a_service_that_was_stopped_or_disabled_is_named(
     host: Host, active: str, enabled: str, what: str
 ) -> None:
     host.units(f"ActiveState={active}\nUnitFileState={enabled}\n", RUNS)
-    assert host.found() == [(f"service engine.service {what}", ["engine"])]
+    assert host.findings() == [(f"service engine.service {what}", ["engine"])]
 
 
 def test_a_package_that_was_removed_is_named(host: Host) -> None:
     host.packages("haproxy config-files", "curl installed")
-    assert host.found() == [("package haproxy is not installed", ["software"])]
+    assert host.findings() == [("package haproxy is not installed", ["software"])]
 
 
-def test_a_step_that_did_not_end_well_is_named(host: Host) -> None:
+def test_a_failed_step_is_named(host: Host) -> None:
     host.library.run(f"put_file {host.root}/unit {ME} 0644 <<< '[Service]'\nfalse", "engine")
     (host.library.state / "steps/configuration").unlink()
-    assert host.found() == [
+    assert host.findings() == [
         ("no record of configuration, engine: the step failed", ["configuration", "engine"])
     ]
 
@@ -199,11 +199,11 @@ def test_a_service_without_a_record_of_its_files_is_named(host: Host) -> None:
     (host.root / "congress.conf").write_text("edited")
     body = STEPS["configuration"].format(root=host.root, me=ME)
     host.library.run(f"{body}\nkeep_record", "configuration")
-    assert host.found() == [
+    assert host.findings() == [
         ("service engine.service may run with files other than those on disk", ["engine"])
     ]
 
 
-def test_records_of_steps_that_the_stack_has_no_more_count_for_nothing(host: Host) -> None:
+def test_records_of_removed_steps_are_ignored(host: Host) -> None:
     (host.root / "congress.conf").unlink()
-    assert host.told("software", "engine-2")["findings"] == []
+    assert host.report("software", "engine-2")["findings"] == []

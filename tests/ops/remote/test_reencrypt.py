@@ -29,15 +29,15 @@ def encrypted(config: dict[str, str], fields: list[str], key: str) -> str:
 
 
 @given(config=CONFIGS, data=st.data(), key=st.sampled_from([OLD, OWN]))
-def test_the_own_key_reads_what_either_key_wrote(
+def test_the_current_key_reads_what_either_key_encrypted(
     config: dict[str, str], data: st.DataObject, key: str
 ) -> None:
     fields = sorted(data.draw(st.sets(st.sampled_from(sorted(config)))) if config else [])
-    found = json.loads(rotated(encrypted(config, fields, key), keys(OWN, OLD)))
-    assert found.pop(ENCRYPTED) == fields
+    result = json.loads(rotated(encrypted(config, fields, key), keys(OWN, OLD)))
+    assert result.pop(ENCRYPTED) == fields
     for field in fields:
-        found[field] = Fernet(OWN).decrypt(found[field].encode()).decode()
-    assert found == config
+        result[field] = Fernet(OWN).decrypt(result[field].encode()).decode()
+    assert result == config
 
 
 @pytest.mark.parametrize("config", ["null", "{}", '{"poll_time": "5"}'])
@@ -92,8 +92,8 @@ class Congress:
     def read(self) -> dict[str, dict[str, str]]:
         done = self.run(READ)
         assert done.returncode == 0, done.stderr
-        found: dict[str, dict[str, str]] = json.loads(done.stdout)
-        return found
+        configs: dict[str, dict[str, str]] = json.loads(done.stdout)
+        return configs
 
     def reencrypt(self, key: str | None) -> subprocess.CompletedProcess[str]:
         text = (REMOTE / "reencrypt.py").read_text()

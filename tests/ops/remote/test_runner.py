@@ -100,14 +100,14 @@ def test_a_rule_missing_from_memory_is_reported_and_a_fact_is_not(tmp_path: Path
 @pytest.mark.parametrize(
     "hanging", ["policies/old/tables", "policies/old/rules/1/status", "policies/old/status"]
 )
-def test_what_was_not_answered_in_time_is_not_taken_for_an_answer(tmp_path: Path, hanging: str) -> None:
+def test_a_policy_that_is_not_reported_in_time_is_incomplete(tmp_path: Path, hanging: str) -> None:
     with engine(HEALTHY, hanging) as url:
         seen = json.loads(looked(url, tmp_path, "0.6").stdout)
     old = seen["policies"][0]
     assert (old["known"], old["missing"], old["complete"]) == (True, [], False)
 
 
-def test_datasources_that_cannot_be_listed_are_not_none(tmp_path: Path) -> None:
+def test_datasources_that_cannot_be_listed_are_not_an_empty_list(tmp_path: Path) -> None:
     with engine({**HEALTHY, "data-sources": 500}) as url:
         assert json.loads(looked(url, tmp_path).stdout)["datasources"] is None
 
@@ -126,7 +126,7 @@ def test_a_datasource_s_rows_and_their_age_are_reported(tmp_path: Path) -> None:
     assert 100 <= seen["age"] < 130
 
 
-def test_an_engine_that_wants_a_token_is_alive_and_keeps_what_it_knows(tmp_path: Path) -> None:
+def test_an_engine_that_requires_a_token_is_alive_and_lists_no_policies(tmp_path: Path) -> None:
     with engine({"/health": {}, "policies": 401}) as url:
         seen = json.loads(looked(url, tmp_path).stdout)
     assert (seen["code"], seen["listed"]) == (200, 401)
@@ -147,14 +147,14 @@ def test_a_hung_engine_is_reported_in_one_line(tmp_path: Path, hanging: str) -> 
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "timed out\n")
 
 
-def test_a_question_that_hangs_ends_in_time_with_its_children() -> None:
+def test_a_probe_that_hangs_ends_in_time_with_its_children() -> None:
     mark = f"33.{time.monotonic_ns()}"
     began = time.monotonic()
     answer = execute({"argv": ["bash", "-c", f"sleep {mark} & wait"], "stdin": ""}, 0.3)
     assert answer["code"] is None
     assert time.monotonic() - began < 5
-    alive = subprocess.run(["pgrep", "-f", f"^sleep {mark}"], capture_output=True, text=True, check=False)
-    assert alive.stdout == ""
+    processes = subprocess.run(["pgrep", "-f", f"^sleep {mark}"], capture_output=True, text=True, check=False)
+    assert processes.stdout == ""
 
 
 def test_all_commands_run_and_a_missing_program_is_a_result(
@@ -167,14 +167,14 @@ def test_all_commands_run_and_a_missing_program_is_a_result(
     execute_all(commands, 5)
     first, answers = capsys.readouterr().out.splitlines()
     assert first == "up"
-    told = json.loads(answers)
-    assert (told["echo"]["code"], told["echo"]["out"]) == (0, "text")
-    assert (told["no program"]["code"], told["no program"]["err"]) == (
+    results = json.loads(answers)
+    assert (results["echo"]["code"], results["echo"]["out"]) == (0, "text")
+    assert (results["no program"]["code"], results["no program"]["err"]) == (
         127,
         "no-such-program: No such file or directory",
     )
 
 
-def test_a_host_without_questions_reports_itself(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_host_without_probes_reports_itself(capsys: pytest.CaptureFixture[str]) -> None:
     execute_all({}, 5)
     assert capsys.readouterr().out == "up\n{}\n"

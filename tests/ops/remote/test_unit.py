@@ -33,9 +33,9 @@ def share(folder: Path, monkeypatch: pytest.MonkeyPatch, pid: int) -> float | No
     argv = [sys.executable, "-", "some.service", "0.5"]
     text = (REMOTE / "unit.py").read_text()
     done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=30, check=True)
-    known = dict(line.split("=") for line in done.stdout.splitlines())
-    assert known["ActiveState"] == "active"
-    return float(known["CPUShare"]) if "CPUShare" in known else None
+    properties = dict(line.split("=") for line in done.stdout.splitlines())
+    assert properties["ActiveState"] == "active"
+    return float(properties["CPUShare"]) if "CPUShare" in properties else None
 
 
 def test_a_process_that_works_uses_more_than_one_that_waits(

@@ -48,8 +48,8 @@ class Simulation:
 
     def run(self, host: str, command: str, *, timeout: float = 60) -> str:
         assert timeout > 0
-        told = "refuses" if f"dst {ADDRESS}" in command else command
-        self.done.append(f"{host}: {told}")
+        shown = "refuses" if f"dst {ADDRESS}" in command else command
+        self.done.append(f"{host}: {shown}")
         if host == self.connected:
             raise HostError(f"{host}: {ADDRESS} is still connected")
         return ""
@@ -70,8 +70,8 @@ def simulation(monkeypatch: pytest.MonkeyPatch) -> Simulation:
         "connected": connected,
         "view_of": lambda *_: simulation.after,
     }
-    for name, stands_in in replaced.items():
-        monkeypatch.setattr(confirm_dead, name, stands_in)
+    for name, replacement in replaced.items():
+        monkeypatch.setattr(confirm_dead, name, replacement)
     monkeypatch.setattr(confirm_dead, "read_state", lambda: State(()))
     monkeypatch.setattr(cloud, "require_same_scope", simulation.require_same_scope)
     monkeypatch.setattr(isolation, "isolate", lambda host: simulation.done.append(f"cut off {host}"))
@@ -84,7 +84,7 @@ def confirm(host: str = "datasource-2") -> Result:
     return CliRunner().invoke(app, [host])
 
 
-def test_it_is_cut_off_then_confirmed(simulation: Simulation) -> None:
+def test_a_host_is_cut_off_then_confirmed(simulation: Simulation) -> None:
     done = confirm()
     assert done.exit_code == 0, done.output
     assert simulation.done == [
@@ -97,7 +97,7 @@ def test_it_is_cut_off_then_confirmed(simulation: Simulation) -> None:
 
 
 @pytest.mark.parametrize("guard", ["database", "messaging"])
-def test_one_that_is_heard_of_is_not_confirmed(simulation: Simulation, guard: str) -> None:
+def test_a_host_that_is_still_connected_is_not_confirmed(simulation: Simulation, guard: str) -> None:
     simulation.connected = guard
     done = confirm()
     assert done.exit_code == 1
@@ -119,7 +119,7 @@ def test_one_that_is_heard_of_is_not_confirmed(simulation: Simulation, guard: st
         ("datasource-2", unreachable(dead(), "datasource-1"), "datasource-1 does not answer"),
     ],
 )
-def test_it_is_refused_and_nothing_is_done(simulation: Simulation, host: str, seen: Facts, why: str) -> None:
+def test_a_refusal_changes_nothing(simulation: Simulation, host: str, seen: Facts, why: str) -> None:
     simulation.facts = seen
     done = confirm(host)
     assert done.exit_code == 2

@@ -32,11 +32,11 @@ def test_everything_with_the_stack_s_name_is_a_leftover() -> None:
     for made in recording.run().resources.values():
         service, _, kind = made.type.rpartition(":")
         if service.startswith("openstack:") and kind in plurals:
-            told = {
+            attributes = {
                 "name": made.inputs.get("name", "fencing-0a1b2c3"),
                 "description": made.inputs.get("description"),
             }
-            things.setdefault(plurals[kind], []).append(thing(made.name, **told))
+            things.setdefault(plurals[kind], []).append(thing(made.name, **attributes))
     assert things.keys() == set(plurals.values())
     cloud: Any = FakeCloud(**things)
     assert len(list(leftovers(cloud, f"congress-{recording.STACK}"))) == sum(map(len, things.values()))
@@ -44,7 +44,7 @@ def test_everything_with_the_stack_s_name_is_a_leftover() -> None:
     assert list(leftovers(cloud, f"congress-{recording.STACK}-2")) == []
 
 
-def test_a_cloud_that_cannot_be_asked_is_one_sentence(
+def test_an_unreachable_cloud_is_reported_in_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(**_: Any) -> None:

@@ -9,7 +9,7 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from ops.stack.pending import main
-from tests.ops.stack.test_recovery_refused import KEPT, OURS
+from tests.ops.stack.test_recovery_refused import OURS, PROTECTED
 from tests.ops.support.fake_pulumi import (
     SKIP,
     simulation,
@@ -18,7 +18,7 @@ from tests.ops.support.fake_pulumi import (
 
 @pytest.mark.parametrize("options", [[], ["--check-only"]])
 def test_the_command_says_it_in_two_lines(monkeypatch: pytest.MonkeyPatch, options: list[str]) -> None:
-    at = simulation(replace(KEPT, scope=OURS), servers=[])
+    at = simulation(replace(PROTECTED, scope=OURS), servers=[])
     monkeypatch.setattr("ops.stack.pending.Pulumi", lambda *_: at.pulumi)
     monkeypatch.setattr("ops.stack.pending.connect", lambda _: at.cloud)
     app = Typer()

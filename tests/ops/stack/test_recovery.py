@@ -28,7 +28,7 @@ from tests.ops.support.fake_pulumi import (
 SAMPLE = Path(__file__).parents[1] / "support/samples/interrupted.json"
 
 
-def test_an_empty_state_asks_no_cloud() -> None:
+def test_an_empty_state_sends_no_request_to_the_cloud() -> None:
     at = simulation(Checkpoint(LONG_AGO, frozenset(), frozenset(), {}, ()))
     assert (at.recover(), at.connections, at.messages) == ([], 0, [])
 
@@ -38,7 +38,7 @@ def test_a_correct_state_is_not_changed() -> None:
     assert (at.recover(), at.messages) == ([], [])
 
 
-def test_what_a_cut_off_creation_made_is_deleted_between_the_lock_and_the_state() -> None:
+def test_resources_of_an_interrupted_creation_are_deleted_before_the_state_is_cleared() -> None:
     at = simulation(replace(QUIET, pending=(PORT,)), ports=[orphan_port()])
     assert at.recover() == [SKIP, ("ports", "orphan"), CLEAR]
     assert at.messages == [
@@ -76,20 +76,20 @@ def test_nothing_is_deleted_while_another_run_holds_the_lock() -> None:
     assert at.pulumi.done == []
 
 
-def test_it_may_itself_be_cut_off_before_the_state_is_cleared() -> None:
+def test_recovery_may_be_interrupted_before_the_state_is_cleared() -> None:
     at = simulation(replace(QUIET, pending=(PORT,)), ports=[orphan_port()])
     at.recover()
     at.pulumi.done.clear()
     assert at.recover() == [SKIP, CLEAR]
 
 
-def test_a_server_that_is_gone_is_forgotten() -> None:
+def test_a_missing_server_is_removed_from_the_state() -> None:
     at = simulation(QUIET, servers=[])
     assert at.recover() == [SKIP]
     assert at.messages == ["server congress-dev-bastion is gone from the cloud: removing it from the state"]
 
 
-def test_a_replacement_that_was_cut_off_goes_on_where_the_old_server_is_gone() -> None:
+def test_an_interrupted_replacement_continues_if_the_old_server_is_gone() -> None:
     creation = Pending(
         "creating",
         "urn::bastion",
@@ -188,18 +188,18 @@ def test_resources_that_the_next_run_names_are_excluded() -> None:
     checkpoint = checkpoint_of({"deployment": {"resources": resources}}, excluded)
     assert checkpoint.servers.keys() == {"bastion"}
     at = simulation(replace(checkpoint, pending=(PORT,)))
-    left = "--exclude urn:pulumi:dev::a"
-    assert at.recover() == [f"{SKIP} {left}", f"{CLEAR} {left}"]
+    exclude = "--exclude urn:pulumi:dev::a"
+    assert at.recover() == [f"{SKIP} {exclude}", f"{CLEAR} {exclude}"]
 
 
 @pytest.mark.parametrize(
     "exported", [{}, {"deployment": None}, {"version": 3, "deployment": {"manifest": {}}}]
 )
-def test_a_stack_on_which_nothing_was_ever_made(exported: dict[str, Any]) -> None:
+def test_a_stack_without_any_resource(exported: dict[str, Any]) -> None:
     assert checkpoint_of(exported).ids == frozenset()
 
 
-def test_what_pulumi_says_of_the_lock_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pulumi_s_message_about_the_lock_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake = tmp_path / "pulumi"
     fake.write_text(
         "#!/bin/sh\necho Refreshing\necho 'error: the stack is currently locked by 1 lock(s)' >&2\nexit 255\n"

@@ -24,7 +24,7 @@ from tests.ops.support.fake_pulumi import (
 PAIR = replace(QUIET, servers={"bastion": "congress-dev-bastion", "database": "congress-dev-database"})
 
 
-KEPT = replace(PAIR, protected=frozenset({"database"}))
+PROTECTED = replace(PAIR, protected=frozenset({"database"}))
 
 
 OURS = Scope("project", "RegionOne")
@@ -32,7 +32,7 @@ OURS = Scope("project", "RegionOne")
 
 @pytest.mark.parametrize("stack", [Scope("another", "RegionOne"), Scope("project", "RegionTwo")])
 @pytest.mark.parametrize(
-    "checkpoint", [QUIET, KEPT, replace(QUIET, servers={}), replace(QUIET, pending=(PORT,))]
+    "checkpoint", [QUIET, PROTECTED, replace(QUIET, servers={}), replace(QUIET, pending=(PORT,))]
 )
 def test_another_project_or_region_is_refused(stack: Scope, checkpoint: Checkpoint) -> None:
     """Also if the state has no servers any more: a second stack would be created beside its other resources."""
@@ -42,18 +42,18 @@ def test_another_project_or_region_is_refused(stack: Scope, checkpoint: Checkpoi
     assert at.pulumi.done == []
 
 
-def test_the_stack_s_own_login_is_taken() -> None:
-    at = simulation(replace(KEPT, scope=OURS), servers=[server("bastion"), server("database")])
+def test_the_stack_s_own_login_is_accepted() -> None:
+    at = simulation(replace(PROTECTED, scope=OURS), servers=[server("bastion"), server("database")])
     assert (at.recover(), at.messages) == ([], [])
 
 
 @pytest.mark.parametrize(
-    ("checkpoint", "there", "who", "confirmed_gone"),
+    ("checkpoint", "remaining", "who", "confirmed_gone"),
     [
         (PAIR, [], "all servers of the stack are gone", "congress-dev-database"),
-        (KEPT, [], "all servers of the stack are gone", "congress-dev-database"),
+        (PROTECTED, [], "all servers of the stack are gone", "congress-dev-database"),
         (
-            KEPT,
+            PROTECTED,
             ["bastion"],
             "congress-dev-database, protected, is gone from project project in region RegionOne",
             "congress-dev-database",
@@ -67,9 +67,9 @@ def test_the_stack_s_own_login_is_taken() -> None:
     ],
 )
 def test_lost_data_must_be_confirmed_by_name(
-    checkpoint: Checkpoint, there: list[str], who: str, confirmed_gone: str
+    checkpoint: Checkpoint, remaining: list[str], who: str, confirmed_gone: str
 ) -> None:
-    at = simulation(replace(checkpoint, scope=OURS), servers=[server(name) for name in there])
+    at = simulation(replace(checkpoint, scope=OURS), servers=[server(name) for name in remaining])
     for wrong_name in ("", "congress-dev-bastion", "database"):
         at.confirmed_gone = frozenset(wrong_name.split())
         with pytest.raises(RefusedError) as result:
@@ -111,7 +111,7 @@ def test_servers_that_pulumi_was_deleting_are_not_expected() -> None:
         ({}, Scope("of-the-port", "RegionOne")),
     ],
 )
-def test_where_a_stack_is(outputs: dict[str, Any], expected: Scope) -> None:
+def test_the_location_of_a_stack(outputs: dict[str, Any], expected: Scope) -> None:
     """From an output, or for a stack that predates it, from the outputs of its resources."""
     port = {
         "urn": PORT.urn,

@@ -89,7 +89,7 @@ def port(id_: str, *groups: str, up: bool = True) -> Port:
 
 def view() -> dict[str, dict[str, Any]]:
     """The cloud that matches the state, with resources of others."""
-    found: dict[str, list[Any]] = {
+    resources: dict[str, list[Any]] = {
         SERVER: [
             *(
                 Server(id=f"server-{host}", name=f"congress-dev-{host}", status="ACTIVE")
@@ -114,7 +114,7 @@ def view() -> dict[str, dict[str, Any]]:
         ],
         ADDRESS: [FloatingIP(id="address", floating_ip_address="192.0.2.9", port_id="port-bastion")],
     }
-    return {type_: {one.id: one for one in found.get(type_, [])} for type_ in KINDS}
+    return {type_: {one.id: one for one in resources.get(type_, [])} for type_ in KINDS}
 
 
 def without(type_: str, id_: str) -> dict[str, dict[str, Any]]:

@@ -59,17 +59,17 @@ def engine(seen: Facts, **changes: Any) -> Facts:
 
 
 def view(seen: Facts, **changes: Any) -> Facts:
-    known = seen.engines["policy-engine-2"].view
-    assert isinstance(known, EngineView)
-    return engine(seen, view=replace(known, **changes))
+    current = seen.engines["policy-engine-2"].view
+    assert isinstance(current, EngineView)
+    return engine(seen, view=replace(current, **changes))
 
 
 def policy(seen: Facts, **changes: Any) -> Facts:
-    known = seen.engines["policy-engine-2"].view
-    assert isinstance(known, EngineView)
-    assert known.policies
-    changed: PolicyView = replace(known.policies["acceptance"], **changes)
-    return view(long_unchanged(seen), policies={**known.policies, "acceptance": changed})
+    current = seen.engines["policy-engine-2"].view
+    assert isinstance(current, EngineView)
+    assert current.policies
+    changed: PolicyView = replace(current.policies["acceptance"], **changes)
+    return view(long_unchanged(seen), policies={**current.policies, "acceptance": changed})
 
 
 def long_unchanged(seen: Facts, seconds: int = 3600) -> Facts:
@@ -88,7 +88,7 @@ def bus(seen: Facts, **changes: Any) -> Facts:
 
 def balancer(seen: Facts, backend: Backend | None) -> Facts:
     assert not isinstance(seen.balancer, Unseen)
-    others = {name: known for name, known in seen.balancer.items() if name != "policy-engine-2"}
+    others = {name: server for name, server in seen.balancer.items() if name != "policy-engine-2"}
     return replace(seen, balancer=others | ({"policy-engine-2": backend} if backend else {}))
 
 
@@ -97,7 +97,7 @@ def processes(seen: Facts, **at: Any) -> Facts:
 
 
 def broken_datasource(seen: Facts, error: str) -> Facts:
-    datasource = DatasourceView(known=True, code=200, last_error=error)
+    datasource = DatasourceView(present=True, code=200, last_error=error)
     return view(seen, datasources={"nova": datasource})
 
 

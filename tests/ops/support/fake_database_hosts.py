@@ -31,7 +31,7 @@ INSERT INTO `policies` VALUES
 """
 
 
-KEPT = "before-restore-20261125T160000Z.sql.gz"
+SAVED_DUMP = "before-restore-20261125T160000Z.sql.gz"
 
 
 OLDER = "before-migration-20261124T160000Z.sql.gz"
@@ -109,10 +109,10 @@ class FakeHosts(Hosts):
         self.fails, self.always = fails, always
         self.commands: list[tuple[str, str]] = []
         self.brought = False
-        self.locked, self.lock_says = False, ["waits: another backup", "held 42"]
+        self.locked, self.lock_output = False, ["waits: another backup", "held 42"]
         self.answers = {
-            "keep": f"/var/backups/congress/{KEPT}",
-            "list": f"{KEPT}\n{OLDER}\nincoming.sql.gz",
+            "keep": f"/var/backups/congress/{SAVED_DUMP}",
+            "list": f"{SAVED_DUMP}\n{OLDER}\nincoming.sql.gz",
             "look": DUMP.decode(),
             "check": LOADED,
             "key": ENCRYPTION_KEY,
@@ -156,7 +156,7 @@ class FakeHosts(Hosts):
         self.happens("lock")
         self.locked = True
         try:
-            yield iter(self.lock_says)
+            yield iter(self.lock_output)
         finally:
             self.locked = False
 

@@ -30,7 +30,7 @@ NAMESPACES = (
 
 
 def load() -> list[tuple[str | None, list[cfg.Opt]]]:
-    found: list[tuple[str | None, list[cfg.Opt]]] = [
+    options: list[tuple[str | None, list[cfg.Opt]]] = [
         ("watchdog", launcher.OPTIONS),
         ("evaluation", evaluation.OPTIONS),
     ]
@@ -38,16 +38,16 @@ def load() -> list[tuple[str | None, list[cfg.Opt]]]:
     user = loading.get_auth_plugin_conf_options("password")
     for opt in user:
         opt.required = False  # with noauth nobody logs in
-    found.append(("keystone_authtoken", user))
+    options.append(("keystone_authtoken", user))
     for entry in entry_points(group="oslo.config.opts"):
         if entry.name in NAMESPACES:
-            found += [(None if group == "DEFAULT" else group, list(opts)) for group, opts in entry.load()()]
-    return found
+            options += [(None if group == "DEFAULT" else group, list(opts)) for group, opts in entry.load()()]
+    return options
 
 
-def read(known_options: list[tuple[str | None, list[cfg.Opt]]], files: list[str]) -> dict[str, object]:
+def read(options: list[tuple[str | None, list[cfg.Opt]]], files: list[str]) -> dict[str, object]:
     conf = cfg.ConfigOpts()
-    for group, opts in known_options:
+    for group, opts in options:
         conf.register_opts(opts, group=group)
     conf([word for file in files for word in ("--config-file", file)], project="congress")
     values: dict[str, object] = {}
@@ -67,9 +67,9 @@ def read(known_options: list[tuple[str | None, list[cfg.Opt]]], files: list[str]
 
 
 def main() -> None:
-    known_options = load()
+    options = load()
     for line in sys.stdin:
-        print(json.dumps(read(known_options, json.loads(line)), default=str), flush=True)
+        print(json.dumps(read(options, json.loads(line)), default=str), flush=True)
 
 
 main()

@@ -65,10 +65,10 @@ class Commands(Hosts):
 
     def __init__(self) -> None:
         super().__init__(Path())
-        self.told: list[str] = []
+        self.sent: list[str] = []
 
     def run(self, host: str, command: str, **_: Any) -> str:
-        self.told.append(f"{host}: {command}")
+        self.sent.append(f"{host}: {command}")
         return ""
 
 
@@ -105,7 +105,7 @@ def tools() -> dict[str, Any]:
         "folders": asked["disks"]["argv"][-1],
         "status": facts.hosts[HOST].status,
         "certificate": str(facts.certificates["cache"])[0],
-        "leaves": commands.told,
+        "leaves": commands.sent,
         "left": [name for name in (HOST, f"{HOST}-12", f"{HOST}s") if re.fullmatch(NAMES, name)],
     }
 

@@ -72,17 +72,17 @@ class Recording:
 
     def of_type(self, type_: str) -> list[Registration]:
         """Resources of a type, at least one."""
-        found = [resource for resource in self.resources.values() if resource.type == type_]
-        if not found:
+        matches = [resource for resource in self.resources.values() if resource.type == type_]
+        if not matches:
             raise LookupError(f"no resource of type {type_} was registered")
-        return found
+        return matches
 
     def by_name(self, name: str, type_: str | None = None) -> Registration:
         """Resource `name`; `type_` is needed if several have the name."""
-        found = [r for r in self.resources.values() if r.name == name and type_ in (None, r.type)]
-        if len(found) != 1:
-            raise LookupError(f"{len(found)} resources are named {name}")
-        return found[0]
+        matches = [r for r in self.resources.values() if r.name == name and type_ in (None, r.type)]
+        if len(matches) != 1:
+            raise LookupError(f"{len(matches)} resources are named {name}")
+        return matches[0]
 
     def step(self, name: str) -> Registration:
         return self.by_name(name, STEP)

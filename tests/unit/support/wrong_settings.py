@@ -121,8 +121,8 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
         ["congress-ha:guest.caFiles[0]", "/does/not/exist.pem"],
     ),
     *(
-        ({"network": {"externalNetwork": "public", "cidr": cidr}}, ["congress-ha:network.cidr", told])
-        for cidr, told in (
+        ({"network": {"externalNetwork": "public", "cidr": cidr}}, ["congress-ha:network.cidr", message])
+        for cidr, message in (
             ("224.0.0.0/24", "224.0.0.0/4, multicast"),
             ("127.0.0.0/24", "127.0.0.0/8, each host's own loopback"),
             ("169.254.0.0/24", "169.254.0.0/16, link-local"),
@@ -161,8 +161,8 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
         for value in ("a\nb", "a\\$b")
     ),
     *(
-        ({"auth": "keystone", "keystone": {key: "a\nb"}}, [f"congress-ha:keystone.{key}", told])
-        for key, told in (
+        ({"auth": "keystone", "keystone": {key: "a\nb"}}, [f"congress-ha:keystone.{key}", message])
+        for key, message in (
             ("region", "control characters"),
             ("project", "control characters"),
             ("domain", "control characters"),
@@ -195,8 +195,8 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ),
     ({"datasourceNode": {"monitorInterval": "10000min"}}, ["congress-ha:datasourceNode.monitorInterval"]),
     *(
-        ({"guest": {"pipIndexUrl": url}}, ["congress-ha:guest.pipIndexUrl", told])
-        for url, told in (
+        ({"guest": {"pipIndexUrl": url}}, ["congress-ha:guest.pipIndexUrl", message])
+        for url, message in (
             ("https://", "pattern"),
             ("https://:3128", "it takes http:// or https://, a host, and a port"),
             ("https://CANARY@pypi.example:port/", "below 65536"),
