@@ -27,6 +27,7 @@ COMMANDS = {
     "replace": "ops.replacement.replace:main",
     "confirm-dead": "ops.replacement.confirm_dead:main",
     "ssh": "ops.ssh.shell:main",
+    "policy": "ops.policy.cli:app",
     "output": "ops.stack.program:output",
     "preview": "ops.stack.program:preview",
     "up": "ops.stack.program:up",
@@ -50,9 +51,12 @@ class Commands(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         module, _, function = COMMANDS[cmd_name].partition(":")
+        found = getattr(import_module(module), function)
+        if isinstance(found, typer.Typer):
+            return typer.main.get_command(found)
         application = typer.Typer(add_completion=False)
         settings = PASS_THROUGH if cmd_name == "pulumi" else None
-        application.command(cmd_name, context_settings=settings)(getattr(import_module(module), function))
+        application.command(cmd_name, context_settings=settings)(found)
         return typer.main.get_command(application)
 
     def main(self, *args: Any, **named: Any) -> NoReturn:

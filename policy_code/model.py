@@ -1,0 +1,117 @@
+"""What the files of a folder with policies declare. Policies have the format of Congress's own library."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    StrictStr,
+    StringConstraints,
+    model_validator,
+)
+
+Name = Annotated[
+    StrictStr,
+    StringConstraints(min_length=1, max_length=255, pattern=r"^[A-Za-z][A-Za-z0-9_]*$"),
+]
+Text = Annotated[StrictStr, StringConstraints(min_length=1)]
+Short = Annotated[StrictStr, StringConstraints(max_length=255)]
+Cell = str | int | float | bool | None
+Row = tuple[Cell, ...] | dict[str, Cell]
+
+
+class Model(BaseModel):
+    """Input is left out of errors: it may be a password."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, hide_input_in_errors=True)
+
+
+class Secret(Model):
+    """A value that the stack keeps: `{secret: NAME}`."""
+
+    secret: Annotated[StrictStr, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=100)]
+
+
+ConfigValue = str | int | bool | Secret
+
+
+def config_value(given: object) -> ConfigValue:
+    if isinstance(given, dict) and given.keys() == {"secret"} and isinstance(given["secret"], str):
+        return Secret.model_validate(given)
+    if isinstance(given, str | int | Secret):  # a bool is an int
+        return given
+    raise ValueError("should be text, a whole number, true, false or {secret: NAME}")
+
+
+def cell(given: object) -> Cell:
+    if isinstance(given, float) and not math.isfinite(given):
+        raise ValueError("should be a finite number")
+    if given is None or isinstance(given, str | int | float):
+        return given
+    raise ValueError("should be text, a number, true, false or null: put a date between quotes")
+
+
+def row(given: object) -> Row:
+    if isinstance(given, dict):
+        return {str(column): cell(value) for column, value in given.items()}
+    if isinstance(given, list | tuple):
+        return tuple(cell(value) for value in given)
+    raise ValueError(
+        "should be a row: a list of values such as [a, 1], or the columns by name such as {id: a}"
+    )
+
+
+def plain(given: Row) -> list[Cell] | dict[str, Cell]:
+    return given if isinstance(given, dict) else [*given]
+
+
+CheckedRow = Annotated[Row, PlainValidator(row), PlainSerializer(plain)]
+
+
+class Rule(Model):
+    rule: Text
+    name: Short | None = None
+    comment: Short | None = None
+
+
+class Policy(Model):
+    """Congress has other kinds: they need what is not installed (z3), or are its own affair (datasource)."""
+
+    name: Name
+    description: StrictStr = ""
+    kind: Literal["nonrecursive", "action"] = "nonrecursive"
+    abbreviation: Annotated[StrictStr, StringConstraints(min_length=1, max_length=5)] | None = None
+    depends_on: tuple[Name, ...] = Field(default=(), alias="depends-on")
+    rules: tuple[Rule, ...]
+
+
+class Datasource(Model):
+    name: Name
+    driver: Text
+    description: StrictStr = ""
+    config: dict[StrictStr, Annotated[ConfigValue, PlainValidator(config_value)]] = {}
+
+
+class Case(Model):
+    """`given`: rows of datasources by table. What `expect` does not name is not compared; actions always are."""
+
+    name: Text
+    given: dict[StrictStr, tuple[CheckedRow, ...]] = {}
+    expect: dict[StrictStr, tuple[CheckedRow, ...]] = {}
+    execute: tuple[Text, ...] = ()
+
+    @model_validator(mode="after")
+    def _expects_something(self) -> Case:
+        if not self.model_fields_set & {"expect", "execute"}:
+            raise ValueError("expects nothing: add `expect` with rows by table, or `execute` with actions")
+        return self
+
+
+class Cases(Model):
+    cases: tuple[Case, ...]
