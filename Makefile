@@ -75,6 +75,11 @@ down: ## Remove the deployment from the cloud, and the stack; the lab stays
 leftovers: venv ## List what in the cloud bears the stack's name, whoever made it
 	@.venv/bin/python -m ops leftovers
 
+##@ Policies
+.PHONY: policy-test
+policy-test: venv ## Test policies and datasources as code, without a cloud; ARGS='FOLDER --junit FILE', else policies/examples
+	@ARGS="$${ARGS:-policies/examples}" .venv/bin/python -m scripts.with_args .venv/bin/python -m ops policy test
+
 ##@ Tests
 .PHONY: test
 test: venv validators ## Run what needs no cloud, no Pulumi engine and no Go
@@ -186,7 +191,7 @@ $(if $(and $(of_dev),$(elsewhere)),$(error nothing was done: $(of_dev) is only f
 reads_help := $(settings)
 $(foreach target,preview status verify repair backup restore replace confirm-dead output ssh pulumi up down leftovers,$(eval reads_$(target) := STACK))
 $(foreach target,up down pulumi repair replace,$(eval reads_$(target) += GONE))
-$(foreach target,status verify ssh pulumi,$(eval reads_$(target) += ARGS))
+$(foreach target,status verify ssh pulumi policy-test,$(eval reads_$(target) += ARGS))
 $(foreach target,replace confirm-dead ssh,$(eval reads_$(target) += HOST))
 $(foreach target,backup restore replace,$(eval reads_$(target) += FILE))
 reads_restore += DUMP

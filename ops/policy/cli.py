@@ -1,13 +1,16 @@
-"""`congress-ha policy validate`. It needs neither a stack nor a cloud."""
+"""`congress-ha policy validate`, `test` and `explain`. None of them needs a stack or a cloud."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
+from ops.policy import explanation, junit, report
+from ops.policy.results import Results
 from policy_code import congress
 from policy_code.congress import CongressError
 from policy_code.documents import Problem
@@ -18,12 +21,12 @@ FolderName = Annotated[
     Path, typer.Argument(metavar="FOLDER", help="The folder with policies and datasources.")
 ]
 
-UNUSABLE = 2
+FAILED, UNUSABLE = 1, 2
 
 
 @app.callback()
 def policies() -> None:
-    """Check policies and datasources as code on this machine, without a cloud."""
+    """Check policies and datasources as code on this machine, without a cloud; docs/policies.md is the manual."""
 
 
 def counted(count: int, one: str, several: str) -> str:
@@ -64,3 +67,73 @@ def validate(path: FolderName) -> None:
         f"{counted(declared, 'policy', 'policies')} with {counted(rules, 'rule', 'rules')}, "
         f"{counted(datasources, 'datasource', 'datasources')}, {counted(cases, 'case', 'cases')}: no problem"
     )
+
+
+@app.command()
+def test(
+    path: FolderName,
+    junit_file: Annotated[
+        Path | None, typer.Option("--junit", help="Also write the results there, for CI.")
+    ] = None,
+    *,
+    rules: Annotated[
+        bool, typer.Option("--rules", help="Show of each rule what it found and its time.")
+    ] = False,
+) -> None:
+    """Evaluate all cases of a folder with Congress's engine. Exit code 1 if one fails, 2 if the folder has problems."""
+    folder, answer = asked("test", path)
+    results = Results.of(folder, answer)
+    if junit_file:
+        try:
+            junit_file.write_bytes(junit.text(results))
+        except OSError as error:
+            stop(
+                f"policy test: {junit_file} cannot be written: {error.strerror}: name another file after --junit"
+            )
+    for line in report.lines(results, rules=rules):
+        typer.echo(line)
+    if results.failed:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def explain(
+    path: FolderName,
+    case: Annotated[
+        str, typer.Argument(metavar="CASE", help="The name of a case, or a part of it that no other has.")
+    ],
+    table: Annotated[
+        str,
+        typer.Argument(
+            metavar="TABLE", help="A table of the case's policy, OTHER:TABLE, or execute for its actions."
+        ),
+    ],
+) -> None:
+    """Show why each row of a table is there in a case, or why there is none."""
+    folder = read(path)
+    stop_at(folder.problems)
+    position, number = the_case(folder, case)
+    folder, answer = asked("explain", path, file=position, case=number, table=table)
+    for line in explanation.lines(folder, table, answer) or no_table(table, answer):
+        typer.echo(line)
+
+
+def the_case(folder: Folder, name: str) -> tuple[int, int]:
+    """Positions of the file and of the case in it."""
+    every = {(i, j): case.name for i, one in enumerate(folder.cases) for j, case in enumerate(one.is_.cases)}
+    found = [at for at, known in every.items() if known == name]
+    found = found or [at for at, known in every.items() if name.lower() in known.lower()]
+    if len(found) == 1:
+        return found[0]
+    names = (
+        [every[at] for at in found]
+        or get_close_matches(name, every.values(), cutoff=0.3)
+        or [*every.values()]
+    )
+    count = "several cases match" if found else "no case matches"
+    stop("\n".join([f"policy explain: {count} {name!r}: name one of", *(f"  {one}" for one in names)]))
+
+
+def no_table(table: str, answer: dict[str, object]) -> NoReturn:
+    known = ", ".join(map(str, answer["known"])) if isinstance(answer["known"], list) else ""
+    stop(f"policy explain: no rule defines {table}: name one of {known or 'a policy that is there'}")

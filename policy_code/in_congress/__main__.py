@@ -1,6 +1,6 @@
 """Reads one request from standard input, and writes the answer to standard output, both JSON.
 
-`do` is check; policy_code/congress.py has the rest of the request.
+`do` is check, test (of all cases) or explain (of a case's table); policy_code/congress.py has the rest of the request.
 """
 
 from __future__ import annotations
@@ -17,11 +17,34 @@ from congress.common import config  # noqa: F401  registers options that are rea
 from congress_runtime import patches
 
 from policy_code.in_congress import drivers
+from policy_code.in_congress.cases import split
+from policy_code.in_congress.evaluation import Evaluation
+from policy_code.in_congress.explanation import Explanation, name
 from policy_code.in_congress.folder import Folder
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    return {"problems": Folder(request).problems}
+    folder = Folder(request)
+    told: dict[str, Any] = {"problems": folder.problems}
+    if folder.problems or request["do"] == "check":
+        return told
+    evaluation = Evaluation(folder)
+    if request["do"] == "test":
+        told["bodies"] = {
+            policy: [rule.position for rule in rules if rule.body()] for policy, rules in folder.rules.items()
+        }
+        told["cases"] = [
+            [evaluation.case(one["policy"], case) for case in one["cases"]] for one in request["cases"]
+        ]
+        return told
+    one = request["cases"][request["file"]]
+    evaluation.fill(one["cases"][request["case"]]["given"])
+    policy, table = split(one["policy"], request["table"])
+    told["known"] = (
+        sorted({name(head) for head in evaluation.heads(policy)}) if policy in folder.rules else []
+    )
+    told["steps"] = Explanation(evaluation).table(policy, table) if table in told["known"] else []
+    return told
 
 
 def main() -> None:

@@ -1,0 +1,124 @@
+"""What a folder's policies find in given rows, by the evaluator of an engine on a host."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from congress import utils
+from congress.datalog import compile  # noqa: A004  Congress's name
+from congress.exception import CongressException
+from congress_runtime.patches.evaluation import Query
+from congress_runtime.patches.evaluation_plan import NotPlannable
+from congress_runtime.patches.evaluation_triggers import Contents
+
+from policy_code.in_congress.cases import action, split
+from policy_code.in_congress.folder import Folder
+
+Row = tuple[Any, ...]
+
+
+class Evaluation:
+    """One case after another: each begins with the rows of its own alone."""
+
+    def __init__(self, folder: Folder) -> None:
+        self.folder, self.runtime = folder, folder.runtime
+        self.filled: set[tuple[str, str]] = set()
+
+    def fill(self, given: dict[str, list[Any]]) -> None:
+        """As an engine takes in what a datasource publishes. A column that is not given has what drivers give for
+        nothing: None, which Congress makes the text 'None'.
+        """
+        for service, table in self.filled:
+            self.runtime.initialize_tables([table], [], target=service)
+        self.filled.clear()
+        for name, rows in given.items():
+            service, _, table = name.partition(":")
+            columns = self.folder.names.columns(service, table)
+            whole = (
+                [row.get(column) for column in columns] if isinstance(row, dict) else row for row in rows
+            )
+            facts = [compile.Fact(table, utils.tuple_to_congress(row)) for row in whole]
+            self.runtime.initialize_tables([table], facts, target=service)
+            self.filled.add((service, table))
+
+    def rows(self, policy: str, table: str) -> set[Row]:
+        return {tuple(row["data"]) for row in self.runtime.get_row_data(table, policy)}
+
+    def actions(self, policy: str) -> set[str]:
+        """What the policy executes: the contents of its tables of actions, as an engine's trigger finds them."""
+        tables = {
+            f"{head.table.service}:{head.table.table}" for head in self.heads(policy) if head.table.modal
+        }
+        found: set[str] = set()
+        for table in tables:
+            for literal in Contents(self.runtime, (table, policy, "execute")).evaluate():
+                found.add(shown(table, literal.argument_names()))
+        return found
+
+    def heads(self, policy: str) -> list[Any]:
+        return [head for rule in self.folder.rules[policy] for head in rule.heads()]
+
+    def solutions(self, policy: str, variables: list[Any], literals: list[Any]) -> list[Row]:
+        """All different values of the variables with which the literals hold."""
+        theory = self.runtime.theory[policy]
+        try:
+            return list(Query(theory, variables, literals, pauses=True).answers())
+        except NotPlannable:
+            results = theory.top_down_abduction(variables, literals)
+        return list(
+            {tuple(result.binding[variable].name for variable in variables): None for result in results}
+        )
+
+    def measure(self, policy: str) -> list[dict[str, Any]]:
+        """Of each rule with a body: what it finds, and in which time."""
+        measured = []
+        for rule in self.folder.rules[policy]:
+            if rule.body():
+                variables = sorted(set().union(*(one.variables() for one in rule.body())), key=str)
+                begin = time.perf_counter()
+                found = self.solutions(policy, variables, rule.body())
+                seconds = time.perf_counter() - begin
+                measured.append({"rule": rule.position, "found": len(found), "seconds": seconds})
+        return measured
+
+    def case(self, policy: str, case: dict[str, Any]) -> dict[str, Any]:
+        """The difference of each table to what is expected, or the evaluator's error."""
+        begin = time.perf_counter()
+        answer: dict[str, Any] = {"tables": [], "rules": [], "error": None}
+        try:
+            self.fill(case["given"])
+            for table, rows in case["expect"].items():
+                wanted = {utils.tuple_to_congress(row) for row in rows}
+                answer["tables"].append(difference(table, wanted, self.rows(*split(policy, table))))
+            actions = {
+                shown(f"{one.table.service}:{one.table.table}", one.argument_names())
+                for one in wanted_actions(case)
+            }
+            answer["tables"].append(difference("execute", actions, self.actions(policy)))
+            answer["seconds"] = time.perf_counter() - begin
+            answer["rules"] = self.measure(policy)
+        except CongressException as error:
+            answer["error"] = str(error)
+            answer.setdefault("seconds", time.perf_counter() - begin)
+        return answer
+
+
+def wanted_actions(case: dict[str, Any]) -> list[Any]:
+    return [action(text) for text in case["execute"]]
+
+
+def shown(table: str, values: Row) -> str:
+    return f"{table}({', '.join(map(repr, values))})"
+
+
+def difference(table: str, wanted: set[Any], found: set[Any]) -> dict[str, Any]:
+    def rows(some: set[Any]) -> list[str]:
+        return sorted(one if isinstance(one, str) else f"({', '.join(map(repr, one))})" for one in some)
+
+    return {
+        "table": table,
+        "missing": rows(wanted - found),
+        "unexpected": rows(found - wanted),
+        "same": len(wanted & found),
+    }
