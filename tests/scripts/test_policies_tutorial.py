@@ -1,0 +1,41 @@
+"""docs/policies.md: its commands, run as a reader types them, print what it shows."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+
+from tests.scripts.support.checkout import ROOT
+from tests.support.programs import congress_python, run
+
+TIME = re.compile(r"\(\d+\.\d ms\)")
+
+
+def steps(text: str) -> list[tuple[str, str]]:
+    """Commands with the lines that continue them, and what is shown below."""
+    found: list[tuple[str, str]] = []
+    for line in re.findall(r"^ {4}(.*)$", text, re.MULTILINE):
+        if line.startswith("$ "):
+            found.append((line[2:], ""))
+        elif line.startswith(">"):
+            found[-1] = (f"{found[-1][0]}\n{line[2:]}", "")
+        else:
+            found[-1] = (found[-1][0], f"{found[-1][1]}{line}\n")
+    return found
+
+
+def test_the_tutorial(tmp_path: Path) -> None:
+    congress_python()
+    command = f"{shlex.quote(sys.executable)} -m ops"
+    script = f'congress-ha() {{ PYTHONPATH={shlex.quote(str(ROOT))} {command} "$@" 2>&1; }}\n'
+    every = steps((ROOT / "docs/policies.md").read_text())
+    assert len(every) > 8
+    for typed, shown in every:
+        done = run(
+            "bash", "-c", script + typed, cwd=tmp_path, env={"COLUMNS": "120", "PATH": os.environ["PATH"]}
+        )
+        assert TIME.sub("(0 ms)", done.stdout) == TIME.sub("(0 ms)", shown), typed
+        assert done.stderr == ""
