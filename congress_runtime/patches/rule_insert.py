@@ -69,7 +69,9 @@ def apply_to_rules() -> None:
 
     def named_by(self: Any, rules: Any) -> set[str]:
         # A fact is parsed to a Literal, which has no body.
-        parsed = (formula for rule in rules for formula in self.parse(rule["rule"]) if isinstance(formula, Rule))
+        parsed = (
+            formula for rule in rules for formula in self.parse(rule["rule"]) if isinstance(formula, Rule)
+        )
         return {name for formula in parsed for name in formula.tablenames(body_only=True)}
 
     def subscribe_or_defer(self: Any, before: set[str], after: set[str]) -> None:
