@@ -34,3 +34,12 @@ def test_whom_it_is_for_listens_there_and_nobody_else(drawn: int) -> None:
     assert reserved_port() == drawn
     with socket.create_server(("127.0.0.1", drawn)), pytest.raises(OSError, match="in use"):
         socket.create_server(("127.0.0.1", drawn))
+
+
+def test_the_oldest_of_many_is_closed() -> None:
+    """Left to the garbage collector, an open socket is a warning in some later test."""
+    reserved_port()
+    oldest = haproxy.reserved[-1]
+    for _ in range(haproxy.reserved.maxlen or 0):
+        reserved_port()
+    assert oldest.fileno() == -1

@@ -216,6 +216,8 @@ def free_port() -> int:
 
 def reserved_port() -> int:
     """For a program that this test starts; neither this function nor free_port gives it to anybody else meanwhile."""
+    if len(reserved) == reserved.maxlen:
+        reserved.popleft().close()
     reserved.append(bound())
     return int(reserved[-1].getsockname()[1])
 
