@@ -170,7 +170,7 @@ help: ## Show this list
 # With a misspelt name, the default would apply (`make down STAK=test` would remove stack dev). A word that is not a target
 # would be noticed only after the targets before it have run (`make down prod`). So both are refused before anything runs.
 # These checks come last, because a shell that completes targets must get them from make first.
-settings := STACK HOST FILE DUMP GONE ARGS SECRETS COUNT SEED RUNS ONLY ROWS SERVERS DURATION TABLES FAULTS ACCEPTANCE PYTHON
+settings := STACK HOST FILE DUMP GONE ARGS SECRETS COUNT SEED RUNS ONLY ROWS SERVERS DURATION TABLES ENGINES FAULTS ACCEPTANCE PYTHON
 # Variables of Pulumi, OpenStack's tools, pip, uv, Go and make.
 others := OS_% PULUMI_% PIP_% UV_% GOPROXY GOSUMDB GOFLAGS %_proxy %_PROXY SSL_CERT_FILE TMPDIR CI SHELL MAKEFLAGS
 of_the_lab := $(if $(filter LAB_%,$(typed)),$(shell sed -n 's/^: "$${\(LAB_[A-Z_]*\):=.*/\1/p' lab/lab.env))

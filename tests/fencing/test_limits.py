@@ -89,7 +89,7 @@ def test_the_longest_fencing_ends_before_pacemaker_gives_up(
     for module in (agent, cloud, split):
         monkeypatch.setattr(module, "time", own_time)
     monkeypatch.setattr(cloud.urllib.request, "urlopen", clock.urlopen)
-    monkeypatch.setattr(split, "answer", clock.ask)
+    monkeypatch.setattr(split, "run", clock.ask)
     file = tmp_path / "fencing.json"
     credential = {"application_credential_id": "x", "application_credential_secret": "x"}
     write(file, auth_url="http://keystone", servers={platform.node(): ONE, "two": TWO}, **credential)

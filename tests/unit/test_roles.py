@@ -48,7 +48,7 @@ ROOMS = {
     "ops/ssh": {"roles", "ops/common", "ops/remote", "ops/stack"},
     "ops/health": {"roles", "components/preflight", *BELOW},
     "ops/drift": {"roles", "components/preflight", *BELOW, "ops/health"},
-    "ops/data": {"roles", *BELOW},
+    "ops/data": {"roles", "components/foundation", *BELOW},
     "ops/replacement": {"roles", "components/preflight", *BELOW, "ops/health", "ops/data"},
     "ops/policy": {"policy_code"},
     "ops": {"ops/stack"},

@@ -55,9 +55,9 @@ def configure(folder: str, period: int = 1) -> None:
     logging.basicConfig(filename=Path(folder) / "log", level=logging.INFO, force=True)
 
 
-def until(condition: Callable[[], Any], seconds: float = TIMEOUT) -> Any:
+def until(condition: Callable[[], Any], seconds: float | None = None) -> Any:
     """The result of `condition` as soon as it is true, None if it is not true within `seconds`."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + (TIMEOUT if seconds is None else seconds)
     while not (result := condition()) and time.monotonic() < end:
         eventlet.sleep(0.05)
     return result or None
