@@ -40,7 +40,7 @@ def gate(behind: Balanced[Counting], reached_at: str) -> subprocess.CompletedPro
     (question,) = re.findall(r"^answers\(\) \{.*?^\}$", script, re.DOTALL | re.MULTILINE)
     question = question.replace("/etc/haproxy/endpoint.pem", str(behind.identity))
     return subprocess.run(
-        ["bash", "-c", f'{question}\nanswers || {{ echo "$told"; false; }}'],
+        ["bash", "-c", f'{question}\nanswers || {{ echo "$out"; false; }}'],
         capture_output=True,
         text=True,
         timeout=30,
