@@ -34,6 +34,10 @@ class FenceError(Exception):
     """Why an action failed, in one line for the operator."""
 
 
+class OutOfTimeError(FenceError):
+    """The deadline came before the answer of a request."""
+
+
 @dataclass(frozen=True)
 class Credentials:
     """The file in `--credentials`: a JSON object with these keys. `servers`: host name -> server id."""
@@ -144,7 +148,7 @@ class Nova:
                     ) from None
                 fault = str(reason) or type(reason).__name__
             time.sleep(min(POLL, max(0.0, self.deadline - time.monotonic())))
-        raise FenceError(f"no success with {method} {url} in time, last: {fault}")
+        raise OutOfTimeError(f"no success with {method} {url} in time, last: {fault}")
 
     def _log_in(self) -> str:
         """Store the token and return the URL of the compute service."""

@@ -31,7 +31,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fence_congress_cloud import FROZEN, RUNNING, Credentials, FenceError, Nova, Server
+from fence_congress_cloud import FROZEN, RUNNING, Credentials, FenceError, Nova, OutOfTimeError, Server
 from fence_congress_split import hold_back, holds_back
 
 CREDENTIALS = "/etc/congress-ha/fencing.json"
@@ -95,28 +95,33 @@ def reboot(nova: Nova, server: str) -> str:
     """Fence and restart a server. Return as soon as the old guest cannot run any more. Raises FenceError."""
     state: Server | None = None
     pauses, refused = True, False
-    while nova.in_time():
-        # At once, without reading the server's state first: that also involves neutron, and takes longer.
-        pause = nova.act(server, {"pause": None}) if pauses else None
-        result = nova.result(server, pause, PAUSE_LIMIT) if pause else None
-        if result == "Success":
-            return stopped("paused", nova, server)
-        state = nova.server(server)
+    try:
+        while nova.in_time():
+            # At once, without reading the server's state first: that also involves neutron, and takes longer.
+            pause = nova.act(server, {"pause": None}) if pauses else None
+            result = nova.result(server, pause, PAUSE_LIMIT) if pause else None
+            if result == "Success":
+                return stopped("paused", nova, server)
+            state = nova.server(server)
+            if state is None:
+                return "Success: the cloud has deleted the server"
+            if state.dead:
+                return "Success: nova's administrator has declared its compute host dead"
+            if state.frozen or state.off:
+                return stopped(state.status, nova, server)
+            # An ACTIVE server without a task may just have finished one, so only a second refusal counts.
+            pauses = pauses and result is None and not (refused and state.task is None)
+            stops = not pauses and state.task is None and stop(nova, server)
+            stuck = bool(pause) if pauses else state.task is None and state.status != "ACTIVE"
+            if stuck and not stops:
+                nova.act(server, {"reboot": {"type": "HARD"}})
+                pauses = True
+            # A task other than our pause belongs to somebody else or to an earlier attempt: wait for its end.
+            refused = pause is None and state.task is None
+    except OutOfTimeError:
+        # What the server was doing tells the operator more than the request that came too late.
         if state is None:
-            return "Success: the cloud has deleted the server"
-        if state.dead:
-            return "Success: nova's administrator has declared its compute host dead"
-        if state.frozen or state.off:
-            return stopped(state.status, nova, server)
-        # An ACTIVE server without a task may just have finished one, so only a second refusal counts.
-        pauses = pauses and result is None and not (refused and state.task is None)
-        stops = not pauses and state.task is None and stop(nova, server)
-        stuck = bool(pause) if pauses else state.task is None and state.status != "ACTIVE"
-        if stuck and not stops:
-            nova.act(server, {"reboot": {"type": "HARD"}})
-            pauses = True
-        # A task other than our pause belongs to somebody else or to an earlier attempt: wait for its end.
-        refused = pause is None and state.task is None
+            raise
     dead = "; its compute host may be down: make status" if state and state.task else ""
     raise FenceError(f"server {server} was not stopped in time: {described(state)}{nova.refusal}{dead}")
 

@@ -110,3 +110,26 @@ def test_all_that_the_agent_may_take_is_below_pacemaker_s_limits(agent: Any) -> 
     assert agent.LIMITS["reboot"] + split.HOLD_LIMIT + checks < seconds("pcmk_reboot_timeout=")
     assert agent.LIMITS["monitor"] < seconds(r"op monitor interval=60s timeout=")
     assert agent.LIMITS["monitor"] < seconds(r"op start interval=0 timeout=")
+
+
+def test_a_deadline_within_a_request_hides_no_reason(agent: Any) -> None:
+    cloud = importlib.import_module("fence_congress_cloud")
+
+    class Late:
+        """A cloud that refuses the pause, says how the server is, and does not answer any more."""
+
+        refusal, actions = "; nova: HTTP 409 it is locked", 0
+
+        def in_time(self) -> bool:
+            return True
+
+        def act(self, *_: Any) -> None:
+            self.actions += 1
+            if self.actions > 1:
+                raise cloud.OutOfTimeError("no success with POST")
+
+        def server(self, _: str) -> Any:
+            return cloud.Server("ACTIVE", None, 1)
+
+    with pytest.raises(agent.FenceError, match="it is ACTIVE, task None; nova: HTTP 409 it is locked"):
+        agent.reboot(Late(), ONE)
