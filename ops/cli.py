@@ -51,12 +51,12 @@ class Commands(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         module, _, function = COMMANDS[cmd_name].partition(":")
-        found = getattr(import_module(module), function)
-        if isinstance(found, typer.Typer):
-            return typer.main.get_command(found)
+        command = getattr(import_module(module), function)
+        if isinstance(command, typer.Typer):
+            return typer.main.get_command(command)
         application = typer.Typer(add_completion=False)
         settings = PASS_THROUGH if cmd_name == "pulumi" else None
-        application.command(cmd_name, context_settings=settings)(found)
+        application.command(cmd_name, context_settings=settings)(command)
         return typer.main.get_command(application)
 
     def main(self, *args: Any, **named: Any) -> NoReturn:

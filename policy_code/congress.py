@@ -79,10 +79,10 @@ def request(folder: Folder) -> dict[str, Any]:
 def problems(folder: Folder) -> list[Problem]:
     """All problems of a folder: its own, and what Congress finds in what could be read."""
     answer = ask("check", folder)
-    return [*folder.problems, *found(folder, answer)]
+    return [*folder.problems, *reported_problems(folder, answer)]
 
 
-def found(folder: Folder, answer: dict[str, Any]) -> list[Problem]:
+def reported_problems(folder: Folder, answer: dict[str, Any]) -> list[Problem]:
     """What Congress found, with file and line."""
     sources = {
         "datasources": [one.source for one in folder.datasources],

@@ -161,10 +161,10 @@ def sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
         case "missing":
             reason = "is missing: add it"
         case "extra_forbidden":
-            known = ", ".join(
+            keys = ", ".join(
                 info.alias or name for name, info in model_at(model, detail["loc"]).model_fields.items()
             )
-            reason = f"no such key: known here are {known}"
+            reason = f"no such key: known here are {keys}"
         case "string_type":
             reason = "should be text: put it between quotes"
         case "string_pattern_mismatch":
@@ -203,17 +203,17 @@ def unique(folder: Folder) -> None:
 
 
 def references(folder: Folder) -> Iterator[Problem]:
-    known = {one.is_.name for one in folder.policies} | {one.is_.name for one in folder.datasources}
-    known.update(folder.unread)
+    declared = {one.is_.name for one in folder.policies} | {one.is_.name for one in folder.datasources}
+    declared.update(folder.unread)
     for policy in folder.policies:
-        yield from of_policy(policy, known)
+        yield from of_policy(policy, declared)
     for cases in folder.cases:
         yield from of_cases(folder, cases)
 
 
-def of_policy(policy: Declared[Policy], known: Collection[str]) -> Iterator[Problem]:
+def of_policy(policy: Declared[Policy], declared: Collection[str]) -> Iterator[Problem]:
     for position, name in enumerate(policy.is_.depends_on):
-        if name not in known:
+        if name not in declared:
             text = f"depends-on: there is no datasource or policy {name}: declare it, or remove the line"
             yield policy.source.problem(("depends-on", position), text)
     seen: dict[str, int] = {}
@@ -224,9 +224,9 @@ def of_policy(policy: Declared[Policy], known: Collection[str]) -> Iterator[Prob
 
 
 def of_cases(folder: Folder, cases: Declared[Cases]) -> Iterator[Problem]:
-    known = {problem.file for problem in folder.problems}
+    faulty = {problem.file for problem in folder.problems}
     beside = [f"{cases.place}{suffix}" for suffix in SUFFIXES]
-    if folder.policy_of(cases) is None and not known & {*beside}:
+    if folder.policy_of(cases) is None and not faulty & {*beside}:
         yield cases.source.problem(
             (), f"there is no {beside[0]} whose policy these cases are about: rename this file"
         )

@@ -52,7 +52,7 @@ def asked(do: str, path: Path, **words: object) -> tuple[Folder, dict[str, objec
     except CongressError as error:
         stop_at(folder.problems)
         stop(f"policy {do}: {error}")
-    stop_at([*folder.problems, *congress.found(folder, answer)])
+    stop_at([*folder.problems, *congress.reported_problems(folder, answer)])
     return folder, answer
 
 
@@ -121,19 +121,19 @@ def explain(
 def the_case(folder: Folder, name: str) -> tuple[int, int]:
     """Positions of the file and of the case in it."""
     every = {(i, j): case.name for i, one in enumerate(folder.cases) for j, case in enumerate(one.is_.cases)}
-    found = [at for at, known in every.items() if known == name]
-    found = found or [at for at, known in every.items() if name.lower() in known.lower()]
-    if len(found) == 1:
-        return found[0]
+    matches = [at for at, title in every.items() if title == name]
+    matches = matches or [at for at, title in every.items() if name.lower() in title.lower()]
+    if len(matches) == 1:
+        return matches[0]
     names = (
-        [every[at] for at in found]
+        [every[at] for at in matches]
         or get_close_matches(name, every.values(), cutoff=0.3)
         or [*every.values()]
     )
-    count = "several cases match" if found else "no case matches"
+    count = "several cases match" if matches else "no case matches"
     stop("\n".join([f"policy explain: {count} {name!r}: name one of", *(f"  {one}" for one in names)]))
 
 
 def no_table(table: str, answer: dict[str, object]) -> NoReturn:
-    known = ", ".join(map(str, answer["known"])) if isinstance(answer["known"], list) else ""
-    stop(f"policy explain: no rule defines {table}: name one of {known or 'a policy that is there'}")
+    tables = ", ".join(map(str, answer["defined"])) if isinstance(answer["defined"], list) else ""
+    stop(f"policy explain: no rule defines {table}: name one of {tables or 'a policy that is there'}")

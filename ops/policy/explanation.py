@@ -11,7 +11,7 @@ from policy_code.folder import Folder
 def lines(folder: Folder, table: str, answer: dict[str, Any]) -> list[str]:
     """Nothing of a table that no rule defines."""
     steps = answer["steps"]
-    if not answer["known"] or (not steps and table.rpartition(":")[2] not in answer["known"]):
+    if not answer["defined"] or (not steps and table.rpartition(":")[2] not in answer["defined"]):
         return []
     if not steps:
         return [f"{table} has no row in this case: only facts define it"]

@@ -19,8 +19,8 @@ def clean(text: str) -> str:
 
 def text(results: Results) -> bytes:
     root = ET.Element("testsuites", counts([*results.outcomes]))
-    for policy, found in groupby(results.outcomes, key=lambda one: one.policy):
-        outcomes = [*found]
+    for policy, group in groupby(results.outcomes, key=lambda one: one.policy):
+        outcomes = [*group]
         suite = ET.SubElement(root, "testsuite", {"name": policy, **counts(outcomes)})
         for outcome in outcomes:
             case = ET.SubElement(

@@ -28,8 +28,8 @@ def lines(results: Results, *, rules: bool) -> Iterator[str]:
     if rules:
         yield "rules: the most rows that a case gave, and the longest time"
         for rule in sorted(results.rules, key=lambda one: -one.seconds):
-            yield f"  {rule.found:5d} {milliseconds(rule.seconds):>10}  {short(rule.place)}"
-    uncovered = [rule for rule in results.rules if not rule.found]
+            yield f"  {rule.rows:5d} {milliseconds(rule.seconds):>10}  {short(rule.place)}"
+    uncovered = [rule for rule in results.rules if not rule.rows]
     if uncovered:
         yield "rules that found nothing in any case:"
         yield from (f"  {short(rule.place)}" for rule in uncovered)

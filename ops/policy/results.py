@@ -40,7 +40,7 @@ class Measured:
     """A rule with a body: the rows that it found, at most in one case, and its longest time."""
 
     place: Problem
-    found: int
+    rows: int
     seconds: float
 
 
@@ -55,16 +55,16 @@ class Results:
 
     @property
     def covered(self) -> int:
-        return sum(rule.found > 0 for rule in self.rules)
+        return sum(rule.rows > 0 for rule in self.rules)
 
     @classmethod
     def of(cls, folder: Folder, answer: dict[str, Any]) -> Results:
         outcomes = []
         seen: dict[tuple[str, int], tuple[int, float]] = {}
-        for cases, told in zip(folder.cases, answer["cases"], strict=True):
+        for cases, answers in zip(folder.cases, answer["cases"], strict=True):
             policy = folder.policy_of(cases)
             name = policy.name if policy else ""
-            for position, (case, one) in enumerate(zip(cases.is_.cases, told, strict=True)):
+            for position, (case, one) in enumerate(zip(cases.is_.cases, answers, strict=True)):
                 line = cases.source.document.line(("cases", position))
                 outcomes.append(
                     Outcome(
@@ -72,8 +72,8 @@ class Results:
                     )
                 )
                 for rule in one["rules"]:
-                    found, seconds = seen.get((name, rule["rule"]), (0, 0.0))
-                    seen[name, rule["rule"]] = (max(found, rule["found"]), max(seconds, rule["seconds"]))
+                    rows, seconds = seen.get((name, rule["rule"]), (0, 0.0))
+                    seen[name, rule["rule"]] = (max(rows, rule["rows"]), max(seconds, rule["seconds"]))
         rules = [
             one
             for policy in folder.policies
@@ -82,10 +82,10 @@ class Results:
         return cls(tuple(outcomes), tuple(rules))
 
 
-def differing(told: dict[str, Any]) -> tuple[Table, ...]:
+def differing(answer: dict[str, Any]) -> tuple[Table, ...]:
     return tuple(
         Table(one["table"], tuple(one["missing"]), tuple(one["unexpected"]), one["same"])
-        for one in told["tables"]
+        for one in answer["tables"]
         if one["missing"] or one["unexpected"]
     )
 

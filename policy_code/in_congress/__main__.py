@@ -25,26 +25,26 @@ from policy_code.in_congress.folder import Folder
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     folder = Folder(request)
-    told: dict[str, Any] = {"problems": folder.problems}
+    output: dict[str, Any] = {"problems": folder.problems}
     if folder.problems or request["do"] == "check":
-        return told
+        return output
     evaluation = Evaluation(folder)
     if request["do"] == "test":
-        told["bodies"] = {
+        output["bodies"] = {
             policy: [rule.position for rule in rules if rule.body()] for policy, rules in folder.rules.items()
         }
-        told["cases"] = [
+        output["cases"] = [
             [evaluation.case(one["policy"], case) for case in one["cases"]] for one in request["cases"]
         ]
-        return told
+        return output
     one = request["cases"][request["file"]]
     evaluation.fill(one["cases"][request["case"]]["given"])
     policy, table = split(one["policy"], request["table"])
-    told["known"] = (
+    output["defined"] = (
         sorted({name(head) for head in evaluation.heads(policy)}) if policy in folder.rules else []
     )
-    told["steps"] = Explanation(evaluation).table(policy, table) if table in told["known"] else []
-    return told
+    output["steps"] = Explanation(evaluation).table(policy, table) if table in output["defined"] else []
+    return output
 
 
 def main() -> None:

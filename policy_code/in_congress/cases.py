@@ -67,8 +67,8 @@ def expected(names: Names, policy: str, table: str, rows: list[Any], where: list
         yield where, f"expect: {table}: there is no policy {service}: {near(service, names.defined)}"
     elif name not in names.defined[service]:
         if service not in names.broken:
-            known = [one for one in names.defined[service] if not one.startswith("execute ")]
-            yield where, f"expect: no rule of {service} defines {name}: {near(name, known)}"
+            tables = [one for one in names.defined[service] if not one.startswith("execute ")]
+            yield where, f"expect: no rule of {service} defines {name}: {near(name, tables)}"
     else:
         size = names.defined[service][name]
         for position, row in enumerate(rows):

@@ -17,12 +17,12 @@ Schema = dict[str, list[str]]
 Problem = tuple[list[Any], str]
 
 
-def near(word: str, known: Any) -> str:
+def near(word: str, choices: Any) -> str:
     """The way out for a word that is not known."""
-    close = get_close_matches(word, [*known], n=3)
+    close = get_close_matches(word, [*choices], n=3)
     if close:
         return f"did you mean {' or '.join(close)}?"
-    shown = sorted(known)
+    shown = sorted(choices)
     return f"known here are {', '.join(shown[:MOST]) or 'none'}{', ...' if shown[MOST:] else ''}"
 
 
@@ -50,17 +50,17 @@ def executes(driver: Any) -> bool:
 
 def check(declared: dict[str, Any]) -> Iterator[Problem]:
     """As DseNode.validate_create_datasource, but all problems. `config`: of each key whether it names a secret."""
-    name, config, found = declared["name"], declared["config"], plugin(declared["driver"])
+    name, config, driver = declared["name"], declared["config"], plugin(declared["driver"])
     if not string_is_servicename(name):
         yield ["name"], f"name: {name} is a word of the rules' language: choose another name"
-    if not found:
-        known = [entry for entry in DseNode.loaded_drivers.entries if plugin(entry)]
+    if not driver:
+        installed = [entry for entry in DseNode.loaded_drivers.entries if plugin(entry)]
         yield (
             ["driver"],
-            f"driver: Congress has no driver {declared['driver']}: {near(declared['driver'], known)}",
+            f"driver: Congress has no driver {declared['driver']}: {near(declared['driver'], installed)}",
         )
         return
-    info = found.get_datasource_info()
+    info = driver.get_datasource_info()
     keys = info["config"]
     for key in config.keys() - keys.keys():
         yield ["config", key], f"config.{key}: driver {declared['driver']} has no such key: {near(key, keys)}"

@@ -50,11 +50,11 @@ class Evaluation:
         tables = {
             f"{head.table.service}:{head.table.table}" for head in self.heads(policy) if head.table.modal
         }
-        found: set[str] = set()
+        executed: set[str] = set()
         for table in tables:
             for literal in Contents(self.runtime, (table, policy, "execute")).evaluate():
-                found.add(shown(table, literal.argument_names()))
-        return found
+                executed.add(shown(table, literal.argument_names()))
+        return executed
 
     def heads(self, policy: str) -> list[Any]:
         return [head for rule in self.folder.rules[policy] for head in rule.heads()]
@@ -77,9 +77,9 @@ class Evaluation:
             if rule.body():
                 variables = sorted(set().union(*(one.variables() for one in rule.body())), key=str)
                 begin = time.perf_counter()
-                found = self.solutions(policy, variables, rule.body())
+                rows = self.solutions(policy, variables, rule.body())
                 seconds = time.perf_counter() - begin
-                measured.append({"rule": rule.position, "found": len(found), "seconds": seconds})
+                measured.append({"rule": rule.position, "rows": len(rows), "seconds": seconds})
         return measured
 
     def case(self, policy: str, case: dict[str, Any]) -> dict[str, Any]:
@@ -112,13 +112,13 @@ def shown(table: str, values: Row) -> str:
     return f"{table}({', '.join(map(repr, values))})"
 
 
-def difference(table: str, wanted: set[Any], found: set[Any]) -> dict[str, Any]:
+def difference(table: str, wanted: set[Any], actual: set[Any]) -> dict[str, Any]:
     def rows(some: set[Any]) -> list[str]:
         return sorted(one if isinstance(one, str) else f"({', '.join(map(repr, one))})" for one in some)
 
     return {
         "table": table,
-        "missing": rows(wanted - found),
-        "unexpected": rows(found - wanted),
-        "same": len(wanted & found),
+        "missing": rows(wanted - actual),
+        "unexpected": rows(actual - wanted),
+        "same": len(wanted & actual),
     }

@@ -21,10 +21,10 @@ class Explanation:
     def table(self, policy: str, table: str) -> list[Step]:
         """Of each row why it is there; of an empty table what its rules do not find."""
         rules = self.rules(policy, table)
-        found = {str(head): head for rule in rules for head in self.instances(policy, rule)}
-        if not found:
+        heads = {str(head): head for rule in rules for head in self.instances(policy, rule)}
+        if not heads:
             return [self.empty(policy, rule) for rule in rules if rule.body()]
-        return [self.row(policy, found[text]) for text in sorted(found)]
+        return [self.row(policy, heads[text]) for text in sorted(heads)]
 
     def rules(self, policy: str, table: str) -> list[Parsed]:
         every = self.evaluation.folder.rules[policy]
@@ -40,7 +40,7 @@ class Explanation:
         return [head.plug(dict(zip(variables, row, strict=True))) for row in rows]
 
     def row(self, policy: str, head: Any) -> Step:
-        step: Step = {"row": told(head), "steps": []}
+        step: Step = {"row": literal_text(head), "steps": []}
         rules = [(rule, match(rule.heads()[0], head)) for rule in self.rules(policy, name(head))]
         if any(binding is not None and not rule.body() for rule, binding in rules):
             return {**step, "note": "a fact of the policy"}
@@ -55,20 +55,20 @@ class Explanation:
     def because(self, policy: str, rule: Parsed, binding: dict[Any, Any]) -> list[Step]:
         """The first of the ways in which the rule finds the row, and how many others there are."""
         body = [one.plug(binding) for one in rule.body()]
-        left = sorted(set().union(*(one.variables() for one in body)), key=str)
-        ways = sorted(self.evaluation.solutions(policy, left, body), key=repr)
+        free = sorted(set().union(*(one.variables() for one in body)), key=str)
+        ways = sorted(self.evaluation.solutions(policy, free, body), key=repr)
         if not ways:
             return []
-        rest = dict(zip(left, ways[0], strict=True))
+        rest = dict(zip(free, ways[0], strict=True))
         steps = [self.literal(policy, one.plug(rest)) for one in body]
         return [{"rule": rule.position, "policy": policy, "others": len(ways) - 1, "steps": steps}]
 
     def literal(self, policy: str, one: Any) -> Step:
         service = one.table.service or policy
         if one.is_builtin():
-            return {"row": told(one), "note": "builtin", "steps": []}
+            return {"row": literal_text(one), "note": "builtin", "steps": []}
         if one.is_negated():
-            return {"row": told(one), "note": "there is no such row", "steps": []}
+            return {"row": literal_text(one), "note": "there is no such row", "steps": []}
         if service in self.evaluation.folder.rules:
             return self.row(service, one)
         return {"row": self.columns(one), "note": "given", "steps": []}
@@ -82,7 +82,11 @@ class Explanation:
 
     def shown(self, policy: str, one: Any) -> str:
         service = one.table.service or policy
-        return told(one) if service in self.evaluation.folder.rules or one.is_builtin() else self.columns(one)
+        return (
+            literal_text(one)
+            if service in self.evaluation.folder.rules or one.is_builtin()
+            else self.columns(one)
+        )
 
     def empty(self, policy: str, rule: Parsed) -> Step:
         """The first table of a rule's body that has no row for what those before it give."""
@@ -102,7 +106,7 @@ class Explanation:
             **step,
             "fails": self.shown(policy, one),
             "before": count - 1,
-            "below": [found for found in below if "fails" in found],
+            "below": [cause for cause in below if "fails" in cause],
         }
 
 
@@ -120,7 +124,7 @@ def nothing(term: Any) -> bool:
     return bool(re.fullmatch(r"x_+\d+", term.name) if term.is_variable() else term.name == "None")
 
 
-def told(one: Any) -> str:
+def literal_text(one: Any) -> str:
     text = f"{one.table.name()}({', '.join(map(value, one.arguments))})"
     return f"{'not ' if one.is_negated() else ''}{f'{one.table.modal}[{text}]' if one.table.modal else text}"
 

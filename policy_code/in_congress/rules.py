@@ -79,12 +79,12 @@ def parse(text: str) -> Any:
     except CongressException as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         first = next((line for line in lines if line.startswith("line:")), lines[0] if lines else "")
-        found = re.match(r"line:(\d+),col:(\d+)\s+(?:line \S+\s+)?(.*)", first)
-        if not found:
+        match = re.match(r"line:(\d+),col:(\d+)\s+(?:line \S+\s+)?(.*)", first)
+        if not match:
             raise ValueError(first) from None
-        at = text.splitlines()[int(found[1]) - 1][int(found[2]) :] if int(found[1]) else ""
+        at = text.splitlines()[int(match[1]) - 1][int(match[2]) :] if int(match[1]) else ""
         around = f' near "{at[:30].strip()}"' if at.strip() else " at its end"
-        raise ValueError(f"is no rule{around}: {found[3]}") from None
+        raise ValueError(f"is no rule{around}: {match[3]}") from None
     if len(formulas) != 1:
         count = "several rules" if formulas else "no rule"
         raise ValueError(f"has {count}: put each rule into an item of its own")
@@ -112,8 +112,8 @@ def literal(names: Names, policy: str, one: Any) -> Iterator[str]:
     elif service in names.defined:
         yield from of_policy(names, policy, service, one)
     else:
-        known = names.schemas.keys() | names.defined.keys()
-        yield f"{service}:{table}: there is no datasource or policy {service}: {near(service, known)}"
+        services = names.schemas.keys() | names.defined.keys()
+        yield f"{service}:{table}: there is no datasource or policy {service}: {near(service, services)}"
 
 
 def action(names: Names, one: Any) -> Iterator[str]:
@@ -133,12 +133,12 @@ def columns(schema: Schema | None, service: str, one: Any) -> Iterator[str]:
     if table not in schema:
         yield f"{service} has no table {table}: {near(table, schema)}"
         return
-    known = schema[table]
+    declared = schema[table]
     for column in one.named_arguments:
-        if column not in known if isinstance(column, str) else column >= len(known):
-            yield f"{service}:{table} has no column {column}: {near(str(column), known)}"
-    if len(one.arguments) > len(known):
-        yield f"{service}:{table} has {len(known)} columns and gets {len(one.arguments)} values"
+        if column not in declared if isinstance(column, str) else column >= len(declared):
+            yield f"{service}:{table} has no column {column}: {near(str(column), declared)}"
+    if len(one.arguments) > len(declared):
+        yield f"{service}:{table} has {len(declared)} columns and gets {len(one.arguments)} values"
 
 
 def of_policy(names: Names, policy: str, service: str, one: Any) -> Iterator[str]:
@@ -171,11 +171,11 @@ def flat(one: Any) -> Any:
 
 
 def unsafe(error: Exception) -> str:
-    found = re.findall(
+    literals = re.findall(
         r"(not \S+\(.*?\)|\S+\(.*?\)) \(vars \{(.*?)\}\)", str(error).partition("Unsafe lits: ")[2]
     )
     which = "; ".join(
-        f"{', '.join(sorted(re.findall(QUOTED, variables)))} in {one}" for one, variables in found
+        f"{', '.join(sorted(re.findall(QUOTED, variables)))} in {one}" for one, variables in literals
     )
     return f"{which or error} gets no value: use it in a table without `not`, too"
 

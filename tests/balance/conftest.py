@@ -18,8 +18,8 @@ from tests.support.waiting import wait_for
 
 @pytest.fixture
 def behind(tmp_path: Path) -> Iterator[Balanced[Counting]]:
-    with balanced(tmp_path, Counting) as found:
-        yield found
+    with balanced(tmp_path, Counting) as balancer:
+        yield balancer
 
 
 class Client(threading.Thread):
@@ -65,8 +65,8 @@ def client(behind: Balanced[Counting]) -> Iterator[Client]:
 
 @pytest.fixture
 def looping(tmp_path: Path) -> Iterator[Balanced[Looping]]:
-    with balanced(tmp_path, Looping) as found:
-        yield found
+    with balanced(tmp_path, Looping) as balancer:
+        yield balancer
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def test_no_client_notices_that_the_other_engine_is_busy(
 
 def test_the_last_engine_stays_when_it_is_busy(looping: Balanced[Looping], pool: ThreadPoolExecutor) -> None:
     engine = looping.engine(looping.get())
-    (other,) = (found for found in looping.engines if found is not engine)
+    (other,) = (candidate for candidate in looping.engines if candidate is not engine)
     other.process.kill()
     looping.until(other.node_id, DOWN)
     request = pool.submit(looping.get, f"/busy/{AT_WORK}")
@@ -98,7 +98,7 @@ def test_one_that_is_stopped_gets_nothing_while_the_other_is_free(
     looping: Balanced[Looping], pool: ThreadPoolExecutor
 ) -> None:
     engine = looping.engine(looping.get())
-    (other,) = (found for found in looping.engines if found is not engine)
+    (other,) = (candidate for candidate in looping.engines if candidate is not engine)
     request = pool.submit(looping.get, "/wait/1")
     wait_for("it is under way", 10, lambda: engine.asked("/wait/1"))
     engine.process.send_signal(signal.SIGSTOP)
@@ -124,7 +124,7 @@ def test_one_that_starts_without_its_tables_is_up_and_gets_hardly_a_client(
     behind: Balanced[Counting],
 ) -> None:
     engine = behind.engine(behind.get())
-    (other,) = (found for found in behind.engines if found is not engine)
+    (other,) = (candidate for candidate in behind.engines if candidate is not engine)
     engine.healthy = False
     behind.until(engine.node_id, DOWN)
     engine.loading = engine.healthy = True

@@ -73,7 +73,7 @@ def congress_is_installed() -> None:
     congress_python()
 
 
-def found(folder: Path) -> list[str]:
+def problems(folder: Path) -> list[str]:
     return [
         f"{Path(one.file).relative_to(folder)}:{one.line}: {one.text}"
         for one in congress.problems(read(folder))
@@ -88,13 +88,13 @@ def test_each_problem_is_found_with_its_line_and_nothing_else(tmp_path: Path) ->
         right=policy("Right", "p(1)"),
         wrong=policy("Wrong", *WRONG),
     )
-    told = found(tmp_path)
+    reported = problems(tmp_path)
     expected = [
         (f"wrong.yaml:{3 + number}", text) for number, texts in enumerate(WRONG.values()) for text in texts
     ]
-    missed = [one for one in expected if not any(text.startswith(f"{one[0]}: {one[1]}") for text in told)]
-    assert missed == [], "\n".join(told)
-    assert len(told) == len(expected), "\n".join(told)
+    missed = [one for one in expected if not any(text.startswith(f"{one[0]}: {one[1]}") for text in reported)]
+    assert missed == [], "\n".join(reported)
+    assert len(reported) == len(expected), "\n".join(reported)
 
 
 def test_datasources_and_cases(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_datasources_and_cases(tmp_path: Path) -> None:
             execute="[pause, nova:servers.pause(x), \"nova:servers.pause('x')\", nova:pause(]",
         ),
     )
-    told = found(tmp_path)
+    reported = problems(tmp_path)
     expected = [
         "datasources/a.yaml:2: driver: Congress has no driver nowa: did you mean nova",
         "datasources/b.yaml:6: config.password is secret and stands here as text: write {secret: NAME}",
@@ -136,10 +136,10 @@ def test_datasources_and_cases(tmp_path: Path) -> None:
         "p.test.yaml:5: execute: 'nova:servers.pause(x)' is no action",
         "p.test.yaml:5: execute: 'nova:pause(' is no rule at its end",
     ]
-    missed = [one for one in expected if not any(text.startswith(one) for text in told)]
-    assert missed == [], "\n".join(told)
-    assert len(told) == len(expected), "\n".join(told)
-    assert "hunter2" not in "".join(told)
+    missed = [one for one in expected if not any(text.startswith(one) for text in reported)]
+    assert missed == [], "\n".join(reported)
+    assert len(reported) == len(expected), "\n".join(reported)
+    assert "hunter2" not in "".join(reported)
 
 
 def test_a_file_that_cannot_be_read_is_not_reported_again_where_it_is_named(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_a_file_that_cannot_be_read_is_not_reported_again_where_it_is_named(tmp_
         b="name: B\nrules: no\n",
         c=policy("C", '"p(x) :-"'),
     )
-    assert [text.partition(": ")[0] for text in found(tmp_path)] == [
+    assert [text.partition(": ")[0] for text in problems(tmp_path)] == [
         *("b.yaml:2", "datasources/nova.yaml:1", "datasources/nova.yaml:2", "c.yaml:3")
     ]
 

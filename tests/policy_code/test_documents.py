@@ -53,8 +53,8 @@ def test_each_value_knows_its_line() -> None:
     ],
 )
 def test_what_is_wrong_has_its_line(text: str, line: int, word: str) -> None:
-    [(found, reason)] = Document(text).problems
-    assert (found, word in reason) == (line, True), reason
+    [(number, reason)] = Document(text).problems
+    assert (number, word in reason) == (line, True), reason
 
 
 def test_all_problems_at_once() -> None:

@@ -37,9 +37,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def answer(do: str, folder: Path, **words: Any) -> dict[str, Any]:
-    told = congress.ask(do, read(folder), **words)
-    assert told["problems"] == []
-    return told
+    output = congress.ask(do, read(folder), **words)
+    assert output["problems"] == []
+    return output
 
 
 SERVERS = "[{id: s1, name: web}, {id: s2, name: db, status: ACTIVE}, {id: s3, name: 7, status: SHUTOFF}]"
@@ -47,15 +47,15 @@ SERVERS = "[{id: s1, name: web}, {id: s2, name: db, status: ACTIVE}, {id: s3, na
 
 def test_a_case_tells_what_differs(folder: Path) -> None:
     write(folder, p_test=case(given=f"{{nova:servers: {SERVERS}}}", expect="{bad: [[s2], [s4]], none: []}"))
-    [[told]] = answer("test", folder)["cases"]
-    assert told["error"] is None
-    assert told["tables"] == [
+    [[outcome]] = answer("test", folder)["cases"]
+    assert outcome["error"] is None
+    assert outcome["tables"] == [
         {"table": "bad", "missing": ["('s4')"], "unexpected": ["('s3')"], "same": 1},
         {"table": "none", "missing": [], "unexpected": [], "same": 0},
         {"table": "execute", "missing": [], "unexpected": ["nova:servers.pause('s2')"], "same": 0},
     ]
     # Facts are no rules.
-    assert [(rule["rule"], rule["found"]) for rule in told["rules"]] == [(0, 2), (2, 1), (3, 0)]
+    assert [(rule["rule"], rule["rows"]) for rule in outcome["rules"]] == [(0, 2), (2, 1), (3, 0)]
 
 
 def test_each_case_begins_with_its_own_rows(folder: Path) -> None:
@@ -78,8 +78,8 @@ def test_values_are_what_congress_makes_of_a_datasource_s(tmp_path: Path) -> Non
             expect="{p: [[true, null], ['True', 'None'], [1, 1.5], ['', '1'], [null, only]]}",
         ),
     )
-    [[told]] = answer("test", tmp_path)["cases"]
-    assert told["tables"][0] == {"table": "p", "missing": [], "unexpected": [], "same": 4}
+    [[outcome]] = answer("test", tmp_path)["cases"]
+    assert outcome["tables"][0] == {"table": "p", "missing": [], "unexpected": [], "same": 4}
 
 
 def test_an_evaluation_that_fails_is_the_case_s_error(tmp_path: Path) -> None:
@@ -132,8 +132,11 @@ def test_the_engine_of_a_host_executes_the_same(folder: Path) -> None:
         congress_python(), Path(__file__).with_name("executed.py"), stdin=asked, env=ENVIRONMENT, deadline=100
     )
     assert done.returncode == 0, done.stderr
-    tables = [one["tables"][-1] for told in answer("test", folder)["cases"] for one in told]
+    tables = [one["tables"][-1] for outcomes in answer("test", folder)["cases"] for one in outcomes]
     # Each policy's own actions; in the examples another one's are no part of what the cases expect.
-    told = [set(one["unexpected"]) for one in tables]
-    assert any(told)
-    assert all(found <= set(executed) for found, executed in zip(told, json.loads(done.stdout), strict=True))
+    actions = [set(one["unexpected"]) for one in tables]
+    assert any(actions)
+    assert all(
+        evaluated <= set(executed)
+        for evaluated, executed in zip(actions, json.loads(done.stdout), strict=True)
+    )

@@ -18,7 +18,7 @@ def test_all_cases_pass_and_reach_every_rule() -> None:
     congress_python()
     folder = read(EXAMPLES)
     answer = congress.ask("test", folder)
-    assert [*folder.problems, *congress.found(folder, answer)] == []
+    assert [*folder.problems, *congress.reported_problems(folder, answer)] == []
     results = Results.of(folder, answer)
     assert (results.failed, results.covered) == (0, len(results.rules)), [*report.lines(results, rules=False)]
     assert {outcome.policy for outcome in results.outcomes} == {policy.is_.name for policy in folder.policies}

@@ -73,8 +73,8 @@ def test_every_problem_of_every_file_at_once(tmp_path: Path) -> None:
         i_test="cases: []\nrules: []\n",
     )
     (tmp_path / "j.yml").write_bytes(b"name: \xff\n")
-    found = texts(tmp_path)
-    assert found == sorted(found, key=lambda text: (text.split(":")[0], int(text.split(":")[1])))
+    reported = texts(tmp_path)
+    assert reported == sorted(reported, key=lambda text: (text.split(":")[0], int(text.split(":")[1])))
     expected = [
         ("a.yaml:2", "kind: input should be 'nonrecursive' or 'action'"),
         ("a.yaml:4", "rules[0].rule: is missing"),
@@ -102,10 +102,10 @@ def test_every_problem_of_every_file_at_once(tmp_path: Path) -> None:
         ("i.test.yaml:2", "rules: no such key: known here are cases"),
         ("j.yml:1", "is not text in UTF-8"),
     ]
-    missed = [one for one in expected if not any(text.startswith(f"{one[0]}: {one[1]}") for text in found)]
+    missed = [one for one in expected if not any(text.startswith(f"{one[0]}: {one[1]}") for text in reported)]
     assert missed == []
-    assert len(found) == len(expected), "\n".join(found)
-    assert "hunter2" not in "".join(found)
+    assert len(reported) == len(expected), "\n".join(reported)
+    assert "hunter2" not in "".join(reported)
 
 
 @pytest.mark.parametrize(

@@ -16,15 +16,15 @@ TIME = re.compile(r"\(\d+\.\d ms\)")
 
 def steps(text: str) -> list[tuple[str, str]]:
     """Commands with the lines that continue them, and what is shown below."""
-    found: list[tuple[str, str]] = []
+    commands: list[tuple[str, str]] = []
     for line in re.findall(r"^ {4}(.*)$", text, re.MULTILINE):
         if line.startswith("$ "):
-            found.append((line[2:], ""))
+            commands.append((line[2:], ""))
         elif line.startswith(">"):
-            found[-1] = (f"{found[-1][0]}\n{line[2:]}", "")
+            commands[-1] = (f"{commands[-1][0]}\n{line[2:]}", "")
         else:
-            found[-1] = (found[-1][0], f"{found[-1][1]}{line}\n")
-    return found
+            commands[-1] = (commands[-1][0], f"{commands[-1][1]}{line}\n")
+    return commands
 
 
 def test_the_tutorial(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ class Counting(Engine):
                     time.sleep(engine.pause)
                 if self.path != HEALTH:
                     engine.forwarded = {
-                        name: told for name, told in self.headers.items() if "forwarded" in name.lower()
+                        name: value for name, value in self.headers.items() if "forwarded" in name.lower()
                     }
                 self.send_response(200 if engine.healthy or self.path != HEALTH else 503)
                 self.end_headers()
@@ -145,8 +145,8 @@ class Balanced(Generic[E]):
             (r"127\.0\.0\.1:8404", f"127.0.0.1:{self.statistics}"),
             (r"127\.0\.0\.1:8406", f"127.0.0.1:{self.peer_port}"),
         ):
-            text, found = re.subn(old, new, text, flags=re.MULTILINE)
-            assert found, old
+            text, replacements = re.subn(old, new, text, flags=re.MULTILINE)
+            assert replacements, old
         self.config.write_text(f"{text}\n")
 
     def get(self, path: str = "/v1/data", timeout: float = 30) -> str:

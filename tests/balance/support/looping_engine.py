@@ -58,7 +58,7 @@ class Looping(Engine):
 def at_work(behind: Balanced[Looping], pool: ThreadPoolExecutor) -> tuple[Looping, Looping, Future[str]]:
     """A busy engine, which works on a request; the other engine; the future answer to that request."""
     engine = behind.engine(behind.get())
-    (other,) = (found for found in behind.engines if found is not engine)
+    (other,) = (candidate for candidate in behind.engines if candidate is not engine)
     request = pool.submit(behind.get, f"/busy/{AT_WORK}")
     behind.until(engine.node_id, BUSY)
     return engine, other, request
@@ -67,6 +67,8 @@ def at_work(behind: Balanced[Looping], pool: ThreadPoolExecutor) -> tuple[Loopin
 def never_down(behind: Balanced[Looping], *engines: Looping) -> bool:
     """Whether HAProxy has never marked these engines down."""
     names, *rows = (line.split(",") for line in behind.runtime("show stat").splitlines() if line)
-    found = [dict(zip(names, row, strict=True)) for row in rows]
-    (changes,) = ({row["svname"]: row["chkdown"] for row in found if row["# pxname"] == "policy_engines"},)
+    statistics = [dict(zip(names, row, strict=True)) for row in rows]
+    (changes,) = (
+        {row["svname"]: row["chkdown"] for row in statistics if row["# pxname"] == "policy_engines"},
+    )
     return all(changes[engine.node_id] == "0" for engine in engines)
