@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 REQUEST_LIMIT = 20.0  # seconds
+NO_ANSWER = "no answer"
 POLL = 0.25
 # Since 2.51, the owner of a server can read the result of an action.
 MICROVERSION = "compute 2.51"
@@ -121,7 +122,7 @@ class Nova:
     def _send(self, method: str, url: str, body: Any = None) -> Answer:
         """Send one request and return any answer. After a transient error, try again until the deadline."""
         data = None if body is None else json.dumps(body).encode()
-        fault = "no answer"
+        fault = NO_ANSWER
         while (remaining := self.deadline - time.monotonic()) > 0:
             start = time.monotonic()
             # The scheme of auth_url was checked with the file, and other URLs come from the cloud's own catalog.
@@ -146,7 +147,9 @@ class Nova:
                     raise FenceError(
                         f"{url}: the certificate is not trusted ({reason.verify_message}); set ca_file"
                     ) from None
-                fault = str(reason) or type(reason).__name__
+                # If the deadline cut this try short, the earlier answer tells more.
+                if remaining >= REQUEST_LIMIT or fault == NO_ANSWER:
+                    fault = str(reason) or type(reason).__name__
             time.sleep(min(POLL, max(0.0, self.deadline - time.monotonic())))
         raise OutOfTimeError(f"no success with {method} {url} in time, last: {fault}")
 

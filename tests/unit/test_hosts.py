@@ -14,7 +14,7 @@ from components.preflight.cloud import Cloud, ExistingNetwork
 from settings import PolicyEngines
 from tests.support.deployer import SCOPE
 from tests.unit.support import recording as recorded
-from tests.unit.support.recording import Recording
+from tests.unit.support.recording import Recording, address
 
 CONFIGURATION = re.compile(r"^bind_host = .*?^nodes = \d+$", re.MULTILINE | re.DOTALL)
 INSTANCE = "openstack:compute/instance:Instance"
@@ -197,8 +197,7 @@ def test_an_existing_network_is_used_as_it_is() -> None:
 
 
 def _floating(recording: Recording, host: str) -> str:
-    urn = recording.by_name(f"{host}-address").urn
-    return f"203.0.113.{list(recording.resources).index(urn) + 1}"
+    return address("203.0", recording.by_name(f"{host}-address").name)
 
 
 @pytest.mark.parametrize("count", [2, 13, 14])

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 from unittest.mock import patch
+from zlib import crc32
 
 import pulumi
 from google.protobuf import empty_pb2
@@ -150,20 +151,20 @@ class RecordingMonitor(mocks.MockMonitor):
             parent=request.parent,
             options=request,
         )
-        state = {**raw, **self._made(request, len(self.recording.resources))}
+        state = {**raw, **self._made(request)}
         response = resource_pb2.RegisterResourceResponse(urn=urn, id=f"{request.name}-id")
         response.object.update(state)
         return response
 
-    def _made(self, request: resource_pb2.RegisterResourceRequest, count: int) -> dict[str, Any]:
+    def _made(self, request: resource_pb2.RegisterResourceRequest) -> dict[str, Any]:
         values = {
             key: value.replace("{name}", request.name)
             for key, value in self.made.get(request.type, {}).items()
         }
         if request.type == "openstack:networking/port:Port":
-            return {"allFixedIps": [f"10.20.0.{count}"]}
+            return {"allFixedIps": [address("10.20", request.name)]}
         if request.type == "openstack:networking/floatingIp:FloatingIp":
-            return {"address": f"203.0.113.{count}"}
+            return {"address": address("203.0", request.name)}
         secret = set(request.additionalSecretOutputs)
         return {k: {SIGNATURE_KEY: SECRET, "value": v} if k in secret else v for k, v in values.items()}
 
@@ -173,6 +174,12 @@ class RecordingMonitor(mocks.MockMonitor):
             self.recording.outputs = {key: _plain(value) for key, value in raw.items()}
             self.recording.secret_outputs = frozenset(key for key, value in raw.items() if _is_secret(value))
         return empty_pb2.Empty()
+
+
+def address(network: str, name: str) -> str:
+    """An address of the /16 `network` by the resource's name: the order of registrations depends on threads."""
+    number = crc32(name.encode())
+    return f"{network}.{number % 256}.{number // 256 % 254 + 1}"
 
 
 class _NoMocks(mocks.Mocks):
