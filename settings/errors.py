@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, get_args
 
 import pulumi
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -55,7 +55,9 @@ def _sentence(detail: ErrorDetails, root: type[BaseModel], namespace: str) -> st
     if field.description:
         text += f" ({field.description})"
     if field.examples:
-        text += f". Example: pulumi config set --path '{_settable(name, field)}"
+        # A secret is never an argument: Pulumi asks for it, or reads it from the standard input.
+        secret = "--secret " if SecretStr in {field.annotation, *get_args(field.annotation)} else ""
+        text += f". Example: pulumi config set {secret}--path '{_settable(name, field)}".rstrip()
     return text
 
 

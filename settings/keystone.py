@@ -13,7 +13,7 @@ class KeystoneLogin(Model):
     """A user that an administrator created for Congress. With it, the stack registers nothing."""
 
     username: OsloName = Field(description="user that Congress logs in as", examples=["congress"])
-    password: SecretStr = Field(min_length=1, description="its password", examples=["..."])
+    password: SecretStr = Field(min_length=1, description="its password", examples=[""])
     user_domain: OsloName = Field("Default", description="domain of the user", examples=["Default"])
     project: OsloName = Field(
         "service", description="project in which the user may check tokens", examples=["service"]

@@ -85,7 +85,7 @@ class FencingLogin(Model):
     """A user of the cloud for Debian's own agent, fence_openstack, which can log in by password only."""
 
     username: Name = Field(description="user of the cloud", examples=["congress-fencing"])
-    password: SecretStr = Field(min_length=1, description="its password", examples=["..."])
+    password: SecretStr = Field(min_length=1, description="its password", examples=[""])
     user_domain: Name = Field("Default", description="domain of the user", examples=["Default"])
     project: Name = Field(description="project of the stack's servers", examples=["congress"])
     project_domain: Name = Field("Default", description="domain of the project", examples=["Default"])

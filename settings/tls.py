@@ -34,7 +34,7 @@ class Tls(Model):
         examples=['-- "$(cat chain.pem)"'],
     )
     private_key: SecretStr | None = Field(
-        None, description="its key, PEM, not encrypted", examples=['--secret -- "$(cat key.pem)"']
+        None, description="its key, PEM, not encrypted", examples=["< key.pem"]
     )
 
     @field_validator("certificate")

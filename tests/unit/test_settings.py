@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,27 @@ def test_a_missing_setting_is_named_with_an_example(key: str) -> None:
     (problem,) = problems(values)
     assert problem.startswith(f"congress-ha:{key}: is missing")
     assert f"pulumi config set --path 'congress-ha:{key}" in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("keystone.login.password", {"keystone": {"login": {"username": "congress"}}}),
+        (
+            "datasourceNode.fencingLogin.password",
+            {"datasourceNode": {"fencingLogin": {"username": "f", "project": "p"}}},
+        ),
+        ("tls.privateKey", {"tls": {"privateKey": "no key"}}),
+    ],
+)
+def test_the_example_of_a_secret_encrypts_it_and_has_it_in_no_argument(
+    name: str, change: dict[str, Any]
+) -> None:
+    (problem,) = [one for one in problems(settings_with(**change)) if f":{name}" in one]
+    command = problem.partition("Example: ")[2]
+    assert re.fullmatch(
+        rf"pulumi config set --secret --path 'congress-ha:{re.escape(name)}'( < \S+)?", command
+    )
 
 
 def test_all_problems_are_reported_at_once() -> None:
