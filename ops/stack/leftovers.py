@@ -69,6 +69,7 @@ def main() -> None:
     if remaining:
         typer.echo("leftovers: find out who uses them; delete them with the openstack command", err=True)
         raise typer.Exit(1)
+    typer.echo(f"leftovers: nothing in the cloud is named {prefix} or like a part of it", err=True)
 
 
 if __name__ == "__main__":

@@ -59,3 +59,15 @@ def test_an_unreachable_cloud_is_reported_in_one_sentence(
         "leftovers: the cloud could not be asked what is named congress-prod: Cloud mine was not found; set OS_CLOUD "
         "to a cloud of your clouds.yaml, or the OS_* variables\n"
     )
+
+
+def test_a_cloud_without_leftovers_is_said_to_have_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STACK", "prod")
+    monkeypatch.setattr(openstack, "connect", lambda **_: FakeCloud())
+    main()
+    assert (
+        capsys.readouterr().err
+        == "leftovers: nothing in the cloud is named congress-prod or like a part of it\n"
+    )
