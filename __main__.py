@@ -64,6 +64,6 @@ load_balancer = LoadBalancer("load-balancer", site, engines, authority)
 Catalog("catalog", keystone, load_balancer)
 FormerUsers("former-users", [database, messaging], load_balancer)
 
-hosts = [access.bastion, database.host, messaging.host, load_balancer.host]
+hosts = [access.bastion, database.host, messaging.host, *load_balancer.hosts]
 hosts += [congress_host.host for congress_host in (*pair, *engine_hosts)]
 inventory.export(access, {host.name: host for host in hosts}, datasource_node, engines, load_balancer)

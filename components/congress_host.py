@@ -12,7 +12,7 @@ import pulumi_random as random
 from pulumi_openstack import compute
 
 from components.foundation.authority import CA_FILE
-from components.foundation.host import Host, Site, package_environment
+from components.foundation.host import Host, Site, one_by_one, package_environment, server_group
 from components.foundation.step import Step
 from components.foundation.template import ROOT, render, whole
 from roles import Role
@@ -137,15 +137,9 @@ class CongressHost(pulumi.ComponentResource):
 
 def congress_hosts(role: Role, site: Site, args: CongressArgs) -> list[CongressHost]:
     """The Congress hosts of one role, in one anti-affinity server group."""
-    hard = site.settings.anti_affinity == "hard"
-    group = compute.ServerGroup(
-        role.name,
-        name=f"{site.prefix}-{role.name}",
-        policies="anti-affinity" if hard else "soft-anti-affinity",
-    )
+    group = server_group(role, site)
     hosts: list[CongressHost] = []
     for name in role.hosts(site.settings):
-        # If members of a strict group are created at the same moment, a race in nova can leave one of them in ERROR.
-        after = [host.host.server for host in hosts[-1:]] if hard else []
+        after = one_by_one(site, [congress.host for congress in hosts])
         hosts.append(CongressHost(name, role, site, args, server_group=group, server_after=after))
     return hosts

@@ -88,5 +88,7 @@ def export(
         "ssh_known_hosts": access.known_hosts(hosts),
         "ssh_private_key": pulumi.Output.secret(access.key.private_key_openssh),
     }
+    if load_balancer.virtual_address is not None:
+        outputs["virtual_address"] = load_balancer.virtual_address
     for name, value in outputs.items():
         pulumi.export(name, value)

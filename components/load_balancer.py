@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pulumi
+from pulumi_openstack import networking
 
 from components.foundation.authority import Authority, Certificate
-from components.foundation.host import Host, Site
+from components.foundation.host import Host, Site, one_by_one, server_group
 from components.foundation.step import Step
 from components.policy_engines import PolicyEngines
-from roles import API, ENGINE_STATE, LOAD_BALANCER
+from roles import API, ENGINE_STATE, LOAD_BALANCER, STICKY_CLIENTS
 from settings import Tls
 
 
 class LoadBalancer(pulumi.ComponentResource):
-    """`endpoint`: URL of the Congress API. `ready`: the step that has got an answer through HAProxy.
+    """`endpoint`: URL of the Congress API. `ready`: the step that has got an answer through HAProxy on every host.
 
+    One of two hosts holds the virtual address, a port of its own with the floating IP. keepalived decides which one.
     `ca_certificate`: PEM of the stack's authority if it signed the endpoint's certificate, else "".
     """
 
-    host: Host
+    hosts: tuple[Host, ...]
     endpoint: pulumi.Output[str]
     address: pulumi.Output[str]
+    virtual_address: pulumi.Output[str] | None
     ca_certificate: pulumi.Output[str]
     ready: Step
 
@@ -33,54 +39,135 @@ class LoadBalancer(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("congress-ha:index:LoadBalancer", name, None, opts)
-        self.host = Host(name, LOAD_BALANCER, site, public=True, opts=pulumi.ResourceOptions(parent=self))
-        package = Step(
-            f"{name}-packages",
-            self.host,
-            "congress_host/packages.sh.j2",
-            {"packages": sorted(LOAD_BALANCER.packages)},
-            parent=self,
-        )
-        self.address = self.host.public_address or self.host.address
+        shared = self._virtual_port(site) if LOAD_BALANCER.shares_an_address(site.settings) else None
+        self.virtual_address = None
+        if shared is not None:
+            self.virtual_address = shared.all_fixed_ips.apply(lambda addresses: addresses[0])
+        self.hosts = self._hosts(site)
+        packages = [self._packages(host) for host in self.hosts]
+        keepalived = [
+            self._keepalived(host, after) for host, after in zip(self.hosts, packages, strict=True) if shared
+        ]
+        # It moves when the virtual address can be held, so that a stack that grows keeps its endpoint meanwhile.
+        floating = self.hosts[0].floating_ip(site, shared or self.hosts[0].port, keepalived)
+        self.address = floating.address
         tls = site.settings.tls
         reached_at = tls.endpoint_name or self.address
-        given = given_certificate(tls)
-        self.ca_certificate = authority.certificate if given is None else pulumi.Output.from_input("")
-        certificate = given or authority.sign(
-            "endpoint",
-            f"Congress of {site.prefix}",
-            names=[tls.endpoint_name] if tls.endpoint_name else [],
-            # The fixed address is for clients in the cloud that do not use the floating one.
-            addresses=[self.address, self.host.address],
-        )
-        servers = [
-            {
-                "id": index,
-                "node_id": placement.node_id,
-                "address": engines.hosts[placement.host].host.address,
-                "port": placement.port,
-                "agent_port": placement.agent_port,
-            }
-            for index, placement in enumerate(engines.placements, 1)
-        ]
-        self.ready = Step(
-            f"{name}-haproxy",
-            self.host,
-            "load_balancer/haproxy.sh.j2",
-            {
-                "servers": servers,
-                "address": self.host.address,
-                "port": API,
+        certificate = self._certificate(site, authority)
+        haproxy: list[Step] = []
+        # The first host last: it is the standby's turn first, and this order makes it the standby.
+        for host, package in reversed(list(zip(self.hosts, packages, strict=True))):
+            context = {
+                **self._context(host),
+                "servers": servers(engines),
                 "state_port": ENGINE_STATE,
                 "reached_at": reached_at,
                 "identity": certificate.identity,
-            },
-            parent=self,
-            after=[package, *engines.steps],
-            limit=300,
-        )
+                "steps_aside": host is not self.hosts[0],
+            }
+            step = Step(
+                f"{host.name}-haproxy",
+                host,
+                "load_balancer/haproxy.sh.j2",
+                context,
+                parent=self,
+                after=[package, *engines.steps, *haproxy],
+                limit=300,
+            )
+            haproxy.append(step)
+        self.ready = haproxy[-1]
         self.endpoint = pulumi.Output.concat("https://", reached_at, f":{API}")
         self.register_outputs({"endpoint": self.endpoint})
+
+    def _virtual_port(self, site: Site) -> networking.Port:
+        return networking.Port(
+            LOAD_BALANCER.virtual_name,
+            name=f"{site.prefix}-{LOAD_BALANCER.virtual_name}",
+            network_id=site.network.id,
+            fixed_ips=[networking.PortFixedIpArgs(subnet_id=site.network.subnet_id)],
+            security_group_ids=[site.firewall.groups[LOAD_BALANCER.name].id],
+            admin_state_up=True,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _hosts(self, site: Site) -> tuple[Host, ...]:
+        names = LOAD_BALANCER.hosts(site.settings)
+        group = server_group(LOAD_BALANCER, site) if len(names) > 1 else None
+        hosts: list[Host] = []
+        for name in names:
+            host = Host(
+                name,
+                LOAD_BALANCER,
+                site,
+                server_group=group,
+                server_after=one_by_one(site, hosts),
+                address_pairs=[self.virtual_address] if self.virtual_address else [],
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            hosts.append(host)
+        return tuple(hosts)
+
+    def _packages(self, host: Host) -> Step:
+        packages = {"packages": sorted(LOAD_BALANCER.packages)}
+        return Step(f"{host.name}-packages", host, "congress_host/packages.sh.j2", packages, parent=self)
+
+    def _context(self, host: Host) -> dict[str, Any]:
+        """What HAProxy and keepalived of a host have to know about both hosts."""
+        members: Sequence[Host] = self.hosts if self.virtual_address is not None else ()
+        # One that is alone talks to its own next process only.
+        peers = [{"name": one.name, "address": one.address} for one in members] or [
+            {"name": host.name, "address": "127.0.0.1"}
+        ]
+        return {
+            "name": host.name,
+            "address": host.address,
+            "port": API,
+            "virtual_address": self.virtual_address or "",
+            "peers": peers,
+            "peer_port": STICKY_CLIENTS,
+        }
+
+    def _keepalived(self, host: Host, after: Step) -> Step:
+        (other,) = (one for one in self.hosts if one is not host)
+        return Step(
+            f"{host.name}-keepalived",
+            host,
+            "load_balancer/keepalived.sh.j2",
+            {**self._context(host), "other": {"name": other.name, "address": other.address}},
+            parent=self,
+            after=[after],
+            limit=300,
+        )
+
+    def _certificate(self, site: Site, authority: Authority) -> Certificate:
+        tls = site.settings.tls
+        given = given_certificate(tls)
+        self.ca_certificate = authority.certificate if given is None else pulumi.Output.from_input("")
+        return given or authority.sign(
+            "endpoint",
+            f"Congress of {site.prefix}",
+            names=[tls.endpoint_name] if tls.endpoint_name else [],
+            # The fixed ones, for clients in the cloud that need not go through the floating one.
+            addresses=[
+                self.address,
+                *([self.virtual_address] if self.virtual_address is not None else []),
+                *(host.address for host in self.hosts),
+            ],
+        )
+
+
+def servers(engines: PolicyEngines) -> list[dict[str, Any]]:
+    """The engines as HAProxy has them. Ids are the same on every load balancer, for they share who sticks to which."""
+    return [
+        {
+            "id": index,
+            "node_id": placement.node_id,
+            "address": engines.hosts[placement.host].host.address,
+            "port": placement.port,
+            "agent_port": placement.agent_port,
+        }
+        for index, placement in enumerate(engines.placements, 1)
+    ]
 
 
 def given_certificate(tls: Tls) -> Certificate | None:

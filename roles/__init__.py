@@ -4,7 +4,7 @@ CONTRIBUTING.md says how to add a role.
 """
 
 from roles.probes import CONFIGURATION
-from roles.role import NODE_ID, Opening, Probe, Role
+from roles.role import NODE_ID, Opening, Probe, Protocol, Role
 from roles.table import (
     AGENT_CHECK,
     AMQPS,
@@ -19,6 +19,7 @@ from roles.table import (
     POLICY_ENGINE,
     ROLES,
     SSH,
+    STICKY_CLIENTS,
 )
 
 __all__ = [
@@ -37,8 +38,10 @@ __all__ = [
     "POLICY_ENGINE",
     "ROLES",
     "SSH",
+    "STICKY_CLIENTS",
     "Opening",
     "Probe",
+    "Protocol",
     "Role",
     "by_name",
 ]

@@ -11,6 +11,11 @@ for unit in corosync pacemaker; do
 done
 """
 
+ADDRESS = """\
+systemctl is-active keepalived || true
+if congress-endpoint holds; then echo holds; fi
+"""
+
 # RabbitMQ's own command line starts an Erlang virtual machine for each call, which takes 1.5 s. Erlang's erl_call asks
 # the running one in 30 ms; it reads the cookie from the home folder, not from an argument.
 ERL_CALL = (

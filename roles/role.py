@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from settings import Settings
 
 Ports = tuple[int, int]
+# Neutron's names. VRRP has no ports.
+Protocol = Literal["tcp", "udp", "icmp", "vrrp"]
 # Placeholder for a policy engine's id in a unit or a probe, which exists once for each engine of the host.
 NODE_ID = "{node_id}"
 
@@ -23,11 +25,11 @@ def one(_settings: Settings) -> int:
 class Opening:
     """Connections that hosts of a role accept.
 
-    `ports`: first and last. `peers`: names of roles, or ranges of outside addresses.
+    `ports`: first and last, None for all. `peers`: names of roles, or ranges of outside addresses.
     """
 
-    protocol: Literal["tcp", "udp"]
-    ports: Callable[[Settings], Ports]
+    protocol: Protocol
+    ports: Callable[[Settings], Ports | None]
     peers: Callable[[Settings], Iterable[str | IPv4Network]]
 
 
@@ -37,12 +39,14 @@ class Probe:
 
     `command`: words separated by blanks, without a shell. Its standard input is the text `stdin`, or `file`, a file in
     ops/remote. Name and command may contain {node_id}, {url} (of an engine), {inside} and {sample} (limits in seconds).
+    `of_several`: only for hosts that share a virtual address with others of their role.
     """
 
     name: str
     command: str
     stdin: str = ""
     file: str = ""
+    of_several: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +54,8 @@ class Role:
     """A kind of host, with everything that the program and the operator's commands need to know about it.
 
     `host`: base of the hosts' names, see `host_name`. `count`: number of hosts. `outage`: the effect of a replacement,
-    which `make replace` shows. `row`: the row of `make status` that shows it.
+    which `make replace` shows; `outage_of_several`: if other hosts share its virtual address. `leave`: command by which
+    the host then hands its work over. `row`: the row of `make status` that shows it.
     """
 
     name: str
@@ -60,6 +65,10 @@ class Role:
     # Whether the first host's name has no number, because the role started with one host.
     bare_first: bool = True
     count: Callable[[Settings], int] = one
+    # Whether several hosts of it share a virtual address, which one of them holds.
+    has_virtual_address: bool = False
+    outage_of_several: str = ""
+    leave: str = ""
     # Example of a flavor for it.
     flavor: str = "m1.small"
     openings: tuple[Opening, ...] = ()
@@ -87,6 +96,14 @@ class Role:
 
     def hosts(self, settings: Settings) -> tuple[str, ...]:
         return tuple(self.host_name(number) for number in range(1, self.count(settings) + 1))
+
+    def shares_an_address(self, settings: Settings) -> bool:
+        return self.has_virtual_address and self.count(settings) > 1
+
+    @property
+    def virtual_name(self) -> str:
+        """Of the port that has the virtual address."""
+        return f"{self.host}-virtual-address"
 
     def units(self, node_ids: Iterable[str]) -> list[str]:
         """The services of a host with these policy engines."""

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from settings import Settings
 
 SSH, MYSQL, AMQPS, COROSYNC, API = 22, 3306, 5671, 5405, 1789
+# Port of a load balancer on which it gets the stick table of the other one.
+STICKY_CLIENTS = 8406
 # Port of the load balancer that tells an engine's host the engine's state, weight and number of requests.
 ENGINE_STATE = 8405
 # Difference between an engine's port and the port of its agent, which answers HAProxy's agent-check.
@@ -27,6 +29,11 @@ def port_range(port: int) -> Callable[[Settings], Ports]:
 
 def from_roles(*names: str) -> Callable[[Settings], Iterable[str | IPv4Network]]:
     return lambda _: names
+
+
+def from_each_other(settings: Settings) -> Iterable[str | IPv4Network]:
+    """Connections of several load balancers to each other."""
+    return (LOAD_BALANCER.name,) if LOAD_BALANCER.count(settings) > 1 else ()
 
 
 def engine_ports(settings: Settings) -> Ports:
@@ -128,15 +135,24 @@ POLICY_ENGINE = Role(
 LOAD_BALANCER = Role(
     name="load-balancer",
     outage="there is no endpoint for about a minute; engines and datasource node go on",
+    outage_of_several="the endpoint moves to the other load balancer, if it is not there, and stays",
     row="load balancer",
     host="load-balancer",
+    count=lambda settings: settings.load_balancer.hosts,
+    has_virtual_address=True,
+    leave="congress-endpoint leave",
     openings=(
         Opening("tcp", port_range(ENGINE_STATE), from_roles("policy-engine")),
         Opening("tcp", port_range(API), lambda settings: settings.access.api_cidrs),
+        Opening("tcp", port_range(STICKY_CLIENTS), from_each_other),
+        Opening("vrrp", lambda _: None, from_each_other),
     ),
     packages=("curl", "haproxy", "socat"),
     services=("haproxy",),
-    probes=(Probe("haproxy", "curl -sS http://127.0.0.1:8404/;csv"),),
+    probes=(
+        Probe("haproxy", "curl -sS http://127.0.0.1:8404/;csv"),
+        Probe("address", "bash -s", probes.ADDRESS, of_several=True),
+    ),
     certificate="/etc/haproxy/endpoint.pem",
 )
 ROLES: tuple[Role, ...] = (BASTION, DATABASE, MESSAGING, DATASOURCE_NODE, POLICY_ENGINE, LOAD_BALANCER)

@@ -5,7 +5,7 @@ camelCase in the namespace `congress-ha`; Pulumi.prod.yaml documents them.
 """
 
 from settings.errors import SettingsError, models_in
-from settings.hosts import Database, Flavors, Guest
+from settings.hosts import Database, Flavors, Guest, LoadBalancer
 from settings.keystone import Keystone, KeystoneLogin
 from settings.loading import NAMESPACE, load, parse
 from settings.model import Settings
@@ -27,6 +27,7 @@ __all__ = [
     "Guest",
     "Keystone",
     "KeystoneLogin",
+    "LoadBalancer",
     "Model",
     "Network",
     "PolicyEngines",

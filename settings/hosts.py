@@ -37,6 +37,16 @@ class Database(Model):
     )
 
 
+class LoadBalancer(Model):
+    hosts: int = Field(
+        1,
+        ge=1,
+        le=2,
+        description="load balancers; 2 share a virtual address, which takes a cloud with allowed address pairs",
+        examples=[2],
+    )
+
+
 class Guest(Model):
     """Packages of the hosts, on sites with their own mirrors, proxies or certificate authority."""
 

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from roles import ROLES
-from settings.hosts import Database, Flavors, Guest
+from settings.hosts import Database, Flavors, Guest, LoadBalancer
 from settings.keystone import Keystone
 from settings.network import EVERYWHERE, Access, Network
 from settings.nodes import DatasourceNode, PolicyEngines
@@ -49,6 +49,9 @@ class Settings(Model):
         DatasourceNode(), description="the datasource node", examples=[{"monitorInterval": "30s"}]
     )
     database: Database = Field(Database(), description="the database", examples=[{"protect": True}])
+    load_balancer: LoadBalancer = Field(
+        LoadBalancer(), description="the load balancer, or a pair of them", examples=[{"hosts": 2}]
+    )
     rotation: Rotation = Field(Rotation(), description="generations of secrets", examples=[{"database": 2}])
     guest: Guest = Field(Guest(), description="packages of the hosts", examples=[{"caFiles": []}])
 
@@ -86,7 +89,8 @@ class Settings(Model):
                     if cidr != EVERYWHERE and cidr.overlaps(self.network.cidr)
                 ]
             hosts = sum(role.count(self) for role in ROLES)
-            if self.network.cidr.num_addresses < hosts + 8:
+            virtual = sum(role.shares_an_address(self) for role in ROLES)
+            if self.network.cidr.num_addresses < hosts + virtual + 8:
                 problems.append(
                     f"network.cidr: {self.network.cidr} is too small for {hosts} hosts; use a /24"
                 )

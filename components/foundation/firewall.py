@@ -10,14 +10,13 @@ from typing import Literal
 import pulumi
 from pulumi_openstack import networking
 
-from roles import BASTION, ROLES, SSH
+from roles import BASTION, ROLES, SSH, Protocol
 from settings import EVERYWHERE, Settings
 
 DNS = 53
 # Servers read their first-boot data there.
 METADATA = IPv4Network("169.254.169.254/32")
 
-Protocol = Literal["tcp", "udp", "icmp"]
 ALL: tuple[Protocol, ...] = ("tcp", "udp", "icmp")
 RESOLUTION: tuple[Protocol, ...] = ("tcp", "udp")
 
@@ -63,20 +62,21 @@ def ingress_rules(settings: Settings) -> tuple[Rule, ...]:
 
 
 def egress_rules(settings: Settings, ingress: Iterable[Rule]) -> Iterator[Rule]:
-    """All protocols to network.egressCidrs.
+    """TCP, UDP and ICMP to network.egressCidrs, and what `ingress` accepts at the other end by other protocols.
 
-    If these are not everywhere, also the connections that `ingress` accepts at the other end, DNS resolvers, and the
-    metadata service.
+    If the ranges are not everywhere, also everything else that `ingress` accepts at the other end, DNS resolvers, and
+    the metadata service.
     """
     ranges = settings.network.egress_cidrs
+    limited = EVERYWHERE not in ranges
     for role in ROLES:
         for protocol in ALL:
             yield from (Rule(role.name, protocol, None, cidr, "egress") for cidr in ranges)
-    if EVERYWHERE in ranges:
-        return
     for rule in ingress:
-        if isinstance(rule.peer, str):
+        if isinstance(rule.peer, str) and (limited or rule.protocol not in ALL):
             yield Rule(rule.peer, rule.protocol, rule.ports, rule.role, "egress")
+    if not limited:
+        return
     resolvers = [IPv4Network(server) for server in settings.network.dns_servers] or [settings.network.cidr]
     for role in ROLES:
         yield Rule(role.name, "tcp", (80, 80), METADATA, "egress")

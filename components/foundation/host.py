@@ -45,7 +45,7 @@ class Host(pulumi.ComponentResource):
     `address`: its fixed address. `public_address`: its floating address if `public`, else None. `ready`: the step that
     has seen cloud-init succeed, after the bastion has seen the host show its SSH host key. `hardening`: the step after
     it. `ready_steps`: every other step on this host waits for these. With `protect`, the server is neither replaced nor
-    destroyed.
+    destroyed. `address_pairs`: other addresses that the host may use.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Host(pulumi.ComponentResource):
         server_group: compute.ServerGroup | None = None,
         server_after: Sequence[pulumi.Resource] = (),
         public: bool = False,
+        address_pairs: Sequence[pulumi.Input[str]] = (),
         protect: bool = False,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -83,6 +84,10 @@ class Host(pulumi.ComponentResource):
             fixed_ips=[networking.PortFixedIpArgs(subnet_id=site.network.subnet_id)],
             security_group_ids=[site.firewall.groups[role.name].id],
             admin_state_up=True,
+            allowed_address_pairs=[
+                networking.PortAllowedAddressPairArgs(ip_address=address) for address in address_pairs
+            ]
+            or None,
             # Without these rules, the host could not read its first-boot data from the metadata service.
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(site.firewall.egress[role.name])),
         )
@@ -107,7 +112,7 @@ class Host(pulumi.ComponentResource):
                 depends_on=list(server_after),
             ),
         )
-        self.public_address = self._floating_ip(name, site).address if public else None
+        self.public_address = self.floating_ip(site, self.port).address if public else None
         self.connection = self._connection(site)
         self.ready_steps = ()
         self._wait(name, site)
@@ -129,15 +134,17 @@ class Host(pulumi.ComponentResource):
         keys = (site.deployer_key.public_key_openssh, site.next_deployer_key.public_key_openssh)
         return pulumi.Output.all(*keys).apply(lambda values: [key.strip() for key in values])
 
-    def _floating_ip(self, name: str, site: Site) -> networking.FloatingIp:
-        self.floating_ip = networking.FloatingIp(
-            f"{name}-address",
+    def floating_ip(
+        self, site: Site, port: networking.Port, after: Sequence[pulumi.Resource] = ()
+    ) -> networking.FloatingIp:
+        """This host's floating IP: on its own port, or on one that several hosts share and serve `after` these."""
+        return networking.FloatingIp(
+            f"{self.name}-address",
             pool=site.settings.network.external_network,
-            port_id=self.port.id,
+            port_id=port.id,
             description=self.hostname,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(site.network.route)),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*site.network.route, *after]),
         )
-        return self.floating_ip
 
     def _connection(self, site: Site) -> remote.ConnectionArgs:
         login: dict[str, Any] = {"user": USER, "private_key": site.deployer_key.private_key_openssh}
@@ -202,6 +209,23 @@ class Host(pulumi.ComponentResource):
         )
         if site.bastion is not None:
             self.ready_steps = (self.hardening,)
+
+
+def server_group(role: Role, site: Site) -> compute.ServerGroup:
+    """Keeps the hosts of a role on different compute hosts."""
+    return compute.ServerGroup(
+        role.name,
+        name=f"{site.prefix}-{role.name}",
+        policies="anti-affinity" if site.settings.anti_affinity == "hard" else "soft-anti-affinity",
+    )
+
+
+def one_by_one(site: Site, earlier: Sequence[Host]) -> list[pulumi.Resource]:
+    """What the next server of a group waits for.
+
+    If members of a strict group are created at the same moment, a race in nova can leave one of them in ERROR.
+    """
+    return [host.server for host in earlier[-1:]] if site.settings.anti_affinity == "hard" else []
 
 
 def package_environment(guest: Guest) -> Mapping[str, str]:

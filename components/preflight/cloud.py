@@ -18,7 +18,7 @@ from keystoneauth1.exceptions import ClientException
 from openstack.connection import Connection
 from openstack.exceptions import SDKException
 
-from components.preflight import foreign, identity, login, scope
+from components.preflight import foreign, identity, login, ports, scope
 from components.preflight.identity import Identity, IdentityError
 from components.preflight.login import Login
 from components.preflight.scope import Scope
@@ -105,9 +105,10 @@ class _Search:
             self._existing,
             self._keystone,
             self._limits,
+            self._ports,
         ]
         with ThreadPoolExecutor(len(searches)) as pool:
-            image, flavors, external, deployer, existing, keystone, (limits, existing_servers) = [
+            image, flavors, external, deployer, existing, keystone, (limits, existing_servers), _ = [
                 done.result() for done in [pool.submit(self._run, search) for search in searches]
             ]
         if not self.problems:
@@ -200,6 +201,9 @@ class _Search:
         except IdentityError as error:
             self.problems += [f"{NAMESPACE}:{problem}" for problem in error.problems]
             return None
+
+    def _ports(self) -> None:
+        self.problems += ports.problems(self.cloud, self.settings, self.prefix, self.servers)
 
     def _limits(self) -> tuple[Any, set[str]]:
         limits = self.cloud.compute.get_limits().absolute

@@ -23,9 +23,10 @@ be 0. HAProxy with such a configuration sends no line (agent-send), and gets 100
 The drain uses 0%, not "drain" or "maint": in drain mode, HAProxy would still send the clients that stick to the engine,
 and in maintenance mode, it would cut the current requests (on-marked-down).
 
-The security groups allow only the load balancer to reach the agent, so the agent takes the address of its last client
-as the load balancer's. The load balancer's STATE_PORT returns the engine's state. `out` and `back` do not wait if no
-load balancer has asked recently, or if it does not know the engine.
+The security groups allow only load balancers to reach the agent, so every client of the last SILENCE seconds is one. A
+load balancer's STATE_PORT returns the engine's state. `out` and `back` wait for all load balancers, because the standby
+may get the requests a second later. They do not wait if none has asked recently, or for one that does not know the
+engine.
 """
 
 import os
@@ -58,7 +59,7 @@ TIMEOUT = 30.0  # of a request to /health, which is then repeated
 
 
 class State(NamedTuple):
-    """The engine's state at the load balancer."""
+    """The engine's state at a load balancer."""
 
     up: bool
     weight: int
@@ -72,23 +73,24 @@ class Engine:
     def __init__(self, node_id: str) -> None:
         self.node_id = node_id
         self.drained = RUN / f"{node_id}.left"  # exists while the engine is drained
-        self.load_balancer = (
-            RUN / f"{node_id}.asked"
-        )  # URL of the engine's state; its time is that of the last request
 
-    def state(self) -> State | None:
-        """The engine's state, None if no load balancer knows the engine.
+    def load_balancer(self, address: str) -> Path:
+        """A file with the URL of the engine's state there. Its time is that of the load balancer's last request."""
+        return RUN / f"{self.node_id}.asked-{address}"
+
+    def load_balancers(self) -> list[Path]:
+        """The files of the load balancers that asked recently."""
+        now = time.time()
+        files = sorted(RUN.glob(f"{self.node_id}.asked-*"))
+        return [file for file in files if now - file.stat().st_mtime <= SILENCE]
+
+    def state(self, load_balancer: Path) -> State | None:
+        """The engine's state at a load balancer, None if it does not know the engine.
 
         Raises OSError, HTTPException or ValueError without a complete answer.
         """
         try:
-            if time.time() - self.load_balancer.stat().st_mtime > SILENCE:
-                return None
-            url = self.load_balancer.read_text()
-        except FileNotFoundError:
-            return None
-        try:
-            with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310  an http URL, which the agent below writes
+            with urllib.request.urlopen(load_balancer.read_text(), timeout=2) as answer:  # noqa: S310  an http URL, which the agent below writes
                 up, weight, requests = map(int, answer.read().split())
         except urllib.error.HTTPError as error:
             if error.code == HTTPStatus.NOT_FOUND:
@@ -97,20 +99,23 @@ class Engine:
         return State(bool(up), weight, requests)
 
     def wait(self, seconds: float, reached: Callable[[State], bool]) -> str:
-        """Wait until `reached` accepts the state, or no load balancer knows the engine.
+        """Wait until `reached` accepts the state at every load balancer that knows the engine.
 
         Return "", or the problem at the deadline.
         """
         deadline = time.monotonic() + seconds
         while True:
-            try:
-                state = self.state()
-            except (OSError, HTTPException, ValueError) as error:
-                problem = f"no answer from the load balancer: {error}"
-            else:
-                if state is None or reached(state):
-                    return ""
-                problem = str(state)
+            problem = ""
+            for load_balancer in self.load_balancers():
+                try:
+                    state = self.state(load_balancer)
+                except (OSError, HTTPException, ValueError) as error:
+                    problem = f"no answer from the load balancer: {error}"
+                else:
+                    if state is not None and not reached(state):
+                        problem = str(state)
+            if not problem:
+                return ""
             if time.monotonic() > deadline:
                 return f"{self.node_id} after {seconds:.0f} s at the load balancer: {problem}"
             time.sleep(PAUSE)
@@ -167,9 +172,10 @@ def agent(engine: Engine, health: Health, port: int, state_port: int) -> None:
     class Answer(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             supports_few = self.sent_a_line()
-            new = engine.load_balancer.with_suffix(".new")
-            new.write_text(f"http://{self.client_address[0]}:{state_port}/{engine.node_id}")
-            new.replace(engine.load_balancer)
+            address = self.client_address[0]
+            new = RUN / f"{engine.node_id}.new"
+            new.write_text(f"http://{address}:{state_port}/{engine.node_id}")
+            new.replace(engine.load_balancer(address))
             answer = health.agent_answer()
             if engine.drained.exists() and answer != "down":
                 answer = NONE

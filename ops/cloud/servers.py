@@ -15,12 +15,16 @@ REQUEST_TIMEOUT = 20.0
 
 @dataclass(frozen=True)
 class Server:
-    """`status`, `fault`, `task`: nova's, "" if there is none. `isolated`: none of its ports has a security group."""
+    """`status`, `fault`, `task`: nova's, "" if there is none. `isolated`: none of its ports has a security group.
+
+    `place`: the same text for servers on the same compute host, whose name a member of the project does not see.
+    """
 
     status: str
     fault: str
     task: str = ""
     isolated: bool = False
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ def view(prefix: str, limits: Limits) -> View | str:
                 (server.fault or {}).get("message", ""),
                 server.task_state or "",
                 not server.security_groups,
+                server.host_id or "",
             )
             for server in cloud.compute.servers()
             if server.name.startswith(prefix)

@@ -171,12 +171,25 @@ def _ports(view: CloudInventory, state: State) -> Iterator[Drift]:
                     partial(_readmit, server.id, id_, wanted),
                 )
             yield Drift("ports", what, remedy, call=call)
+        pairs = {pair["ipAddress"] for pair in port.inputs.get("allowedAddressPairs") or ()}
+        if pairs != {pair["ip_address"] for pair in existing.allowed_address_pairs or ()}:
+            what = f"port {port.name} has other address pairs: {_address_pairs(existing)}"
+            yield Drift("ports", what, "restores them", call=partial(_set_pairs, id_, pairs))
         if not existing.is_admin_state_up:
             yield Drift("ports", f"port {port.name} is switched off", "switches it on")
 
 
 def _set_groups(port: str, groups: set[str], cloud: Connection) -> None:
     cloud.network.update_port(port, security_groups=sorted(groups))
+
+
+def _address_pairs(port: Any) -> str:
+    return ", ".join(sorted(pair["ip_address"] for pair in port.allowed_address_pairs or ())) or "none"
+
+
+def _set_pairs(port: str, pairs: set[str], cloud: Connection) -> None:
+    wanted = [{"ip_address": address} for address in sorted(pairs)]
+    cloud.network.update_port(port, allowed_address_pairs=wanted)
 
 
 def _of_the_pair(port: Resource, state: State) -> Resource | None:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from http import HTTPStatus
 
 from ops.health import disks
+from ops.health.assessment_balancer import load_balancer
 from ops.health.assessment_pair import pair
 from ops.health.facts import DatasourceView, EngineState, EngineView, Facts, HostState, Unseen
-from ops.health.finding import Finding, note, unseen, wrong
+from ops.health.finding import Finding, note, unanswered, unseen, wrong
 from roles import BASTION, DATABASE, DATASOURCE_NODE
 
 # Share of the database's connections from which the next engine or a burst of requests may get none.
@@ -40,12 +41,6 @@ def assess(facts: Facts) -> list[Finding]:
     ]
 
 
-def unanswered(role: str, what: Unseen, subject: str, way_out: str) -> Iterator[Finding]:
-    """A finding for a service that does not answer, unless the host's own finding already gives the reason."""
-    if not what.explained:
-        yield wrong(role, f"{subject}: {what.why}", way_out)
-
-
 def servers(facts: Facts) -> Iterator[Finding]:
     if facts.cloud is not None:
         yield unseen(
@@ -56,6 +51,20 @@ def servers(facts: Facts) -> Iterator[Finding]:
     bastion_unreachable = any(host.role == BASTION.name and host.ssh for host in facts.hosts.values())
     for name, host in facts.hosts.items():
         yield from _server(name, host, behind=bastion_unreachable and host.role != BASTION.name)
+    yield from _same_compute_host(facts)
+
+
+def _same_compute_host(facts: Facts) -> Iterator[Finding]:
+    """Hosts of a role that share a compute host: a server that is older than its role's server group is not in it."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for name, host in facts.hosts.items():
+        places.setdefault((host.role, host.place), []).append(name)
+    for (_, place), names in places.items():
+        if place and len(names) > 1:
+            what = f"{' and '.join(names)} run on the same compute host: one fault would stop them all"
+            yield note(
+                "servers", what, f"make replace HOST={names[0]}; its new server gets another compute host"
+            )
 
 
 def _server(name: str, host: HostState, *, behind: bool) -> Iterator[Finding]:
@@ -200,27 +209,6 @@ def _datasources(views: dict[str, EngineView]) -> Iterator[Finding]:
             yield wrong(
                 "engines", what, "check datasource node and bus; a node that moved needs a few seconds"
             )
-
-
-def load_balancer(facts: Facts) -> Iterator[Finding]:
-    if isinstance(facts.endpoint, Unseen):
-        way_out = "see the rows above; is this machine allowed? (setting access.apiCidrs)"
-        yield from unanswered("load balancer", facts.endpoint, "the endpoint does not answer", way_out)
-    if isinstance(facts.balancer, Unseen):
-        way_out = "on load-balancer: sudo systemctl status haproxy; sudo systemctl restart haproxy"
-        yield from unanswered("load balancer", facts.balancer, "HAProxy's statistics", way_out)
-        return
-    for node_id in facts.engines:
-        backend = facts.balancer.get(node_id)
-        if backend is None:
-            yield wrong("load balancer", f"HAProxy has no server {node_id}", "make up")
-        elif backend.status in {"MAINT", "DRAIN"}:
-            enable = f"set server policy_engines/{node_id} state ready"
-            way_out = f"on load-balancer: echo '{enable}' | sudo socat - /run/haproxy/admin.sock"
-            yield wrong("load balancer", f"{node_id} was taken out by hand ({backend.status})", way_out)
-        elif not backend.status.startswith("UP"):
-            what = f"{node_id} is {backend.status} ({backend.check})"
-            yield wrong("load balancer", what, "see engines above; it returns by itself")
 
 
 def database(facts: Facts) -> Iterator[Finding]:

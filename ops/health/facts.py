@@ -19,7 +19,8 @@ class HostState:
     """`status`: nova's, "missing" without a server, None if the cloud did not answer. `fault`, `task`: nova's, or "".
 
     `ssh`: why the host gave no answers, None if it did; `connected`: whether SSH itself worked; `isolated`: its port
-    has no security group, so that no host accepts its connections.
+    has no security group, so that no host accepts its connections. `place`: the same text for hosts on the same compute
+    host, "" if it is unknown.
     """
 
     role: str
@@ -30,6 +31,7 @@ class HostState:
     connected: bool = False
     task: str = ""
     isolated: bool = False
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -189,6 +191,14 @@ class Backend:
 
 
 @dataclass(frozen=True)
+class Shares:
+    """A host's state of a virtual address. `keepalived`: the unit's active state. `holds`: the host has the address."""
+
+    keepalived: str
+    holds: bool
+
+
+@dataclass(frozen=True)
 class Database:
     """`waiting`: statements that wait 5 s or more for a lock, up to `waiting_seconds`.
 
@@ -222,7 +232,10 @@ class Disk:
 
 @dataclass(frozen=True)
 class Facts:
-    """All facts. Keys are host names, for `engines` and `balancer` node ids.
+    """All facts. Keys are host names, for `engines` node ids.
+
+    `balancers`: node id -> engine as each load balancer sees it. `addresses`: each load balancer's state of the virtual
+    address, empty if there is none.
 
     `cloud`: why the cloud did not answer, None if it did. `endpoint`, `pings`: milliseconds. `certificates`: row of the
     table -> days until its certificate ends.
@@ -234,7 +247,8 @@ class Facts:
     processes: Mapping[str, tuple[Process, ...] | Unseen]
     pings: Mapping[str, int | Unseen]
     engines: Mapping[str, EngineState]
-    balancer: Mapping[str, Backend] | Unseen
+    balancers: Mapping[str, Mapping[str, Backend] | Unseen]
+    addresses: Mapping[str, Shares | Unseen]
     endpoint: int | Unseen
     database: Database | Unseen
     bus: Bus | Unseen

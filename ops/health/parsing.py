@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ from ops.health.facts import (
     Lag,
     PolicyView,
     Process,
+    Shares,
     Unseen,
 )
 from ops.health.parsing_cluster import cluster
@@ -56,12 +57,21 @@ def parse_facts(
         },
         pings={name: parsed(reports[name], "ping", int) for name in pair},
         engines={engine.node_id: _engine(engine, reports[engine.host]) for engine in stack.engines},
-        balancer=parsed(reports[of[LOAD_BALANCER.name][0]], "haproxy", backends),
+        balancers={
+            name: parsed(reports[name], "haproxy", backends) for name in of.get(LOAD_BALANCER.name, [])
+        },
+        addresses={
+            name: parsed(reports[name], "address", shares)
+            for name in of.get(LOAD_BALANCER.name, [])
+            if stack.virtual_address
+        },
         endpoint=endpoint,
         database=parsed(reports[of[DATABASE.name][0]], "database", database),
         bus=parsed(reports[of[MESSAGING.name][0]], "bus", bus),
         certificates={
-            role.row: parsed(reports[of[role.name][0]], "certificate", days_left)
+            role.row: first_to_end(
+                [parsed(reports[name], "certificate", days_left) for name in of[role.name]]
+            )
             for role in ROLES
             if role.certificate and role.name in of
         },
@@ -129,6 +139,20 @@ def days_left(enddate: str) -> int:
     """Whole days from now until `notAfter=2028-11-25 03:25:40Z`."""
     ends = datetime.strptime(enddate.strip(), "notAfter=%Y-%m-%d %H:%M:%S%z")
     return (ends - datetime.now(UTC)).days
+
+
+def first_to_end(days: Sequence[int | Unseen]) -> int | Unseen:
+    """The certificate of a role's hosts that ends first; one that no other finding explains if it could not be read."""
+    unread = [one for one in days if isinstance(one, Unseen)]
+    known = [one for one in days if not isinstance(one, Unseen)]
+    unexplained = next((one for one in unread if not one.explained), None)
+    return unexplained or (min(known) if known else unread[0])
+
+
+def shares(lines: str) -> Shares:
+    """From the unit's state, and `holds` where the host does."""
+    state, *more = lines.splitlines()
+    return Shares(state, more == ["holds"])
 
 
 def database(lines: str) -> Database:

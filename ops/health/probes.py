@@ -18,6 +18,8 @@ def health_commands(host: str, stack: Stack, limits: Limits) -> dict[str, Comman
     host_engines = [engine for engine in stack.engines if engine.host == host]
     commands = {"disks": disks.command(role.name)}
     for probe in role.probes:
+        if probe.of_several and not stack.virtual_address:
+            continue
         commands.update(
             _probe_command(probe, engine, limits)
             for engine in (host_engines if NODE_ID in probe.name else [None])

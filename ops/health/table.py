@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ops.health.assessment_balancer import holding
 from ops.health.facts import Cluster, DatasourceView, EngineView, Facts, Lag, Unseen
 from ops.health.finding import Finding, Severity
 from roles import DATABASE, DATASOURCE_NODE, LOAD_BALANCER, MESSAGING, POLICY_ENGINE
@@ -133,9 +134,13 @@ def _largest(datasources: Mapping[str, DatasourceView]) -> str:
 
 def _balancer(facts: Facts) -> str:
     parts = []
-    if not isinstance(facts.balancer, Unseen):
-        up = sum(backend.status.startswith("UP") for backend in facts.balancer.values())
-        parts.append(f"{up} of {len(facts.balancer)} engines up")
+    for host, engines in facts.balancers.items():
+        if not isinstance(engines, Unseen):
+            up = sum(backend.status.startswith("UP") for backend in engines.values())
+            at = f" at {host}" if len(facts.balancers) > 1 else ""
+            parts.append(f"{up} of {len(engines)} engines up{at}")
+    if holders := holding(facts):
+        parts.append(f"{' and '.join(holders)} {'holds' if len(holders) == 1 else 'hold'} the address")
     if not isinstance(facts.endpoint, Unseen):
         parts.append(f"endpoint answers in {facts.endpoint} ms")
     return ", ".join(parts)

@@ -48,6 +48,8 @@ class Departure:
                 f"{self.host} cannot be reached ({problem}): its server is deleted without stopping its services"
             )
         else:
+            if self.role.leave and self.stack.others(self.host):
+                self.hosts.run(self.host, self.role.leave, timeout=STOP_TIMEOUT)
             # Clients then notice the closed connections at once.
             for unit in self.role.units(e.node_id for e in self.stack.engines if e.host == self.host):
                 self.hosts.run(self.host, f"systemctl stop {unit}", timeout=STOP_TIMEOUT)

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 import roles
 from ops.health.assessment_pair import NODE, pending_fencing
-from ops.health.facts import Cluster, EngineState, EngineView, Facts, Node, Unseen
+from ops.health.facts import Cluster, EngineState, EngineView, Facts, Node, Shares, Unseen
 from ops.stack.outputs import Stack
 
 
@@ -30,6 +30,8 @@ def refusal(
             return _last_engine(facts, host)
         case roles.DATASOURCE_NODE.name:
             return _may_still_run(stack, facts, host) or _last_of_the_pair(stack, facts, host)
+        case roles.LOAD_BALANCER.name:
+            return _last_load_balancer(facts, host)
         case roles.DATABASE.name:
             return _data_at_risk(facts, host, saved=saved, backup_file=backup_file)
     return None
@@ -42,6 +44,24 @@ def _last_engine(facts: Facts, host: str) -> str | None:
         others = ", ".join(sorted(facts.engines.keys() - set(here)))
         return f"{', '.join(sorted(work))} is the last working engine: repair {others} first (make status)"
     return None
+
+
+def _last_load_balancer(facts: Facts, host: str) -> str | None:
+    """Refuses only with several load balancers: the replacement of a single one is an outage in any case."""
+    able = [name for name in facts.balancers if _can_hold_the_address(facts, name)]
+    others = [name for name in facts.balancers if name != host]
+    if others and able == [host]:
+        return f"{host} is the last working load balancer: repair {', '.join(others)} first (make status)"
+    return None
+
+
+def _can_hold_the_address(facts: Facts, host: str) -> bool:
+    part = facts.addresses.get(host)
+    return (
+        isinstance(part, Shares)
+        and part.keepalived == "active"
+        and not isinstance(facts.balancers[host], Unseen)
+    )
 
 
 def is_serving(engine: EngineState) -> bool:

@@ -75,7 +75,8 @@ class Replacement:
             raise RefusedError(f"{error}; nothing was changed") from None
 
     def _run(self) -> None:
-        typer.echo(f"replace: {self.host} of stack {self.stack.name}; {self.role.outage}")
+        several = self.role.outage_of_several if self.stack.others(self.host) else ""
+        typer.echo(f"replace: {self.host} of stack {self.stack.name}; {several or self.role.outage}")
         with private_folder() as folder:
             write_ssh_files(self.outputs, folder, self.limits)
             hosts = Hosts(folder)

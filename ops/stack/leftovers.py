@@ -19,7 +19,7 @@ from ops.stack.outputs import prefix_of
 from roles import ROLES
 
 # What follows `congress-STACK-` in the names of hosts and roles.
-NAMES = "|".join(f"{role.name}|{role.host_pattern}" for role in ROLES)
+NAMES = "|".join(f"{role.name}|{role.host_pattern}|{role.virtual_name}" for role in ROLES)
 
 
 def leftovers(cloud: Connection, prefix: str) -> Iterator[tuple[str, str, str]]:

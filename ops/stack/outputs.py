@@ -39,6 +39,7 @@ class Stack:
     """`ca_certificate`: PEM of the stack's own authority, "" if the operator supplied the endpoint's certificate.
 
     `scope`: project and region of the stack; None if its last `up` ran a version that did not record them.
+    `virtual_address`: the address that several load balancers share, "" with one.
     """
 
     name: str
@@ -48,6 +49,12 @@ class Stack:
     endpoint: str
     ca_certificate: str
     scope: Scope | None = None
+    virtual_address: str = ""
+
+    def others(self, host: str) -> list[str]:
+        """The other hosts of a host's role."""
+        role = self.hosts[host].role
+        return [name for name, known in self.hosts.items() if known.role == role and name != host]
 
     def tls(self) -> ssl.SSLContext:
         """A context that verifies the endpoint: by the stack's authority, or else by this machine's."""
@@ -92,4 +99,5 @@ def parse(name: str, outputs: Mapping[str, Any]) -> Stack:
         # A stack that predates HTTPS at the endpoint has none.
         ca_certificate=outputs.get("ca_certificate", ""),
         scope=recorded(outputs),
+        virtual_address=outputs.get("virtual_address", ""),
     )

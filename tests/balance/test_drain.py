@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -66,6 +70,41 @@ def test_a_request_that_takes_too_long_is_told_and_not_waited_for(behind: Balanc
     asking.join()
 
 
+@contextmanager
+def another_balancer(engine: Counting, said: list[str]) -> Iterator[None]:
+    """One more that asks the engine's agent all the time; it says the last of `said` about the engine."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(said[-1].encode())
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        asked = engine.run / f"{engine.node_id}.asked-127.0.0.2"
+        asked.write_text(f"http://127.0.0.1:{server.server_port}/{engine.node_id}")
+        later = time.time() + 600
+        os.utime(asked, (later, later))
+        yield
+        asked.unlink()
+        server.shutdown()
+
+
+def test_every_load_balancer_that_asks_is_waited_for(behind: Balanced[Counting]) -> None:
+    engine = behind.engines[0]
+    said = ["1 100 3"]
+    with another_balancer(engine, said):
+        assert "up, weight 100, 3 requests" in engine.drain("out", "2").stdout
+        said.append("1 0 0")
+        assert engine.drain("out", "20").stdout == f"{engine.node_id} has no requests any more\n"
+        assert engine.drain("back", "2").returncode == 1
+        said.append("1 100 0")
+        assert engine.drain("back", "20").returncode == 0
+
+
 def test_an_engine_that_ended_by_itself_is_not_drained(behind: Balanced[Counting]) -> None:
     engine = behind.engines[0]
     assert engine.drain("out", "20", main_pid=False).returncode == 0
@@ -80,7 +119,7 @@ def test_without_a_load_balancer_nobody_is_waited_for(behind: Balanced[Counting]
     assert engine.drain("out", "30").returncode == 0
     assert engine.drain("back", "30").returncode == 0
     assert time.monotonic() - began < 15
-    (engine.run / "policy-engine-1.asked").unlink()
+    (engine.run / "policy-engine-1.asked-127.0.0.1").unlink()
     assert engine.drain("back", "30").returncode == 0
 
 

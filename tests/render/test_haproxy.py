@@ -118,3 +118,32 @@ def test_statistics_are_available_only_on_the_host_itself(parsed: Sections) -> N
         "frontend statistics": ["127.0.0.1:8404"],
     }
     assert ["stats", "enable"] in parsed["frontend statistics"]
+
+
+PAIR = ("first-of-two", "second-of-two")
+
+
+@pytest.mark.parametrize("variant", PAIR)
+def test_each_of_two_serves_the_address_that_it_does_not_hold_yet(variant: str) -> None:
+    known = case("load_balancer/haproxy.cfg.j2", variant)
+    parsed = sections(known.text)
+    assert ["bind", ":1789", "ssl", "crt", "/etc/haproxy/endpoint.pem"] in parsed["frontend congress_api"]
+    # The two hear each other at addresses that stay, and each knows which of them it is.
+    assert parsed["peers load_balancer"] == [
+        ["peer", "load-balancer", "10.20.0.4:8406"],
+        ["peer", "load-balancer-2", "10.20.0.7:8406"],
+    ]
+    assert ["localpeer", known.context["name"]] in parsed["global"]
+    (bind,) = [words for words in parsed["frontend engine_state"] if words[0] == "bind"]
+    assert bind == ["bind", f"{known.context['address']}:8405"]
+
+
+def test_a_single_one_serves_its_own_address_alone() -> None:
+    text = case("load_balancer/haproxy.cfg.j2").text
+    assert "leaving" not in text
+    assert "    bind 10.20.0.4:1789 ssl" in text
+    script = case("load_balancer/haproxy.sh.j2").text
+    assert "systemctl disable -q --now keepalived" in script
+    assert not any(
+        "systemctl disable" in case("load_balancer/haproxy.sh.j2", variant).text for variant in PAIR
+    )

@@ -34,6 +34,7 @@ STACKS: dict[str, tuple[dict[str, Any], Cloud]] = {
         },
         recorded.CLOUD,
     ),
+    "two load balancers": ({"loadBalancer": {"hosts": 2}}, recorded.CLOUD),
     "limited": (
         {
             "network": {

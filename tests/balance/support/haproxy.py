@@ -35,6 +35,10 @@ FREE, BUSY, DOWN = "1 100 ", "1 1 ", "0 "
 class Engine:
     """An engine as HAProxy and its agent see it: ports and a name."""
 
+    address = "127.0.0.1"
+    # Words before a command, so that it runs where the engine does.
+    where: tuple[str, ...] = ()
+
     def __init__(self, number: int, run: Path) -> None:
         self.node_id, self.run = f"policy-engine-{number}", run
         self.port, self.agent_port = reserved_port(), reserved_port()
@@ -46,7 +50,7 @@ class Engine:
         """Run the command of the unit and of the step."""
         extra = {"MAINPID": "1"} if main_pid else {}
         return subprocess.run(
-            [DRAIN, words[0], self.node_id, *words[1:]],
+            [*self.where, DRAIN, words[0], self.node_id, *words[1:]],
             env={**os.environ, "CONGRESS_DRAIN_RUN": str(self.run), **extra},
             capture_output=True,
             text=True,
@@ -88,11 +92,14 @@ class Counting(Engine):
 
             def log_message(self, *_: object) -> None: ...
 
-        with ThreadingHTTPServer(("127.0.0.1", self.port), Handler) as server:
+        with self.listen(Handler) as server:
             server.daemon_threads = True
             threading.Thread(target=server.serve_forever, daemon=True).start()
             yield
             server.shutdown()
+
+    def listen(self, handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
+        return ThreadingHTTPServer((self.address, self.port), handler)
 
 
 E = TypeVar("E", bound=Engine)
@@ -136,14 +143,22 @@ class Balanced(Generic[E]):
         ]
         text = render(
             "load_balancer/haproxy.cfg.j2",
-            {"servers": servers, "address": "127.0.0.1", "port": self.port, "state_port": self.state_port},
+            {
+                "name": "load-balancer",
+                "servers": servers,
+                "address": "127.0.0.1",
+                "virtual_address": "",
+                "port": self.port,
+                "state_port": self.state_port,
+                "peers": [{"name": "load-balancer", "address": "127.0.0.1"}],
+                "peer_port": self.peer_port,
+            },
         )
         for old, new in (
             (r"^    (user|group|log) .*\n", ""),
             (r"/etc/haproxy/endpoint.pem", str(self.identity)),
             (r"/run/haproxy/admin.sock", str(self.folder / "admin.sock")),
             (r"127\.0\.0\.1:8404", f"127.0.0.1:{self.statistics}"),
-            (r"127\.0\.0\.1:8406", f"127.0.0.1:{self.peer_port}"),
         ):
             text, replacements = re.subn(old, new, text, flags=re.MULTILINE)
             assert replacements, old
@@ -169,7 +184,7 @@ class Balanced(Generic[E]):
     def agent_asked(self, engine: Engine) -> bool:
         if self.agents[engine.node_id].poll() is not None:
             raise RuntimeError((self.folder / f"{engine.node_id}-agent.log").read_text())
-        return (engine.run / f"{engine.node_id}.asked").exists()
+        return (engine.run / f"{engine.node_id}.asked-127.0.0.1").exists()
 
     def worker(self) -> dict[str, str]:
         """HAProxy's information about the process that answers at its socket."""

@@ -105,3 +105,21 @@ def test_a_protected_server_is_recreated_only_by_its_name() -> None:
     (drift,) = compare(without(SERVER, "server-database"), replace(recorded, resources=resources))
     assert drift.by_hand
     assert drift.remedy.startswith("make up GONE=congress-dev-database, which creates an empty one;")
+
+
+def test_address_pairs_are_restored() -> None:
+    """Without the pair of the virtual address, the cloud drops the traffic of the load balancer that takes it."""
+    (port,) = (r for r in state().resources if r.name == "database-port")
+    inputs = {**port.inputs, "allowedAddressPairs": [{"ipAddress": "10.20.0.8"}]}
+    pair = replace(
+        state(),
+        resources=tuple(replace(r, inputs=inputs) if r.id == port.id else r for r in state().resources),
+    )
+    (drift,) = compare(view(), pair)
+    assert (drift.what, drift.remedy) == ("port database-port has other address pairs: none", "restores them")
+    cloud = create_autospec(Connection, instance=True)
+    assert drift.call is not None
+    drift.call(cloud)
+    cloud.network.update_port.assert_called_once_with(
+        "port-database", allowed_address_pairs=[{"ip_address": "10.20.0.8"}]
+    )

@@ -157,7 +157,7 @@ WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
         "access.apiCidrs",
     ),
     "haproxy": (
-        lambda f: replace(f, balancer=Unseen("refused")),
+        lambda f: replace(f, balancers={"load-balancer": Unseen("refused")}),
         "HAProxy's statistics: refused",
         "restart haproxy",
     ),
@@ -277,7 +277,7 @@ def test_without_the_bastion_only_the_bastion_is_named() -> None:
         processes=dict.fromkeys(seen.processes, behind),
         pings=dict.fromkeys(seen.pings, behind),
         engines={name: replace(e, unit=behind, view=behind) for name, e in seen.engines.items()},
-        balancer=behind,
+        balancers={"load-balancer": behind},
         database=behind,
         bus=behind,
     )

@@ -54,9 +54,9 @@ def test_a_healthy_deployment_is_read_from_the_answers_of_its_hosts() -> None:
     assert seen.database.changed is not None
     assert isinstance(seen.bus, Bus)
     assert (seen.bus.alarms, seen.bus.consumers) == ("", 1)
-    assert isinstance(seen.balancer, dict)
-    assert seen.balancer.keys() == {"policy-engine-1", "policy-engine-2"}
-    assert {backend.status for backend in seen.balancer.values()} == {"UP"}
+    assert isinstance(seen.balancers["load-balancer"], dict)
+    assert seen.balancers["load-balancer"].keys() == {"policy-engine-1", "policy-engine-2"}
+    assert {backend.status for backend in seen.balancers["load-balancer"].values()} == {"UP"}
 
 
 def test_an_engine_s_memory_is_read() -> None:
@@ -182,8 +182,8 @@ def test_a_backend_that_is_down_keeps_the_reason_of_its_check() -> None:
         .replace(",Layer7 check passed", ",Connection refused")
     )
     seen = facts({"load-balancer": other("load-balancer", haproxy=answered(out=csv.replace(line, down)))})
-    assert isinstance(seen.balancer, dict)
-    assert seen.balancer["policy-engine-2"] == Backend("DOWN", "L4CON")
+    assert isinstance(seen.balancers["load-balancer"], dict)
+    assert seen.balancers["load-balancer"]["policy-engine-2"] == Backend("DOWN", "L4CON")
 
 
 def test_a_backend_drained_by_its_agent_shows_the_agent_s_reason() -> None:
@@ -194,8 +194,8 @@ def test_a_backend_drained_by_its_agent_shows_the_agent_s_reason() -> None:
     down = {**values, "status": "DOWN (agent)", "last_agt": "Layer7 wrong status : via agent : down"}
     text = csv.replace(line, ",".join(down.values()))
     seen = facts({"load-balancer": other("load-balancer", haproxy=answered(out=text))})
-    assert isinstance(seen.balancer, dict)
-    assert seen.balancer["policy-engine-2"] == Backend("DOWN (agent)", down["last_agt"])
+    assert isinstance(seen.balancers["load-balancer"], dict)
+    assert seen.balancers["load-balancer"]["policy-engine-2"] == Backend("DOWN (agent)", down["last_agt"])
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from ops.ssh.commands import HostError
 from ops.stack.host_server import Server
 from tests.ops.replacement.test_preconditions import GONE, unreachable
 from tests.ops.support import fact_changes as changes
+from tests.ops.support import two_load_balancers as balancers
 from tests.ops.support.fact_changes import ONE, OTHER
 from tests.ops.support.sample_stack import STACK
 
@@ -73,6 +74,15 @@ def test_engines_and_services_are_stopped_by_systemd(deleted: list[str]) -> None
     assert depart("messaging") == ["messaging: systemctl stop rabbitmq-server"]
     assert depart("bastion") == []
     assert deleted == []
+
+
+def test_one_of_two_load_balancers_hands_the_address_over_first() -> None:
+    known = FakeHosts()
+    Departure(balancers.STACK, balancers.SECOND, SERVER, known, balancers.facts()).carry_out()  # type: ignore[arg-type]
+    assert known.done == [
+        "load-balancer-2: congress-endpoint leave",
+        "load-balancer-2: systemctl stop haproxy",
+    ]
 
 
 def test_an_unreachable_host_gets_no_commands(capsys: pytest.CaptureFixture[str]) -> None:

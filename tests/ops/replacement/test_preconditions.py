@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from ops.health.facts import Facts, Unseen
+from ops.health.facts import Facts, Shares, Unseen
 from ops.replacement.preconditions import refusal
 from tests.ops.support import fact_changes as changes
+from tests.ops.support import two_load_balancers as balancers
 from tests.ops.support.sample_stack import STACK
 
 ONE, OTHER = "policy-engine-host-1", "policy-engine-host-2"
@@ -113,3 +114,16 @@ def test_without_the_bastion_only_the_bastion_can_be_replaced() -> None:
     assert refusal(STACK, seen, "messaging") == (
         f"the bastion cannot be reached ({GONE}), nor any host behind it: make replace HOST=bastion"
     )
+
+
+def test_the_last_load_balancer_of_two_that_works_stays() -> None:
+    seen = balancers.facts()
+    assert refusal(balancers.STACK, seen, balancers.FIRST) is None
+    alone = replace(seen, balancers={**seen.balancers, balancers.SECOND: Unseen("refused")})
+    assert refusal(balancers.STACK, alone, balancers.FIRST) == (
+        "load-balancer is the last working load balancer: repair load-balancer-2 first (make status)"
+    )
+    assert refusal(balancers.STACK, alone, balancers.SECOND) is None
+    stopped = balancers.with_shares(balancers.HOLDS, Shares("inactive", holds=False))
+    assert "load-balancer is the last" in str(refusal(balancers.STACK, stopped, balancers.FIRST))
+    assert refusal(STACK, changes.healthy(), balancers.FIRST) is None

@@ -213,6 +213,20 @@ CHANGES: dict[str, tuple[dict[str, dict[str, Any]], str, str, str]] = {
         "port database-port has other security groups: none",
         "restores them",
     ),
+    "port's other addresses": (
+        with_(
+            PORT,
+            Port(
+                id="port-database",
+                security_group_ids=["group"],
+                is_admin_state_up=True,
+                allowed_address_pairs=[{"ip_address": "10.20.0.9", "mac_address": "fa:16:3e:0:0:1"}],
+            ),
+        ),
+        "ports",
+        "port database-port has other address pairs: 10.20.0.9",
+        "restores them",
+    ),
     "port off": (
         with_(PORT, port("port-database", "group", up=False)),
         "ports",

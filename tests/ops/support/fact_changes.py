@@ -87,9 +87,11 @@ def bus(seen: Facts, **changes: Any) -> Facts:
 
 
 def balancer(seen: Facts, backend: Backend | None) -> Facts:
-    assert not isinstance(seen.balancer, Unseen)
-    others = {name: server for name, server in seen.balancer.items() if name != "policy-engine-2"}
-    return replace(seen, balancer=others | ({"policy-engine-2": backend} if backend else {}))
+    (servers,) = seen.balancers.values()
+    assert not isinstance(servers, Unseen)
+    others = {name: server for name, server in servers.items() if name != "policy-engine-2"}
+    changed = others | ({"policy-engine-2": backend} if backend else {})
+    return replace(seen, balancers={"load-balancer": changed})
 
 
 def processes(seen: Facts, **at: Any) -> Facts:

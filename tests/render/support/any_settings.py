@@ -93,6 +93,7 @@ CHANGES = {
     "antiAffinity": st.sampled_from(["hard", "soft", "none"]),
     "policyEngines": ENGINES,
     "datasourceNode": DATASOURCE_NODE,
+    "loadBalancer": maybe(hosts=st.integers(0, 3)),
     "database": maybe(protect=st.booleans()),
     "rotation": ROTATION,
     "guest": GUEST,

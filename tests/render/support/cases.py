@@ -24,6 +24,7 @@ from tests.render.support.contexts import (
     HOSTS,
     LOAD_BALANCERS,
     MESSAGING,
+    PAIRED,
     REACHABLE,
     SOFTWARE,
     USER_DATA,
@@ -37,6 +38,8 @@ class Validator(Enum):
     BASH = auto()
     HAPROXY = auto()
     COROSYNC = auto()
+    KEEPALIVED = auto()
+    NFTABLES = auto()
     CRM = auto()
     CONGRESS = auto()
     SYSTEMD = auto()
@@ -101,6 +104,9 @@ TABLE: Mapping[str, tuple[Validator, Contexts]] = {
     "host/user_data.yaml.j2": (Validator.CLOUD_INIT, USER_DATA),
     "load_balancer/haproxy.cfg.j2": (Validator.HAPROXY, LOAD_BALANCERS),
     "load_balancer/haproxy.sh.j2": (Validator.BASH, LOAD_BALANCERS),
+    "load_balancer/keepalived.conf.j2": (Validator.KEEPALIVED, PAIRED),
+    "load_balancer/keepalived.sh.j2": (Validator.BASH, PAIRED),
+    "load_balancer/vrrp.nft.j2": (Validator.NFTABLES, PAIRED),
     "messaging/former_users.sh.j2": (Validator.BASH, {"second": {"user": "congress-2"}}),
     "messaging/rabbitmq.conf.j2": (Validator.RABBITMQ, {"messaging": MESSAGING}),
     "messaging/rabbitmq.sh.j2": (Validator.BASH, {"messaging": MESSAGING}),

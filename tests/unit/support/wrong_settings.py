@@ -15,6 +15,15 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
         {"policyEngines": {"count": 2, "perHost": 2}},
         ["congress-ha:policyEngines", "one fault would end them all"],
     ),
+    (
+        {"loadBalancer": {"hosts": 3}},
+        ["congress-ha:loadBalancer.hosts", "2", "is 3", "pulumi config set"],
+    ),
+    ({"loadBalancer": {"hosts": True}}, ["congress-ha:loadBalancer.hosts", "integer"]),
+    (
+        {"loadBalancer": {"hosts": 2}, "network": {"externalNetwork": "public", "cidr": "10.20.0.0/28"}},
+        ["too small for 9 hosts"],
+    ),
     ({"policyEngines": "two"}, ["congress-ha:policyEngines", "object"]),
     (
         {"datasourceNode": {"nodeId": "policy-engine-1"}},

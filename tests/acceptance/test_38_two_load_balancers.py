@@ -1,0 +1,163 @@
+"""Two load balancers: the endpoint outlives one of them, moves without failing a request, and is held by one alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+
+import pytest
+from openstack.connection import Connection
+
+from tests.acceptance.support.deployment import STACK, Deployment, setting_options
+from tests.acceptance.support.guests import Server, init_of
+from tests.acceptance.support.resource_changes import honestly
+from tests.acceptance.support.traffic import Traffic, traffic
+from tests.support.waiting import wait_for
+
+pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
+
+TWO = "loadBalancer.hosts=2"
+# Seconds without an answer.
+MARK = 2.0
+
+
+class Balancers:
+    def __init__(self, deployment: Deployment, admin: Connection) -> None:
+        self.deployment = deployment
+        found = {server.name: server.id for server in admin.compute.servers(all_projects=True)}
+        names = [f"congress-{STACK}-{host}" for host in deployment.hosts("load-balancer")]
+        self.servers = [Server(name, found[name], admin) for name in names]
+
+    def holders(self) -> list[Server]:
+        running = [server for server in self.servers if init_of(server.name)]
+        return [one for one in running if one.run("congress-endpoint holds && echo yes || true").strip()]
+
+    @property
+    def holder(self) -> Server:
+        (found,) = self.holders()
+        return found
+
+    @property
+    def standby(self) -> Server:
+        (found,) = (server for server in self.servers if server.name != self.holder.name)
+        return found
+
+    def audit(self) -> None:
+        """Both are at work, and one holds the address."""
+        self.deployment.well(180)
+        assert len(self.holders()) == 1, [server.name for server in self.holders()]
+
+
+@pytest.fixture(scope="module")
+def balancers(deployment: Deployment, clouds: dict[str, Connection]) -> Balancers:
+    """After the first test, which made the second one."""
+    return Balancers(deployment, clouds["lab-admin"])
+
+
+@pytest.fixture(scope="module")
+def asking(deployment: Deployment) -> Iterator[Traffic]:
+    with traffic(deployment) as clients:
+        yield clients
+
+
+def silence(clients: Traffic, moment: float) -> float:
+    """The longest time since then in which no client got an answer."""
+    answers = sorted(asked.began + asked.seconds for asked in clients.since(moment) if not asked.wrong)
+    return max(later - earlier for earlier, later in pairwise([moment, *answers]))
+
+
+def within_the_mark(clients: Traffic, moment: float, what: str) -> None:
+    clients.served()
+    seconds = silence(clients, moment)
+    print(f"{what}: {seconds:.2f} s without an answer, {len(clients.failed(moment))} requests failed")
+    assert seconds <= MARK
+
+
+def test_a_second_one_comes_by_an_ordinary_up(deployment: Deployment, asking: Traffic) -> None:
+    endpoint, servers = deployment.endpoint, deployment.outputs["hosts"]
+    moment = time.time()
+    changed = honestly(deployment, lambda: deployment.up(TWO), *setting_options(TWO))
+    asking.served()
+    print(f"growing: {silence(asking, moment):.2f} s, {[str(asked) for asked in asking.failed(moment)]}")
+    assert changed["load-balancer-address"] == changed["load-balancer-port"] == "updated"
+    assert {how for name, how in changed.items() if name in servers} <= {"updated", "created"}
+    assert deployment.endpoint == endpoint
+    assert deployment.hosts("load-balancer") == ["load-balancer", "load-balancer-2"]
+
+
+def test_one_holds_the_address(balancers: Balancers) -> None:
+    balancers.audit()
+    first, second = (server.cloud.compute.get_server(server.id) for server in balancers.servers)
+    print(f"on {first.hypervisor_hostname} and {second.hypervisor_hostname}")
+
+
+def test_a_killed_haproxy(balancers: Balancers, asking: Traffic) -> None:
+    moment = time.time()
+    balancers.holder.run("systemctl kill -s KILL --kill-whom=all haproxy")
+    within_the_mark(asking, moment, "HAProxy killed")
+    balancers.audit()
+
+
+def test_an_haproxy_that_does_not_come_back(balancers: Balancers, asking: Traffic) -> None:
+    before, other, moment = balancers.holder, balancers.standby, time.time()
+    before.run("systemctl stop haproxy")
+    try:
+        within_the_mark(asking, moment, "HAProxy stopped")
+        assert [server.name for server in balancers.holders()] == [other.name]
+    finally:
+        before.run("systemctl start haproxy")
+    balancers.audit()
+    assert balancers.holder.name == other.name, "whoever has the address keeps it"
+
+
+def test_a_host_that_is_off(balancers: Balancers, asking: Traffic) -> None:
+    before, other, moment = balancers.holder, balancers.standby, time.time()
+    before.virsh("destroy")
+    try:
+        wait_for(
+            "the other one has the address", 30, lambda: [s.name for s in balancers.holders()] == [other.name]
+        )
+        # Not all clients: one that waited for an answer of the host that is off may wait until its own timeout.
+        wait_for("clients are served", 30, lambda: len(asking.since(moment)) > 100)
+        seconds = silence(asking, moment)
+        print(f"host off: {seconds:.2f} s without an answer, {len(asking.failed(moment))} requests failed")
+        assert seconds <= MARK
+    finally:
+        before.power_on()
+    balancers.audit()
+    assert balancers.holder.name == other.name, "whoever has the address keeps it"
+
+
+@pytest.mark.parametrize("turn", ["there", "back"])
+def test_a_planned_move_fails_no_request(balancers: Balancers, asking: Traffic, turn: str) -> None:
+    before, other = balancers.holder, balancers.standby
+    asking.served()
+    moment = time.time()
+    said = before.run("congress-endpoint move 2>&1", timeout=90)
+    asking.answered()
+    print(f"planned move {turn}: {asking.slowest(moment)}; {said}")
+    assert asking.failed(moment) == [], [str(asked) for asked in asking.failed(moment)]
+    assert balancers.holder.name == other.name
+    balancers.audit()
+
+
+def test_a_change_of_the_engines_is_drained_at_both(
+    balancers: Balancers, deployment: Deployment, asking: Traffic
+) -> None:
+    with asking.unnoticed():
+        deployment.up(TWO, "policyEngines.syncPeriod=9")
+    balancers.audit()
+
+
+def test_back_to_one_by_an_ordinary_up(deployment: Deployment, asking: Traffic) -> None:
+    endpoint, moment = deployment.endpoint, time.time()
+    deployment.up("loadBalancer.hosts=1")
+    deployment.hang_up(["load-balancer-2"])
+    asking.served()
+    print(f"shrinking: {silence(asking, moment):.2f} s, {[str(asked) for asked in asking.failed(moment)]}")
+    assert deployment.endpoint == endpoint
+    assert deployment.hosts("load-balancer") == ["load-balancer"]
+    deployment.well(120)
+    assert deployment.on("load-balancer", "systemctl is-active keepalived || true") == "inactive"
+    deployment.up()
