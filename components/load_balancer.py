@@ -48,14 +48,14 @@ class LoadBalancer(pulumi.ComponentResource):
         keepalived = [
             self._keepalived(host, after) for host, after in zip(self.hosts, packages, strict=True) if shared
         ]
-        # It moves when the virtual address can be held, so that a stack that grows keeps its endpoint meanwhile.
+        # After keepalived: while a stack grows to two hosts, the floating IP stays on the first host until then.
         floating = self.hosts[0].floating_ip(site, shared or self.hosts[0].port, keepalived)
         self.address = floating.address
         tls = site.settings.tls
         reached_at = tls.endpoint_name or self.address
         certificate = self._certificate(site, authority)
         haproxy: list[Step] = []
-        # The first host last: it is the standby's turn first, and this order makes it the standby.
+        # The second host first: its step makes it the standby, so a new configuration reaches the standby first.
         for host, package in reversed(list(zip(self.hosts, packages, strict=True))):
             context = {
                 **self._context(host),
@@ -112,9 +112,9 @@ class LoadBalancer(pulumi.ComponentResource):
         return Step(f"{host.name}-packages", host, "congress_host/packages.sh.j2", packages, parent=self)
 
     def _context(self, host: Host) -> dict[str, Any]:
-        """What HAProxy and keepalived of a host have to know about both hosts."""
+        """Values for the templates of both HAProxy and keepalived."""
         members: Sequence[Host] = self.hosts if self.virtual_address is not None else ()
-        # One that is alone talks to its own next process only.
+        # A single load balancer transfers its stick table to its own next process only.
         peers = [{"name": one.name, "address": one.address} for one in members] or [
             {"name": host.name, "address": "127.0.0.1"}
         ]
@@ -147,7 +147,7 @@ class LoadBalancer(pulumi.ComponentResource):
             "endpoint",
             f"Congress of {site.prefix}",
             names=[tls.endpoint_name] if tls.endpoint_name else [],
-            # The fixed ones, for clients in the cloud that need not go through the floating one.
+            # The fixed addresses are for clients in the cloud that do not use the floating one.
             addresses=[
                 self.address,
                 *([self.virtual_address] if self.virtual_address is not None else []),
@@ -157,7 +157,7 @@ class LoadBalancer(pulumi.ComponentResource):
 
 
 def servers(engines: PolicyEngines) -> list[dict[str, Any]]:
-    """The engines as HAProxy has them. Ids are the same on every load balancer, for they share who sticks to which."""
+    """The engines for HAProxy. Their ids are the same on every load balancer, because the stick table contains them."""
     return [
         {
             "id": index,

@@ -1,4 +1,4 @@
-"""Whether the project's ports can be as a stack needs them: enough of them, and with an address that moves."""
+"""Checks that the project may create the ports of a virtual address: address pairs and quota."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ SETTING = f"{NAMESPACE}:loadBalancer.hosts"
 
 
 def problems(cloud: Connection, settings: Settings, prefix: str, servers: Iterable[str]) -> Iterator[str]:
-    """`servers`: names of all servers of the stack, which their ports have as well."""
+    """Yields sentences. `servers`: names of all servers of the stack, which are also the names of their ports."""
     virtual = [f"{prefix}-{role.virtual_name}" for role in ROLES if role.shares_an_address(settings)]
     if not virtual:
         return
     if cloud.network.find_extension(PAIRS, ignore_missing=True) is None:
         yield (
-            f"{SETTING}: ports of this cloud take no other host's address (its neutron has no extension {PAIRS}), and "
-            "the virtual address could not move: set 1"
+            f"{SETTING}: this cloud's neutron has no extension {PAIRS}, without which a virtual address cannot move "
+            "between hosts: set 1"
         )
     yield from _quota(cloud, {*servers, *virtual})
 
 
 def _quota(cloud: Connection, names: set[str]) -> Iterator[str]:
-    """Ports of an earlier `up` count as used already; only those still to be made need room."""
+    """Existing ports already count as used, so only ports that are still to be created need room."""
     project = cloud.current_project_id or ""
     try:
         ports = cloud.network.get_quota(project, details=True).ports
     except (ForbiddenException, NotFoundException):
-        return  # This cloud does not tell.
+        return  # Not every cloud lets members read their quota.
     room = ports["limit"] - ports["used"] - int(ports.get("reserved") or 0)
     missing = len(names - {port.name for port in cloud.network.ports(project_id=project)})
     if ports["limit"] >= 0 and missing > room:

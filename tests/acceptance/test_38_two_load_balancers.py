@@ -11,7 +11,7 @@ from openstack.connection import Connection
 
 from tests.acceptance.support.deployment import STACK, Deployment, setting_options
 from tests.acceptance.support.guests import Server, init_of
-from tests.acceptance.support.resource_changes import honestly
+from tests.acceptance.support.resource_changes import as_previewed
 from tests.acceptance.support.traffic import Traffic, traffic
 from tests.support.waiting import wait_for
 
@@ -77,7 +77,7 @@ def within_the_mark(clients: Traffic, moment: float, what: str) -> None:
 def test_a_second_one_comes_by_an_ordinary_up(deployment: Deployment, asking: Traffic) -> None:
     endpoint, servers = deployment.endpoint, deployment.outputs["hosts"]
     moment = time.time()
-    changed = honestly(deployment, lambda: deployment.up(TWO), *setting_options(TWO))
+    changed = as_previewed(deployment, lambda: deployment.up(TWO), *setting_options(TWO))
     asking.served()
     print(f"growing: {silence(asking, moment):.2f} s, {[str(asked) for asked in asking.failed(moment)]}")
     assert changed["load-balancer-address"] == changed["load-balancer-port"] == "updated"

@@ -97,7 +97,7 @@ def test_an_address_that_nobody_holds_ends_the_step(tmp_path: Path, step: str) -
 
 def test_one_that_is_alone_again_has_nothing_of_the_pair(tmp_path: Path, step: str) -> None:
     script = case("load_balancer/haproxy.sh.j2").text
-    rest = script[script.index("# Of a second load balancer") :]
+    rest = script[script.index("# Remove what belonged to a second") :]
     (tmp_path / "rest").write_text(rest)
     status, said, errors = Balancer(tmp_path).does(
         step, "echo alone", f"bash -euo pipefail {tmp_path}/rest", SHOW
