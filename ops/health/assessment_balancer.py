@@ -1,4 +1,4 @@
-"""Findings about the load balancers: what they think of the engines, and who holds the endpoint's address."""
+"""Findings about the load balancers: the engines as they see them, and the holder of the endpoint's address."""
 
 from __future__ import annotations
 
@@ -59,5 +59,5 @@ def _address(facts: Facts) -> Iterator[Finding]:
 
 
 def holding(facts: Facts) -> list[str]:
-    """Hosts that hold the endpoint's virtual address; one, where all is well and there is such an address."""
+    """Hosts that hold the endpoint's virtual address. Exactly one should, if there is such an address."""
     return [host for host, part in facts.addresses.items() if not isinstance(part, Unseen) and part.holds]

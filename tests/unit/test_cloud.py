@@ -323,9 +323,7 @@ def test_a_cloud_without_address_pairs_is_named_before_anything_is_made(
 ) -> None:
     ports_of(fake, monkeypatch, pairs=False)
     (problem,) = problems(**TWO)
-    assert problem.startswith(
-        "congress-ha:loadBalancer.hosts: ports of this cloud take no other host's address"
-    )
+    assert problem.startswith("congress-ha:loadBalancer.hosts: this cloud's neutron has no extension")
     assert "allowed-address-pairs" in problem
     assert look_up().image_id == "id-3"
 
