@@ -79,9 +79,13 @@ class Engine:
         return RUN / f"{self.node_id}.asked-{address}"
 
     def load_balancers(self) -> list[Path]:
-        """The files of the load balancers that asked recently."""
+        """The files of the load balancers that asked recently.
+
+        The file of an agent from before 2026-11-29 has no address in its name. It counts for the first seconds after an
+        upgrade, in which the step may restart the engine before HAProxy has asked the new agent.
+        """
         now = time.time()
-        files = sorted(RUN.glob(f"{self.node_id}.asked-*"))
+        files = sorted(RUN.glob(f"{self.node_id}.asked*"))
         return [file for file in files if now - file.stat().st_mtime <= SILENCE]
 
     def state(self, load_balancer: Path) -> State | None:

@@ -71,7 +71,7 @@ def test_a_request_that_takes_too_long_is_told_and_not_waited_for(behind: Balanc
 
 
 @contextmanager
-def another_balancer(engine: Counting, said: list[str]) -> Iterator[None]:
+def another_balancer(engine: Counting, said: list[str], name: str = "asked-127.0.0.2") -> Iterator[None]:
     """One more that asks the engine's agent all the time; it says the last of `said` about the engine."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -84,7 +84,7 @@ def another_balancer(engine: Counting, said: list[str]) -> Iterator[None]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        asked = engine.run / f"{engine.node_id}.asked-127.0.0.2"
+        asked = engine.run / f"{engine.node_id}.{name}"
         asked.write_text(f"http://127.0.0.1:{server.server_port}/{engine.node_id}")
         later = time.time() + 600
         os.utime(asked, (later, later))
@@ -103,6 +103,15 @@ def test_every_load_balancer_that_asks_is_waited_for(behind: Balanced[Counting])
         assert engine.drain("back", "2").returncode == 1
         said.append("1 100 0")
         assert engine.drain("back", "20").returncode == 0
+
+
+def test_the_load_balancer_of_an_older_agent_is_waited_for(behind: Balanced[Counting]) -> None:
+    """An upgrade restarts the agent and at once the engine, before HAProxy asks the new agent."""
+    engine = behind.engines[0]
+    states = ["1 100 3"]
+    with another_balancer(engine, states, name="asked"):
+        assert "up, weight 100, 3 requests" in engine.drain("out", "2").stdout
+    engine.drain("back", "20")
 
 
 def test_an_engine_that_ended_by_itself_is_not_drained(behind: Balanced[Counting]) -> None:

@@ -36,7 +36,10 @@ mkdir -p /etc/haproxy
 cp %(folder)s/haproxy.cfg /etc/haproxy/
 touch /var/lib/active-haproxy
 """
-SHOW = "cat /etc/haproxy/haproxy.cfg; nft list tables; ls /etc/keepalived /etc/congress-ha /usr/local/sbin"
+SHOW = (
+    "cat /etc/haproxy/haproxy.cfg; nft list tables; "
+    "ls /etc/keepalived /etc/congress-ha /usr/local/sbin /etc/apt/apt.conf.d"
+)
 
 
 class Balancer:
@@ -75,6 +78,7 @@ def test_one_that_was_alone_serves_the_virtual_address_before_the_floating_ip_mo
     assert "    bind :1789 ssl crt" in said
     assert "bind 10.20.0.4:1789" not in said
     assert "table inet congress-ha-vrrp" in said
+    assert "91congress-ha-keepalived" in said
     order = ["systemctl reload haproxy", "systemctl daemon-reload", "systemctl reload-or-restart keepalived"]
     assert [line for line in said.splitlines() if line in order] == order
 
@@ -111,5 +115,6 @@ def test_one_that_is_alone_again_has_nothing_of_the_pair(tmp_path: Path, step: s
         "keepalived.conf\n",
         "device.conf",
         "vrrp.nft",
+        "91congress-ha-keepalived",
     ):
         assert of_the_pair not in left, of_the_pair

@@ -21,12 +21,6 @@ def pair() -> Recording:
     return recorded.run(recorded.settings_with(loadBalancer={"hosts": 2}))
 
 
-def address(recording: Recording, port: str) -> str:
-    """As the recording monitor gave it."""
-    urn = recording.by_name(port).urn
-    return f"10.20.0.{list(recording.resources).index(urn) + 1}"
-
-
 def test_a_single_one_is_not_touched(recording: Recording, pair: Recording) -> None:
     added = set(graph(pair)) - set(graph(recording))
     assert set(graph(recording)) < set(graph(pair))
@@ -53,7 +47,7 @@ def test_they_stand_apart_and_the_first_is_not_replaced_for_it(pair: Recording) 
 
 
 def test_both_may_have_the_address_and_the_floating_ip_is_on_it(pair: Recording) -> None:
-    virtual = address(pair, "load-balancer-virtual-address")
+    virtual = recorded.address("10.20", "load-balancer-virtual-address")
     for name in NAMES:
         assert pair.by_name(f"{name}-port").inputs["allowedAddressPairs"] == [{"ipAddress": virtual}]
     floating = pair.by_name("load-balancer-address")
