@@ -125,12 +125,14 @@ def test_a_move_that_is_killed_holds_connections_back_for_seconds_alone(pair: Pa
 def test_without_the_other_one_the_address_stays(pair: Pair) -> None:
     before, other = pair.holder, pair.standby
     other.keepalived("stop")
-    other_had = before.endpoint("move")
-    assert other_had.returncode == 1
-    assert "the other host did not take the address" in other_had.stderr
-    wait_for("it has it again", 20, before.holds, pause=0.05)
-    assert pair.get() in {engine.node_id for engine in pair.engines}
-    other.keepalived("start")
+    try:
+        moved = before.endpoint("move")
+        assert (moved.returncode, moved.stdout) == (1, "")
+        assert "the other host did not take the address" in moved.stderr
+        wait_for("it has it again", 20, before.holds, pause=0.05)
+        assert pair.get() in {engine.node_id for engine in pair.engines}
+    finally:
+        other.keepalived("start")
 
 
 def test_a_killed_keepalived_leaves_no_second_holder(pair: Pair) -> None:
@@ -144,6 +146,37 @@ def test_a_killed_keepalived_leaves_no_second_holder(pair: Pair) -> None:
     assert pair.holders() == [other.name]
     before.keepalived("start")
     wait_for("it is standby", 20, lambda: before.endpoint("held").returncode == 0, pause=0.05)
+
+
+def test_a_killed_vrrp_process_leaves_one_holder(pair: Pair) -> None:
+    """Its parent starts it again, and systemd learns nothing of it."""
+    before = pair.holder
+    file = before.folder / "vrrp.pid"
+    pid = file.read_text()
+    os.kill(int(pid), signal.SIGKILL)
+    wait_for("keepalived starts it again", 20, lambda: file.exists() and file.read_text() not in ("", pid))
+    wait_for("one holds the address", 20, lambda: len(pair.holders()) == 1, pause=0.1)
+    for _ in range(20):
+        assert len(pair.holders()) == 1
+    assert pair.get() in {engine.node_id for engine in pair.engines}
+
+
+def test_two_that_do_not_hear_each_other_both_serve_and_the_higher_address_stays(pair: Pair) -> None:
+    """A split brain: docs/operate.md describes it."""
+    one = pair.holder
+    cut = pair.folder / "cut.nft"
+    chains = "".join(
+        f"chain {way} {{ type filter hook {way} priority 0; meta l4proto 112 drop; }}\n"
+        for way in ("input", "output")
+    )
+    cut.write_text(f"table inet cut {{\n{chains}}}\n")
+    assert one.run("nft", "-f", cut).stderr == ""
+    wait_for("both hold the address", 20, lambda: len(pair.holders()) == 2, pause=0.1)
+    for address in (VIRTUAL, *ADDRESSES.values()):
+        assert pair.get(address=address) in {engine.node_id for engine in pair.engines}
+    assert one.run("nft", "delete", "table", "inet", "cut").returncode == 0
+    wait_for("one gives it up", 20, lambda: len(pair.holders()) == 1, pause=0.1)
+    assert pair.holders() == ["load-balancer-2"]
 
 
 def table(balancer: LoadBalancer) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 
 from tests.unit.support import recording as recorded
 from tests.unit.support.recording import Recording
@@ -35,6 +36,21 @@ def test_a_single_one_is_not_touched(recording: Recording, pair: Recording) -> N
     }
     assert "allowedAddressPairs" not in recording.by_name("load-balancer-port").inputs
     assert "virtual_address" not in recording.outputs
+
+
+def test_a_single_one_keeps_every_input_in_the_cloud(
+    recording: Recording, snapshot: SnapshotAssertion
+) -> None:
+    """A change here is a change of deployed stacks: a step alone may change with the program."""
+    single = recorded.run(recorded.settings_with(loadBalancer={"hosts": 1}))
+    for known in (recording, single):
+        assert snapshot(name="one load balancer") == {
+            resource.urn.rpartition("$")[2]: {
+                key: value for key, value in resource.inputs.items() if key != "userData"
+            }
+            for resource in known.resources.values()
+            if resource.name.startswith(("load-balancer", "endpoint")) and resource.type != recorded.STEP
+        }
 
 
 def test_they_stand_apart_and_the_first_is_not_replaced_for_it(pair: Recording) -> None:
