@@ -71,7 +71,8 @@ class LoadBalancer(pulumi.ComponentResource):
                 "load_balancer/haproxy.sh.j2",
                 context,
                 parent=self,
-                after=[package, *engines.steps, *haproxy],
+                # Its last gate is the virtual address, which keepalived gives to one of the two.
+                after=[package, *keepalived, *engines.steps, *haproxy],
                 limit=300,
             )
             haproxy.append(step)

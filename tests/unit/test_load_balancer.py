@@ -7,6 +7,7 @@ import re
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from tests.support.certificates import authority
 from tests.unit.support import recording as recorded
 from tests.unit.support.recording import Recording
 from tests.unit.test_firewall import TABLE, everything, table
@@ -95,6 +96,16 @@ def test_the_second_is_changed_first_and_steps_aside_for_it(pair: Recording) -> 
     assert "congress-endpoint move" not in first.inputs["stdin"]
     former = pair.step("database-former-users")
     assert pair.needs(former, first)
+
+
+def test_haproxy_waits_for_keepalived_with_the_operator_s_own_certificate() -> None:
+    """Nothing in its configuration then depends on the floating address, which waits for keepalived, too."""
+    own = authority().sign("endpoint", names=["congress.example.org"])
+    tls = {"endpointName": "congress.example.org", "certificate": own.pem, "privateKey": own.key}
+    pair = recorded.run(recorded.settings_with(loadBalancer={"hosts": 2}, tls=tls))
+    for name in NAMES:
+        for other in NAMES:
+            assert pair.needs(pair.step(f"{name}-haproxy"), pair.step(f"{other}-keepalived"))
 
 
 def test_each_knows_the_other(pair: Recording) -> None:
