@@ -63,7 +63,9 @@ def _same_compute_host(facts: Facts) -> Iterator[Finding]:
         if place and len(names) > 1:
             what = f"{' and '.join(names)} run on the same compute host: one fault would stop them all"
             yield note(
-                "servers", what, f"make replace HOST={names[0]}; its new server gets another compute host"
+                "servers",
+                what,
+                f"make replace HOST={names[0]} gives it another compute host, if the cloud has room on one",
             )
 
 

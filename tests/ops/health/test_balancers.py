@@ -101,7 +101,9 @@ def test_two_on_one_compute_host_are_named() -> None:
         "note",
         "load-balancer and load-balancer-2 run on the same compute host: one fault would stop them all",
     )
-    assert finding.way_out == "make replace HOST=load-balancer; its new server gets another compute host"
+    assert finding.way_out == (
+        "make replace HOST=load-balancer gives it another compute host, if the cloud has room on one"
+    )
 
 
 def test_a_single_one_is_not_asked_for_an_address() -> None:
