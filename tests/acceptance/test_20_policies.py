@@ -9,6 +9,7 @@ from openstack.connection import Connection
 
 from tests.acceptance.support import congress
 from tests.acceptance.support.deployment import Deployment, request
+from tests.acceptance.support.haproxy_statistics import requests_sent
 from tests.support.waiting import wait_for
 
 POLICY = "acceptance"
@@ -82,21 +83,9 @@ def test_a_rule_over_the_datasource_is_evaluated_by_every_engine(
 
 def test_one_client_stays_on_one_engine(deployment: Deployment) -> None:
     """ "It is recommended that a sticky configuration be used"; each request here has its own connection."""
-    before = requests_by_engine(deployment)
+    before = requests_sent(deployment)
     for _ in range(20):
         congress.ok(deployment.api("GET", "/v1/policies"))
-    after = requests_by_engine(deployment)
+    after = requests_sent(deployment)
     served = {engine: after[engine] - before[engine] for engine in after}
     assert sorted(served.values()) == [0] * (len(served) - 1) + [20], served
-
-
-def requests_by_engine(deployment: Deployment) -> dict[str, int]:
-    """Requests that HAProxy sent to each engine, without health checks."""
-    listed = deployment.on("load-balancer", "curl -s 'http://127.0.0.1:8404/;csv'")
-    header, *lines = (line.lstrip("# ").split(",") for line in listed.splitlines() if line)
-    statistics = [dict(zip(header, line, strict=False)) for line in lines]
-    return {
-        r["svname"]: int(r["stot"])
-        for r in statistics
-        if r["pxname"] == "policy_engines" and r["svname"] != "BACKEND"
-    }

@@ -13,7 +13,8 @@ import pytest
 from tests.acceptance.support.alarms import Alarms, alarms
 from tests.acceptance.support.changing_rows import ChangingRows
 from tests.acceptance.support.deployment import Deployment
-from tests.acceptance.support.push import Pushed, events, pushed, taken_down
+from tests.acceptance.support.haproxy_statistics import taken_down
+from tests.acceptance.support.push import Pushed, events, pushed
 from tests.acceptance.support.traffic import Traffic
 
 ROWS = 20_000

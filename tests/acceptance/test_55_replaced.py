@@ -164,7 +164,7 @@ def content(deployment: Deployment) -> dict[str, Any]:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("host", ["database", "messaging", "load-balancer", "bastion"])
+@pytest.mark.parametrize("host", ["database", "messaging", "bastion"])
 def test_a_host_without_a_second_is_replaced_with_its_data(
     deployment: Deployment, clouds: dict[str, Connection], host: str
 ) -> None:
@@ -174,3 +174,12 @@ def test_a_host_without_a_second_is_replaced_with_its_data(
     replaced(deployment, host, clouds["lab"])
     assert content(deployment) == before
     assert (deployment.endpoint, deployment.outputs["bastion"]) == public
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("host", ["load-balancer", "load-balancer-2"])
+def test_no_request_fails_while_a_load_balancer_is_replaced(
+    deployment: Deployment, clouds: dict[str, Connection], host: str
+) -> None:
+    with traffic(deployment) as clients, clients.unnoticed():
+        replaced(deployment, host, clouds["lab"])

@@ -19,8 +19,9 @@ from typing import Annotated
 import typer
 
 from tests.acceptance.support.deployment import Deployment
+from tests.acceptance.support.haproxy_statistics import taken_down
 from tests.acceptance.support.large_cloud import LIBRARY, POLL_TIME, activate, large_cloud
-from tests.acceptance.support.push import Pushed, events, pushed, taken_down
+from tests.acceptance.support.push import Pushed, events, pushed
 from tests.acceptance.support.traffic import Traffic, traffic
 from tests.bench.data_changes import WHOLE, Sizes, measure_changes
 from tests.bench.data_figures import LIMIT, deployed, resident, table_row

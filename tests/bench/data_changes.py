@@ -14,8 +14,8 @@ from tests.acceptance.support.alarms import Alarms, alarms
 from tests.acceptance.support.changing_rows import ChangingRows
 from tests.acceptance.support.deployment import Deployment, lab_cloud
 from tests.acceptance.support.faults import FAULTS, Fault
+from tests.acceptance.support.haproxy_statistics import taken_down
 from tests.acceptance.support.pair import Expected, Pair, watched
-from tests.acceptance.support.push import taken_down
 from tests.acceptance.support.traffic import Traffic, traffic
 from tests.bench.data_figures import LIMIT, deployed, resident, table_row
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -95,13 +93,3 @@ def pushed(deployment: Deployment) -> Iterator[Pushed]:
             yield table
     finally:
         congress.forget(deployment, POLICY, DATASOURCE)
-
-
-def taken_down(deployment: Deployment) -> dict[str, int]:
-    """node_id -> how often HAProxy has marked that engine down since HAProxy started."""
-    listed = deployment.on("load-balancer", "curl -s 'http://127.0.0.1:8404/;csv'").removeprefix("# ")
-    return {
-        row["svname"]: int(row["chkdown"])
-        for row in csv.DictReader(io.StringIO(listed))
-        if row["pxname"] == "policy_engines" and row["svname"] != "BACKEND"
-    }
