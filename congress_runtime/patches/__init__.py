@@ -32,8 +32,9 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
         "table_names",
     ),
     # Applied when a datasource node first uses the driver.
+    "driver monasca_webhook": ("monasca_webhook",),
     "driver nova": ("nova_pages",),
-    "driver vitrage": ("vitrage_stop",),
+    "driver vitrage": ("vitrage_stop", "vitrage_webhook"),
 }
 
 

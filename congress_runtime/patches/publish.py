@@ -21,7 +21,7 @@ from collections import defaultdict
 from typing import Any
 
 from congress.dse2.data_service import DataService
-from congress_runtime.patches.pauses import with_pauses
+from congress_runtime.patches.tracked_rows import copied, difference
 from eventlet.semaphore import Semaphore
 
 # Less than 0, so the first publication replaces these rows at the subscriber.
@@ -43,20 +43,17 @@ def apply() -> None:
         if use_snapshot and table in self.sender_seqnums:
             publish(self, table, data, use_snapshot)
             return
-        rows = set(data)
         if table in self.sender_seqnums:
-            publish_difference(self, table, rows)
+            publish_difference(self, table, data)
             return
-        self._last_published_data[table] = rows
+        self._last_published_data[table] = rows = copied(data)
         self.sender_seqnums[table] = 0
         self.node.publish_table_sequenced(self.service_id, table, list(rows), is_snapshot=True, seqnum=0)
 
-    def publish_difference(self: Any, table: str, rows: set[Any]) -> None:
-        """As in upstream, with pauses."""
+    def publish_difference(self: Any, table: str, data: Any) -> None:
+        """As in upstream, with pauses; without comparing the tables if a webhook's changes are known."""
         before = self._last_published_data[table]
-        added = [row for row in with_pauses(rows) if row not in before]
-        removed = [row for row in with_pauses(before) if row not in rows]
-        self._last_published_data[table] = rows
+        self._last_published_data[table], added, removed = difference(before, data)
         if added or removed:
             self.sender_seqnums[table] += 1
             number = self.sender_seqnums[table]

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.bench import evaluation_bench
-from tests.congress_runtime.support.congress_python import ENVIRONMENT, run_script
+from tests.congress_runtime.support.congress_python import AnsweringScript, run_script
 from tests.support.programs import congress_python
 
-SCRIPT = Path(__file__).parent / "support/evaluation_programs.py"
+SCRIPT = "evaluation_programs.py"
 ARITIES = {"d:b0": 1, "d:b1": 2, "d:b2": 3, "e:b1": 2, "p:f": 2, "p:r0": 1, "q:r1": 2, "p:r2": 2, "q:r3": 1}
 RULES = ["p:r0", "q:r1", "p:r2", "q:r3"]
 BUILTINS = ["lt", "equal", "gteq", "plus", "max", "concat", "len", "div", "int", "unpack_time", "ips_equal"]
@@ -25,33 +22,12 @@ OUTPUTS = {"plus": 3, "max": 3, "concat": 3, "div": 3, "len": 2, "int": 2, "unpa
 Steps = list[list[Any]]
 
 
-class Evaluator:
-    def __init__(self, *words: str) -> None:
-        self.process = subprocess.Popen(
-            [congress_python(), SCRIPT, *words],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env={**os.environ, **ENVIRONMENT},
-        )
-
-    def __call__(self, steps: Steps) -> list[Any]:
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write(json.dumps(steps) + "\n")
-        self.process.stdin.flush()
-        results: list[Any] = json.loads(self.process.stdout.readline())
-        return results
-
-
 @pytest.fixture(scope="module")
-def evaluators() -> Iterator[tuple[Evaluator, Evaluator]]:
-    both = (Evaluator("upstream"), Evaluator())
+def evaluators() -> Iterator[tuple[AnsweringScript, AnsweringScript]]:
+    both = (AnsweringScript(SCRIPT, "upstream"), AnsweringScript(SCRIPT))
     yield both
     for evaluator in both:
-        evaluator.process.kill()
-        evaluator.process.communicate()
+        evaluator.end()
 
 
 def value(kind: str) -> st.SearchStrategy[Any]:
@@ -135,17 +111,17 @@ def selects(draw: st.DrawFn) -> list[str]:
     return [where[0], f"{where[1]}({', '.join(draw(TERMS) for _ in range(ARITIES[name]))})"]
 
 
-def agree(evaluators: tuple[Evaluator, Evaluator], steps: Steps) -> list[Any]:
+def agree(evaluators: tuple[AnsweringScript, AnsweringScript], steps: Steps) -> list[Any]:
     upstream, ours = (evaluator(steps) for evaluator in evaluators)
     for step, (expected, result) in zip(steps, zip(upstream, ours, strict=True), strict=True):
         assert result == expected, step
-    return ours
+    return list(ours)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=programs())
 def test_random_programs_have_upstream_s_answers(
-    evaluators: tuple[Evaluator, Evaluator], steps: Steps
+    evaluators: tuple[AnsweringScript, AnsweringScript], steps: Steps
 ) -> None:
     agree(evaluators, steps)
 
@@ -208,7 +184,7 @@ ADVERSE: dict[str, Steps] = {
 
 @pytest.mark.parametrize("steps", ADVERSE.values(), ids=list(ADVERSE))
 def test_queries_that_are_hard_to_plan_have_upstream_s_answers(
-    evaluators: tuple[Evaluator, Evaluator], steps: Steps
+    evaluators: tuple[AnsweringScript, AnsweringScript], steps: Steps
 ) -> None:
     assert agree(evaluators, BEGIN + steps)[1] is True
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 from pathlib import Path
+from typing import Any
 
 from components.foundation.template import ROOT
 from tests.support.programs import congress_python, run
@@ -20,3 +24,28 @@ def run_script(script: str, *words: str | Path) -> str:
     done = run(congress_python(), Path(__file__).with_name(script), *words, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+class AnsweringScript:
+    """A script of this folder that answers each line of its standard input with a line; both are JSON."""
+
+    def __init__(self, script: str, *words: str) -> None:
+        self.process = subprocess.Popen(
+            [congress_python(), Path(__file__).with_name(script), *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, **ENVIRONMENT},
+        )
+
+    def __call__(self, question: Any) -> Any:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(json.dumps(question) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.communicate()
