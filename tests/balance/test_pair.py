@@ -122,6 +122,14 @@ def test_a_move_that_is_killed_holds_connections_back_for_seconds_alone(pair: Pa
     assert before.run("nft", "delete", "table", "inet", "congress-ha-move").returncode == 0
 
 
+def test_a_move_on_the_standby_is_refused_and_changes_nothing(pair: Pair) -> None:
+    holder = pair.holder
+    moved = pair.standby.endpoint("move")
+    assert moved.returncode == 1
+    assert "does not hold" in moved.stderr
+    assert pair.holders() == [holder.name]
+
+
 def test_without_the_other_one_the_address_stays(pair: Pair) -> None:
     before, other = pair.holder, pair.standby
     other.keepalived("stop")
