@@ -3,13 +3,13 @@
 CONTRIBUTING.md says how to add a role.
 """
 
-from roles.probes import CONFIGURATION
-from roles.role import NODE_ID, Opening, Probe, Role
+from roles.role import NODE_ID, Opening, Role
 from roles.table import (
     AGENT_CHECK,
     AMQPS,
     API,
     BASTION,
+    CONFIGURATION,
     COROSYNC,
     DATABASE,
     DATASOURCE_NODE,
@@ -38,7 +38,6 @@ __all__ = [
     "ROLES",
     "SSH",
     "Opening",
-    "Probe",
     "Role",
     "by_name",
 ]

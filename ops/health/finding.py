@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+
+from ops.health.facts import Unseen
 
 
 class Severity(StrEnum):
@@ -32,3 +35,9 @@ def unseen(role: str, what: str, way_out: str) -> Finding:
 
 def note(role: str, what: str, way_out: str) -> Finding:
     return Finding(Severity.NOTE, role, what, way_out)
+
+
+def unanswered(role: str, what: Unseen, subject: str, way_out: str) -> Iterator[Finding]:
+    """A finding for a service that does not answer, unless the host's own finding already gives the reason."""
+    if not what.explained:
+        yield wrong(role, f"{subject}: {what.why}", way_out)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from components import inventory
+from ops.health.role_health import Health, health_of
 from ops.stack.leftovers import NAMES
 from roles import DATABASE, POLICY_ENGINE, ROLES
 from tests.unit.support.parsing import parse
@@ -26,7 +27,7 @@ SOMETHING_ELSE = {
     ("ops/ssh/shell.py", "bastion"): "an output of the stack",
     ("settings/model.py", "database"): "a setting, in an example",
     ("settings/nodes.py", "datasource-node"): "the node's id",
-    ("ops/health/parsing.py", "database"): "a probe",
+    ("ops/health/roles/database.py", "database"): "a probe",
     ("ops/policy/cli.py", "datasource"): "a word of a sentence",
 }
 # The modules that the operator's commands depend on.
@@ -93,6 +94,14 @@ class TestAMadeUpRole:
         assert made_up["folders"] == "/var/cache/answers"
         assert made_up["status"] == "missing"
         assert made_up["certificate"].startswith("-")
+
+    def test_has_a_row_and_findings_of_its_own_in_status(self, made_up: dict[str, Any]) -> None:
+        (finding,) = [line for line in made_up["findings"] if " misses " in line]
+        assert finding == "cache: answer-cache misses 97 of 100 answers -> a larger flavor"
+        (disk,) = [line for line in made_up["findings"] if "97 % full" in line]
+        assert "; answers older than a day may be deleted; " in disk
+        assert made_up["row"] == ["wrong", "3 hits"]
+        assert made_up["details"] == {"answer-cache": {"hits": 3, "misses": 97}}
 
     def test_can_be_replaced_and_is_recognised_as_a_leftover(self, made_up: dict[str, Any]) -> None:
         assert made_up["leaves"] == ["answer-cache: systemctl stop cached"]
@@ -173,5 +182,8 @@ def test_leftovers_are_recognised_by_the_name_of_every_host_and_role() -> None:
 
 
 def test_every_role_s_probes_exist() -> None:
-    files = {probe.file for role in ROLES for probe in role.probes if probe.file}
+    kinds = [kind for role in ROLES if (kind := health_of(role))]
+    assert all(issubclass(kind, Health) for kind in kinds)
+    files = {probe.file for kind in kinds for probe in kind.probes if probe.file}
+    assert len(files) == 2
     assert {file for file in files if not Path(ROOT / "ops/remote" / file).is_file()} == set()

@@ -8,14 +8,21 @@ from dataclasses import replace
 import pytest
 
 from ops.health.assessment import assess
-from ops.health.facts import Backend, DatasourceView, EngineView, Facts, Lag, Unseen
+from ops.health.facts import Facts, Unseen
 from ops.health.finding import Severity
+from ops.health.roles.database import DatabaseHealth
+from ops.health.roles.datasource_node import DatasourceNodeHealth
+from ops.health.roles.load_balancer import Backend, LoadBalancerHealth
+from ops.health.roles.messaging import MessagingHealth
+from ops.health.roles.policy_engine import PolicyEngineHealth
+from ops.health.roles.policy_engine.engine import DatasourceView, EngineView, Lag
 from ops.health.table import rows
 from tests.ops.support.fact_changes import (
     HANGS,
     balancer,
     broken_datasource,
     bus,
+    changed,
     database,
     engine,
     healthy,
@@ -157,7 +164,7 @@ WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
         "access.apiCidrs",
     ),
     "haproxy": (
-        lambda f: replace(f, balancer=Unseen("refused")),
+        lambda f: changed(f, LoadBalancerHealth, balancer=Unseen("refused")),
         "HAProxy's statistics: refused",
         "restart haproxy",
     ),
@@ -173,7 +180,7 @@ WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
     ),
     "backend gone": (lambda f: balancer(f, None), "HAProxy has no server policy-engine-2", "make up"),
     "database": (
-        lambda f: replace(f, database=Unseen("cannot connect")),
+        lambda f: changed(f, DatabaseHealth, database=Unseen("cannot connect")),
         "MariaDB does not answer: cannot connect",
         "restart mariadb",
     ),
@@ -188,7 +195,7 @@ WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
         "KILL",
     ),
     "bus": (
-        lambda f: replace(f, bus=Unseen("no node")),
+        lambda f: changed(f, MessagingHealth, bus=Unseen("no node")),
         "RabbitMQ does not answer: no node",
         "restart rabbitmq-server",
     ),
@@ -254,9 +261,11 @@ def test_an_unreachable_cloud_is_unseen_and_not_wrong() -> None:
 
 def test_what_requires_a_token_is_skipped_and_no_fault() -> None:
     seen = healthy()
-    for node_id, state in seen.engines.items():
-        unauthorized = replace(state, view=EngineView(200, 5, 401))
-        seen = replace(seen, engines={**seen.engines, node_id: unauthorized})
+    unauthorized = {
+        node_id: replace(state, view=EngineView(200, 5, 401))
+        for node_id, state in seen[PolicyEngineHealth].engines.items()
+    }
+    seen = changed(seen, PolicyEngineHealth, engines=unauthorized)
     assert assess(seen) == []
     assert rows(seen, [])["engines"] == (
         "ok",
@@ -267,18 +276,26 @@ def test_what_requires_a_token_is_skipped_and_no_fault() -> None:
 def test_without_the_bastion_only_the_bastion_is_named() -> None:
     behind = Unseen("the bastion was not reached", explained=True)
     seen = healthy()
+    pair, engines = seen[DatasourceNodeHealth], seen[PolicyEngineHealth].engines
     blind = replace(
         seen,
         hosts={
             name: replace(h, ssh="refused" if name == "bastion" else "behind", connected=False)
             for name, h in seen.hosts.items()
         },
-        clusters=dict.fromkeys(seen.clusters, behind),
-        processes=dict.fromkeys(seen.processes, behind),
-        pings=dict.fromkeys(seen.pings, behind),
-        engines={name: replace(e, unit=behind, view=behind) for name, e in seen.engines.items()},
-        balancer=behind,
-        database=behind,
-        bus=behind,
+        health={
+            DatasourceNodeHealth: DatasourceNodeHealth(
+                clusters=dict.fromkeys(pair.clusters, behind),
+                processes=dict.fromkeys(pair.processes, behind),
+                pings=dict.fromkeys(pair.pings, behind),
+            ),
+            PolicyEngineHealth: PolicyEngineHealth(
+                {name: replace(e, unit=behind, view=behind) for name, e in engines.items()}
+            ),
+            LoadBalancerHealth: LoadBalancerHealth(behind),
+            DatabaseHealth: DatabaseHealth(behind),
+            MessagingHealth: MessagingHealth(behind),
+        },
     )
+    assert blind.health.keys() == seen.health.keys()
     assert lines(assess(blind)) == ["servers: bastion cannot be reached by SSH: refused"]

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from ops.health.assessment import assess
-from ops.health.facts import Facts, Failure, FenceEvent, Process, Unseen
+from ops.health.facts import Facts, Unseen
 from ops.health.finding import Severity
-from ops.health.parsing_cluster import cluster
+from ops.health.roles.datasource_node import DatasourceNodeHealth
+from ops.health.roles.datasource_node.cluster import Failure, FenceEvent, Process
+from ops.health.roles.datasource_node.crm_mon import cluster
 from tests.ops.support.fact_changes import (
     DEVICE,
     HANGS,
     ONE,
     OTHER,
     bus,
+    changed,
     clusters,
     device,
     ds_node,
@@ -29,9 +33,16 @@ from tests.ops.support.fact_changes import (
 )
 from tests.ops.support.sample_stack import sample
 
+PAIR = DatasourceNodeHealth
+
+
+def pair(seen: Facts, **changes: Any) -> Facts:
+    return changed(seen, PAIR, **changes)
+
+
 WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
     "pacemaker": (
-        lambda f: replace(f, clusters={**f.clusters, "datasource-2": Unseen("not connected")}),
+        lambda f: pair(f, clusters={**f[PAIR].clusters, "datasource-2": Unseen("not connected")}),
         "cluster: Pacemaker on datasource-2 does not answer: not connected",
         "on datasource-2: sudo systemctl start",
     ),
@@ -107,7 +118,7 @@ WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
         "processes",
     ),
     "mute": (
-        lambda f: replace(f, pings=dict.fromkeys(f.pings, HANGS)),
+        lambda f: pair(f, pings=dict.fromkeys(f[PAIR].pings, HANGS)),
         "it does not answer a ping over the bus: no answer within 4 s",
         "restart ds-node",
     ),
@@ -175,11 +186,11 @@ def test_a_failure_that_was_not_recovered_is_wrong() -> None:
 def test_a_lost_host_of_the_pair_is_reported_by_the_other() -> None:
     lost = Unseen("no connection", explained=True)
     seen = host(node(healthy(), online=False), "datasource-2", status="SHUTOFF", ssh="no connection")
-    seen = replace(
+    seen = pair(
         seen,
-        clusters={**seen.clusters, "datasource-2": lost},
-        processes={**seen.processes, "datasource-2": lost},
-        pings={**seen.pings, "datasource-2": lost},
+        clusters={**seen[PAIR].clusters, "datasource-2": lost},
+        processes={**seen[PAIR].processes, "datasource-2": lost},
+        pings={**seen[PAIR].pings, "datasource-2": lost},
     )
     assert lines(assess(seen)) == [
         "servers: datasource-2 is SHUTOFF",
@@ -209,8 +220,8 @@ def test_a_stopped_pacemaker_is_named_and_nothing_else_is_suspected() -> None:
         waits, resources=tuple(replace(r, role="Stopped", nodes=()) for r in one_view(waits).resources)
     )
     stopped = Unseen("pacemaker.service is inactive")
-    seen = replace(waits, clusters={**waits.clusters, "datasource-2": stopped})
-    findings = assess(replace(seen, processes=dict.fromkeys(seen.processes, ())))
+    seen = pair(waits, clusters={**waits[PAIR].clusters, "datasource-2": stopped})
+    findings = assess(pair(seen, processes=dict.fromkeys(seen[PAIR].processes, ())))
     assert lines(findings) == [
         f"cluster: {OTHER} is joining",
         "cluster: Pacemaker on datasource-2 does not answer: pacemaker.service is inactive",
@@ -225,7 +236,7 @@ def test_a_stopped_pacemaker_is_named_and_nothing_else_is_suspected() -> None:
 def test_faults_as_crm_mon_shows_them() -> None:
     faults = cluster(sample("crm_mon-faults.xml"), sample("constraints-faults.xml"))
     seen = healthy()
-    finding = lines(assess(replace(seen, clusters=dict.fromkeys(seen.clusters, faults))))
+    finding = lines(assess(pair(seen, clusters=dict.fromkeys(seen[PAIR].clusters, faults))))
     assert [line.split(" on ")[0] for line in finding] == [
         f"cluster: {OTHER} is in standby: no standby for the datasource node",
         "cluster: a move left cli-ban-ds-node-on-congress-dev-datasource-2: ds-node cannot run",

@@ -7,6 +7,9 @@ from dataclasses import replace
 import pytest
 
 from ops.health.facts import Facts, Unseen
+from ops.health.roles.database import DatabaseHealth
+from ops.health.roles.datasource_node import DatasourceNodeHealth
+from ops.health.roles.policy_engine import PolicyEngineHealth
 from ops.replacement.preconditions import refusal
 from tests.ops.support import fact_changes as changes
 from tests.ops.support.sample_stack import STACK
@@ -20,15 +23,15 @@ def unreachable(seen: Facts, host: str) -> Facts:
     unseen = Unseen(GONE, explained=True)
     seen = changes.host(seen, host, ssh=GONE, connected=False)
     engines = {
-        n: replace(e, unit=unseen, view=unseen) if e.host == host else e for n, e in seen.engines.items()
+        n: replace(e, unit=unseen, view=unseen) if e.host == host else e
+        for n, e in seen[PolicyEngineHealth].engines.items()
     }
-    clusters = {name: unseen if name == host else view for name, view in seen.clusters.items()}
-    return replace(
-        seen,
-        engines=engines,
-        clusters=clusters,
-        database=unseen if host == "database" else seen.database,
-    )
+    clusters = {
+        name: unseen if name == host else view for name, view in seen[DatasourceNodeHealth].clusters.items()
+    }
+    seen = changes.changed(seen, PolicyEngineHealth, engines=engines)
+    seen = changes.changed(seen, DatasourceNodeHealth, clusters=clusters)
+    return changes.changed(seen, DatabaseHealth, database=unseen) if host == "database" else seen
 
 
 @pytest.mark.parametrize("host", STACK.hosts)
