@@ -75,8 +75,9 @@ class TestAMadeUpRole:
     def test_has_hosts_flavors_and_a_place_in_the_network(self, made_up: dict[str, Any]) -> None:
         assert made_up["hosts"] == ["answer-cache", "answer-cache-2", "answer-cache-3"]
         assert made_up["flavor"] == "large"
-        # Three engines and three caches on different hosts, and the smallest stack's six hosts besides engines.
-        assert "too small for 12 hosts" in made_up["too small"]
+        # Three engines and three caches on different hosts, and the smallest stack's hosts besides its two engines.
+        hosts = 3 + 3 + len(inventory.roles(parse(settings_with()))) - 2
+        assert f"too small for {hosts} hosts" in made_up["too small"]
 
     def test_has_a_security_group_and_rules(self, made_up: dict[str, Any]) -> None:
         assert made_up["groups"] == ["answer-cache"]
@@ -101,6 +102,7 @@ class TestAMadeUpRole:
         (disk,) = [line for line in made_up["findings"] if "97 % full" in line]
         assert "; answers older than a day may be deleted; " in disk
         assert made_up["row"] == ["wrong", "3 hits"]
+        assert made_up["before its first up"] is False
         assert made_up["details"] == {"answer-cache": {"hits": 3, "misses": 97}}
 
     def test_can_be_replaced_and_is_recognised_as_a_leftover(self, made_up: dict[str, Any]) -> None:

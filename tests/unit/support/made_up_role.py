@@ -111,6 +111,7 @@ def tools() -> dict[str, Any]:
         "certificate": str(facts.certificates["cache"])[0],
         "row": rows(facts, findings)["cache"],
         "findings": [f"{finding.role}: {finding.what} -> {finding.way_out}" for finding in findings],
+        "before its first up": "cache" in rows(sample_stack.facts(), []),
         "details": details(facts)["cache"],
         "leaves": commands.sent,
         "left": [name for name in (HOST, f"{HOST}-12", f"{HOST}s") if re.fullmatch(NAMES, name)],
