@@ -189,3 +189,9 @@ def test_every_role_s_probes_exist() -> None:
     files = {probe.file for kind in kinds for probe in kind.probes if probe.file}
     assert len(files) == 2
     assert {file for file in files if not Path(ROOT / "ops/remote" / file).is_file()} == set()
+
+
+def test_every_role_s_health_is_tested() -> None:
+    tests = "".join(file.read_text() for file in (ROOT / "tests/ops/health").glob("*.py"))
+    kinds = [kind.__name__ for role in ROLES if (kind := health_of(role))]
+    assert [name for name in kinds if name not in tests] == [], "test it in tests/ops/health"
