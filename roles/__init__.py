@@ -3,13 +3,13 @@
 CONTRIBUTING.md says how to add a role.
 """
 
-from roles.probes import CONFIGURATION
-from roles.role import NODE_ID, Opening, Probe, Protocol, Role
+from roles.role import NODE_ID, Opening, Protocol, Role
 from roles.table import (
     AGENT_CHECK,
     AMQPS,
     API,
     BASTION,
+    CONFIGURATION,
     COROSYNC,
     DATABASE,
     DATASOURCE_NODE,
@@ -40,7 +40,6 @@ __all__ = [
     "SSH",
     "STICKY_CLIENTS",
     "Opening",
-    "Probe",
     "Protocol",
     "Role",
     "by_name",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Literal
 
@@ -33,22 +33,6 @@ class Opening:
     peers: Callable[[Settings], Iterable[str | IPv4Network]]
 
 
-@dataclass(frozen=True)
-class Probe:
-    """A command that reports a part of a host's health. It changes nothing, and runs as root.
-
-    `command`: words separated by blanks, without a shell. Its standard input is the text `stdin`, or `file`, a file in
-    ops/remote. Name and command may contain {node_id}, {url} (of an engine), {inside} and {sample} (limits in seconds).
-    `of_several`: only for hosts that share a virtual address with others of their role.
-    """
-
-    name: str
-    command: str
-    stdin: str = ""
-    file: str = ""
-    of_several: bool = False
-
-
 @dataclass(frozen=True, kw_only=True)
 class Role:
     """A kind of host, with everything that the program and the operator's commands need to know about it.
@@ -76,9 +60,10 @@ class Role:
     packages: tuple[str, ...] = ()
     # systemd units, in the order in which they are stopped before the server is deleted.
     services: tuple[str, ...] = ()
-    probes: tuple[Probe, ...] = ()
-    # Folders that grow, and which may be separate disks.
-    folders: tuple[str, ...] = ()
+    # "module:class" of its probes and of what their answers mean. It is imported only by the commands that ask hosts.
+    health: str = ""
+    # Folders that grow, and which may be separate disks -> what fills them or may be deleted there, or "".
+    folders: Mapping[str, str] = field(default_factory=dict, hash=False)
     # File of the TLS certificate that the host shows to clients.
     certificate: str = ""
     # Whether its hosts run Congress, which writes to the database.

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
-from roles import probes
-from roles.role import NODE_ID, Opening, Ports, Probe, Role
+from roles.role import NODE_ID, Opening, Ports, Role
 
 if TYPE_CHECKING:
     from settings import Settings
@@ -19,8 +18,10 @@ STICKY_CLIENTS = 8406
 ENGINE_STATE = 8405
 # Difference between an engine's port and the port of its agent, which answers HAProxy's agent-check.
 AGENT_CHECK = 100
-# Debian's packages that Congress needs.
-CONGRESS = ("curl", "python3-venv")
+# Congress's configuration on its hosts.
+CONFIGURATION = "/etc/congress/congress.conf"
+# Debian's packages that Congress needs, and the folders that it fills.
+CONGRESS, CONGRESS_FOLDERS = ("curl", "python3-venv"), {"/opt": "", "/var/lib/congress": ""}
 
 
 def port_range(port: int) -> Callable[[Settings], Ports]:
@@ -63,8 +64,11 @@ DATABASE = Role(
     flavor="m1.medium",
     openings=(Opening("tcp", port_range(MYSQL), from_roles("datasource-node", "policy-engine")),),
     services=("mariadb",),
-    probes=(Probe("database", "mariadb -N -B", probes.DATABASE),),
-    folders=("/var/lib/mysql", "/var/backups"),
+    health="ops.health.roles.database:DatabaseHealth",
+    folders={
+        "/var/lib/mysql": "the database grows with policies and datasources",
+        "/var/backups": "dumps in /var/backups/congress may be deleted, five of a kind are kept",
+    },
     certificate="/etc/mysql/congress.pem",
     replaced_alone=True,
     outage_is_remembered=True,
@@ -77,8 +81,8 @@ MESSAGING = Role(
     flavor="m1.medium",
     openings=(Opening("tcp", port_range(AMQPS), from_roles("datasource-node", "policy-engine")),),
     services=("rabbitmq-server",),
-    probes=(Probe("bus", probes.ERL_CALL, probes.BUS),),
-    folders=("/var/lib/rabbitmq",),
+    health="ops.health.roles.messaging:MessagingHealth",
+    folders={"/var/lib/rabbitmq": "queues without consumers: sudo rabbitmqctl list_queues messages name"},
     certificate="/etc/rabbitmq/congress.pem",
     outage_is_remembered=True,
 )
@@ -93,16 +97,8 @@ DATASOURCE_NODE = Role(
     # They are installed without recommended packages: openhpid would leave the host degraded.
     packages=(*CONGRESS, "corosync", "pacemaker", "crmsh", "resource-agents"),
     services=("pacemaker", "corosync"),
-    probes=(
-        Probe("cluster", "bash -s", f"{probes.UNITS}exec crm_mon -1 --include=all --output-as=xml"),
-        Probe("constraints", "bash -s", f"{probes.UNITS}exec cibadmin -Q -o constraints"),
-        Probe("processes", "ps -u congress -o pid=,stat=,args="),
-        Probe(
-            "ping",
-            f"/opt/congress/bin/python -m congress_runtime.probes.ping {probes.CONFIGURATION} {{inside}}",
-        ),
-    ),
-    folders=("/opt", "/var/lib/congress"),
+    health="ops.health.roles.datasource_node:DatasourceNodeHealth",
+    folders=CONGRESS_FOLDERS,
     runs_congress=True,
     watched_by_pacemaker=True,
     outage_is_remembered=True,
@@ -121,15 +117,8 @@ POLICY_ENGINE = Role(
     ),
     packages=CONGRESS,
     services=(f"congress-policy-engine@{NODE_ID}",),
-    probes=(
-        Probe(
-            f"unit {NODE_ID}",
-            f"python3 - congress-policy-engine@{NODE_ID}.service {{sample}}",
-            file="unit.py",
-        ),
-        Probe(f"view {NODE_ID}", f"python3 - {{url}} {{inside}} {probes.CONFIGURATION}", file="engine.py"),
-    ),
-    folders=("/opt", "/var/lib/congress"),
+    health="ops.health.roles.policy_engine:PolicyEngineHealth",
+    folders=CONGRESS_FOLDERS,
     runs_congress=True,
 )
 LOAD_BALANCER = Role(
@@ -149,10 +138,8 @@ LOAD_BALANCER = Role(
     ),
     packages=("curl", "haproxy", "socat"),
     services=("haproxy",),
-    probes=(
-        Probe("haproxy", "curl -sS http://127.0.0.1:8404/;csv"),
-        Probe("address", "bash -s", probes.ADDRESS, of_several=True),
-    ),
+    health="ops.health.roles.load_balancer:LoadBalancerHealth",
     certificate="/etc/haproxy/endpoint.pem",
 )
-ROLES: tuple[Role, ...] = (BASTION, DATABASE, MESSAGING, DATASOURCE_NODE, POLICY_ENGINE, LOAD_BALANCER)
+# In the order of the rows of `make status`.
+ROLES: tuple[Role, ...] = (BASTION, DATASOURCE_NODE, POLICY_ENGINE, LOAD_BALANCER, DATABASE, MESSAGING)

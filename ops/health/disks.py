@@ -14,12 +14,6 @@ from roles import by_name
 FILLS, FULL = 80, 95
 # Folders that every host writes to, beside those of its role. Each may be a separate disk.
 EVERYWHERE = ("/", "/var/log", "/tmp")  # noqa: S108  only read
-# Folder -> what fills it or may be deleted there.
-WAY_OUT = {
-    "/var/lib/mysql": "the database grows with policies and datasources",
-    "/var/backups": "dumps in /var/backups/congress may be deleted, five of a kind are kept",
-    "/var/lib/rabbitmq": "queues without consumers: sudo rabbitmqctl list_queues messages name",
-}
 
 
 def command(role: str) -> Command:
@@ -53,8 +47,8 @@ def findings(facts: Facts) -> Iterator[Finding]:
 
 def _way_out(name: str, role: str, mount: str, observed: tuple[Disk, ...]) -> str:
     mounts = {disk.mount for disk in observed}
-    folders = [folder for folder in by_name(role).folders if _disk_of(folder, mounts) == mount]
-    hints = [WAY_OUT[folder] for folder in folders if folder in WAY_OUT]
+    folders = by_name(role).folders.items()
+    hints = [hint for folder, hint in folders if hint and _disk_of(folder, mounts) == mount]
     du = f"make ssh HOST={name} ARGS='sudo du -xhd2 -t 100M {mount}' shows what fills it"
     return "; ".join([du, *hints, f"a larger flavor: make replace HOST={name}"])
 

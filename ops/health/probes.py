@@ -6,10 +6,11 @@ from typing import Any
 
 from ops.common.limits import Limits
 from ops.health import disks
+from ops.health.role_health import Probe, health_of
 from ops.remote import REMOTE
 from ops.remote.runner import Command
 from ops.stack.outputs import Engine, Stack
-from roles import NODE_ID, Probe, by_name
+from roles import NODE_ID, by_name
 
 
 def health_commands(host: str, stack: Stack, limits: Limits) -> dict[str, Command]:
@@ -17,7 +18,8 @@ def health_commands(host: str, stack: Stack, limits: Limits) -> dict[str, Comman
     role = by_name(stack.hosts[host].role)
     host_engines = [engine for engine in stack.engines if engine.host == host]
     commands = {"disks": disks.command(role.name)}
-    for probe in role.probes:
+    kind = health_of(role)
+    for probe in kind.probes if kind else ():
         if probe.of_several and not stack.virtual_address:
             continue
         commands.update(

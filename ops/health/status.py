@@ -26,7 +26,7 @@ from ops.health.assessment import assess
 from ops.health.facts import Facts, Unseen
 from ops.health.parsing import parse_facts
 from ops.health.probes import health_commands
-from ops.health.table import as_json, lags, rows, show
+from ops.health.table import as_json, details, rows, show
 from ops.ssh.survey import run_on_hosts
 from ops.stack.outputs import Stack, StackError, parse, prefix_of
 from ops.stack.pulumi import read_outputs
@@ -106,7 +106,7 @@ def main(
     findings = assess(facts)
     report = (name, rows(facts, findings), findings, time.monotonic() - started)
     if json_:
-        typer.echo(json.dumps({**as_json(*report), "lag": lags(facts)}, indent=1))
+        typer.echo(json.dumps({**as_json(*report), **details(facts)}, indent=1))
     else:
         show(*report)
     summary = as_json(*report)

@@ -6,8 +6,8 @@ Only .../status and .../tables come from the engine's own memory, which is updat
 With `auth` keystone all of these require a token and are left out. GET /health and GET /health/lag require none;
 the latter is answered only on the engine's own host.
 
-usage: engine.py URL SECONDS CONFIGURATION: prints one JSON object, which `view` in ops/health/parsing.py reads; exit
-code 1 and one line if there is no answer.
+usage: engine.py URL SECONDS CONFIGURATION: prints one JSON object, which `view` in ops/health/roles/policy_engine
+reads; exit code 1 and one line if there is no answer.
 """
 
 from __future__ import annotations

@@ -17,7 +17,9 @@ from ops.cloud import isolation
 from ops.cloud import servers as cloud
 from ops.common.limits import Limits
 from ops.common.progress import StoppedError
-from ops.health.facts import Cluster, Facts, Node
+from ops.health.facts import Facts
+from ops.health.roles.datasource_node import DatasourceNodeHealth
+from ops.health.roles.datasource_node.cluster import Cluster, Node
 from ops.health.status import collect_facts
 from ops.replacement.departure import MOVE_TIMEOUT, ds_node, view_of, wait_for
 from ops.replacement.preconditions import member, other_of_the_pair
@@ -60,7 +62,7 @@ def refusal(stack: Stack, facts: Facts, host: str) -> str | None:
     if facts.hosts[host].ssh is None:
         return f"{host} answers SSH, so it is not dead"
     other = other_of_the_pair(stack, host)
-    view = facts.clusters[other]
+    view = facts[DatasourceNodeHealth].clusters[other]
     if not isinstance(view, Cluster):
         return (
             f"{other} does not answer ({view.why}), and it has to run the node: repair it first (make status)"
@@ -78,7 +80,7 @@ def not_needed(stack: Stack, host: str) -> str:
 
 def is_confirmed(stack: Stack, facts: Facts, host: str) -> bool:
     """Whether the other host regards it as off: after an earlier run, or after an orderly stop."""
-    view = facts.clusters[other_of_the_pair(stack, host)]
+    view = facts[DatasourceNodeHealth].clusters[other_of_the_pair(stack, host)]
     node = member(view.nodes, stack.hosts[host].server) if isinstance(view, Cluster) else None
     return node is not None and _is_off(node)
 

@@ -11,9 +11,10 @@ import typer
 from ops.cloud import isolation
 from ops.cloud import servers as cloud
 from ops.common.waiting import poll
-from ops.health.assessment_pair import NODE
-from ops.health.facts import Cluster, Facts, Resource
-from ops.health.parsing_cluster import cluster
+from ops.health.facts import Facts
+from ops.health.roles.datasource_node import DatasourceNodeHealth
+from ops.health.roles.datasource_node.cluster import NODE, Cluster, Resource
+from ops.health.roles.datasource_node.crm_mon import cluster
 from ops.replacement.preconditions import is_in_cluster, member, other_of_the_pair
 from ops.ssh.commands import HostError, Hosts
 from ops.stack.host_server import Server
@@ -97,7 +98,7 @@ class _ClusterMember:
     @classmethod
     def of(cls, departure: Departure) -> Self:
         other = other_of_the_pair(departure.stack, departure.host)
-        answers = isinstance(departure.facts.clusters[other], Cluster)
+        answers = isinstance(departure.facts[DatasourceNodeHealth].clusters[other], Cluster)
         described = departure.stack.hosts
         return cls(
             departure.hosts,

@@ -6,8 +6,14 @@ from collections.abc import Iterable
 from http import HTTPStatus
 
 import roles
-from ops.health.assessment_pair import NODE, pending_fencing
-from ops.health.facts import Cluster, EngineState, EngineView, Facts, Node, Shares, Unseen
+from ops.health.facts import Facts, Unseen
+from ops.health.roles.database import DatabaseHealth
+from ops.health.roles.datasource_node import DatasourceNodeHealth
+from ops.health.roles.datasource_node.cluster import NODE, Cluster, Node
+from ops.health.roles.datasource_node.findings import pending_fencing
+from ops.health.roles.load_balancer import LoadBalancerHealth, Shares
+from ops.health.roles.policy_engine import PolicyEngineHealth
+from ops.health.roles.policy_engine.engine import EngineState, EngineView
 from ops.stack.outputs import Stack
 
 
@@ -38,29 +44,31 @@ def refusal(
 
 
 def _last_engine(facts: Facts, host: str) -> str | None:
-    here = [node_id for node_id, engine in facts.engines.items() if engine.host == host]
-    work = {node_id for node_id, engine in facts.engines.items() if is_serving(engine)}
+    engines = facts[PolicyEngineHealth].engines
+    here = [node_id for node_id, engine in engines.items() if engine.host == host]
+    work = {node_id for node_id, engine in engines.items() if is_serving(engine)}
     if work and work <= set(here):
-        others = ", ".join(sorted(facts.engines.keys() - set(here)))
+        others = ", ".join(sorted(engines.keys() - set(here)))
         return f"{', '.join(sorted(work))} is the last working engine: repair {others} first (make status)"
     return None
 
 
 def _last_load_balancer(facts: Facts, host: str) -> str | None:
     """Refuses only with several load balancers: the replacement of a single one is an outage in any case."""
-    able = [name for name in facts.balancers if _can_hold_the_address(facts, name)]
-    others = [name for name in facts.balancers if name != host]
+    health = facts[LoadBalancerHealth]
+    able = [name for name in health.balancers if _can_hold_the_address(health, name)]
+    others = [name for name in health.balancers if name != host]
     if others and able == [host]:
         return f"{host} is the last working load balancer: repair {', '.join(others)} first (make status)"
     return None
 
 
-def _can_hold_the_address(facts: Facts, host: str) -> bool:
-    part = facts.addresses.get(host)
+def _can_hold_the_address(health: LoadBalancerHealth, host: str) -> bool:
+    part = health.addresses.get(host)
     return (
         isinstance(part, Shares)
         and part.keepalived == "active"
-        and not isinstance(facts.balancers[host], Unseen)
+        and not isinstance(health.balancers[host], Unseen)
     )
 
 
@@ -74,9 +82,9 @@ def all_writers_stopped(facts: Facts) -> bool:
     """Whether all engines and the datasource node are stopped, as an interrupted replacement leaves them."""
     engines = all(
         isinstance(engine.unit, tuple) and engine.unit[0] in {"inactive", "failed"}
-        for engine in facts.engines.values()
+        for engine in facts[PolicyEngineHealth].engines.values()
     )
-    views = [view for view in facts.clusters.values() if isinstance(view, Cluster)]
+    views = [view for view in facts[DatasourceNodeHealth].clusters.values() if isinstance(view, Cluster)]
     nodes = [resource for view in views for resource in view.resources if resource.id == NODE]
     return engines and bool(nodes) and not any(node.nodes for node in nodes)
 
@@ -86,8 +94,9 @@ def _data_at_risk(facts: Facts, host: str, *, saved: bool, backup_file: str) -> 
         # For a consistent backup, every Congress process must be stopped first.
         if roles.by_name(described.role).runs_congress and described.ssh:
             return f"{name} cannot be reached ({described.ssh}), and its Congress processes must stop: repair it first"
-    if isinstance(facts.database, Unseen) and not saved:
-        why = facts.hosts[host].ssh or facts.database.why
+    database = facts[DatabaseHealth].database
+    if isinstance(database, Unseen) and not saved:
+        why = facts.hosts[host].ssh or database.why
         if backup_file:
             return (
                 f"MariaDB on {host} does not answer ({why}), and its data may have changed since an earlier run saved "
@@ -105,7 +114,7 @@ def _may_still_run(stack: Stack, facts: Facts, host: str) -> str | None:
 
     After `make confirm-dead` the other host regards the host as off.
     """
-    view = facts.clusters[other_of_the_pair(stack, host)]
+    view = facts[DatasourceNodeHealth].clusters[other_of_the_pair(stack, host)]
     node = member(view.nodes, stack.hosts[host].server) if isinstance(view, Cluster) else None
     if isinstance(view, Cluster) and (node is None or not node.unclean):
         return None
@@ -127,7 +136,7 @@ def _last_of_the_pair(stack: Stack, facts: Facts, host: str) -> str | None:
 
 def _can_run_the_node(stack: Stack, facts: Facts, host: str) -> bool:
     """Whether the host is reachable, and a cluster member that may run the datasource node."""
-    view = facts.clusters[host]
+    view = facts[DatasourceNodeHealth].clusters[host]
     if facts.hosts[host].ssh or not isinstance(view, Cluster):
         return False
     node = member(view.nodes, stack.hosts[host].server)

@@ -19,6 +19,7 @@ from ops.data import archive
 from ops.health.assessment import assess
 from ops.health.facts import Facts, Unseen
 from ops.health.finding import Severity
+from ops.health.roles.database import DatabaseHealth
 from ops.health.status import collect_facts
 from ops.replacement.departure import STOP_TIMEOUT, Departure, clear_failures
 from ops.replacement.interrupted_run import BusyError, RecordFile, ReplacementRecord
@@ -113,7 +114,7 @@ class Replacement:
 
     def _require_no_data_loss(self, facts: Facts, interrupted: ReplacementRecord, hosts: Hosts) -> None:
         """Raises RefusedError if the new database contains other data than the earlier run saved."""
-        if not isinstance(facts.database, Unseen) and (
+        if not isinstance(facts[DatabaseHealth].database, Unseen) and (
             reason := self._data(hosts).conflict(Path(interrupted.file), interrupted.content)
         ):
             raise RefusedError(
@@ -169,7 +170,7 @@ class Replacement:
         """Whether the old server still has the data. The earlier run stopped MariaDB, which is started again here."""
         if record.deleted(departure.server):
             return False
-        if isinstance(departure.facts.database, Unseen):
+        if isinstance(departure.facts[DatabaseHealth].database, Unseen):
             try:
                 departure.hosts.run(
                     self.host, f"systemctl start {DATABASE.services[0]}", timeout=STOP_TIMEOUT

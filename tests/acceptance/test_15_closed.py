@@ -1,4 +1,4 @@
-"""Who can reach whom: exactly what the firewall's table allows, tested from every host and from outside."""
+"""Who can reach whom: exactly what tests/support/openings.py says, tested from every host and from outside."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.acceptance.support.deployment import Deployment
+from tests.support.openings import NAMES, OF_TWO_LOAD_BALANCERS, OPENINGS
 
 pytestmark = pytest.mark.timeout(300)
 
-# Client role, server role, TCP port.
+# Client role or range of addresses, server role, TCP port.
 OPEN = {
-    *(("bastion", role, 22) for role in ("database", "messaging", "datasource-node", "policy-engine")),
-    ("bastion", "load-balancer", 22),
-    *((role, "database", 3306) for role in ("datasource-node", "policy-engine")),
-    *((role, "messaging", 5671) for role in ("datasource-node", "policy-engine")),
-    *(("load-balancer", "policy-engine", port) for port in (1789, 1889)),
-    ("policy-engine", "load-balancer", 8405),
+    (peer, role, port)
+    for role, protocol, first, last, peer in OPENINGS | OF_TWO_LOAD_BALANCERS
+    if protocol == "tcp"
+    for port in range(first, last + 1)
 }
+PUBLIC = sorted({role for peer, role, _ in OPEN if peer not in NAMES})
 # Prints host and port of each server that accepts a connection. A port that a security group closes never answers.
 PROBE = """
 import json, socket
@@ -66,7 +66,7 @@ def test_every_host_reaches_what_the_table_says_and_nothing_else(deployment: Dep
     }
 
 
-@pytest.mark.parametrize("host", ["bastion", "load-balancer"])
+@pytest.mark.parametrize("host", PUBLIC)
 def test_from_outside_only_ssh_and_the_api_answer(deployment: Deployment, host: str) -> None:
     public = {
         "bastion": deployment.outputs["bastion"],
@@ -83,7 +83,7 @@ def test_from_outside_only_ssh_and_the_api_answer(deployment: Deployment, host: 
 
     with ThreadPoolExecutor(16) as pool:
         open_ports = {port for port, open_ in zip(ports, pool.map(answers, ports), strict=True) if open_}
-    assert open_ports == {"bastion": {22}, "load-balancer": {1789}}[host]
+    assert open_ports == {port for peer, role, port in OPEN if role == host and peer not in NAMES}
 
 
 def test_only_root_reaches_the_metadata_service_on_each_host(deployment: Deployment) -> None:

@@ -195,7 +195,7 @@ def test_every_host_has_what_it_may_have_and_nothing_else(canary: CanaryDeployme
         decoys |= {(host, hit["location"].split(",")[0]) for hit in answer["hits"] if hit["secret"] == DECOY}
         expected = secret_locations.allowed(host, hosts[host]["roles"][0], LOGIN)
         wrong += secret_locations.report(host, hits, secret_locations.locations_of(hits) ^ expected)
-    assert wrong == []
+    assert wrong == [], secret_locations.DIFFERENT
     # sudo logs the command that showed it.
     assert decoys >= {(BROKEN, "the journal")}
     assert {host for host, _ in decoys} == {BROKEN}

@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ops.stack.outputs import ROOT
+from roles import ROLES
 from tests.acceptance.support import canary, canary_deployment, searcher, secret_locations
 from tests.acceptance.support.console import Console
 from tests.acceptance.support.guests import hostname
@@ -242,6 +244,17 @@ def test_unexpected_and_missing_locations_are_reported() -> None:
         "database: it in /etc/file root:root 0644: found (text, hex; text, plain)",
         "database: other in /etc/other root:root 0600: not found",
     ]
+
+
+def test_the_table_of_secrets_has_every_role_with_some() -> None:
+    keys = {role: location[1] for role, location in secret_locations.CERTIFICATES.items()}
+    certificates = {role.name: role.certificate for role in ROLES if role.certificate}
+    assert keys == certificates, "CERTIFICATES in tests/acceptance/support/secret_locations.py"
+    congress = {role.name for role in ROLES if role.runs_congress}
+    assert congress == secret_locations.CONGRESS_HOSTS, "tests/acceptance/support/secret_locations.py"
+    page = (ROOT / "docs/security.md").read_text()
+    missing = [file for file in keys.values() if f"`{file}`" not in page]
+    assert missing == [], 'add them to docs/security.md, "Where secrets are"'
 
 
 def test_a_server_s_id_is_no_part_of_a_location() -> None:

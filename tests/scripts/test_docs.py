@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from roles import ROLES
 from settings import Settings, models_in
 from tests.scripts.support.checkout import ROOT
 from tests.unit.support import recording
@@ -102,6 +103,12 @@ def test_outputs_are_those_of_the_program(name: str) -> None:
     listed = {output for row in table[1].splitlines() for output in re.findall(r"`(\w+)`", row.split("|")[1])}
     two = recording.settings_with(loadBalancer={"hosts": 2})
     assert listed == set(recording.run(two).outputs)
+
+
+def test_the_roles_are_those_of_the_table() -> None:
+    sentence = re.search(r"^The roles are ([^.]*)\.", (ROOT / "docs/install.md").read_text(), re.MULTILINE)
+    assert sentence is not None
+    assert set(re.findall(r"`([\w-]+)`", sentence[1])) == {role.name for role in ROLES}, "docs/install.md"
 
 
 def test_what_is_not_there_is_found() -> None:

@@ -1,13 +1,15 @@
-"""One recorded run of the program for each kind of stack that the tests use."""
+"""One recorded run of the program for each kind of stack that the tests use, and a cloud that is asked beforehand."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
 
+import openstack
 import pytest
 
 from tests.unit.support import recording as recorded
+from tests.unit.support.fake_cloud import FakeCloud
 from tests.unit.support.recording import Recording
 
 
@@ -32,3 +34,10 @@ def with_engines() -> Callable[[int, int], Recording]:
         return recorded.run(recorded.settings_with(policyEngines={"count": count, "perHost": per_host}))
 
     return run
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
+    fake_cloud = FakeCloud()
+    monkeypatch.setattr(openstack, "connect", lambda **_: fake_cloud)
+    return fake_cloud

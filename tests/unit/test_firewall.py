@@ -4,32 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.openings import DIFFERENT, NAMES, OPENINGS, Opening
 from tests.unit.support import recording as recorded
 from tests.unit.support.recording import Recording
 
 RULE = "openstack:networking/secGroupRule:SecGroupRule"
-ROLES = ("bastion", "database", "messaging", "datasource-node", "policy-engine", "load-balancer")
-TABLE = {
-    # (to, protocol, first port, last port, from)
-    ("bastion", "tcp", 22, 22, "192.0.2.0/28"),
-    ("database", "tcp", 22, 22, "bastion"),
-    ("messaging", "tcp", 22, 22, "bastion"),
-    ("datasource-node", "tcp", 22, 22, "bastion"),
-    ("policy-engine", "tcp", 22, 22, "bastion"),
-    ("load-balancer", "tcp", 22, 22, "bastion"),
-    ("database", "tcp", 3306, 3306, "datasource-node"),
-    ("database", "tcp", 3306, 3306, "policy-engine"),
-    ("messaging", "tcp", 5671, 5671, "datasource-node"),
-    ("messaging", "tcp", 5671, 5671, "policy-engine"),
-    ("datasource-node", "udp", 5405, 5405, "datasource-node"),
-    ("policy-engine", "tcp", 1789, 1789, "load-balancer"),
-    ("policy-engine", "tcp", 1889, 1889, "load-balancer"),
-    ("load-balancer", "tcp", 8405, 8405, "policy-engine"),
-    ("load-balancer", "tcp", 1789, 1789, "198.51.100.0/24"),
-}
 
 
-def table(recording: Recording, direction: str = "ingress") -> set[tuple[str, str, int, int, str]]:
+def table(recording: Recording, direction: str = "ingress") -> set[Opening]:
     rules = [rule for rule in recording.of_type(RULE) if rule.inputs["direction"] == direction]
     rows = {
         (
@@ -47,12 +29,12 @@ def table(recording: Recording, direction: str = "ingress") -> set[tuple[str, st
 
 
 def test_the_table(recording: Recording) -> None:
-    assert table(recording) == TABLE
+    assert table(recording) == OPENINGS, DIFFERENT
 
 
-def test_engines_on_one_host_open_their_ports_to_the_load_balancer_alone() -> None:
+def test_engines_on_one_host_open_their_ports_to_the_load_balancer_alone(recording: Recording) -> None:
     settings = recorded.settings_with(policyEngines={"count": 6, "perHost": 3, "basePort": 2000})
-    changed = table(recorded.run(settings)) ^ TABLE
+    changed = table(recorded.run(settings)) ^ table(recording)
     assert changed == {
         ("policy-engine", "tcp", 1789, 1789, "load-balancer"),
         ("policy-engine", "tcp", 2000, 2002, "load-balancer"),
@@ -61,12 +43,12 @@ def test_engines_on_one_host_open_their_ports_to_the_load_balancer_alone() -> No
     }
 
 
-def test_every_configured_range_gets_its_rule() -> None:
+def test_every_configured_range_gets_its_rule(recording: Recording) -> None:
     access = {
         "sshCidrs": ["192.0.2.0/28", "192.0.2.32/28"],
         "apiCidrs": ["198.51.100.0/25", "198.51.100.128/26"],
     }
-    added = table(recorded.run(recorded.settings_with(access=access))) - TABLE
+    added = table(recorded.run(recorded.settings_with(access=access))) - table(recording)
     assert added == {
         ("bastion", "tcp", 22, 22, "192.0.2.32/28"),
         ("load-balancer", "tcp", 1789, 1789, "198.51.100.0/25"),
@@ -74,11 +56,11 @@ def test_every_configured_range_gets_its_rule() -> None:
     }
 
 
-def everything(*ranges: str) -> set[tuple[str, str, int, int, str]]:
+def everything(*ranges: str) -> set[Opening]:
     """All protocols and ports, from every role."""
     return {
         (role, protocol, 0, 0, cidr)
-        for role in ROLES
+        for role in NAMES
         for protocol in ("tcp", "udp", "icmp")
         for cidr in ranges
     }
@@ -92,19 +74,19 @@ def test_hosts_reach_everything_outside_unless_the_settings_say_otherwise(record
     ("servers", "resolvers"),
     [(["192.0.2.53", "192.0.2.54"], ["192.0.2.53/32", "192.0.2.54/32"]), ([], ["10.20.0.0/24"])],
 )
-def test_limited_on_the_way_out(servers: list[str], resolvers: list[str]) -> None:
+def test_limited_on_the_way_out(recording: Recording, servers: list[str], resolvers: list[str]) -> None:
     ranges = ["203.0.113.0/24", "198.51.100.7/32"]
     network = {"externalNetwork": "public", "dnsServers": servers, "egressCidrs": ranges}
-    recording = recorded.run(recorded.settings_with(network=network))
+    limited = recorded.run(recorded.settings_with(network=network))
     among_themselves = {
         (asking, protocol, first, last, answering)
-        for answering, protocol, first, last, asking in TABLE
-        if asking in ROLES
+        for answering, protocol, first, last, asking in table(recording)
+        if asking in NAMES
     }
-    assert table(recording) == TABLE
-    assert table(recording, "egress") == everything(*ranges) | among_themselves | {
+    assert table(limited) == table(recording)
+    assert table(limited, "egress") == everything(*ranges) | among_themselves | {
         (role, *target)
-        for role in ROLES
+        for role in NAMES
         for target in (
             ("tcp", 80, 80, "169.254.169.254/32"),
             *((protocol, 53, 53, resolver) for protocol in ("tcp", "udp") for resolver in resolvers),

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components import policy_engines
+from components import inventory, policy_engines
 from components.preflight.cloud import Cloud, ExistingNetwork
 from settings import PolicyEngines
 from tests.support.deployer import SCOPE
 from tests.unit.support import recording as recorded
+from tests.unit.support.parsing import parse
 from tests.unit.support.recording import Recording, address
 
 CONFIGURATION = re.compile(r"^bind_host = .*?^nodes = \d+$", re.MULTILINE | re.DOTALL)
@@ -156,6 +157,13 @@ def test_connections_verify_the_host_and_go_through_the_bastion(recording: Recor
             assert connection["proxy"]["hostKey"] == bastion_key
 
 
+def test_every_role_has_its_servers_and_each_is_in_the_outputs(recording: Recording) -> None:
+    servers = {server.name for server in recording.of_type(INSTANCE)}
+    expected = set(inventory.roles(parse(recorded.settings_with())))
+    assert servers == expected, "a role of roles/table.py has no component in __main__.py"
+    assert set(recording.outputs["hosts"]) == servers, "add the host to `hosts` in __main__.py"
+
+
 def test_outputs_are_those_of_the_contract(recording: Recording) -> None:
     assert set(recording.outputs) == {
         "endpoint",
@@ -173,7 +181,6 @@ def test_outputs_are_those_of_the_contract(recording: Recording) -> None:
     }
     assert recording.outputs["endpoint"] == f"https://{_floating(recording, 'load-balancer')}:1789"
     assert recording.outputs["datasource_node"]["hosts"] == ["datasource-1", "datasource-2"]
-    assert set(recording.outputs["hosts"]) == {server.name for server in recording.of_type(INSTANCE)}
     for server in recording.of_type(INSTANCE):
         assert (
             f"{server.name} ssh-ed25519 public-key-of-{server.name}-host-key"

@@ -11,7 +11,7 @@ from openstack.exceptions import ConfigException, ForbiddenException
 
 from components.preflight.identity import Identity, Registration, mark
 from tests.congress_runtime.support.fake_keystone import keystone
-from tests.unit.test_cloud import FakeCloud, look_up, problems
+from tests.unit.support.fake_cloud import FakeCloud, look_up, problems
 
 PASSWORD = "CANARY-of-the-user"
 LOGIN = {"username": "congress", "password": PASSWORD}

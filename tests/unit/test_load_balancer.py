@@ -8,9 +8,10 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from tests.support.certificates import authority
+from tests.support.openings import OF_TWO_LOAD_BALANCERS, OPENINGS
 from tests.unit.support import recording as recorded
 from tests.unit.support.recording import Recording
-from tests.unit.test_firewall import TABLE, everything, table
+from tests.unit.test_firewall import everything, table
 from tests.unit.test_graph import graph
 
 INSTANCE = "openstack:compute/instance:Instance"
@@ -133,6 +134,6 @@ def test_engines_have_the_same_ids_at_both(pair: Recording) -> None:
 
 
 def test_the_firewall_lets_them_hear_each_other_alone(pair: Recording) -> None:
-    vrrp = ("load-balancer", "vrrp", 0, 0, "load-balancer")
-    assert table(pair) == TABLE | {vrrp, ("load-balancer", "tcp", 8406, 8406, "load-balancer")}
-    assert table(pair, "egress") == everything("0.0.0.0/0") | {vrrp}
+    assert table(pair) == OPENINGS | OF_TWO_LOAD_BALANCERS
+    vrrp = {opening for opening in OF_TWO_LOAD_BALANCERS if opening[1] == "vrrp"}
+    assert table(pair, "egress") == everything("0.0.0.0/0") | vrrp

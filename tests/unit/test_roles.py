@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from components import inventory
+from ops.health.role_health import Health, health_of
 from ops.stack.leftovers import NAMES
 from roles import DATABASE, POLICY_ENGINE, ROLES
 from tests.unit.support.parsing import parse
@@ -26,7 +27,7 @@ SOMETHING_ELSE = {
     ("ops/ssh/shell.py", "bastion"): "an output of the stack",
     ("settings/model.py", "database"): "a setting, in an example",
     ("settings/nodes.py", "datasource-node"): "the node's id",
-    ("ops/health/parsing.py", "database"): "a probe",
+    ("ops/health/roles/database.py", "database"): "a probe",
     ("ops/policy/cli.py", "datasource"): "a word of a sentence",
 }
 # The modules that the operator's commands depend on.
@@ -74,8 +75,9 @@ class TestAMadeUpRole:
     def test_has_hosts_flavors_and_a_place_in_the_network(self, made_up: dict[str, Any]) -> None:
         assert made_up["hosts"] == ["answer-cache", "answer-cache-2", "answer-cache-3"]
         assert made_up["flavor"] == "large"
-        # Three engines and three caches on different hosts, and the smallest stack's six hosts besides engines.
-        assert "too small for 12 hosts" in made_up["too small"]
+        # Three engines and three caches on different hosts, and the smallest stack's hosts besides its two engines.
+        hosts = 3 + 3 + len(inventory.roles(parse(settings_with()))) - 2
+        assert f"too small for {hosts} hosts" in made_up["too small"]
 
     def test_has_a_security_group_and_rules(self, made_up: dict[str, Any]) -> None:
         assert made_up["groups"] == ["answer-cache"]
@@ -93,6 +95,15 @@ class TestAMadeUpRole:
         assert made_up["folders"] == "/var/cache/answers"
         assert made_up["status"] == "missing"
         assert made_up["certificate"].startswith("-")
+
+    def test_has_a_row_and_findings_of_its_own_in_status(self, made_up: dict[str, Any]) -> None:
+        (finding,) = [line for line in made_up["findings"] if " misses " in line]
+        assert finding == "cache: answer-cache misses 97 of 100 answers -> a larger flavor"
+        (disk,) = [line for line in made_up["findings"] if "97 % full" in line]
+        assert "; answers older than a day may be deleted; " in disk
+        assert made_up["row"] == ["wrong", "3 hits"]
+        assert made_up["before its first up"] is False
+        assert made_up["details"] == {"answer-cache": {"hits": 3, "misses": 97}}
 
     def test_can_be_replaced_and_is_recognised_as_a_leftover(self, made_up: dict[str, Any]) -> None:
         assert made_up["leaves"] == ["answer-cache: systemctl stop cached"]
@@ -154,8 +165,9 @@ def test_imports_go_one_way(room: str) -> None:
 
 
 def test_the_table_can_be_read_without_pulumi_and_the_settings() -> None:
-    """Every command reads it when it starts."""
-    code = "import sys, roles; print(*{m.split('.')[0] for m in sys.modules} & {'pulumi', 'pydantic', 'settings'})"
+    """Every command reads it when it starts, and the Pulumi program, which needs nothing of what the probes mean."""
+    heavy = {"pulumi", "pydantic", "settings", "ops", "rich", "openstack"}
+    code = f"import sys, roles; print(*{{m.split('.')[0] for m in sys.modules}} & {heavy})"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.split() == []
 
@@ -173,5 +185,14 @@ def test_leftovers_are_recognised_by_the_name_of_every_host_and_role() -> None:
 
 
 def test_every_role_s_probes_exist() -> None:
-    files = {probe.file for role in ROLES for probe in role.probes if probe.file}
+    kinds = [kind for role in ROLES if (kind := health_of(role))]
+    assert all(issubclass(kind, Health) for kind in kinds)
+    files = {probe.file for kind in kinds for probe in kind.probes if probe.file}
+    assert len(files) == 2
     assert {file for file in files if not Path(ROOT / "ops/remote" / file).is_file()} == set()
+
+
+def test_every_role_s_health_is_tested() -> None:
+    tests = "".join(file.read_text() for file in (ROOT / "tests/ops/health").glob("*.py"))
+    kinds = [kind.__name__ for role in ROLES if (kind := health_of(role))]
+    assert [name for name in kinds if name not in tests] == [], "test it in tests/ops/health"

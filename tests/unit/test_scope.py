@@ -17,8 +17,8 @@ from components.preflight import cloud, scope
 from components.preflight.scope import Scope
 from components.preflight.state import State
 from tests.unit.support import recording as recorded
+from tests.unit.support.fake_cloud import FakeCloud, look_up
 from tests.unit.support.recording import Recording
-from tests.unit.test_cloud import FakeCloud, fake, look_up  # noqa: F401  a fixture
 
 HERE = Scope("project-id", "RegionTwo")
 PORT = "openstack:networking/port:Port"
@@ -47,7 +47,7 @@ def test_its_own_login_is_accepted(stack: Scope | None) -> None:
     ],
 )
 def test_another_login_is_refused_before_any_request_to_the_cloud(
-    fake: FakeCloud,  # noqa: F811
+    fake: FakeCloud,
     stack: Scope,
     message: str,
 ) -> None:
@@ -59,7 +59,7 @@ def test_another_login_is_refused_before_any_request_to_the_cloud(
     assert message in problem
 
 
-def test_without_a_region_the_first_of_the_catalog_is_used(fake: FakeCloud) -> None:  # noqa: F811
+def test_without_a_region_the_first_of_the_catalog_is_used(fake: FakeCloud) -> None:
     fake.config.get_region_name = lambda _: None
     catalog: dict[str, Any] = {"compute": [SimpleNamespace(region_name=name) for name in ("R1", "R2")]}
     fake.session.auth.get_access = lambda _: SimpleNamespace(

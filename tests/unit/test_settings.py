@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel
 
 import settings
+from roles import POLICY_ENGINE, ROLES
 from tests.support.certificates import authority
 from tests.unit.support.parsing import parse, problems
 from tests.unit.support.recording import ROOT, settings_with
@@ -123,7 +124,7 @@ def test_the_manual_names_every_key() -> None:
         settings.Settings
     )
     for key in keys(settings.Settings):
-        assert f"{key}:" in text, key
+        assert f"{key}:" in text, f"explain {key} in Pulumi.prod.yaml"
 
 
 def test_a_certificate_is_read_where_the_setting_says(tmp_path: Path) -> None:
@@ -150,11 +151,12 @@ def test_a_file_of_anything_but_certificates_is_refused(tmp_path: Path, content:
 
 
 def test_the_network_has_room_for_the_hosts_and_not_for_each_engine() -> None:
-    small = {"externalNetwork": "public", "cidr": "10.20.0.0/28"}
-    assert (
-        parse(settings_with(network=small, policyEngines={"count": 10, "perHost": 5})).policy_engines.hosts
-        == 2
-    )
-    assert parse(settings_with(policyEngines={"count": 7, "perHost": 3})).policy_engines.hosts == 3
-    (problem,) = problems(settings_with(network=small, policyEngines={"count": 10, "perHost": 3}))
-    assert "too small for 10 hosts" in problem
+    """24 hosts, because the cloud and the addresses of the subnet itself take eight of 32."""
+    small = {"externalNetwork": "public", "cidr": "10.20.0.0/27"}
+    others = sum(role.count(parse(settings_with())) for role in ROLES if role is not POLICY_ENGINE)
+    room = 24 - others
+    for count, per_host in ((room, 1), (2 * room, 2), (2 * room - 1, 2)):
+        engines = {"count": count, "perHost": per_host}
+        assert parse(settings_with(network=small, policyEngines=engines)).policy_engines.hosts == room
+    (problem,) = problems(settings_with(network=small, policyEngines={"count": 2 * room + 1, "perHost": 2}))
+    assert "too small for 25 hosts" in problem

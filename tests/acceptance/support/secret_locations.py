@@ -14,6 +14,10 @@ CLOUD_INIT = "/var/lib/cloud/instances/ID"
 # Secret, file (or other source), owner, mode.
 Location = tuple[str, str, str, str]
 
+DIFFERENT = (
+    "if a host may have the secret, add it to tests/acceptance/support/secret_locations.py and to docs/security.md, "
+    "Where secrets are"
+)
 # Role -> location of its certificate's key.
 CERTIFICATES: dict[str, Location] = {
     "load-balancer": ("endpoint-key", "/etc/haproxy/endpoint.pem", "root:root", "0600"),

@@ -1,22 +1,19 @@
-"""Findings about cluster, fencing and datasource node: one for each fault, and no other."""
+"""Findings about cluster, fencing and datasource node after several faults at once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from ops.health.assessment import assess
-from ops.health.facts import Facts, Failure, FenceEvent, Process, Unseen
+from ops.health.facts import Unseen
 from ops.health.finding import Severity
-from ops.health.parsing_cluster import cluster
+from ops.health.roles.datasource_node.cluster import Failure, FenceEvent
+from ops.health.roles.datasource_node.crm_mon import cluster
 from tests.ops.support.fact_changes import (
-    DEVICE,
-    HANGS,
     ONE,
     OTHER,
-    bus,
     clusters,
     device,
     ds_node,
@@ -25,130 +22,9 @@ from tests.ops.support.fact_changes import (
     lines,
     node,
     one_view,
-    processes,
 )
+from tests.ops.support.pair_faults import PAIR, VAIN, pair
 from tests.ops.support.sample_stack import sample
-
-WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
-    "pacemaker": (
-        lambda f: replace(f, clusters={**f.clusters, "datasource-2": Unseen("not connected")}),
-        "cluster: Pacemaker on datasource-2 does not answer: not connected",
-        "on datasource-2: sudo systemctl start",
-    ),
-    "quorum": (lambda f: clusters(f, quorum=False), "cluster: the pair has no quorum", "see servers"),
-    "maintenance": (lambda f: clusters(f, maintenance=True), "maintenance mode", "maintenance-mode=false"),
-    "offline": (lambda f: node(f, online=False), f"{OTHER} is offline", "systemctl start corosync pacemaker"),
-    "unclean": (
-        lambda f: node(f, online=False, unclean=True),
-        f"{OTHER} is lost and not fenced yet",
-        f"--confirm {OTHER}",
-    ),
-    "pending": (lambda f: node(f, pending=True), f"{OTHER} is joining", "wait"),
-    "standby": (lambda f: node(f, standby=True), f"{OTHER} is in standby", f"crm node online {OTHER}"),
-    "node maintenance": (
-        lambda f: node(f, maintenance=True),
-        f"{OTHER} is in maintenance",
-        f"crm node ready {OTHER}",
-    ),
-    "ban": (
-        lambda f: clusters(f, move_constraints=("cli-ban-x",)),
-        "a move left cli-ban-x",
-        "crm resource clear ds-node",
-    ),
-    "no device": (
-        lambda f: clusters(f, resources=one_view(f).resources[:1]),
-        "fencing: enabled, but there is no device",
-        "make up",
-    ),
-    "stonith off": (
-        lambda f: clusters(f, stonith_enabled=False),
-        "fencing: there are devices, but stonith-enabled is false",
-        "make up",
-    ),
-    "device": (
-        lambda f: device(f, role="Stopped", nodes=()),
-        "fencing: device fence-1 is Stopped",
-        "cleanup fence-1",
-    ),
-    "device's failure": (
-        lambda f: clusters(
-            device(f, failed=True), failures=(Failure("fence-1", ONE, "monitor", "no login"),)
-        ),
-        "device fence-1 is Started, but failed, last failure: monitor on congress-dev-datasource-1: no login",
-        "cleanup fence-1",
-    ),
-    "no resource": (
-        lambda f: clusters(f, resources=(DEVICE,)),
-        "Pacemaker has no resource ds-node",
-        "make up",
-    ),
-    "unmanaged": (lambda f: ds_node(f, managed=False), "ds-node is not managed", "crm resource manage"),
-    "blocked": (lambda f: ds_node(f, blocked=True), "ds-node is blocked", "cleanup ds-node"),
-    "stopped": (
-        lambda f: ds_node(f, role="Stopped", nodes=()),
-        "Pacemaker does not run ds-node: Stopped",
-        "crm resource start",
-    ),
-    "two": (
-        lambda f: processes(f, on1=(Process(1, "S"),), on2=(Process(2, "S"),)),
-        "2 datasource nodes run: datasource-1 (pid 1), datasource-2 (pid 2)",
-        "sudo kill",
-    ),
-    "none": (processes, "no datasource node runs", "crm_mon"),
-    "SIGSTOP": (
-        lambda f: processes(f, on2=(Process(7, "Tl"),)),
-        "process 7 on datasource-2 is in state T",
-        "kill -CONT 7",
-    ),
-    "off the bus": (lambda f: bus(f, consumers=0), "0 datasource nodes on the bus instead of one", "20 s"),
-    "two on the bus": (
-        lambda f: bus(f, consumers=2),
-        "2 datasource nodes on the bus instead of one",
-        "processes",
-    ),
-    "mute": (
-        lambda f: replace(f, pings=dict.fromkeys(f.pings, HANGS)),
-        "it does not answer a ping over the bus: no answer within 4 s",
-        "restart ds-node",
-    ),
-}
-
-VAIN = (FenceEvent("reboot", OTHER, "failed", "no login"),)
-NOTES: dict[str, tuple[Callable[[Facts], Facts], str]] = {
-    "no fencing by will": (
-        lambda f: clusters(f, stonith_enabled=False, resources=one_view(f).resources[:1]),
-        "fencing: none",
-    ),
-    "preferred": (
-        lambda f: clusters(f, move_constraints=("cli-prefer-ds-node",)),
-        "a move left cli-prefer-ds-node",
-    ),
-    "recovered": (
-        lambda f: clusters(f, failures=(Failure("ds-node", ONE, "monitor", "not running"),)),
-        "monitor failed on congress-dev-datasource-1: not running; it was recovered",
-    ),
-    "fenced in vain, and back": (
-        lambda f: clusters(f, fence_events=VAIN),
-        f"fencing: an earlier reboot of {OTHER} failed, but the host is in the cluster again",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", WRONG)
-def test_a_fault_is_named_once_with_its_way_out(case: str) -> None:
-    change, what, way_out = WRONG[case]
-    findings = assess(change(healthy()))
-    (finding,) = [finding for finding in findings if finding.severity == Severity.WRONG]
-    assert what in f"{finding.role}: {finding.what}"
-    assert way_out in finding.way_out
-
-
-@pytest.mark.parametrize("case", NOTES)
-def test_what_recovers_by_itself_or_is_intended_is_a_note(case: str) -> None:
-    change, what = NOTES[case]
-    (finding,) = assess(change(healthy()))
-    assert finding.severity == Severity.NOTE
-    assert what in f"{finding.role}: {finding.what}"
 
 
 def test_a_fence_that_worked_later_is_no_finding() -> None:
@@ -175,11 +51,11 @@ def test_a_failure_that_was_not_recovered_is_wrong() -> None:
 def test_a_lost_host_of_the_pair_is_reported_by_the_other() -> None:
     lost = Unseen("no connection", explained=True)
     seen = host(node(healthy(), online=False), "datasource-2", status="SHUTOFF", ssh="no connection")
-    seen = replace(
+    seen = pair(
         seen,
-        clusters={**seen.clusters, "datasource-2": lost},
-        processes={**seen.processes, "datasource-2": lost},
-        pings={**seen.pings, "datasource-2": lost},
+        clusters={**seen[PAIR].clusters, "datasource-2": lost},
+        processes={**seen[PAIR].processes, "datasource-2": lost},
+        pings={**seen[PAIR].pings, "datasource-2": lost},
     )
     assert lines(assess(seen)) == [
         "servers: datasource-2 is SHUTOFF",
@@ -209,8 +85,8 @@ def test_a_stopped_pacemaker_is_named_and_nothing_else_is_suspected() -> None:
         waits, resources=tuple(replace(r, role="Stopped", nodes=()) for r in one_view(waits).resources)
     )
     stopped = Unseen("pacemaker.service is inactive")
-    seen = replace(waits, clusters={**waits.clusters, "datasource-2": stopped})
-    findings = assess(replace(seen, processes=dict.fromkeys(seen.processes, ())))
+    seen = pair(waits, clusters={**waits[PAIR].clusters, "datasource-2": stopped})
+    findings = assess(pair(seen, processes=dict.fromkeys(seen[PAIR].processes, ())))
     assert lines(findings) == [
         f"cluster: {OTHER} is joining",
         "cluster: Pacemaker on datasource-2 does not answer: pacemaker.service is inactive",
@@ -225,7 +101,7 @@ def test_a_stopped_pacemaker_is_named_and_nothing_else_is_suspected() -> None:
 def test_faults_as_crm_mon_shows_them() -> None:
     faults = cluster(sample("crm_mon-faults.xml"), sample("constraints-faults.xml"))
     seen = healthy()
-    finding = lines(assess(replace(seen, clusters=dict.fromkeys(seen.clusters, faults))))
+    finding = lines(assess(pair(seen, clusters=dict.fromkeys(seen[PAIR].clusters, faults))))
     assert [line.split(" on ")[0] for line in finding] == [
         f"cluster: {OTHER} is in standby: no standby for the datasource node",
         "cluster: a move left cli-ban-ds-node-on-congress-dev-datasource-2: ds-node cannot run",

@@ -8,12 +8,13 @@ import pytest
 
 from ops.common.limits import Limits
 from ops.health.assessment import assess
-from ops.health.facts import Backend, Shares, Unseen
+from ops.health.facts import Unseen
 from ops.health.parsing import parse_facts
 from ops.health.probes import health_commands
+from ops.health.roles.load_balancer import Backend, LoadBalancerHealth, Shares
 from ops.health.table import rows
 from tests.ops.support import sample_stack as healthy
-from tests.ops.support.fact_changes import lines
+from tests.ops.support.fact_changes import changed, lines
 from tests.ops.support.two_load_balancers import (
     FIRST,
     HOLDS,
@@ -35,7 +36,7 @@ def of_the_balancers(seen: object) -> list[str]:
 
 def test_all_is_well_and_the_holder_is_shown() -> None:
     seen = facts()
-    assert seen.addresses == {FIRST: HOLDS, SECOND: WAITS}
+    assert seen[LoadBalancerHealth].addresses == {FIRST: HOLDS, SECOND: WAITS}
     assert of_the_balancers(seen) == []
     assert rows(seen, [])["load balancer"][1] == (
         "2 of 2 engines up at load-balancer, 2 of 2 engines up at load-balancer-2, load-balancer holds the address, "
@@ -71,13 +72,14 @@ def test_one_holds_the_address_and_the_other_could(first: Shares, second: Shares
 
 def test_each_one_s_view_of_the_engines_is_told_with_its_name() -> None:
     seen = facts()
-    known = seen.balancers[SECOND]
+    views = seen[LoadBalancerHealth].balancers
+    known = views[SECOND]
     assert not isinstance(known, Unseen)
     down = {**known, "policy-engine-2": Backend("DOWN", "L4CON")}
-    assert of_the_balancers(replace(seen, balancers={**seen.balancers, SECOND: down})) == [
+    assert of_the_balancers(changed(seen, LoadBalancerHealth, balancers={**views, SECOND: down})) == [
         "load balancer: policy-engine-2 is DOWN (L4CON) at load-balancer-2"
     ]
-    mute = replace(seen, balancers={**seen.balancers, SECOND: Unseen("refused")})
+    mute = changed(seen, LoadBalancerHealth, balancers={**views, SECOND: Unseen("refused")})
     assert of_the_balancers(mute) == ["load balancer: HAProxy's statistics at load-balancer-2: refused"]
 
 
@@ -109,4 +111,4 @@ def test_two_on_one_compute_host_are_named() -> None:
 def test_a_single_one_is_not_asked_for_an_address() -> None:
     assert "address" in health_commands(SECOND, STACK, Limits())
     assert "address" not in health_commands(FIRST, healthy.STACK, Limits())
-    assert healthy.facts().addresses == {}
+    assert healthy.facts()[LoadBalancerHealth].addresses == {}

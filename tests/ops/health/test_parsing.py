@@ -5,19 +5,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ops.cloud.servers import Server
-from ops.health.facts import (
-    Backend,
-    Bus,
-    Cluster,
-    Database,
-    EngineState,
-    EngineView,
-    Failure,
-    FenceEvent,
-    Unseen,
-)
+from ops.health.facts import Unseen
 from ops.health.parsing import days_left, parse_facts, parsed
-from ops.health.parsing_cluster import cluster
+from ops.health.roles.database import Database, DatabaseHealth
+from ops.health.roles.datasource_node import DatasourceNodeHealth
+from ops.health.roles.datasource_node.cluster import Cluster, Failure, FenceEvent
+from ops.health.roles.datasource_node.crm_mon import cluster
+from ops.health.roles.load_balancer import Backend, LoadBalancerHealth
+from ops.health.roles.messaging import Bus, MessagingHealth
+from ops.health.roles.policy_engine import PolicyEngineHealth
+from ops.health.roles.policy_engine.engine import EngineState, EngineView
 from ops.remote.runner import CommandResult
 from ops.ssh.survey import Report, ssh_error
 from ops.stack.outputs import StackError, parse
@@ -35,7 +32,8 @@ def other(host: str, **answers: CommandResult) -> Report:
 
 def test_a_healthy_deployment_is_read_from_the_answers_of_its_hosts() -> None:
     seen = facts()
-    view = seen.clusters["datasource-2"]
+    pair = seen[DatasourceNodeHealth]
+    view = pair.clusters["datasource-2"]
     assert isinstance(view, Cluster)
     assert (view.quorum, view.maintenance, view.stonith_enabled, view.fencing) == (True, False, False, ())
     assert [(node.name, node.online, node.standby) for node in view.nodes] == [
@@ -45,22 +43,24 @@ def test_a_healthy_deployment_is_read_from_the_answers_of_its_hosts() -> None:
     (node,) = view.resources
     assert (node.id, node.started, node.nodes) == ("ds-node", True, ("congress-dev-datasource-1",))
     (process,) = [
-        p for processes in seen.processes.values() if not isinstance(processes, Unseen) for p in processes
+        p for processes in pair.processes.values() if not isinstance(processes, Unseen) for p in processes
     ]
     assert process.state == "S"
-    assert all(isinstance(ping, int) and ping > 0 for ping in seen.pings.values())
-    assert isinstance(seen.database, Database)
-    assert seen.database.max_connections == 500
-    assert seen.database.changed is not None
-    assert isinstance(seen.bus, Bus)
-    assert (seen.bus.alarms, seen.bus.consumers) == ("", 1)
-    assert isinstance(seen.balancers["load-balancer"], dict)
-    assert seen.balancers["load-balancer"].keys() == {"policy-engine-1", "policy-engine-2"}
-    assert {backend.status for backend in seen.balancers["load-balancer"].values()} == {"UP"}
+    assert all(isinstance(ping, int) and ping > 0 for ping in pair.pings.values())
+    database, bus = seen[DatabaseHealth].database, seen[MessagingHealth].bus
+    assert isinstance(database, Database)
+    assert database.max_connections == 500
+    assert database.changed is not None
+    assert isinstance(bus, Bus)
+    assert (bus.alarms, bus.consumers) == ("", 1)
+    balancer = seen[LoadBalancerHealth].balancers["load-balancer"]
+    assert isinstance(balancer, dict)
+    assert balancer.keys() == {"policy-engine-1", "policy-engine-2"}
+    assert {backend.status for backend in balancer.values()} == {"UP"}
 
 
 def test_an_engine_s_memory_is_read() -> None:
-    engine = facts().engines["policy-engine-2"]
+    engine = facts()[PolicyEngineHealth].engines["policy-engine-2"]
     assert engine.unit == ("active", "running")
     assert isinstance(engine.view, EngineView)
     assert engine.view.sync_period == 5
@@ -72,10 +72,10 @@ def test_an_engine_s_memory_is_read() -> None:
 
 
 def test_the_load_of_an_engine_is_read() -> None:
-    assert facts().engines["policy-engine-2"].cpu is None
+    assert facts()[PolicyEngineHealth].engines["policy-engine-2"].cpu is None
     unit = answered(out="ActiveState=active\nSubState=running\nNRestarts=0\nMainPID=7\nCPUShare=0.97\n")
     seen = facts({"policy-engine-host-2": other("policy-engine-host-2", **{"unit policy-engine-2": unit})})
-    assert seen.engines["policy-engine-2"].cpu == 0.97
+    assert seen[PolicyEngineHealth].engines["policy-engine-2"].cpu == 0.97
 
 
 def test_failures_fencing_standby_and_a_move_are_read_from_crm_mon() -> None:
@@ -132,7 +132,7 @@ def test_a_probe_without_an_answer_keeps_its_reason(answer: CommandResult, why: 
 
 def test_an_unreachable_host_is_reported_once() -> None:
     seen = facts({"messaging": Report("Connection refused", connected=False)})
-    assert seen.bus == Unseen("Connection refused", explained=True)
+    assert seen[MessagingHealth].bus == Unseen("Connection refused", explained=True)
     assert seen.hosts["messaging"].ssh == "Connection refused"
 
 
@@ -148,7 +148,7 @@ def test_servers_of_the_cloud() -> None:
 
 def test_facts_that_no_host_reports_are_not_invented() -> None:
     lost = Report("no connection within 5 s", connected=False)
-    engine = facts({"policy-engine-host-1": lost}).engines["policy-engine-1"]
+    engine = facts({"policy-engine-host-1": lost})[PolicyEngineHealth].engines["policy-engine-1"]
     unseen = Unseen("no connection within 5 s", explained=True)
     assert engine == EngineState("policy-engine-host-1", unseen, 0, unseen)
 
@@ -167,8 +167,8 @@ def test_alarms_are_read_and_another_node_s_process_is_ignored() -> None:
             "datasource-1": Report(answers=answers),
         }
     )
-    assert seen.bus == Bus("[{{resource_limit,disk,rabbit@m},[]}]", 3, 2)
-    processes = seen.processes["datasource-1"]
+    assert seen[MessagingHealth].bus == Bus("[{{resource_limit,disk,rabbit@m},[]}]", 3, 2)
+    processes = seen[DatasourceNodeHealth].processes["datasource-1"]
     assert not isinstance(processes, Unseen)
     assert [(process.pid, process.state) for process in processes] == [(8, "Tl")]
 
@@ -182,8 +182,9 @@ def test_a_backend_that_is_down_keeps_the_reason_of_its_check() -> None:
         .replace(",Layer7 check passed", ",Connection refused")
     )
     seen = facts({"load-balancer": other("load-balancer", haproxy=answered(out=csv.replace(line, down)))})
-    assert isinstance(seen.balancers["load-balancer"], dict)
-    assert seen.balancers["load-balancer"]["policy-engine-2"] == Backend("DOWN", "L4CON")
+    balancer = seen[LoadBalancerHealth].balancers["load-balancer"]
+    assert isinstance(balancer, dict)
+    assert balancer["policy-engine-2"] == Backend("DOWN", "L4CON")
 
 
 def test_a_backend_drained_by_its_agent_shows_the_agent_s_reason() -> None:
@@ -194,8 +195,9 @@ def test_a_backend_drained_by_its_agent_shows_the_agent_s_reason() -> None:
     down = {**values, "status": "DOWN (agent)", "last_agt": "Layer7 wrong status : via agent : down"}
     text = csv.replace(line, ",".join(down.values()))
     seen = facts({"load-balancer": other("load-balancer", haproxy=answered(out=text))})
-    assert isinstance(seen.balancers["load-balancer"], dict)
-    assert seen.balancers["load-balancer"]["policy-engine-2"] == Backend("DOWN (agent)", down["last_agt"])
+    balancer = seen[LoadBalancerHealth].balancers["load-balancer"]
+    assert isinstance(balancer, dict)
+    assert balancer["policy-engine-2"] == Backend("DOWN (agent)", down["last_agt"])
 
 
 @pytest.mark.parametrize(

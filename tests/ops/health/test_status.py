@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from threading import Event
 
 import openstack
@@ -20,10 +19,12 @@ from ops.health import status
 from ops.health.facts import Unseen
 from ops.health.finding import note, wrong
 from ops.health.probes import health_commands
+from ops.health.roles.messaging import MessagingHealth
 from ops.health.table import rows
 from ops.ssh import survey
 from ops.ssh.survey import Report
 from ops.stack.outputs import StackError
+from tests.ops.support.fact_changes import changed
 from tests.ops.support.sample_stack import SERVERS, STACK, facts, reports
 
 HERE = Scope("project", "RegionOne")
@@ -160,7 +161,7 @@ def test_without_a_deployment_the_exit_code_is_2(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_worst_finding_is_a_role_s_state_and_what_was_not_seen_is_not_ok() -> None:
-    seen = replace(facts(), bus=Unseen("lost", explained=True))
+    seen = changed(facts(), MessagingHealth, bus=Unseen("lost", explained=True))
     findings = [note("engines", "", ""), wrong("engines", "", ""), note("engines", "", "")]
     table = rows(seen, findings)
     assert table["engines"][0] == "wrong"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ops.health.facts import DatasourceView, EngineView, Lag
-from ops.health.table import lags, rows
-from tests.ops.support.fact_changes import (
-    healthy,
-    view,
-)
+from ops.health.roles.policy_engine import PolicyEngineHealth
+from ops.health.roles.policy_engine.engine import DatasourceView, EngineView, Lag
+from ops.health.table import details, rows
+from tests.ops.support.fact_changes import changed, healthy, view
 
 
 def test_the_largest_datasources_are_named_with_the_age_of_their_rows() -> None:
@@ -22,10 +20,11 @@ def test_the_largest_datasources_are_named_with_the_age_of_their_rows() -> None:
     }
     datasources = {name: DatasourceView(True, 200, "", rows, age) for name, (rows, age) in sizes.items()}  # noqa: FBT003
     seen = healthy()
-    first = seen.engines["policy-engine-1"]
+    engines = seen[PolicyEngineHealth].engines
+    first = engines["policy-engine-1"]
     assert isinstance(first.view, EngineView)
-    changed = replace(first, view=replace(first.view, datasources=datasources))
-    seen = replace(seen, engines={**seen.engines, "policy-engine-1": changed})
+    other = replace(first, view=replace(first.view, datasources=datasources))
+    seen = changed(seen, PolicyEngineHealth, engines={**engines, "policy-engine-1": other})
     assert rows(seen, [])["engines"][1].endswith(
         "5 datasources: nova 48,000 rows 7 s old, pushed 2,000 rows, heat 5 rows 2 s old"
     )
@@ -35,4 +34,4 @@ def test_how_far_each_engine_is_behind_is_one_number() -> None:
     seen = view(healthy(), lag=Lag(9, ("nova:flavors", "nova:servers"), ("heat",)))
     assert rows(seen, [])["engines"][1].endswith("up to date: policy-engine-2 7 of 9 tables (heat not known)")
     lag = {"subscribed": 9, "behind": ("nova:flavors", "nova:servers"), "silent": ("heat",)}
-    assert lags(seen) == {"policy-engine-1": None, "policy-engine-2": lag}
+    assert details(seen) == {"lag": {"policy-engine-1": None, "policy-engine-2": lag}}

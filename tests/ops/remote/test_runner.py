@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from ops.health.facts import Lag
-from ops.health.parsing import view
+from ops.health.roles.policy_engine import view
+from ops.health.roles.policy_engine.engine import Lag
 from ops.remote import REMOTE
 from ops.remote.runner import Command, execute, execute_all
 

@@ -8,7 +8,8 @@ import pytest
 
 from ops.cloud import isolation
 from ops.cloud import servers as cloud
-from ops.health.facts import Cluster, Facts
+from ops.health.facts import Facts
+from ops.health.roles.datasource_node.cluster import Cluster
 from ops.replacement import departure
 from ops.replacement.departure import Departure, clear_failures
 from ops.ssh.commands import HostError

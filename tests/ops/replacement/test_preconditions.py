@@ -6,7 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from ops.health.facts import Facts, Shares, Unseen
+from ops.health.facts import Facts, Unseen
+from ops.health.roles.database import DatabaseHealth
+from ops.health.roles.datasource_node import DatasourceNodeHealth
+from ops.health.roles.load_balancer import LoadBalancerHealth, Shares
+from ops.health.roles.policy_engine import PolicyEngineHealth
 from ops.replacement.preconditions import refusal
 from tests.ops.support import fact_changes as changes
 from tests.ops.support import two_load_balancers as balancers
@@ -21,15 +25,15 @@ def unreachable(seen: Facts, host: str) -> Facts:
     unseen = Unseen(GONE, explained=True)
     seen = changes.host(seen, host, ssh=GONE, connected=False)
     engines = {
-        n: replace(e, unit=unseen, view=unseen) if e.host == host else e for n, e in seen.engines.items()
+        n: replace(e, unit=unseen, view=unseen) if e.host == host else e
+        for n, e in seen[PolicyEngineHealth].engines.items()
     }
-    clusters = {name: unseen if name == host else view for name, view in seen.clusters.items()}
-    return replace(
-        seen,
-        engines=engines,
-        clusters=clusters,
-        database=unseen if host == "database" else seen.database,
-    )
+    clusters = {
+        name: unseen if name == host else view for name, view in seen[DatasourceNodeHealth].clusters.items()
+    }
+    seen = changes.changed(seen, PolicyEngineHealth, engines=engines)
+    seen = changes.changed(seen, DatasourceNodeHealth, clusters=clusters)
+    return changes.changed(seen, DatabaseHealth, database=unseen) if host == "database" else seen
 
 
 @pytest.mark.parametrize("host", STACK.hosts)
@@ -119,7 +123,11 @@ def test_without_the_bastion_only_the_bastion_can_be_replaced() -> None:
 def test_the_last_load_balancer_of_two_that_works_stays() -> None:
     seen = balancers.facts()
     assert refusal(balancers.STACK, seen, balancers.FIRST) is None
-    alone = replace(seen, balancers={**seen.balancers, balancers.SECOND: Unseen("refused")})
+    alone = changes.changed(
+        seen,
+        LoadBalancerHealth,
+        balancers={**seen[LoadBalancerHealth].balancers, balancers.SECOND: Unseen("refused")},
+    )
     assert refusal(balancers.STACK, alone, balancers.FIRST) == (
         "load-balancer is the last working load balancer: repair load-balancer-2 first (make status)"
     )

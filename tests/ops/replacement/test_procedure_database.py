@@ -10,6 +10,8 @@ import pytest
 
 from ops.data import archive
 from ops.health.facts import Facts, Unseen
+from ops.health.roles.database import DatabaseHealth
+from ops.health.roles.policy_engine import PolicyEngineHealth
 from ops.replacement import procedure
 from ops.replacement.interrupted_run import ReplacementRecord
 from ops.replacement.saved_data import Content
@@ -50,9 +52,11 @@ def stopped(seen: Facts) -> Facts:
     """The facts after a replacement that was interrupted once all that writes, and MariaDB, had stopped."""
     seen = changes.ds_node(seen, nodes=(), role="Stopped")
     engines = {
-        name: dataclasses.replace(engine, unit=("inactive", "dead")) for name, engine in seen.engines.items()
+        name: dataclasses.replace(engine, unit=("inactive", "dead"))
+        for name, engine in seen[PolicyEngineHealth].engines.items()
     }
-    return dataclasses.replace(seen, engines=engines, database=Unseen("ERROR 2002 (HY000): Can't connect"))
+    seen = changes.changed(seen, PolicyEngineHealth, engines=engines)
+    return changes.changed(seen, DatabaseHealth, database=Unseen("ERROR 2002 (HY000): Can't connect"))
 
 
 UP, REST = f"up --yes --skip-preview {ONLY}", ["up --yes --skip-preview", "clear_failures database"]

@@ -5,8 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ops.health.facts import Backend, Cluster, DatasourceView, EngineView, Facts, PolicyView, Resource, Unseen
+from ops.health.facts import Facts, Unseen
 from ops.health.finding import Finding
+from ops.health.role_health import Health
+from ops.health.roles.database import DatabaseHealth
+from ops.health.roles.datasource_node import DatasourceNodeHealth
+from ops.health.roles.datasource_node.cluster import Cluster, Resource
+from ops.health.roles.load_balancer import Backend, LoadBalancerHealth
+from ops.health.roles.messaging import MessagingHealth
+from ops.health.roles.policy_engine import PolicyEngineHealth
+from ops.health.roles.policy_engine.engine import DatasourceView, EngineView, PolicyView
 from tests.ops.support.sample_stack import facts
 
 ONE, OTHER = "congress-dev-datasource-1", "congress-dev-datasource-2"
@@ -16,6 +24,11 @@ DEVICE = Resource(
 HANGS = Unseen("no answer within 4 s")
 
 
+def changed(seen: Facts, kind: type[Health], **changes: Any) -> Facts:
+    """Other facts of one role."""
+    return replace(seen, health={**seen.health, kind: replace(seen.health[kind], **changes)})  # type: ignore[type-var]
+
+
 def healthy() -> Facts:
     """The sample, whose deployment had no fencing, with a device that works."""
     seen = facts()
@@ -23,14 +36,17 @@ def healthy() -> Facts:
 
 
 def one_view(seen: Facts) -> Cluster:
-    view = seen.clusters["datasource-1"]
+    view = seen[DatasourceNodeHealth].clusters["datasource-1"]
     assert isinstance(view, Cluster)
     return view
 
 
 def clusters(seen: Facts, **changes: Any) -> Facts:
     """Both hosts see the change."""
-    return replace(seen, clusters=dict.fromkeys(seen.clusters, replace(one_view(seen), **changes)))
+    hosts = seen[DatasourceNodeHealth].clusters
+    return changed(
+        seen, DatasourceNodeHealth, clusters=dict.fromkeys(hosts, replace(one_view(seen), **changes))
+    )
 
 
 def host(seen: Facts, name: str, **changes: Any) -> Facts:
@@ -54,22 +70,23 @@ def device(seen: Facts, **changes: Any) -> Facts:
 
 
 def engine(seen: Facts, **changes: Any) -> Facts:
-    changed = replace(seen.engines["policy-engine-2"], **changes)
-    return replace(seen, engines={**seen.engines, "policy-engine-2": changed})
+    engines = seen[PolicyEngineHealth].engines
+    other = replace(engines["policy-engine-2"], **changes)
+    return changed(seen, PolicyEngineHealth, engines={**engines, "policy-engine-2": other})
 
 
 def view(seen: Facts, **changes: Any) -> Facts:
-    current = seen.engines["policy-engine-2"].view
+    current = seen[PolicyEngineHealth].engines["policy-engine-2"].view
     assert isinstance(current, EngineView)
     return engine(seen, view=replace(current, **changes))
 
 
 def policy(seen: Facts, **changes: Any) -> Facts:
-    current = seen.engines["policy-engine-2"].view
+    current = seen[PolicyEngineHealth].engines["policy-engine-2"].view
     assert isinstance(current, EngineView)
     assert current.policies
-    changed: PolicyView = replace(current.policies["acceptance"], **changes)
-    return view(long_unchanged(seen), policies={**current.policies, "acceptance": changed})
+    other: PolicyView = replace(current.policies["acceptance"], **changes)
+    return view(long_unchanged(seen), policies={**current.policies, "acceptance": other})
 
 
 def long_unchanged(seen: Facts, seconds: int = 3600) -> Facts:
@@ -77,25 +94,31 @@ def long_unchanged(seen: Facts, seconds: int = 3600) -> Facts:
 
 
 def database(seen: Facts, **changes: Any) -> Facts:
-    assert not isinstance(seen.database, Unseen)
-    return replace(seen, database=replace(seen.database, **changes))
+    current = seen[DatabaseHealth].database
+    assert not isinstance(current, Unseen)
+    return changed(seen, DatabaseHealth, database=replace(current, **changes))
 
 
 def bus(seen: Facts, **changes: Any) -> Facts:
-    assert not isinstance(seen.bus, Unseen)
-    return replace(seen, bus=replace(seen.bus, **changes))
+    current = seen[MessagingHealth].bus
+    assert not isinstance(current, Unseen)
+    return changed(seen, MessagingHealth, bus=replace(current, **changes))
 
 
 def balancer(seen: Facts, backend: Backend | None) -> Facts:
-    (servers,) = seen.balancers.values()
-    assert not isinstance(servers, Unseen)
-    others = {name: server for name, server in servers.items() if name != "policy-engine-2"}
-    changed = others | ({"policy-engine-2": backend} if backend else {})
-    return replace(seen, balancers={"load-balancer": changed})
+    (current,) = seen[LoadBalancerHealth].balancers.values()
+    assert not isinstance(current, Unseen)
+    others = {name: server for name, server in current.items() if name != "policy-engine-2"}
+    return changed(
+        seen,
+        LoadBalancerHealth,
+        balancers={"load-balancer": others | ({"policy-engine-2": backend} if backend else {})},
+    )
 
 
 def processes(seen: Facts, **at: Any) -> Facts:
-    return replace(seen, processes={f"datasource-{n}": at.get(f"on{n}", ()) for n in (1, 2)})
+    by_host = {f"datasource-{n}": at.get(f"on{n}", ()) for n in (1, 2)}
+    return changed(seen, DatasourceNodeHealth, processes=by_host)
 
 
 def broken_datasource(seen: Facts, error: str) -> Facts:

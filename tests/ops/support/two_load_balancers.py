@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 from ops.cloud.servers import Server
-from ops.health.facts import Facts, Shares
+from ops.health.facts import Facts
 from ops.health.parsing import parse_facts
+from ops.health.roles.load_balancer import LoadBalancerHealth, Shares
 from ops.ssh.survey import Report
 from ops.stack.outputs import Host
 from tests.ops.support import sample_stack as healthy
+from tests.ops.support.fact_changes import changed
 
 FIRST, SECOND = "load-balancer", "load-balancer-2"
 STACK = replace(
@@ -37,7 +39,7 @@ def facts(**told: str) -> Facts:
 
 
 def with_shares(first: Any, second: Any) -> Facts:
-    return replace(facts(), addresses={FIRST: first, SECOND: second})
+    return changed(facts(), LoadBalancerHealth, addresses={FIRST: first, SECOND: second})
 
 
 HOLDS, WAITS = Shares("active", holds=True), Shares("active", holds=False)

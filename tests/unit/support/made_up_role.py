@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import roles
-from roles import API, Opening, Probe, Role
+from roles import API, Opening, Role
 
 CACHE = Role(
     name="answer-cache",
@@ -28,8 +28,8 @@ CACHE = Role(
         Opening("tcp", lambda _: (API, API), lambda _: ["answer-cache"]),
     ),
     services=("cached",),
-    probes=(Probe("cache", "cachectl stats {inside}"),),
-    folders=("/var/cache/answers",),
+    health="tests.unit.support.made_up_health:CacheHealth",
+    folders={"/var/cache/answers": "answers older than a day may be deleted"},
     certificate="/etc/cache/answers.pem",
 )
 roles.ROLES = (*roles.ROLES, CACHE)
@@ -38,8 +38,10 @@ roles.ROLES = (*roles.ROLES, CACHE)
 from components import inventory  # noqa: E402
 from components.foundation import firewall  # noqa: E402
 from ops.common.limits import Limits  # noqa: E402
+from ops.health.assessment import assess  # noqa: E402
 from ops.health.parsing import parse_facts  # noqa: E402
 from ops.health.probes import health_commands  # noqa: E402
+from ops.health.table import details, rows  # noqa: E402
 from ops.remote.runner import CommandResult  # noqa: E402
 from ops.replacement.departure import Departure  # noqa: E402
 from ops.ssh.commands import Hosts  # noqa: E402
@@ -91,12 +93,14 @@ def tools() -> dict[str, Any]:
     asked = health_commands(HOST, STACK, Limits())
     df = "Use% IUse% Avail Mounted on\n 97%  1%  5 /var/cache/answers\n"
     answers = {
+        "cache": CommandResult(code=0, out="hits=3 misses=97\n", err="", seconds=0),
         "disks": CommandResult(code=0, out=df, err="", seconds=0),
         "certificate": CommandResult(code=0, out="notAfter=2020-01-01 00:00:00Z", err="", seconds=0),
     }
     facts = parse_facts(
         STACK, {**sample_stack.reports(), HOST: Report(answers=answers)}, sample_stack.SERVERS, 12
     )
+    findings = assess(facts)
     commands = Commands()
     Departure(STACK, HOST, Server("", "", gone=False), commands, facts).carry_out()
     return {
@@ -105,6 +109,10 @@ def tools() -> dict[str, Any]:
         "folders": asked["disks"]["argv"][-1],
         "status": facts.hosts[HOST].status,
         "certificate": str(facts.certificates["cache"])[0],
+        "row": rows(facts, findings)["cache"],
+        "findings": [f"{finding.role}: {finding.what} -> {finding.way_out}" for finding in findings],
+        "before its first up": "cache" in rows(sample_stack.facts(), []),
+        "details": details(facts)["cache"],
         "leaves": commands.sent,
         "left": [name for name in (HOST, f"{HOST}-12", f"{HOST}s") if re.fullmatch(NAMES, name)],
     }

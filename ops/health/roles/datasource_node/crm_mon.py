@@ -5,7 +5,7 @@ from __future__ import annotations
 # Safe to parse: both texts come from Pacemaker on our own hosts.
 from xml.etree import ElementTree as ET
 
-from ops.health.facts import Cluster, Failure, FenceEvent, Node, Resource
+from ops.health.roles.datasource_node.cluster import Cluster, Failure, FenceEvent, Node, Resource
 
 # Prefixes of the constraints that `crm resource ban` and `move` create.
 MOVE_PREFIXES = ("cli-ban-", "cli-prefer-")

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from ops.health.facts import Cluster, Facts, FenceEvent, Node, Process, Unseen
+from ops.health.facts import Facts, Unseen
 from ops.health.finding import Finding, note, wrong
+from ops.health.roles.datasource_node.cluster import NODE, Cluster, FenceEvent, Node, Process
+from ops.health.roles.messaging import MessagingHealth
 
-NODE = "ds-node"
+if TYPE_CHECKING:
+    from ops.health.roles.datasource_node import DatasourceNodeHealth
+
 # nova's task states during a fencing.
 FENCING_TASKS = ("pausing", "powering-off", "reboot")
 
 
-def pair(facts: Facts) -> Iterator[Finding]:
-    views = {host: observed for host, observed in facts.clusters.items() if isinstance(observed, Cluster)}
-    yield from _once(finding for host in facts.clusters for finding in _cluster(facts, host))
+def pair(health: DatasourceNodeHealth, facts: Facts) -> Iterator[Finding]:
+    views = {host: observed for host, observed in health.clusters.items() if isinstance(observed, Cluster)}
+    yield from _once(
+        finding for host, view in health.clusters.items() for finding in _cluster(facts, host, view)
+    )
     yield from _once(finding for view in views.values() for finding in _fencing(view))
     yield from _once(finding for view in views.values() for finding in _resource(view))
-    yield from _node(facts)
+    yield from _node(health, facts)
 
 
 def _once(findings: Iterable[Finding]) -> Iterator[Finding]:
@@ -29,8 +36,7 @@ def _once(findings: Iterable[Finding]) -> Iterator[Finding]:
             yield finding
 
 
-def _cluster(facts: Facts, host: str) -> Iterator[Finding]:
-    view = facts.clusters[host]
+def _cluster(facts: Facts, host: str, view: Cluster | Unseen) -> Iterator[Finding]:
     if isinstance(view, Unseen):
         if not view.explained:
             way_out = (
@@ -169,9 +175,9 @@ def _resource(view: Cluster) -> Iterator[Finding]:
                 yield wrong("datasource node", what, clean)
 
 
-def _node(facts: Facts) -> Iterator[Finding]:
+def _node(health: DatasourceNodeHealth, facts: Facts) -> Iterator[Finding]:
     observed = {
-        host: processes for host, processes in facts.processes.items() if not isinstance(processes, Unseen)
+        host: processes for host, processes in health.processes.items() if not isinstance(processes, Unseen)
     }
     every: list[tuple[str, Process]] = [
         (host, process) for host, processes in observed.items() for process in processes
@@ -180,7 +186,7 @@ def _node(facts: Facts) -> Iterator[Finding]:
     if len(every) > 1:
         way_out = "on the host that Pacemaker does not name: sudo kill PID; then see cluster and fencing"
         yield wrong("datasource node", f"{len(every)} datasource nodes run: {running}", way_out)
-    elif not every and len(observed) == len(facts.processes):
+    elif not every and len(observed) == len(health.processes):
         yield wrong("datasource node", "no datasource node runs", "see Pacemaker's view: sudo crm_mon -1")
     for host, process in every:
         if process.state.startswith(("T", "Z", "D")):
@@ -189,12 +195,13 @@ def _node(facts: Facts) -> Iterator[Finding]:
                 f"on {host}: sudo kill -CONT {process.pid}, or sudo kill -KILL {process.pid}: it is restarted"
             )
             yield wrong("datasource node", what, way_out)
-    if not isinstance(facts.bus, Unseen) and facts.bus.consumers != 1:
-        what = f"{facts.bus.consumers} datasource nodes on the bus instead of one"
+    bus = facts[MessagingHealth].bus
+    if not isinstance(bus, Unseen) and bus.consumers != 1:
+        what = f"{bus.consumers} datasource nodes on the bus instead of one"
         yield wrong(
             "datasource node", what, "the bus drops a lost one within 20 s; then check the processes above"
         )
-    pings = facts.pings.values()
+    pings = health.pings.values()
     if pings and all(isinstance(ping, Unseen) for ping in pings):
         reasons = [ping.why for ping in pings if isinstance(ping, Unseen) and not ping.explained]
         if reasons:
