@@ -91,6 +91,7 @@ class Engine:
         return {
             "name": datasource["name"],
             "known": present,
+            "enabled": datasource["enabled"],
             "code": code,
             "last_error": error,
             "rows": int(status["number_of_rows"]) if "number_of_rows" in status else None,

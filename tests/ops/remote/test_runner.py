@@ -31,7 +31,7 @@ HEALTHY = {
     "policies/old/rules": RULES,
     "policies/old/rules/1/status": {},
     "policies/old/tables": {"results": [{"id": "q"}, {"id": "p"}]},
-    "data-sources": {"results": [{"id": "d1", "name": "nova"}]},
+    "data-sources": {"results": [{"id": "d1", "name": "nova", "enabled": True}]},
     "policies/nova/status": {},
     "data-sources/d1/status": {"last_error": "None"},
 }
@@ -88,7 +88,9 @@ def test_what_an_engine_lacks_in_memory_is_reported(tmp_path: Path) -> None:
     }
     assert (new["known"], new["complete"]) == (False, True)
     nothing = {"rows": None, "age": None}
-    assert seen["datasources"] == [{"name": "nova", "known": True, "code": 200, "last_error": "", **nothing}]
+    assert seen["datasources"] == [
+        {"name": "nova", "known": True, "enabled": True, "code": 200, "last_error": "", **nothing}
+    ]
 
 
 def test_a_rule_missing_from_memory_is_reported_and_a_fact_is_not(tmp_path: Path) -> None:

@@ -208,6 +208,13 @@ NOTES: dict[str, tuple[Callable[[Facts], Facts], str]] = {
         ),
         "datasource nova has 300,000 rows; up to 200,000 were measured",
     ),
+    "disabled": (
+        lambda f: view(
+            long_unchanged(f),
+            datasources={"n": DatasourceView(present=False, code=404, last_error="", enabled=False)},
+        ),
+        "datasource n is disabled: it is not polled, and rules find no rows",
+    ),
     "starts": (
         lambda f: view(f, loading="loading 3 tables", lag=Lag(4, ("nova:servers",))),
         "policy-engine-2 is loading 3 tables since its start and gets few requests",

@@ -96,7 +96,9 @@ def view(text: str) -> EngineView:
         for p in values["policies"]
     }
     datasources = {
-        d["name"]: DatasourceView(d["known"], d["code"], d["last_error"], d.get("rows"), d.get("age"))
+        d["name"]: DatasourceView(
+            d["known"], d["code"], d["last_error"], d.get("rows"), d.get("age"), d.get("enabled", True)
+        )
         for d in values["datasources"] or []
     }
     listed = values["datasources"] is not None

@@ -27,7 +27,8 @@ class DatasourceView:
     """A datasource at one engine. `present`: whether the engine has it.
 
     `code`: HTTP status of its status, 0 without an answer in time. `rows`: in all of its tables, None if an older
-    version does not report them. `age`: seconds since its last update.
+    version does not report them. `age`: seconds since its last update. `enabled`: whether the
+    datasource node is to run it; while it is not, no engine has it.
     """
 
     present: bool
@@ -35,6 +36,7 @@ class DatasourceView:
     last_error: str
     rows: int | None = None
     age: int | None = None
+    enabled: bool = True
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ BUSY = 0.5
 NAMED = 5
 # Of one datasource: neutronv2 of a simulated cloud of 10,000 servers (docs/figures.md, On the lab).
 MANY_ROWS = 200_000
+# Congress's API cannot: docs/recover.md, An engine that is busy.
+ENABLE = "on database: sudo mariadb congress -e \"UPDATE datasources SET enabled = 1 WHERE name = '{}'\""
 
 
 def engines(health: PolicyEngineHealth, facts: Facts) -> Iterator[Finding]:
@@ -93,7 +95,7 @@ def _out_of_sync(view: EngineView, views: dict[str, EngineView]) -> Iterator[str
             if absent := sorted(union - set(policy.tables)):
                 yield f"policy {name} has no table {absent[0]} there, but at another engine"
     for name, datasource in (view.datasources or {}).items():
-        if not datasource.present:
+        if datasource.enabled and not datasource.present:
             yield f"it does not know datasource {name}"
 
 
@@ -116,6 +118,13 @@ def _datasources(views: dict[str, EngineView]) -> Iterator[Finding]:
         for name, datasource in (view.datasources or {}).items():
             by_engine.setdefault(name, {})[node_id] = datasource
     for name, at in by_engine.items():
+        if not all(datasource.enabled for datasource in at.values()):
+            yield note(
+                "engines",
+                f"datasource {name} is disabled: it is not polled, and rules find no rows",
+                ENABLE.format(name),
+            )
+            continue
         if errors := [datasource.last_error for datasource in at.values() if datasource.last_error]:
             way_out = (
                 "repair its cloud, it is polled again by itself; or its configuration: delete and create it"
