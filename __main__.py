@@ -21,7 +21,7 @@ from components.preflight import cloud
 from components.rotation import FormerUsers
 from roles import DATASOURCE_NODE, POLICY_ENGINE
 
-debug_log.keep_outputs_out()
+debug_log.switch_off()
 config = settings.load()
 stack = pulumi.get_stack()
 prefix = f"congress-{stack}"
