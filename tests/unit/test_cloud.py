@@ -13,6 +13,7 @@ from openstack.exceptions import HttpException
 
 import settings
 from components.preflight import cloud
+from components.preflight.error import CloudError
 from components.preflight.scope import Scope
 from components.preflight.state import PORT, SERVER, Pending, Resource, State
 from tests.support.deployer import LOGIN
@@ -95,7 +96,7 @@ def look_up(
 
 
 def problems(**changes: Any) -> tuple[str, ...]:
-    with pytest.raises(cloud.CloudError) as caught:
+    with pytest.raises(CloudError) as caught:
         look_up(**changes)
     return caught.value.problems
 
@@ -151,7 +152,7 @@ def test_an_existing_network_is_found_with_its_range() -> None:
 
 @pytest.mark.usefixtures("fake")
 def test_an_insufficient_quota_is_reported_before_anything_is_created() -> None:
-    with pytest.raises(cloud.CloudError, match=r"allows 6 more servers \(of 10\), the stack needs 7"):
+    with pytest.raises(CloudError, match=r"allows 6 more servers \(of 10\), the stack needs 7"):
         look_up(servers={f"congress-test-{index}": "small" for index in range(7)})
 
 
@@ -191,7 +192,7 @@ def begun(name: str, type_: str = SERVER) -> Pending:
 )
 def test_servers_of_this_name_from_another_checkout_end_the_run(fake: FakeCloud, state: State) -> None:
     fake.compute.servers = lambda **_: things(*SERVERS, "congress-test-0-more", "another")
-    with pytest.raises(cloud.CloudError) as refused:
+    with pytest.raises(CloudError) as refused:
         look_up(state=state)
     (problem,) = refused.value.problems
     assert problem.startswith(
@@ -204,7 +205,7 @@ def test_servers_of_this_name_from_another_checkout_end_the_run(fake: FakeCloud,
 def test_one_server_of_another_state_is_enough(fake: FakeCloud) -> None:
     first, *others = SERVERS
     fake.compute.servers = lambda **_: things(*SERVERS)
-    with pytest.raises(cloud.CloudError, match=f"does not know: {first}; another checkout"):
+    with pytest.raises(CloudError, match=f"does not know: {first}; another checkout"):
         look_up(state=state_with(*others))
 
 
@@ -234,7 +235,7 @@ def test_an_own_server_whose_creation_was_never_answered_is_named(fake: FakeClou
     port = Resource("urn::port", PORT, f"{first}-port", {"name": first})
     fake.compute.servers = lambda **_: things(*SERVERS)
     fake.network.ports = lambda device_id: [SimpleNamespace(id=f"{device_id.removesuffix('-id')}-port")]
-    with pytest.raises(cloud.CloudError) as refused:
+    with pytest.raises(CloudError) as refused:
         look_up(state=replace(state, resources=(*state.resources, port)))
     (problem,) = refused.value.problems
     assert problem.startswith(f"server {first} ({first}-id) is on a port of this stack, but not in its state")
