@@ -28,7 +28,7 @@ import typer
 
 from tests.bench.stand_in import standing_in
 from tests.simulated_cloud import apis
-from tests.simulated_cloud.cloud import CREATED, Cloud, id_of, image, network
+from tests.simulated_cloud.cloud import Cloud, id_of, image, network
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / ".toolchain/home/plugins"
@@ -122,15 +122,16 @@ def stood_in_for() -> dict[str, Path]:
 
 
 def deploy(root: Path, cloud: Cloud) -> None:
-    """Make the state of stack dev, and the servers that the cloud lists."""
+    """Make the state of stack dev, and the servers that the cloud lists: their ids are the same for each commit."""
+    cloud.items["compute/servers"] = []
     login = {"OS_CLIENT_CONFIG_FILE": str(root.parent / "clouds.yaml"), "OS_CLOUD": "lab"}
     with standing_in(stood_in_for(), login) as providers:
         pulumi(root, "up", "--yes", "--skip-preview", PULUMI_DEBUG_PROVIDERS=providers)
-    known = {one["id"] for one in cloud.items["compute/servers"]}
-    for one in json.loads(pulumi(root, "stack", "export"))["deployment"]["resources"]:
-        if one["type"] == "openstack:compute/instance:Instance" and one["id"] not in known:
-            more = {"status": "ACTIVE", "created": CREATED, "tenant_id": PROJECT}
-            cloud.items["compute/servers"].append({"id": one["id"], "name": one["inputs"]["name"]} | more)
+    cloud.items["compute/servers"] = [
+        {"id": one["id"], "name": one["inputs"]["name"], "status": "ACTIVE", "tenant_id": PROJECT}
+        for one in json.loads(pulumi(root, "stack", "export"))["deployment"]["resources"]
+        if one["type"] == "openstack:compute/instance:Instance"
+    ]
 
 
 def measured(root: Path, *arguments: str) -> tuple[float, float]:
