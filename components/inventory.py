@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,8 +13,6 @@ from components.foundation.host import Host
 from components.load_balancer import LoadBalancer
 from components.policy_engines import PolicyEngines
 from components.preflight import scope
-from components.preflight.cloud import CloudError
-from components.preflight.state import State, parse_state
 from roles import ROLES, Role
 from settings import Settings
 
@@ -29,29 +25,6 @@ def roles(settings: Settings) -> dict[str, Role]:
 def servers(prefix: str, settings: Settings) -> dict[str, str]:
     """Server name -> flavor name, for the quota check."""
     return {f"{prefix}-{name}": settings.flavors.of(role) for name, role in roles(settings).items()}
-
-
-def recorded_state() -> State:
-    """The stack's state before this run; empty before the stack has resources in a cloud."""
-    return parse_state(_exported(f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"))
-
-
-def _exported(stack: str) -> Mapping[str, Any]:
-    """The state, exported by the CLI that runs this program: the engine gives outputs alone."""
-    argv = ["pulumi", "stack", "export", "--stack", stack, "--non-interactive"]
-    try:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
-    except FileNotFoundError:
-        raise CloudError(
-            [f"the state of stack {stack} cannot be read: put the folder with the program pulumi into PATH"]
-        ) from None
-    except (OSError, subprocess.CalledProcessError) as error:
-        reason = str(getattr(error, "stderr", "")).strip() or error
-        raise CloudError(
-            [f"the state of stack {stack} cannot be read (pulumi stack export): {reason}"]
-        ) from None
-    exported: Mapping[str, Any] = json.loads(done.stdout)
-    return exported
 
 
 def export(

@@ -1,26 +1,23 @@
-"""Keeps the stack's secret outputs out of the debug log (`pulumi up --debug`).
+"""Switches off the debug messages of Pulumi's SDK.
 
-When the SDK registers the outputs, it logs all of them, and the secret ones as plain text
-(pulumi/runtime/resource.py, register_resource_outputs).
+For each message the program waits for a call to the engine, which drops it without `--debug`: about five messages a
+resource. One of the messages has all outputs of the stack, and the secret ones as plain text
+(pulumi/runtime/resource.py, register_resource_outputs). The debug messages of the engine and of the plugins stay.
 """
 
 from __future__ import annotations
 
 import pulumi
 
-PROPERTIES = ", props="
 
-_debug = pulumi.log.debug
-
-
-def _without_properties(
+def _drop(
     msg: str,
     resource: pulumi.Resource | None = None,
     stream_id: int | None = None,
     ephemeral: bool | None = None,  # noqa: FBT001  the SDK's signature
 ) -> None:
-    _debug(msg.partition(PROPERTIES)[0], resource, stream_id, ephemeral)
+    """Takes the place of pulumi.log.debug."""
 
 
-def keep_outputs_out() -> None:
-    pulumi.log.debug = _without_properties
+def switch_off() -> None:
+    pulumi.log.debug = _drop

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import openstack
-import pulumi
 from keystoneauth1.exceptions import ClientException
 from openstack.connection import Connection
 from openstack.exceptions import SDKException
 
 from components.preflight import foreign, identity, login, ports, scope
+from components.preflight.error import CloudError
 from components.preflight.identity import Identity, IdentityError
 from components.preflight.login import Login
 from components.preflight.scope import Scope
@@ -27,15 +27,6 @@ from settings import NAMESPACE, Settings, of_generation
 
 IPV4 = 4
 TIMEOUT = 20.0  # seconds for one request to the cloud
-
-
-class CloudError(pulumi.RunError):
-    """The problems that were found in the cloud, one line each. Pulumi shows a RunError without a traceback."""
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        self.problems = tuple(problems)
-        lines = "\n".join(f"  - {problem}" for problem in problems)
-        super().__init__(f"The cloud does not fit the settings; nothing was changed.\n{lines}")
 
 
 @dataclass(frozen=True)

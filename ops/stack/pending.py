@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,9 +20,16 @@ if TYPE_CHECKING:
 
 
 def connect(login: str | None) -> Connection:
-    import openstack  # noqa: PLC0415  takes half a second, which a stack without servers does not need
+    import openstack  # noqa: PLC0415  takes half a second: main() begins it while Pulumi exports the state
 
     return openstack.connect(cloud=login, api_timeout=30)
+
+
+def expected_errors() -> tuple[type[Exception], ...]:
+    from keystoneauth1.exceptions import ClientException  # noqa: PLC0415
+    from openstack.exceptions import SDKException  # noqa: PLC0415
+
+    return PulumiError, LookupError, SDKException, ClientException
 
 
 def main(
@@ -37,10 +45,8 @@ def main(
     Resources that the next run names itself, as by --replace, are left to it and stay in the state. $GONE: names of
     servers that the operator confirms as gone.
     """
-    from keystoneauth1.exceptions import ClientException  # noqa: PLC0415
-    from openstack.exceptions import SDKException  # noqa: PLC0415
-
     started = time.monotonic()
+    Thread(target=expected_errors).start()
     messages: list[str] = []
 
     def say(text: str) -> None:
@@ -61,7 +67,9 @@ def main(
     except RefusedError as error:
         typer.echo(f"pending: {error}\npending: nothing was changed", err=True)
         raise typer.Exit(1) from None
-    except (PulumiError, LookupError, SDKException, ClientException) as error:
+    except Exception as error:
+        if not isinstance(error, expected_errors()):
+            raise
         typer.echo(f"pending: {error}\npending: nothing is lost: correct that and run it again", err=True)
         raise typer.Exit(1) from None
     if messages:

@@ -9,6 +9,7 @@ import pytest
 from openstack.exceptions import HttpException
 
 from components.preflight import cloud
+from components.preflight.error import CloudError
 from tests.unit.support.fake_cloud import SERVERS, FakeCloud, look_up, problems, state_with, things
 
 
@@ -63,7 +64,7 @@ def test_an_existing_network_is_found_with_its_range() -> None:
 
 @pytest.mark.usefixtures("fake")
 def test_an_insufficient_quota_is_reported_before_anything_is_created() -> None:
-    with pytest.raises(cloud.CloudError, match=r"allows 6 more servers \(of 10\), the stack needs 7"):
+    with pytest.raises(CloudError, match=r"allows 6 more servers \(of 10\), the stack needs 7"):
         look_up(servers={f"congress-test-{index}": "small" for index in range(7)})
 
 

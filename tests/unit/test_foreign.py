@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from components.preflight import cloud
+from components.preflight.error import CloudError
 from components.preflight.state import PORT, SERVER, Pending, Resource, State
 from tests.unit.support.fake_cloud import SERVERS, FakeCloud, look_up, state_with, things
 
@@ -32,7 +32,7 @@ def begun(name: str, type_: str = SERVER) -> Pending:
 )
 def test_servers_of_this_name_from_another_checkout_end_the_run(fake: FakeCloud, state: State) -> None:
     fake.compute.servers = lambda **_: things(*SERVERS, "congress-test-0-more", "another")
-    with pytest.raises(cloud.CloudError) as refused:
+    with pytest.raises(CloudError) as refused:
         look_up(state=state)
     (problem,) = refused.value.problems
     assert problem.startswith(
@@ -45,7 +45,7 @@ def test_servers_of_this_name_from_another_checkout_end_the_run(fake: FakeCloud,
 def test_one_server_of_another_state_is_enough(fake: FakeCloud) -> None:
     first, *others = SERVERS
     fake.compute.servers = lambda **_: things(*SERVERS)
-    with pytest.raises(cloud.CloudError, match=f"does not know: {first}; another checkout"):
+    with pytest.raises(CloudError, match=f"does not know: {first}; another checkout"):
         look_up(state=state_with(*others))
 
 
@@ -75,7 +75,7 @@ def test_an_own_server_whose_creation_was_never_answered_is_named(fake: FakeClou
     port = Resource("urn::port", PORT, f"{first}-port", {"name": first})
     fake.compute.servers = lambda **_: things(*SERVERS)
     fake.network.ports = lambda device_id: [SimpleNamespace(id=f"{device_id.removesuffix('-id')}-port")]
-    with pytest.raises(cloud.CloudError) as refused:
+    with pytest.raises(CloudError) as refused:
         look_up(state=replace(state, resources=(*state.resources, port)))
     (problem,) = refused.value.problems
     assert problem.startswith(f"server {first} ({first}-id) is on a port of this stack, but not in its state")

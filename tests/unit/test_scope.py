@@ -12,13 +12,14 @@ from typing import Any
 import pulumi
 import pytest
 
-from components import inventory
 from components.preflight import cloud, scope
+from components.preflight import recorded as recorded_state
+from components.preflight.error import CloudError
 from components.preflight.scope import Scope
 from components.preflight.state import State
 from tests.unit.support import recording as recorded
 from tests.unit.support.fake_cloud import FakeCloud, look_up
-from tests.unit.support.recording import Recording
+from tests.unit.support.recording import Recording, completed
 
 HERE = Scope("project-id", "RegionTwo")
 PORT = "openstack:networking/port:Port"
@@ -52,7 +53,7 @@ def test_another_login_is_refused_before_any_request_to_the_cloud(
     message: str,
 ) -> None:
     fake.image = fake.network = None
-    with pytest.raises(cloud.CloudError) as refused:
+    with pytest.raises(CloudError) as refused:
         look_up(recorded=stack)
     (problem,) = refused.value.problems
     assert problem.startswith("this login is for project project-id in region RegionTwo, ")
@@ -118,7 +119,7 @@ def test_the_program_s_own_state_tells_where_the_stack_is(cli: Path, outputs: di
     """Without outputs, after a first `up` that was cut off, plain `pulumi up` compared with nothing."""
     stack = {"urn": "urn::stack", "type": "pulumi:pulumi:Stack", "outputs": outputs}
     cli.write_text(json.dumps({"version": 3, "deployment": {"resources": [stack, PORT_OF_STACK]}}))
-    state = inventory.recorded_state()
+    state = recorded_state.begin().result()
     assert state.scope == Scope("p", "R")
     assert state.ids == {"port"}
 
@@ -126,19 +127,17 @@ def test_the_program_s_own_state_tells_where_the_stack_is(cli: Path, outputs: di
 @pytest.mark.parametrize("deployment", [{}, {"deployment": None}, {"deployment": {"manifest": {}}}])
 def test_a_new_stack_is_nowhere(cli: Path, deployment: dict[str, Any]) -> None:
     cli.write_text(json.dumps({"version": 3, **deployment}))
-    state = inventory.recorded_state()
+    state = recorded_state.begin().result()
     assert (state.scope, state.ids) == (None, frozenset())
 
 
 @pytest.mark.usefixtures("cli")
 def test_a_state_that_cannot_be_read_ends_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(cloud.CloudError, match=rf"the state of stack {NAME} .* error: no stack named"):
-        inventory.recorded_state()
+    with pytest.raises(CloudError, match=rf"the state of stack {NAME} .* error: no stack named"):
+        recorded_state.begin().result()
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(
-        cloud.CloudError, match=r"cannot be read: put the folder with the program pulumi into PATH"
-    ):
-        inventory.recorded_state()
+    with pytest.raises(CloudError, match=r"cannot be read: put the folder with the program pulumi into PATH"):
+        recorded_state.begin().result()
 
 
 def test_the_program_ends_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,10 +146,10 @@ def test_the_program_ends_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def refuse(*arguments: Any) -> Any:
         given.append(arguments[-1])
-        raise cloud.CloudError(["elsewhere"])
+        raise CloudError(["elsewhere"])
 
     state = State((), HERE)
-    monkeypatch.setattr(inventory, "recorded_state", lambda: state)
+    monkeypatch.setattr(recorded_state, "begin", lambda: completed(state))
     monkeypatch.setattr(cloud, "look_up", refuse)
     monitor = recorded.RecordingMonitor()
     with pytest.raises(Exception, match="elsewhere"):

@@ -10,6 +10,7 @@ import pytest
 
 import settings
 from components.preflight import cloud
+from components.preflight.error import CloudError
 from components.preflight.scope import Scope
 from components.preflight.state import PORT, SERVER, Pending, Resource, State
 from tests.unit.support.recording import settings_with
@@ -84,7 +85,7 @@ def look_up(
 
 
 def problems(**changes: Any) -> tuple[str, ...]:
-    with pytest.raises(cloud.CloudError) as caught:
+    with pytest.raises(CloudError) as caught:
         look_up(**changes)
     return caught.value.problems
 

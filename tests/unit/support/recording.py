@@ -11,6 +11,7 @@ import copy
 import json
 import runpy
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,8 +25,8 @@ from pulumi.runtime import mocks
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import ROOT as ROOT_RESOURCE
 
-from components import inventory
-from components.preflight import cloud
+from components.preflight import cloud, recorded
+from components.preflight.state import State
 from tests.support.deployer import IDENTITY, LOGIN, SCOPE
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -196,10 +197,17 @@ def run(settings: Mapping[str, Any] | None = None, existing: cloud.Cloud = CLOUD
     values = SETTINGS if settings is None else settings
     with (
         patch.object(cloud, "look_up", lambda *_: existing),
-        patch.object(inventory, "_exported", lambda _: {}),
+        patch.object(recorded, "begin", lambda: completed(State(()))),
     ):
         asyncio.run(_program(monitor, values))
     return monitor.recording
+
+
+def completed(state: State) -> Future[State]:
+    """A future with this state, as after an export."""
+    done: Future[State] = Future()
+    done.set_result(state)
+    return done
 
 
 async def _program(monitor: RecordingMonitor, values: Mapping[str, Any]) -> None:
