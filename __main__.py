@@ -17,7 +17,7 @@ from components.keystone import Catalog, Keystone
 from components.load_balancer import LoadBalancer
 from components.messaging import Messaging
 from components.policy_engines import PolicyEngines
-from components.preflight import cloud
+from components.preflight import cloud, policies
 from components.rotation import FormerUsers
 from roles import DATASOURCE_NODE, POLICY_ENGINE
 
@@ -26,6 +26,7 @@ config = settings.load()
 stack = pulumi.get_stack()
 prefix = f"congress-{stack}"
 first_boot.check(stack, prefix, config.guest, inventory.roles(config))
+declared_policies = policies.look_up(config)
 existing_cloud = cloud.look_up(config, prefix, inventory.servers(prefix, config), inventory.recorded_state())
 
 network = Network("network", NetworkArgs(prefix, config.network, existing_cloud))
