@@ -13,6 +13,7 @@ from components.datasource_node import DatasourceNode
 from components.foundation.access import Access
 from components.foundation.host import Host
 from components.load_balancer import LoadBalancer
+from components.policies import Policies
 from components.policy_engines import PolicyEngines
 from components.preflight import scope
 from components.preflight.cloud import CloudError
@@ -60,6 +61,8 @@ def export(
     datasource_node: DatasourceNode,
     engines: PolicyEngines,
     load_balancer: LoadBalancer,
+    *,
+    policies: Policies | None,
 ) -> None:
     """Export the stack's outputs, which docs/install.md lists. The endpoint is known after it has answered."""
     answered = load_balancer.ready.id
@@ -88,5 +91,7 @@ def export(
         "ssh_known_hosts": access.known_hosts(hosts),
         "ssh_private_key": pulumi.Output.secret(access.key.private_key_openssh),
     }
+    if policies is not None:
+        outputs["policies"] = policies.applied
     for name, value in outputs.items():
         pulumi.export(name, value)
