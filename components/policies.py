@@ -92,6 +92,8 @@ class Policies(pulumi.ComponentResource):
             parent=self,
             after=[load_balancer.ready],
             limit=LIMIT,
+            # A folder that is named again later is compared with what is there, not with what was.
+            delete=f"sudo -n rm -f {RECORD}",
         )
         # Fingerprints say nothing to whoever does not have the key.
         self.applied = pulumi.Output.unsecret(

@@ -15,11 +15,11 @@ ABBREVIATION = 5  # characters of the name that Congress takes without one
 def declaration(folder: Folder, values: Mapping[str, str] | None, key: str = "") -> Declaration:
     """`values` of the secrets, by name, and the `key` of their fingerprints; None while the key is not known."""
     declared: dict[str, dict[str, Any]] = {"datasources": {}, "policies": {}}
-    for one in folder.in_order():
+    for place, one in enumerate(folder.in_order()):
         if isinstance(one, Datasource):
-            declared["datasources"][one.name] = datasource(one, values, key)
+            declared["datasources"][one.name] = {"place": place, **datasource(one, values, key)}
         else:
-            declared["policies"][one.name] = policy(one)
+            declared["policies"][one.name] = {"place": place, **policy(one)}
     return declared
 
 

@@ -2,7 +2,8 @@
 
 `pulumi preview` shows these actions, and the host applies them: both use this module, so it imports nothing of ours. A
 declaration is JSON: `datasources` and `policies` by name, in the order in which they are applied; a policy has its
-`rules` by key. A secret value is {"secret": NAME, "is": FINGERPRINT}.
+`rules` by key. A secret value is {"secret": NAME, "is": FINGERPRINT}. Pulumi's state sorts keys, so each datasource and
+policy also has its `place`.
 """
 
 from __future__ import annotations
@@ -88,15 +89,19 @@ def plan(old: Declaration, new: Declaration) -> list[Action]:
     return [*removals(old, new), *datasources(old, new), *policies(old, new)]
 
 
+def backwards(ones: Mapping[str, Any]) -> list[str]:
+    return sorted(ones, key=lambda name: (ones[name]["place"], name), reverse=True)
+
+
 def removals(old: Declaration, new: Declaration) -> Iterator[Action]:
-    for name in reversed(list(old["policies"])):
+    for name in backwards(old["policies"]):
         before, after = old["policies"][name], new["policies"].get(name)
         if after is not None and same("policy", before, after):
-            for key in reversed(list(before["rules"])):
+            for key in sorted(before["rules"]):
                 if key not in after["rules"]:
                     yield Action("delete", "rule", name, key)
     for kind in ("policy", "datasource"):
-        for name in reversed(list(old[LISTS[kind]])):
+        for name in backwards(old[LISTS[kind]]):
             if name not in new[LISTS[kind]]:
                 yield Action("delete", kind, name)
 
@@ -170,7 +175,7 @@ def deletion(action: Action, old: Declaration, new: Declaration, removed: Sequen
     yield f"- {action.kind} {action.name}{rules}, to create it again with"
     former = keys_of(action.kind, before)
     latter = keys_of(action.kind, new[LISTS[action.kind]][action.name])
-    for key in [*former, *(key for key in latter if key not in former)]:
+    for key in [*latter, *sorted(former.keys() - latter.keys())]:
         if key not in latter:
             yield f"    - {key}: {shown(former[key])}"
         elif key not in former:

@@ -52,7 +52,7 @@ def overwrite() -> None:
     """Let the next `up` undo what somebody changed in policies and datasources that the stack declares."""
     on_engine_host(
         "overwrite",
-        f"install -m 0640 -o root -g congress /dev/stdin {RECORD}",
+        f"install -m 0640 -o root -g congress /dev/null {RECORD} && cat > {RECORD}",
         f"{json.dumps(OVERWRITE)}\n".encode(),
     )
     typer.echo("the next `up` that changes the folder, or `make repair`, makes everything as it is declared")

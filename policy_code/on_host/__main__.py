@@ -17,7 +17,10 @@ from typing import Any
 import congress_runtime.patches.removed_names  # noqa: F401  what Python removed, which congress still imports
 from congress.common import config
 from congress_runtime import patches
+from congress_runtime.bus import BusError, connection
 from oslo_config import cfg
+
+CONNECT = 10.0  # seconds
 
 
 def main(configuration: str, file: str) -> str:
@@ -33,11 +36,14 @@ def main(configuration: str, file: str) -> str:
             return live.adopt(request["name"], request["stack"])
         record = Path(file)
         applied = json.loads(record.read_text()) if record.exists() else None
+        # Without a bus, each call would only run into its limit.
+        with connection(cfg.CONF, CONNECT):
+            pass
         bus = Bus(cfg.CONF, request["engines"], cfg.CONF.dse.long_timeout)
         known = [applied] if isinstance(applied, dict) else []
         state = live.read(request["stack"], *known, request["declaration"])
         actions = apply.apply(bus, state, request, applied)
-    except (CallError, LookupError, apply.RefusedError) as error:
+    except (BusError, CallError, LookupError, apply.RefusedError) as error:
         raise SystemExit(f"{error}") from None
     return "\n".join(map(str, actions)) or "nothing to do"
 

@@ -17,6 +17,8 @@ from congress.db import db_policy_rules
 
 from policy_code.plan import LISTS, Declaration, fingerprint, rule_key
 
+# A place behind all others: what no declaration names is deleted first.
+LAST = 1_000_000
 MARK = re.compile(r"\s*\[congress-ha: ([^\[\]]+)\]$")
 
 
@@ -38,14 +40,13 @@ class Live:
     others: dict[tuple[str, str], str | None] = field(default_factory=dict)
 
 
-def read(stack: str, order: Declaration, *more: Declaration) -> Live:
-    """In the order of the first declaration, what it does not have at the end.
-
-    A value is a secret if it is one in any of these declarations, or if Congress encrypts it.
+def read(stack: str, *known: Declaration) -> Live:
+    """`known`: declarations that say what is in which place, and which values are secret beside those that Congress
+    encrypts.
     """
     secret = {
         (name, key)
-        for one in (order, *more)
+        for one in known
         for name, declared in one["datasources"].items()
         for key, value in declared["config"].items()
         if isinstance(value, Mapping)
@@ -67,9 +68,11 @@ def read(stack: str, order: Declaration, *more: Declaration) -> Live:
             if kind == "datasource"
             else policy(live, one, rules.get(one.name, []))
         )
-    for kind, ones in live.declared.items():
-        places = {name: place for place, name in enumerate(order[kind])}
-        live.declared[kind] = dict(sorted(ones.items(), key=lambda item: places.get(item[0], len(places))))
+    for list_, ones in live.declared.items():
+        for name, one in ones.items():
+            one["place"] = next(
+                (other[list_][name]["place"] for other in known if name in other[list_]), LAST
+            )
     return live
 
 

@@ -68,6 +68,7 @@ def declared(one: dict[str, Any]) -> dict[str, Any]:
     for list_ in same.values():
         for thing in list_.values():
             thing.pop("protect", None)
+            thing.pop("place")
             for value in thing.get("config", {}).values():
                 if isinstance(value, dict):
                     value.pop("secret")
@@ -221,3 +222,37 @@ def test_errors_have_no_secret_and_no_engine_is_named(host: Host) -> None:
         away["result"]
         == "CallError: no policy engine answers on the bus: policy-engine-1: `make status` says why"
     )
+
+
+CONFIGURATION = """
+[DEFAULT]
+transport_url = rabbit://congress:CANARY@127.0.0.1:1/
+encryption_key_path = {folder}
+[database]
+connection = sqlite:///{folder}/congress.sqlite
+"""
+
+
+def ask(host: Host, request: dict[str, Any]) -> tuple[int, str, str]:
+    """The program as the step runs it."""
+    file = host.folder / "congress.conf"
+    file.write_text(CONFIGURATION.format(folder=host.folder))
+    words = ("-m", "policy_code.on_host", file, host.folder / "policies.json")
+    done = run(
+        congress_python(), *words, stdin=json.dumps(request), env=ENVIRONMENT, cwd=host.folder, deadline=250
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_program_says_in_one_line_what_it_did_or_what_is_wrong(host: Host) -> None:
+    host.steps.append({"engine": ["persistent_create_policy", {"name": "Theirs"}]})
+    host.run()
+    adopt = {"do": "adopt", "stack": "congress-test"}
+    assert ask(host, {**adopt, "name": "Theirs"}) == (0, "policy Theirs belongs to congress-test now\n", "")
+    code, _, errors = ask(host, {**adopt, "name": "Nobody"})
+    assert (code, errors.splitlines()[-1]) == (1, "there is no policy or datasource Nobody")
+    request = {"do": "apply", "stack": "congress-test", "engines": ["e"], "declaration": EMPTY, "secrets": {}}
+    code, _, errors = ask(host, request)
+    assert code == 1
+    assert errors.splitlines()[-1].startswith("no message bus at 127.0.0.1:1 as congress: ")
+    assert "CANARY" not in errors

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 from hypothesis import given
@@ -45,9 +46,18 @@ POLICIES = st.dictionaries(
         }
     ),
 )
+
+
+def in_places(declaration: dict[str, Any]) -> dict[str, Any]:
+    return {
+        list_: {name: {"place": place, **one} for place, (name, one) in enumerate(ones.items())}
+        for list_, ones in declaration.items()
+    }
+
+
 DECLARATIONS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"datasources": DATASOURCES, "policies": POLICIES}
-)
+).map(in_places)
 
 
 def act(state: dict[str, Any], action: Action, new: dict[str, Any]) -> None:
@@ -71,6 +81,7 @@ def without_protection(state: dict[str, Any]) -> str:
     for list_ in every.values():
         for one in list_.values():
             one.pop("protect", None)
+            one.pop("place")
     return comparable(every)
 
 
@@ -120,6 +131,15 @@ def test_removals_come_first_in_the_reverse_order_and_datasources_before_policie
         assert names == [name for name in reversed(old[list_]) if name not in new[list_]]
     kinds = [one.kind == "datasource" for one in actions[len(removed) :]]
     assert kinds == sorted(kinds, reverse=True)
+
+
+@given(DECLARATIONS, DECLARATIONS)
+def test_the_plan_does_not_depend_on_the_order_of_keys_in_a_state(
+    old: dict[str, Any], new: dict[str, Any]
+) -> None:
+    stored = json.loads(json.dumps(old, sort_keys=True))
+    assert plan(stored, new) == plan(old, new)
+    assert lines(stored, new) == lines(old, new)
 
 
 @given(DECLARATIONS, DECLARATIONS)

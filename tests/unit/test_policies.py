@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.preflight.policies import PoliciesError, look_up
+from policy_code.on_host import RECORD
 from tests.policy_code.folders import NOVA, policy, write
 from tests.support.programs import congress_python
 from tests.unit.support import recording as recorded
@@ -103,6 +104,7 @@ def test_it_runs_on_an_engine_s_host_after_the_endpoint_has_answered(with_polici
     step = with_policies.step("policies")
     assert with_policies.needs(step, with_policies.step("load-balancer-haproxy"))
     assert step.options.deletedWith.endswith("::policy-engine-host-1")
+    assert step.inputs["delete"] == f"sudo -n rm -f {RECORD}"
 
 
 def test_a_secret_is_on_standard_input_alone(with_policies: Recording) -> None:
