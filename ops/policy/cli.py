@@ -1,4 +1,4 @@
-"""`congress-ha policy validate`, `test` and `explain`, which need neither stack nor cloud; `adopt`, `overwrite`."""
+"""`congress-ha policy`: validate, test and explain need neither stack nor cloud; drift, adopt and overwrite do."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ FAILED, UNUSABLE = 1, 2
 def policies() -> None:
     """Check policies and datasources as code on this machine; docs/policies.md is the manual.
 
-    adopt and overwrite work on a deployed stack, the other commands need none.
+    drift, adopt and overwrite work on a deployed stack, the other commands need none.
     """
 
 
+app.command()(ownership.drift)
 app.command()(ownership.adopt)
 app.command()(ownership.overwrite)
 

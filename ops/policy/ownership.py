@@ -1,4 +1,4 @@
-"""`congress-ha policy adopt` and `overwrite`: the explicit steps to what a stack does not do by itself."""
+"""`congress-ha policy drift`, `adopt` and `overwrite`: what others did to a stack's policies, and what to do then."""
 
 from __future__ import annotations
 
@@ -40,11 +40,27 @@ def on_engine_host(what: str, command: str, stdin: bytes = b"") -> str:
         raise typer.Exit(1) from None
 
 
+def drift() -> None:
+    """Show what somebody changed in policies and datasources that the stack declares. Exit code 1 if there is any."""
+    differs = on_engine_host("drift", COMMAND, json.dumps({"do": "drift", "stack": stack_prefix()}).encode())
+    if not differs:
+        typer.echo("policies and datasources are as the last `up` left them")
+        return
+    typer.echo(
+        f"somebody changed policies or datasources of the stack; this would put them right:\n{differs}"
+    )
+    raise typer.Exit(1)
+
+
+def stack_prefix() -> str:
+    return prefix_of(os.environ.get("STACK", "dev"))
+
+
 def adopt(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A policy or datasource that Congress has.")],
 ) -> None:
     """Let the stack take over a policy or datasource that it did not create; the next `up` makes it as declared."""
-    request = {"do": "adopt", "name": name, "stack": prefix_of(os.environ.get("STACK", "dev"))}
+    request = {"do": "adopt", "name": name, "stack": stack_prefix()}
     typer.echo(on_engine_host("adopt", COMMAND, json.dumps(request).encode()))
 
 

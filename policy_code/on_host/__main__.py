@@ -2,8 +2,8 @@
 
 usage: python -m policy_code.on_host CONFIGURATION RECORD
 
-`do` is apply (`stack`, `engines`, `declaration`, `secrets`) or adopt (`stack`, `name`). RECORD is the file with the
-declaration that was applied last; the step writes it afterwards.
+`do` is apply (`stack`, `engines`, `declaration`, `secrets`), adopt (`stack`, `name`) or drift (`stack`). RECORD is the
+file with the declaration that was applied last; the step writes it afterwards.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ def main(configuration: str, file: str) -> str:
             return live.adopt(request["name"], request["stack"])
         record = Path(file)
         applied = json.loads(record.read_text()) if record.exists() else None
+        if request["do"] == "drift":
+            return "\n".join(apply.drift(live, request["stack"], applied))
         # Without a bus, each call would only run into its limit.
         with connection(cfg.CONF, CONNECT):
             pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
 from policy_code import plan
@@ -142,6 +143,14 @@ class Application:
 
 def listed(actions: list[Action]) -> str:
     return ", ".join(map(str, actions)) or "nothing"
+
+
+def drift(live: ModuleType, stack: str, record: Declaration | str | None) -> list[str]:
+    """What would put right what somebody changed since the last `up`, empty if nobody did. Raises LookupError."""
+    if record is None or isinstance(record, str):  # OVERWRITE
+        raise LookupError("this host has no record of what was applied: run pulumi up, or make repair")
+    state = live.read(stack, record)
+    return [*conflicts(state, record, stack), *plan.lines(state.declared, record)]
 
 
 def apply(bus: Bus, live: Live, request: Mapping[str, Any], record: Declaration | str | None) -> list[Action]:

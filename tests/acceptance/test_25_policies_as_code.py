@@ -198,9 +198,12 @@ def test_a_change_by_hand_is_not_undone_unasked(deployment: Deployment, folder: 
     folder.write("taken", name="Taken", rules=[{"name": "two", "rule": "t(3)"}])
     assert "somebody changed what this stack declares" in folder.refused(deployment)
     assert rules_of(deployment, "Taken") == {"two": "t(2)", "by hand": "t(7)"}
+    with pytest.raises(CommandError, match=r"- rule by hand of Taken: t\(7\)"):
+        run([*CONGRESS_HA, "policy", "drift"], timeout=120)
     run([*CONGRESS_HA, "policy", "overwrite"], timeout=120)
     folder.up(deployment)
     assert rules_of(deployment, "Taken") == {"two": "t(3)"}
+    run([*CONGRESS_HA, "policy", "drift"], timeout=120)
 
 
 def test_files_that_are_gone_are_removed_and_nothing_else(deployment: Deployment, folder: Folder) -> None:

@@ -1,8 +1,8 @@
 """Run by Congress's Python: applies declarations to a whole node, as a policy engine's host does.
 
 usage: applied.py FOLDER < STEPS: STEPS is a JSON list of objects. `apply`: a declaration, with `record` and `secrets`;
-`engine`, `datasources`: a call by hand, [method, arguments]; `adopt`: a name. Prints a JSON list with a result for
-each, and what is there afterwards.
+`engine`, `datasources`: a call by hand, [method, arguments]; `adopt`: a name; `drift`: a record. Prints a list with
+a result for each, and what is there afterwards.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ def done(step: dict[str, Any]) -> Any:
         bus = Bus(cfg.CONF, step.get("engines", ["node"]), 20)
         if "adopt" in step:
             return live.adopt(step["adopt"], STACK)
+        if "drift" in step:
+            return apply.drift(live, STACK, step["drift"])
         if "engine" in step:
             return bus.engine(step["engine"][0], **step["engine"][1])
         if "datasources" in step:

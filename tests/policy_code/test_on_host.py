@@ -158,15 +158,20 @@ def test_what_somebody_changed_by_hand_is_not_touched_unasked(host: Host) -> Non
     host.apply(first, None)
     by_hand = {"policy_name": "Named", "str_rule": "p(7)", "rule_name": "first", "comment": ""}
     host.steps.append({"engine": ["persistent_insert_rule", by_hand]})
+    host.steps.append({"drift": first})
     host.apply(first, first)
     host.apply(second, first)
     host.apply(second, "overwrite")
+    host.steps.append({"drift": second})
     adding = host.declare(active=policy("Active", "kept('a')"), named=NAMED, taken=policy("Taken", "t(2)"))
     theirs = {"name": "Taken", "rules": [{"rule": "t(1)"}]}
     host.steps.append({"engine": ["persistent_create_policy_with_rules", {"policy_rules_obj": theirs}]})
     host.steps.append({"adopt": "Taken"})
     host.apply(adding, second)
-    _, _, unchanged, refused, overwritten, _, _, adopted = host.run()
+    _, _, drift, unchanged, refused, overwritten, none, _, _, adopted = host.run()
+    assert len(drift["result"]) == 1
+    assert drift["result"][0].endswith(" of Named: p(7)")
+    assert none["result"] == []
     assert unchanged["result"] == []
     assert refused["result"].startswith(
         "RefusedError: nothing was changed: somebody changed what this stack declares"

@@ -1,4 +1,4 @@
-"""`congress-ha policy adopt` and `overwrite`: what they run on which host, and how they fail."""
+"""`congress-ha policy drift`, `adopt` and `overwrite`: what they run on which host, and how they fail."""
 
 from __future__ import annotations
 
@@ -65,6 +65,15 @@ def test_adopt_fails_with_the_host_s_reason(hosts: Hosts) -> None:
     done = CliRunner().invoke(cli.app, ["adopt", "Taken"])
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr == f"policy adopt: policy-engine-host-1: {hosts.failure}\n"
+
+
+@pytest.mark.parametrize(("answer", "code"), [("", 0), ("- rule by hand of P: p(7)", 1)])
+def test_drift_is_shown_and_is_the_exit_code(hosts: Hosts, answer: str, code: int) -> None:
+    hosts.answer = answer
+    done = CliRunner().invoke(cli.app, ["drift"])
+    assert done.exit_code == code
+    assert answer in done.stdout
+    assert hosts.runs[0][2] == {"do": "drift", "stack": "congress-prod"}
 
 
 def test_overwrite_replaces_the_record(hosts: Hosts) -> None:
