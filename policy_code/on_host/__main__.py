@@ -19,6 +19,7 @@ from congress.common import config
 from congress_runtime import patches
 from congress_runtime.bus import BusError, connection
 from oslo_config import cfg
+from oslo_db.exception import DBError
 
 CONNECT = 10.0  # seconds
 
@@ -28,7 +29,7 @@ def main(configuration: str, file: str) -> str:
     patches.apply(patches.BUS)
     # Only now: these read the configuration when they are imported.
     from policy_code.on_host import apply, live  # noqa: PLC0415
-    from policy_code.on_host.bus import Bus, CallError  # noqa: PLC0415
+    from policy_code.on_host.bus import Bus, CallError, first_line  # noqa: PLC0415
 
     request: dict[str, Any] = json.load(sys.stdin)
     try:
@@ -47,6 +48,10 @@ def main(configuration: str, file: str) -> str:
         actions = apply.apply(bus, state, request, applied)
     except (BusError, CallError, LookupError, apply.RefusedError) as error:
         raise SystemExit(f"{error}") from None
+    except DBError as error:
+        raise SystemExit(
+            f"Congress's database does not answer as it should: {first_line(str(error))}"
+        ) from None
     return "\n".join(map(str, actions)) or "nothing to do"
 
 

@@ -250,14 +250,23 @@ def ask(host: Host, request: dict[str, Any]) -> tuple[int, str, str]:
 
 
 def test_the_program_says_in_one_line_what_it_did_or_what_is_wrong(host: Host) -> None:
+    applied = host.declare(datasources__nova=NOVA)
+    host.apply(applied, None)
     host.steps.append({"engine": ["persistent_create_policy", {"name": "Theirs"}]})
     host.run()
+    (host.folder / "policies.json").write_text(json.dumps(applied))
+    assert ask(host, {"do": "drift", "stack": "congress-test"}) == (0, "\n", "")
     adopt = {"do": "adopt", "stack": "congress-test"}
     assert ask(host, {**adopt, "name": "Theirs"}) == (0, "policy Theirs belongs to congress-test now\n", "")
     code, _, errors = ask(host, {**adopt, "name": "Nobody"})
     assert (code, errors.splitlines()[-1]) == (1, "there is no policy or datasource Nobody")
+    assert ask(host, {"do": "drift", "stack": "congress-test"}) == (0, "- policy Theirs with 0 rules\n", "")
     request = {"do": "apply", "stack": "congress-test", "engines": ["e"], "declaration": EMPTY, "secrets": {}}
     code, _, errors = ask(host, request)
     assert code == 1
     assert errors.splitlines()[-1].startswith("no message bus at 127.0.0.1:1 as congress: ")
     assert "CANARY" not in errors
+    (host.folder / "congress.sqlite").unlink()
+    code, _, errors = ask(host, {**adopt, "name": "Theirs"})
+    assert code == 1
+    assert errors.splitlines()[-1].startswith("Congress's database does not answer as it should: ")
