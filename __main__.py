@@ -25,8 +25,10 @@ from components.foundation.network import Network, NetworkArgs
 from components.keystone import Catalog, Keystone
 from components.load_balancer import LoadBalancer
 from components.messaging import Messaging
+from components.policies import policies
 from components.policy_engines import PolicyEngines
 from components.preflight import cloud
+from components.preflight import policies as policies_folder
 from components.rotation import FormerUsers
 from roles import DATASOURCE_NODE, POLICY_ENGINE
 
@@ -35,7 +37,9 @@ config = settings.load()
 stack = pulumi.get_stack()
 prefix = f"congress-{stack}"
 first_boot.check(stack, prefix, config.guest, inventory.roles(config))
-existing_cloud = cloud.look_up(config, prefix, inventory.servers(prefix, config), state.result())
+folder = policies_folder.look_up(config)
+exported = state.result()
+existing_cloud = cloud.look_up(config, prefix, inventory.servers(prefix, config), exported)
 
 network = Network("network", NetworkArgs(prefix, config.network, existing_cloud))
 firewall = Firewall("firewall", prefix, rules(config))
@@ -72,7 +76,18 @@ engines = PolicyEngines("policy-engines", config.policy_engines, engine_hosts, a
 load_balancer = LoadBalancer("load-balancer", site, engines, authority)
 Catalog("catalog", keystone, load_balancer)
 FormerUsers("former-users", [database, messaging], load_balancer)
+declared = policies(
+    "policies",
+    folder,
+    site,
+    key=key,
+    engines=engines,
+    load_balancer=load_balancer,
+    before=exported.policies,
+)
 
 hosts = [access.bastion, database.host, messaging.host, *load_balancer.hosts]
 hosts += [congress_host.host for congress_host in (*pair, *engine_hosts)]
-inventory.export(access, {host.name: host for host in hosts}, datasource_node, engines, load_balancer)
+inventory.export(
+    access, {host.name: host for host in hosts}, datasource_node, engines, load_balancer, policies=declared
+)

@@ -11,6 +11,7 @@ from components.datasource_node import DatasourceNode
 from components.foundation.access import Access
 from components.foundation.host import Host
 from components.load_balancer import LoadBalancer
+from components.policies import Policies
 from components.policy_engines import PolicyEngines
 from components.preflight import scope
 from roles import ROLES, Role
@@ -33,6 +34,8 @@ def export(
     datasource_node: DatasourceNode,
     engines: PolicyEngines,
     load_balancer: LoadBalancer,
+    *,
+    policies: Policies | None,
 ) -> None:
     """Export the stack's outputs, which docs/install.md lists. The endpoint is known after it has answered."""
     answered = load_balancer.ready.id
@@ -63,5 +66,7 @@ def export(
     }
     if load_balancer.virtual_address is not None:
         outputs["virtual_address"] = load_balancer.virtual_address
+    if policies is not None:
+        outputs["policies"] = policies.applied
     for name, value in outputs.items():
         pulumi.export(name, value)

@@ -11,6 +11,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     PlainValidator,
+    StrictBool,
     StrictStr,
     StringConstraints,
     model_validator,
@@ -88,6 +89,7 @@ class Policy(Model):
     kind: Literal["nonrecursive", "action"] = "nonrecursive"
     abbreviation: Annotated[StrictStr, StringConstraints(min_length=1, max_length=5)] | None = None
     depends_on: tuple[Name, ...] = Field(default=(), alias="depends-on")
+    protect: StrictBool = False
     rules: tuple[Rule, ...]
 
 
@@ -95,6 +97,7 @@ class Datasource(Model):
     name: Name
     driver: Text
     description: StrictStr = ""
+    protect: StrictBool = False
     config: dict[StrictStr, Annotated[ConfigValue, PlainValidator(config_value)]] = {}
 
 

@@ -11,6 +11,7 @@ from settings.loading import NAMESPACE, load, parse
 from settings.model import Settings
 from settings.network import EVERYWHERE, Access, ExistingNetwork, Network
 from settings.nodes import DatasourceNode, FencingLogin, PolicyEngines
+from settings.policies import PolicySecrets
 from settings.rotation import Rotation, of_generation
 from settings.tls import Tls
 from settings.types import Model
@@ -31,6 +32,7 @@ __all__ = [
     "Model",
     "Network",
     "PolicyEngines",
+    "PolicySecrets",
     "Rotation",
     "Settings",
     "SettingsError",

@@ -11,6 +11,7 @@ from settings.hosts import Database, Flavors, Guest, LoadBalancer
 from settings.keystone import Keystone
 from settings.network import EVERYWHERE, Access, Network
 from settings.nodes import DatasourceNode, PolicyEngines
+from settings.policies import Folder, PolicySecrets
 from settings.rotation import Rotation
 from settings.tls import Tls
 from settings.types import Model, Name
@@ -48,6 +49,16 @@ class Settings(Model):
     datasource_node: DatasourceNode = Field(
         DatasourceNode(), description="the datasource node", examples=[{"monitorInterval": "30s"}]
     )
+    policies: Folder | None = Field(
+        None,
+        description="folder with the stack's policies and datasources, from the folder of the program; empty: none",
+        examples=["policies/prod"],
+    )
+    policy_secrets: PolicySecrets = Field(
+        PolicySecrets({}),
+        description="values of the secrets that files of datasources name: pulumi config set --secret --path "
+        "'congress-ha:policySecrets.NAME'",
+    )
     database: Database = Field(Database(), description="the database", examples=[{"protect": True}])
     load_balancer: LoadBalancer = Field(
         LoadBalancer(), description="the load balancer, or a pair of them", examples=[{"hosts": 2}]
@@ -67,6 +78,8 @@ class Settings(Model):
                 "rotation.keystone is for the user that the stack makes (auth: keystone, no keystone.login); "
                 "remove it"
             )
+        if self.policies is None and self.policy_secrets.root:
+            problems.append("policySecrets are for the datasources of policies: set policies, or remove them")
         if self.auth == "noauth" and EVERYWHERE in self.access.api_cidrs:
             problems.append(
                 "auth: noauth with access.apiCidrs 0.0.0.0/0 lets everybody in; name the ranges of your users, or set "

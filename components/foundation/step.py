@@ -20,9 +20,9 @@ RUNNER = "sudo -n /usr/local/sbin/congress-ha-step {name} {limit}"
 class Step(remote.Command):
     """`templates/<template>` with `context`, run on `host` after `after` and after the host is ready.
 
-    `limit`: seconds. The script contains the server's id, so a replaced server gets its steps again by an update (a
-    changed trigger would replace the resource, pulumi-command#189). `digest` changes with the content, not with the
-    server.
+    `limit`: seconds. `delete`: a command that runs if the step leaves the program and its host stays. The script
+    contains the server's id, so a replaced server gets its steps again by an update (a changed trigger would replace
+    the resource, pulumi-command#189). `digest` changes with the content, not with the server.
     """
 
     digest: pulumi.Output[str]
@@ -37,6 +37,7 @@ class Step(remote.Command):
         parent: pulumi.Resource,
         after: Sequence[pulumi.Resource] = (),
         limit: int = 900,
+        delete: str | None = None,
     ) -> None:
         values: pulumi.Output[dict[str, Any]] = pulumi.Output.from_input(dict(context))
         body: pulumi.Output[str] = pulumi.Output.secret(
@@ -50,6 +51,7 @@ class Step(remote.Command):
             stdin=pulumi.Output.concat("# server ", host.server.id, f"\nSTEP={name}\n", body),
             logging=remote.Logging.NONE,
             add_previous_output_in_env=False,
+            delete=delete,
             opts=pulumi.ResourceOptions(
                 parent=parent,
                 depends_on=[*host.ready_steps, *after],

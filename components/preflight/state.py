@@ -99,7 +99,8 @@ class Pending:
 class State:
     """`resources`: of the cloud, steps, providers. `others`: components and retired resources. `scope`: of the stack.
 
-    `pending`: operations of an interrupted run. `written`: when the state was stored last.
+    `pending`: operations of an interrupted run. `written`: when the state was stored last. `policies`: the stack's
+    output of that name, None without one.
     """
 
     resources: tuple[Resource, ...]
@@ -107,6 +108,7 @@ class State:
     others: tuple[Resource, ...] = ()
     pending: tuple[Pending, ...] = ()
     written: datetime = NEVER
+    policies: Mapping[str, Any] | None = None
 
     @property
     def everything(self) -> tuple[Resource, ...]:
@@ -146,6 +148,7 @@ def parse_state(exported: Mapping[str, Any]) -> State:
         scope=recorded(outputs or {}, listed),
         pending=tuple(_pending(one, logins) for one in deployment.get("pending_operations") or []),
         written=datetime.fromisoformat(stored) if stored else NEVER,
+        policies=(outputs or {}).get("policies"),
     )
 
 

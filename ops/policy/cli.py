@@ -1,4 +1,4 @@
-"""`congress-ha policy validate`, `test` and `explain`. None of them needs a stack or a cloud."""
+"""`congress-ha policy`: validate, test and explain need neither stack nor cloud; drift, adopt and overwrite do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from ops.policy import explanation, junit, report
+from ops.policy import explanation, junit, ownership, report
 from ops.policy.results import Results
 from policy_code import congress
 from policy_code.congress import CongressError
@@ -26,7 +26,15 @@ FAILED, UNUSABLE = 1, 2
 
 @app.callback()
 def policies() -> None:
-    """Check policies and datasources as code on this machine, without a cloud; docs/policies.md is the manual."""
+    """Check policies and datasources as code on this machine; docs/policies.md is the manual.
+
+    drift, adopt and overwrite work on a deployed stack, the other commands need none.
+    """
+
+
+app.command()(ownership.drift)
+app.command()(ownership.adopt)
+app.command()(ownership.overwrite)
 
 
 def counted(count: int, one: str, several: str) -> str:

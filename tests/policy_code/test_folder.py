@@ -89,7 +89,10 @@ def test_every_problem_of_every_file_at_once(tmp_path: Path) -> None:
         ("d.test.yaml:3", "cases[1].given.t[1]: should be a finite number"),
         ("d.test.yaml:3", "cases[1].given.t[2]: should be text, a number, true, false or null: put a date"),
         ("datasources/nova.yaml:1", "name: is missing"),
-        ("datasources/nova.yaml:1", "nam: no such key: known here are name, driver, description, config"),
+        (
+            "datasources/nova.yaml:1",
+            "nam: no such key: known here are name, driver, description, protect, config",
+        ),
         (
             "datasources/nova.yaml:6",
             "config.password: should be text, a whole number, true, false or {secret: NAME}",

@@ -20,7 +20,7 @@ from tests.render.support.contexts import CANARY
 
 HEREDOC = re.compile(r"<<'?(\w+)'?$")
 # The readers of a here-document with a secret, which they read from standard input.
-READERS = (r'put_file "[^"]+" \S+ \d+', r"mariadb")
+READERS = (r'put_file "[^"]+" \S+ \d+', r"mariadb", r"out=\$\(apply")
 SECRET = rf"'?{CANARY}\S*?'?(?=[ )]|$)"
 WORD = r"[\w./$:-]+"
 HARMLESS = re.compile(
@@ -84,6 +84,7 @@ def test_the_contexts_hold_secrets() -> None:
         "fencing/openstack.sh.j2",
         "load_balancer/haproxy.sh.j2",
         "messaging/rabbitmq.sh.j2",
+        "policies/apply.sh.j2",
     }
 
 

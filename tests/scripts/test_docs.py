@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
 from roles import ROLES
 from settings import Settings, models_in
@@ -25,7 +25,7 @@ FOLDERS = (
 PATH = re.compile(rf"(?:^|(?<=[\s(]))((?:{FOLDERS})/[\w./-]*|[\w.]+\.(?:md|py|toml|txt|yaml))(?:::(\w+))?")
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
 # Files of Congress, of the user and of the state folder, which are named without one of our folders.
-NOT_OURS = {"clouds.yaml", "Pulumi.mine.yaml", "Pulumi.NAME.yaml"}
+NOT_OURS = {"clouds.yaml", "Pulumi.mine.yaml", "Pulumi.NAME.yaml", "policies/prod"}
 
 
 def code(text: str) -> list[str]:
@@ -48,6 +48,8 @@ def is_setting(key: str) -> bool:
         if field is None:
             return False
         models = models_in(field.annotation)
+        if any(issubclass(model, RootModel) for model in models):  # the user's own keys
+            return True
     return True
 
 

@@ -29,19 +29,25 @@ SOMETHING_ELSE = {
     ("settings/nodes.py", "datasource-node"): "the node's id",
     ("ops/health/roles/database.py", "database"): "a probe",
     ("ops/policy/cli.py", "datasource"): "a word of a sentence",
+    ("policy_code/plan.py", "datasource"): "what a file declares",
+    ("policy_code/on_host/apply.py", "datasource"): "what a file declares",
+    ("policy_code/on_host/live.py", "datasource"): "what a file declares",
 }
 # The modules that the operator's commands depend on.
 BELOW = {"ops/common", "ops/remote", "ops/stack", "ops/cloud", "ops/ssh"}
+# The parts of policies as code that run on the operator's machine, or name what is on hosts.
+CODE = {"policy_code", "policy_code/on_host"}
 # Which folder may import which. Imports inside a folder are not restricted.
 ROOMS = {
     "congress_runtime": set[str](),
     "policy_code": set(),
     "policy_code/in_congress": {"congress_runtime"},
+    "policy_code/on_host": {"congress_runtime", "policy_code"},
     "roles": set(),
     "settings": {"roles"},
-    "components/preflight": {"roles", "settings"},
+    "components/preflight": {"roles", "settings", "policy_code"},
     "components/foundation": {"roles", "settings", "components/preflight"},
-    "components": {"roles", "settings", "components/preflight", "components/foundation"},
+    "components": {"roles", "settings", "components/preflight", "components/foundation", *CODE},
     "ops/common": set(),
     "ops/remote": set(),
     "ops/stack": {"roles", "components/preflight", "ops/common"},
@@ -51,7 +57,7 @@ ROOMS = {
     "ops/drift": {"roles", "components/preflight", *BELOW, "ops/health"},
     "ops/data": {"roles", "components/foundation", *BELOW},
     "ops/replacement": {"roles", "components/preflight", *BELOW, "ops/health", "ops/data"},
-    "ops/policy": {"policy_code"},
+    "ops/policy": {*CODE, *BELOW},
     "ops": {"ops/stack"},
     "scripts": {"ops/common", "ops/stack"},
 }

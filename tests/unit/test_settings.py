@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
 import settings
 from roles import POLICY_ENGINE, ROLES
@@ -115,7 +115,9 @@ def test_the_manual_names_every_key() -> None:
     text = (ROOT / "Pulumi.prod.yaml").read_text()
 
     def keys(model: type[BaseModel]) -> set[str]:
-        """The keys of a model and of all sections in it."""
+        """The keys of a model and of all sections in it; those of a map are the user's own."""
+        if issubclass(model, RootModel):
+            return set()
         fields = model.model_fields.values()
         inner = (keys(section) for field in fields for section in settings.models_in(field.annotation))
         return {str(field.alias) for field in fields}.union(*inner)

@@ -25,6 +25,7 @@ from tests.render.support.contexts import (
     LOAD_BALANCERS,
     MESSAGING,
     PAIRED,
+    POLICIES,
     REACHABLE,
     SOFTWARE,
     USER_DATA,
@@ -110,6 +111,7 @@ TABLE: Mapping[str, tuple[Validator, Contexts]] = {
     "messaging/former_users.sh.j2": (Validator.BASH, {"second": {"user": "congress-2"}}),
     "messaging/rabbitmq.conf.j2": (Validator.RABBITMQ, {"messaging": MESSAGING}),
     "messaging/rabbitmq.sh.j2": (Validator.BASH, {"messaging": MESSAGING}),
+    "policies/apply.sh.j2": (Validator.BASH, {"policies": POLICIES}),
     "policy_engines/engine.conf.j2": (Validator.CONGRESS, ENGINES),
     "policy_engines/engine.sh.j2": (Validator.BASH, ENGINES),
     "policy_engines/start.sh.j2": (

@@ -13,8 +13,10 @@ from components.fencing import credential_login, password_login
 from components.foundation.authority import CA_FILE
 from components.foundation.host import package_environment
 from components.keystone import keystone_options
+from components.policies import MODULES as POLICY_MODULES
 from components.policy_engines import placements
 from components.preflight.identity import Identity
+from policy_code.on_host import COMMAND, LIBRARY, RECORD
 from settings import DatasourceNode, FencingLogin, Guest, PolicyEngines
 from tests.support.deployer import LOGIN
 
@@ -238,4 +240,14 @@ ENGINES = {"first": ENGINE, "tenth": {**ENGINE, "node_id": "policy-engine-10", "
 SOFTWARE = {
     name: {"environment": dict(package_environment(guest)), "modules": MODULES}
     for name, guest in (("plain", Guest()), ("mirrors", GUEST))
+}
+POLICIES = {
+    "modules": POLICY_MODULES,
+    "library": LIBRARY,
+    "command": COMMAND,
+    "record": RECORD,
+    "request": json.dumps(
+        {"do": "apply", "secrets": {"congress-password": f"{PASSWORD}'\"$(id)\nEND_OF_REQUEST"}}
+    ),
+    "declaration": json.dumps({"datasources": {}, "policies": {}}, indent=1),
 }

@@ -24,9 +24,10 @@ from google.protobuf.json_format import MessageToDict
 from pulumi.runtime import mocks
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import ROOT as ROOT_RESOURCE
+from pulumi.runtime.settings import _get_rpc_manager
 
 from components.preflight import cloud, recorded
-from components.preflight.state import State
+from components.preflight.state import State, parse_state
 from tests.support.deployer import IDENTITY, LOGIN, SCOPE
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -42,6 +43,8 @@ SETTINGS: dict[str, Any] = {
     "auth": "noauth",
 }
 CLOUD = cloud.Cloud("image-id", {"small": "flavor-small"}, "external-id", SCOPE, login=LOGIN)
+# What `pulumi stack export` prints.
+EXPORTED: dict[str, Any] = {}
 WITH_KEYSTONE = replace(CLOUD, identity=IDENTITY)
 
 
@@ -197,9 +200,15 @@ def run(settings: Mapping[str, Any] | None = None, existing: cloud.Cloud = CLOUD
     values = SETTINGS if settings is None else settings
     with (
         patch.object(cloud, "look_up", lambda *_: existing),
-        patch.object(recorded, "begin", lambda: completed(State(()))),
+        patch.object(recorded, "begin", lambda: completed(parse_state(EXPORTED))),
     ):
-        asyncio.run(_program(monitor, values))
+        try:
+            asyncio.run(_program(monitor, values))
+        except BaseException:
+            # What a failed run leaves behind belongs to its event loop, and the next run would wait for it.
+            pulumi.runtime.settings.SETTINGS.outputs.clear()
+            _get_rpc_manager().clear()
+            raise
     return monitor.recording
 
 

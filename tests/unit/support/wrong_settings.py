@@ -216,4 +216,11 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
         )
     ),
     ({"guest": {"aptProxy": "proxy:3128"}}, ["congress-ha:guest.aptProxy", "http://proxy.example:3128"]),
+    (
+        {"policySecrets": {"congress-password": "CANARY"}},
+        ["policySecrets are for the datasources of policies: set policies"],
+    ),
+    ({"policies": "p", "policySecrets": {"a": ""}}, ["congress-ha:policySecrets.a", "at least 1"]),
+    ({"policies": "p", "policySecrets": {"a b": "CANARY"}}, ["congress-ha:policySecrets", "pattern"]),
+    ({"policies": "p", "policySecrets": ["CANARY"]}, ["congress-ha:policySecrets", "object"]),
 ]

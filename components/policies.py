@@ -1,0 +1,124 @@
+"""Policies and datasources as code: `preview` shows what will change; `up` does it after the endpoint has answered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from components.foundation.host import Site
+from components.foundation.step import Step
+from components.foundation.template import ROOT
+from components.load_balancer import LoadBalancer
+from components.policy_engines import PolicyEngines
+from components.preflight.policies import PoliciesError
+from policy_code.declaration import declaration
+from policy_code.folder import Folder
+from policy_code.on_host import COMMAND, LIBRARY, RECORD
+from policy_code.plan import NOTHING, Declaration, lines, plan, refusals
+
+# What Congress's Python on the host runs: path -> text.
+MODULES = {
+    str(file.relative_to(ROOT)): file.read_text()
+    for file in (
+        ROOT / "policy_code/__init__.py",
+        ROOT / "policy_code/plan.py",
+        *sorted((ROOT / "policy_code/on_host").glob("*.py")),
+    )
+}
+LIMIT = 3600  # seconds; 10,000 rules take minutes
+
+
+class Policies(pulumi.ComponentResource):
+    """One step, on the host of the first policy engine. `applied`: the declaration, known after it is in force.
+
+    `before`: what the last `up` applied, None if there was none. `key`: the deployment's encryption key, with which
+    fingerprints of secrets are made.
+    """
+
+    applied: pulumi.Output[Declaration]
+    step: Step
+
+    def __init__(
+        self,
+        name: str,
+        folder: Folder,
+        site: Site,
+        *,
+        key: pulumi.Input[str],
+        engines: PolicyEngines,
+        load_balancer: LoadBalancer,
+        before: Declaration | None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("congress-ha:index:Policies", name, None, opts)
+        secrets = site.settings.policy_secrets.values()
+        if before is None:
+            # The key may not be known yet, and with nothing before, fingerprints do not matter.
+            self.show(NOTHING, declaration(folder, None))
+
+        def declared(known_key: str) -> Declaration:
+            new = declaration(folder, secrets, known_key)
+            if before is not None:
+                self.show(before, new)
+            return new
+
+        def context(new: Declaration) -> dict[str, Any]:
+            request = {
+                "do": "apply",
+                "stack": site.prefix,
+                "engines": [placement.node_id for placement in engines.placements],
+                "declaration": new,
+                "secrets": secrets,
+            }
+            return {"request": json.dumps(request), "declaration": json.dumps(new, indent=1)}
+
+        new = pulumi.Output.secret(key).apply(declared)
+        rendered = new.apply(context)
+        self.step = Step(
+            name,
+            engines.hosts[engines.placements[0].host].host,
+            "policies/apply.sh.j2",
+            {
+                "modules": MODULES,
+                "library": LIBRARY,
+                "command": COMMAND,
+                "record": RECORD,
+                "request": rendered["request"],
+                "declaration": rendered["declaration"],
+            },
+            parent=self,
+            after=[load_balancer.ready],
+            limit=LIMIT,
+            # A folder that is named again later is compared with what is there, not with what was.
+            delete=f"sudo -n rm -f {RECORD}",
+        )
+        # Fingerprints say nothing to whoever does not have the key.
+        self.applied = pulumi.Output.unsecret(
+            pulumi.Output.all(new, self.step.id).apply(lambda values: values[0])
+        )
+        self.register_outputs({})
+
+    def show(self, before: Declaration, new: Declaration) -> None:
+        """Log what will change, in its order. Raises PoliciesError if it would delete what is protected."""
+        if problems := refusals(before, new):
+            raise PoliciesError(problems)
+        if actions := plan(before, new):
+            count = "one change" if len(actions) == 1 else f"{len(actions)} changes, in this order"
+            pulumi.log.info("\n".join([f"policies: {count}:", *lines(before, new)]), resource=self)
+
+
+def policies(
+    name: str, folder: Folder | None, site: Site, *, before: Mapping[str, Any] | None, **words: Any
+) -> Policies | None:
+    """The component if the settings name a folder. Without one, what a former `up` applied stays in Congress."""
+    if folder is not None:
+        return Policies(name, folder, site, before=before, **words)
+    if before is not None:
+        pulumi.log.warn(
+            "the setting policies is gone: the policies and datasources of the former folder stay in Congress as they "
+            "are, and nothing watches them; to delete them, delete their files before you remove the setting"
+        )
+    return None

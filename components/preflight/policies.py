@@ -1,0 +1,62 @@
+"""Reads and checks the folder of policies and datasources before anything is created.
+
+Congress itself checks the rules, so `pulumi preview` needs Congress's Python on the deployer's machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+import pulumi
+
+from policy_code import congress
+from policy_code.congress import CongressError
+from policy_code.folder import Folder, read
+from policy_code.model import Secret
+from settings import NAMESPACE, Settings
+
+
+class PoliciesError(pulumi.RunError):
+    """All problems of the folder, one line each. Pulumi shows a RunError without a traceback."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        super().__init__(f"The policies have {count}; nothing was changed.\n{lines}")
+
+
+def look_up(settings: Settings) -> Folder | None:
+    """The folder that the settings name, None without one. Raises PoliciesError."""
+    if settings.policies is None:
+        return None
+    folder = read(settings.policies)
+    problems = [*secret_problems(folder, settings.policy_secrets.root)]
+    try:
+        problems += map(str, sorted(congress.problems(folder)))
+    except CongressError as error:
+        problems += [*map(str, folder.problems), f"{NAMESPACE}:policies: {error}"]
+    if problems:
+        raise PoliciesError(problems)
+    return folder
+
+
+def secret_problems(folder: Folder, known: Collection[str]) -> Iterator[str]:
+    """Secrets that a file names and the stack does not have, and the other way round."""
+    named: set[str] = set()
+    for one in folder.datasources:
+        for key, value in one.is_.config.items():
+            if isinstance(value, Secret):
+                named.add(value.secret)
+                if value.secret not in known:
+                    yield str(
+                        one.source.problem(
+                            ("config", key),
+                            f"config.{key}: the stack has no secret {value.secret}: pulumi config set --secret --path "
+                            f"'{NAMESPACE}:policySecrets.{value.secret}'",
+                        )
+                    )
+    # A file that could not be read may name any of them.
+    if not folder.problems:
+        for name in sorted(set(known) - named):
+            yield f"{NAMESPACE}:policySecrets.{name}: no datasource names this secret: remove it"

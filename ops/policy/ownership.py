@@ -1,0 +1,74 @@
+"""`congress-ha policy drift`, `adopt` and `overwrite`: what others did to a stack's policies, and what to do then."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Annotated
+
+import typer
+
+from ops.common.limits import Limits
+from ops.common.progress import StoppedError
+from ops.ssh.commands import HostError, connected
+from ops.stack import environment
+from ops.stack.outputs import StackError, parse, prefix_of
+from ops.stack.pulumi import read_outputs
+from policy_code.on_host import COMMAND, LIBRARY, OVERWRITE, RECORD
+
+# The step puts it there before it applies anything, so also in an `up` that refuses the folder's names.
+NEED_STEP = (
+    f"[ -d {LIBRARY}/policy_code ] || {{ echo 'no `up` with the setting policies has reached this host: run it first' "
+    ">&2; exit 1; }; "
+)
+
+
+def on_engine_host(what: str, command: str, stdin: bytes = b"") -> str:
+    """Run a command on the host of the first policy engine, where the step of the policies runs."""
+    stack = os.environ.get("STACK", "dev")
+    try:
+        environment.require_stack()
+        outputs = read_outputs()
+        parse(stack, outputs)
+        with connected(outputs, Limits.for_this_machine()) as hosts:
+            return hosts.run(outputs["policy_engines"][0]["host"], NEED_STEP + command, stdin=stdin)
+    except StackError as error:
+        typer.echo(f"policy {what}: {error}", err=True)
+        raise typer.Exit(2) from None
+    except (HostError, StoppedError) as error:
+        typer.echo(f"policy {what}: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+def drift() -> None:
+    """Show what somebody changed in policies and datasources that the stack declares. Exit code 1 if there is any."""
+    differs = on_engine_host("drift", COMMAND, json.dumps({"do": "drift", "stack": stack_prefix()}).encode())
+    if not differs:
+        typer.echo("policies and datasources are as the last `up` left them")
+        return
+    typer.echo(
+        f"somebody changed policies or datasources of the stack; this would put them right:\n{differs}"
+    )
+    raise typer.Exit(1)
+
+
+def stack_prefix() -> str:
+    return prefix_of(os.environ.get("STACK", "dev"))
+
+
+def adopt(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A policy or datasource that Congress has.")],
+) -> None:
+    """Let the stack take over a policy or datasource that it did not create; the next `up` makes it as declared."""
+    request = {"do": "adopt", "name": name, "stack": stack_prefix()}
+    typer.echo(on_engine_host("adopt", COMMAND, json.dumps(request).encode()))
+
+
+def overwrite() -> None:
+    """Let the next `up` undo what somebody changed in policies and datasources that the stack declares."""
+    on_engine_host(
+        "overwrite",
+        f"install -m 0640 -o root -g congress /dev/null {RECORD} && cat > {RECORD}",
+        f"{json.dumps(OVERWRITE)}\n".encode(),
+    )
+    typer.echo("the next `up` that changes the folder, or `make repair`, makes everything as it is declared")

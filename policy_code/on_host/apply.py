@@ -1,0 +1,170 @@
+"""Does what preview has shown, or the rest of it; refuses where something else would happen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+from policy_code import plan
+from policy_code.on_host.bus import Bus, CallError
+from policy_code.on_host.live import Live, marked
+from policy_code.plan import LISTS, Action, Declaration
+
+
+class RefusedError(Exception):
+    """Nothing was changed, or some of it: the text says which."""
+
+
+def conflicts(live: Live, new: Declaration, stack: str) -> list[str]:
+    """Names that somebody else has. MariaDB compares names without case."""
+    taken = {name.lower(): (kind, name, owner) for (kind, name), owner in live.others.items()}
+    problems = []
+    for kind, list_ in LISTS.items():
+        for declared in new[list_]:
+            if declared.lower() in taken:
+                other, name, owner = taken[declared.lower()]
+                whose = (
+                    f"belongs to stack {owner.removeprefix('congress-')}"
+                    if owner
+                    else f"was not created by {stack}"
+                )
+                way_out = f"congress-ha policy adopt {name} takes it over, or give the {kind} another name"
+                problems.append(f"the {other} {name} {whose}: {way_out}")
+    return problems
+
+
+def unexpected(new: Declaration, record: Declaration | str | None, actions: Sequence[Action]) -> list[Action]:
+    """Actions that preview has not shown, because somebody changed what the stack owns.
+
+    `record`: what was applied last, None if this host does not know: then no policy or datasource may vanish. What
+    preview creates may be there already, if it was adopted: then it is changed into what is declared.
+    """
+    if record is None:
+        return [action for action in plan.only_removed(actions) if action.kind != "rule"]
+    if isinstance(record, str):  # OVERWRITE
+        return []
+    shown = plan.plan(record, new)
+    wholes = {(action.kind, action.name) for action in shown if action.do == "create"}
+    return [
+        action
+        for action in actions
+        if action not in shown
+        and (("policy" if action.kind == "rule" else action.kind), action.name) not in wholes
+    ]
+
+
+class Application:
+    """`secrets`: by name. `new`: the declaration."""
+
+    def __init__(
+        self, bus: Bus, live: Live, new: Declaration, secrets: Mapping[str, str], stack: str
+    ) -> None:
+        self.bus, self.live, self.new, self.secrets, self.stack = bus, live, new, secrets, stack
+
+    def run(self, actions: list[Action]) -> None:
+        """Raises RefusedError at the first action that fails, with what was done before it and what was not."""
+        for position, action in enumerate(actions):
+            try:
+                self.act(action)
+            except CallError as error:
+                done, rest = actions[:position], actions[position + 1 :]
+                raise RefusedError(
+                    f"{action} failed: {self.without_secrets(str(error))}{self.put_back(action, done)}; "
+                    f"applied before it: {listed(done)}; not applied: {listed(rest)}; "
+                    "correct it and run pulumi up again, which continues here"
+                ) from None
+
+    def act(self, action: Action) -> None:
+        id_ = self.live.ids.get((action.kind, action.name, action.rule), "")
+        match action.do, action.kind:
+            case "delete", "rule":
+                self.bus.engine("persistent_delete_rule", id_=id_, policy_name_or_id=action.name)
+            case "delete", "policy":
+                self.bus.engine("persistent_delete_policy", name_or_id=id_)
+            case "delete", "datasource":
+                self.bus.datasources("delete_datasource", datasource={"id": id_, "name": action.name})
+                self.bus.wait_for_tables(action.name, known=False)
+            case "create", "rule":
+                self.insert(action.name, self.new["policies"][action.name]["rules"][action.rule])
+            case "create", "policy":
+                self.create_policy(action.name, self.new["policies"][action.name])
+            case "create", "datasource":
+                self.create_datasource(action.name, self.new["datasources"][action.name])
+
+    def insert(self, policy: str, rule: Mapping[str, Any]) -> None:
+        self.bus.engine(
+            "persistent_insert_rule",
+            policy_name=policy,
+            str_rule=rule["rule"],
+            rule_name=rule["name"],
+            comment=rule["comment"],
+        )
+
+    def create_policy(self, name: str, one: Mapping[str, Any]) -> None:
+        """With all its rules in one transaction: they all come, or none does."""
+        words = {key: one[key] for key in ("kind", "abbreviation")}
+        description = marked(one["description"], self.stack)
+        rules = [*one["rules"].values()]
+        self.bus.engine(
+            "persistent_create_policy_with_rules",
+            policy_rules_obj={"name": name, "description": description, "rules": rules, **words},
+        )
+
+    def create_datasource(self, name: str, one: Mapping[str, Any]) -> None:
+        config = {
+            key: self.secrets[value["secret"]] if isinstance(value, Mapping) else value
+            for key, value in one["config"].items()
+        }
+        description = marked(one["description"], self.stack)
+        self.bus.datasources(
+            "add_datasource",
+            items={"name": name, "driver": one["driver"], "description": description, "config": config},
+        )
+        self.bus.wait_for_tables(name, known=True)
+
+    def put_back(self, action: Action, done: list[Action]) -> str:
+        """A changed rule that is refused leaves the former one in its place."""
+        former = Action("delete", *action.concerns)
+        if action.kind != "rule" or action.do != "create" or done[-1:] != [former]:
+            return ""
+        try:
+            self.insert(action.name, self.live.declared["policies"][action.name]["rules"][action.rule])
+        except CallError as error:
+            return f" (the former rule could not be put back: {error})"
+        done.pop()
+        return " (the former rule is in its place again)"
+
+    def without_secrets(self, text: str) -> str:
+        for value in sorted(self.secrets.values(), key=len, reverse=True):
+            text = text.replace(value, "***")
+        return text
+
+
+def listed(actions: list[Action]) -> str:
+    return ", ".join(map(str, actions)) or "nothing"
+
+
+def drift(live: ModuleType, stack: str, record: Declaration | str | None) -> list[str]:
+    """What would put right what somebody changed since the last `up`, empty if nobody did. Raises LookupError."""
+    if record is None or isinstance(record, str):  # OVERWRITE
+        raise LookupError("this host has no record of what was applied: run pulumi up, or make repair")
+    state = live.read(stack, record)
+    return [*conflicts(state, record, stack), *plan.lines(state.declared, record)]
+
+
+def apply(bus: Bus, live: Live, request: Mapping[str, Any], record: Declaration | str | None) -> list[Action]:
+    """What was done. Raises RefusedError."""
+    new, stack = request["declaration"], request["stack"]
+    if problems := conflicts(live, new, stack):
+        raise RefusedError(f"nothing was changed: {'; '.join(problems)}")
+    if isinstance(record, Mapping) and not plan.plan(record, new):
+        return []
+    actions = plan.plan(live.declared, new)
+    if others := unexpected(new, record, actions):
+        raise RefusedError(
+            f"nothing was changed: somebody changed what this stack declares, so more would happen than preview has "
+            f"shown: {listed(others)}; undo that change, or let the next `up` undo it by congress-ha policy overwrite"
+        )
+    Application(bus, live, new, request["secrets"], stack).run(actions)
+    return actions

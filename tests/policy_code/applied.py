@@ -1,0 +1,83 @@
+"""Run by Congress's Python: applies declarations to a whole node, as a policy engine's host does.
+
+usage: applied.py FOLDER < STEPS: STEPS is a JSON list of objects. `apply`: a declaration, with `record` and `secrets`;
+`engine`, `datasources`: a call by hand, [method, arguments]; `adopt`: a name; `drift`: a record. Prints a list with
+a result for each, and what is there afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+from tests.congress_runtime.support import congress_node
+
+# isort: split
+from congress.dse2.dse_node import DseNode
+from oslo_config import cfg
+
+STACK = "congress-test"
+
+
+def start(folder: str) -> None:
+    congress_node.configure(folder, period=1000)  # only the bus makes an engine read anything
+    from congress import harness  # noqa: PLC0415
+    from congress_runtime import patches  # noqa: PLC0415
+    from congress_runtime.patches import drivers  # noqa: PLC0415
+
+    patches.apply(patches.BUS, patches.NODE, patches.ENGINE)
+    drivers.apply()
+    DseNode.load_drivers()
+    node = DseNode(cfg.CONF, "node", [], partition_id="bus")
+    harness.create2(existing_node=node, policy_engine=True, datasources=True, api=False)
+
+
+def done(step: dict[str, Any]) -> Any:
+    from policy_code.on_host import apply, live  # noqa: PLC0415
+    from policy_code.on_host.bus import Bus, CallError  # noqa: PLC0415
+
+    try:
+        bus = Bus(cfg.CONF, step.get("engines", ["node"]), 20)
+        if "adopt" in step:
+            return live.adopt(step["adopt"], STACK)
+        if "drift" in step:
+            return apply.drift(live, STACK, step["drift"])
+        if "engine" in step:
+            return bus.engine(step["engine"][0], **step["engine"][1])
+        if "datasources" in step:
+            return bus.datasources(step["datasources"][0], **step["datasources"][1])
+        record = step["record"]
+        known = [record] if isinstance(record, dict) else []
+        request = {"declaration": step["apply"], "secrets": step.get("secrets", {}), "stack": STACK}
+        state = live.read(STACK, *known, step["apply"])
+        return [str(action) for action in apply.apply(bus, state, request, record)]
+    except (CallError, LookupError, apply.RefusedError) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def there(step: dict[str, Any]) -> dict[str, Any]:
+    from congress.db import datasources, db_policy_rules  # noqa: PLC0415
+
+    from policy_code.on_host import live  # noqa: PLC0415
+
+    state = live.read(STACK, step.get("apply", {"datasources": {}, "policies": {}}))
+    return {
+        "ours": state.declared,
+        "others": [[*key, owner] for key, owner in state.others.items()],
+        "descriptions": [one.description for one in db_policy_rules.get_policies()],
+        "passwords": [json.loads(one.config).get("password") for one in datasources.get_datasources()],
+    }
+
+
+def main(folder: str) -> None:
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    start(folder)
+    json.dump([{"result": done(step), **there(step)} for step in json.load(sys.stdin)], out)
+    out.flush()
+    os._exit(0)
+
+
+main(*sys.argv[1:])

@@ -1,0 +1,162 @@
+"""The plan of changes, by random declarations: what preview shows leads to what is declared, and to nothing else."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policy_code.plan import LISTS, Action, comparable, lines, only_removed, plan, refusals
+
+NAMES = st.sampled_from(["a", "b", "c", "d"])
+VALUES = st.sampled_from([1, True, "1", "x", {"secret": "s", "is": "1"}, {"secret": "t", "is": "1"}])
+DATASOURCES = st.dictionaries(
+    NAMES,
+    st.fixed_dictionaries(
+        {
+            "driver": st.sampled_from(["nova", "push"]),
+            "description": st.just(""),
+            "config": st.dictionaries(NAMES, VALUES, max_size=2),
+            "protect": st.booleans(),
+        }
+    ),
+)
+RULES = st.dictionaries(
+    st.sampled_from([":one", ":two", "p(1)", "q(1)"]),
+    st.fixed_dictionaries(
+        {
+            "name": st.none(),
+            "rule": st.sampled_from(["p(1)", "p(2)"]),
+            "comment": st.sampled_from(["", "why"]),
+        }
+    ),
+)
+POLICIES = st.dictionaries(
+    NAMES.map(str.upper),
+    st.fixed_dictionaries(
+        {
+            "kind": st.sampled_from(["nonrecursive", "action"]),
+            "abbreviation": st.just("a"),
+            "description": st.just(""),
+            "rules": RULES,
+            "protect": st.booleans(),
+        }
+    ),
+)
+
+
+def in_places(declaration: dict[str, Any]) -> dict[str, Any]:
+    return {
+        list_: {name: {"place": place, **one} for place, (name, one) in enumerate(ones.items())}
+        for list_, ones in declaration.items()
+    }
+
+
+DECLARATIONS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {"datasources": DATASOURCES, "policies": POLICIES}
+).map(in_places)
+
+
+def act(state: dict[str, Any], action: Action, new: dict[str, Any]) -> None:
+    """Congress: it refuses to delete what is not there, and to create what is. Raises KeyError or AssertionError."""
+    if action.kind == "rule":
+        place, key = state["policies"][action.name]["rules"], action.rule
+        value = new["policies"].get(action.name, {}).get("rules", {}).get(key)
+    else:
+        place, key = state[LISTS[action.kind]], action.name
+        value = new[LISTS[action.kind]].get(key)
+    if action.do == "delete":
+        del place[key]
+    else:
+        assert key not in place
+        place[key] = copy.deepcopy(value)
+
+
+def without_protection(state: dict[str, Any]) -> str:
+    """Order, protection and the names of secrets do not matter to Congress."""
+    every = copy.deepcopy(state)
+    for list_ in every.values():
+        for one in list_.values():
+            one.pop("protect", None)
+            one.pop("place")
+    return comparable(every)
+
+
+@given(DECLARATIONS, DECLARATIONS)
+def test_the_plan_makes_what_is_declared_of_what_was(old: dict[str, Any], new: dict[str, Any]) -> None:
+    state = copy.deepcopy(old)
+    for action in plan(old, new):
+        act(state, action, new)
+    assert without_protection(state) == without_protection(new)
+    assert plan(state, new) == []
+
+
+@given(DECLARATIONS, DECLARATIONS, DECLARATIONS)
+def test_nothing_else_is_touched(old: dict[str, Any], new: dict[str, Any], others: dict[str, Any]) -> None:
+    """What others have under other names stays as it is."""
+    theirs = {list_: {f"their {name}": one for name, one in ones.items()} for list_, ones in others.items()}
+    state = {list_: {**copy.deepcopy(old[list_]), **copy.deepcopy(theirs[list_])} for list_ in old}
+    for action in plan(old, new):
+        act(state, action, new)
+    expected = {list_: {**new[list_], **theirs[list_]} for list_ in new}
+    assert without_protection(state) == without_protection(expected)
+
+
+@given(DECLARATIONS, DECLARATIONS, st.integers(0, 30))
+def test_after_an_interruption_nothing_happens_that_was_not_shown(
+    old: dict[str, Any], new: dict[str, Any], done: int
+) -> None:
+    state, shown = copy.deepcopy(old), plan(old, new)
+    for action in shown[:done]:
+        act(state, action, new)
+    rest = plan(state, new)
+    assert set(rest) <= set(shown)
+    assert not {*rest} & {*shown[:done]}
+
+
+@given(DECLARATIONS, DECLARATIONS)
+def test_removals_come_first_in_the_reverse_order_and_datasources_before_policies(
+    old: dict[str, Any], new: dict[str, Any]
+) -> None:
+    actions = plan(old, new)
+    removed = only_removed(actions)
+    assert actions[: len(removed)] == removed
+    places = {"rule": 0, "policy": 1, "datasource": 2}
+    assert [places[one.kind] for one in removed] == sorted(places[one.kind] for one in removed)
+    for kind, list_ in LISTS.items():
+        names = [one.name for one in removed if one.kind == kind]
+        assert names == [name for name in reversed(old[list_]) if name not in new[list_]]
+    kinds = [one.kind == "datasource" for one in actions[len(removed) :]]
+    assert kinds == sorted(kinds, reverse=True)
+
+
+@given(DECLARATIONS, DECLARATIONS)
+def test_the_plan_does_not_depend_on_the_order_of_keys_in_a_state(
+    old: dict[str, Any], new: dict[str, Any]
+) -> None:
+    stored = json.loads(json.dumps(old, sort_keys=True))
+    assert plan(stored, new) == plan(old, new)
+    assert lines(stored, new) == lines(old, new)
+
+
+@given(DECLARATIONS, DECLARATIONS)
+def test_each_action_has_its_line(old: dict[str, Any], new: dict[str, Any]) -> None:
+    actions = plan(old, new)
+    heads = [line for line in lines(old, new) if not line.startswith(" ")]
+    assert len(heads) == len(actions)
+    for head, action in zip(heads, actions, strict=True):
+        assert head.startswith(f"{'-' if action.do == 'delete' else '+'} {action.kind} ")
+        assert action.name in head
+
+
+@given(DECLARATIONS, DECLARATIONS)
+def test_what_was_protected_is_never_deleted(old: dict[str, Any], new: dict[str, Any]) -> None:
+    protected = [
+        action
+        for action in plan(old, new)
+        if action.do == "delete" and action.kind != "rule" and old[LISTS[action.kind]][action.name]["protect"]
+    ]
+    assert len(refusals(old, new)) == len(protected)

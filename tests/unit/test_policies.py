@@ -1,0 +1,205 @@
+"""Policies as code in the program: what is refused before anything is created, and what becomes of a sound folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from components.preflight.policies import PoliciesError, look_up
+from policy_code.on_host import RECORD
+from tests.policy_code.folders import NOVA, policy, write
+from tests.support.programs import congress_python
+from tests.unit.support import recording as recorded
+from tests.unit.support.parsing import parse
+from tests.unit.support.recording import Recording, settings_with
+
+ACTIVE = policy("Active", "active(x) :- nova:servers(id=x)")
+STACK = "pulumi:pulumi:Stack"
+SECRETS = {"congress-password": "CANARY-password"}
+
+
+def refused(folder: Path, **secrets: str) -> list[str]:
+    congress_python()
+    with pytest.raises(PoliciesError) as caught:
+        look_up(parse(settings_with(policies=str(folder), policySecrets=secrets)))
+    assert "CANARY" not in str(caught.value)
+    return [problem.removeprefix(f"{folder}/") for problem in caught.value.problems]
+
+
+def test_a_stack_without_the_setting_has_no_folder() -> None:
+    assert look_up(parse(settings_with())) is None
+    assert look_up(parse(settings_with(policies=""))) is None
+
+
+def test_a_sound_folder_is_taken(tmp_path: Path) -> None:
+    congress_python()
+    write(tmp_path, datasources__nova=NOVA, active=ACTIVE)
+    folder = look_up(parse(settings_with(policies=str(tmp_path), policySecrets=SECRETS)))
+    assert folder is not None
+    assert [one.name for one in folder.in_order()] == ["nova", "Active"]
+
+
+def test_all_problems_of_all_files_are_shown_at_once(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        datasources__nova=NOVA.replace("driver: nova", "driver: nowa"),
+        active=ACTIVE,
+        other=policy("Other", "a(x) :- Active:activ(x)", "b(x) :- c(x"),
+        third="name: Third\nrulez: []\n",
+    )
+    problems = refused(tmp_path)
+    assert [problem.partition(": ")[0] for problem in problems] == [
+        "datasources/nova.yaml:6",  # the secret that the stack does not have
+        "datasources/nova.yaml:2",
+        "other.yaml:3",
+        "other.yaml:4",
+        "third.yaml:1",
+        "third.yaml:2",
+    ]
+
+
+def test_a_secret_that_no_file_names_is_shown(tmp_path: Path) -> None:
+    write(tmp_path, datasources__nova=NOVA, active=ACTIVE)
+    assert refused(tmp_path, **SECRETS, other="CANARY") == [
+        "congress-ha:policySecrets.other: no datasource names this secret: remove it"
+    ]
+
+
+def test_without_congress_s_python_the_way_out_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("policy_code.congress.PYTHON", tmp_path / "a/bin/python")
+    write(tmp_path, datasources__nova=NOVA, active=ACTIVE)
+    with pytest.raises(PoliciesError, match=r"congress-ha:policies: .* make validators"):
+        look_up(parse(settings_with(policies=str(tmp_path), policySecrets=SECRETS)))
+
+
+def test_the_program_refuses_a_bad_folder_before_it_registers_anything(tmp_path: Path) -> None:
+    write(tmp_path, active=ACTIVE)
+    congress_python()
+    with pytest.raises(PoliciesError):
+        recorded.run(settings_with(policies=str(tmp_path)))
+
+
+@pytest.fixture(scope="module")
+def with_policies(tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    congress_python()
+    folder = write(tmp_path_factory.mktemp("policies"), datasources__nova=NOVA, active=ACTIVE)
+    return recorded.run(settings_with(policies=str(folder), policySecrets=SECRETS))
+
+
+def test_the_only_addition_to_a_stack_is_one_step(recording: Recording, with_policies: Recording) -> None:
+    added = {urn: one for urn, one in with_policies.resources.items() if urn not in recording.resources}
+    assert recording.resources.keys() <= with_policies.resources.keys()
+    assert sorted(one.type for one in added.values()) == [
+        "command:remote:Command",
+        "congress-ha:index:Policies",
+    ]
+    assert with_policies.outputs.keys() - recording.outputs.keys() == {"policies"}
+    assert all(one.inputs == with_policies.resources[urn].inputs for urn, one in recording.resources.items())
+
+
+def test_it_runs_on_an_engine_s_host_after_the_endpoint_has_answered(with_policies: Recording) -> None:
+    step = with_policies.step("policies")
+    assert with_policies.needs(step, with_policies.step("load-balancer-haproxy"))
+    assert step.options.deletedWith.endswith("::policy-engine-host-1")
+    assert step.inputs["delete"] == f"sudo -n rm -f {RECORD}"
+
+
+def test_a_secret_is_on_standard_input_alone(with_policies: Recording) -> None:
+    step = with_policies.step("policies")
+    assert "stdin" in step.secrets
+    assert "CANARY-password" in step.inputs["stdin"]
+    assert "CANARY-password" not in repr({**step.inputs, "stdin": ""})
+    assert "CANARY-password" not in repr(with_policies.outputs["policies"])
+    assert "policies" not in with_policies.secret_outputs
+
+
+def preview(
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    before: Recording | None,
+    value: str = SECRETS["congress-password"],
+) -> list[str]:
+    """What the program logs, with the state of an earlier run."""
+    logged: list[str] = []
+    monkeypatch.setattr("pulumi.log.info", lambda text, **_: logged.append(text))
+    monkeypatch.setattr("pulumi.log.warn", lambda text, **_: logged.append(text))
+    if before is not None:
+        outputs = {"policies": before.outputs["policies"], "cloud": {"project_id": "p"}}
+        state = {"deployment": {"resources": [{"urn": "u", "type": STACK, "outputs": outputs}]}}
+        monkeypatch.setattr(recorded, "EXPORTED", state)
+    recorded.run(settings_with(policies=str(folder), policySecrets={"congress-password": value}))
+    return [line for text in logged if text.startswith("policies") for line in text.splitlines()]
+
+
+def test_the_first_preview_shows_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, datasources__nova=NOVA, active=ACTIVE)
+    assert preview(monkeypatch, tmp_path, None) == [
+        "policies: 2 changes, in this order:",
+        "+ datasource nova",
+        "    + driver: nova",
+        "    + config.auth_url: http://192.0.2.1/v3",
+        "    + config.username: congress",
+        "    + config.password: secret congress-password",
+        "    + config.project_name: service",
+        "+ policy Active",
+        "    + kind: nonrecursive",
+        "    + abbreviation: Activ",
+        "    + rule active(x) :- nova:servers(id=x)",
+    ]
+
+
+def test_a_preview_without_a_change_shows_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_policies: Recording
+) -> None:
+    write(tmp_path, datasources__nova=NOVA, active=ACTIVE)
+    assert preview(monkeypatch, tmp_path, with_policies) == []
+
+
+def test_a_preview_shows_rules_and_keys_in_the_order_of_their_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_policies: Recording
+) -> None:
+    new = "active(x) :- nova:servers(id=x, status='ACTIVE')"
+    write(
+        tmp_path,
+        datasources__nova=NOVA.replace("username: congress", "username: reader"),
+        active=policy("Active", new),
+    )
+    assert preview(monkeypatch, tmp_path, with_policies, "CANARY-another") == [
+        "policies: 4 changes, in this order:",
+        "- rule active(x) :- nova:servers(id=x) of Active: active(x) :- nova:servers(id=x)",
+        "- datasource nova, to create it again with",
+        "    ~ config.username: congress -> reader",
+        "    ~ config.password: secret congress-password, another value",
+        "+ datasource nova",
+        "    + driver: nova",
+        "    + config.auth_url: http://192.0.2.1/v3",
+        "    + config.username: reader",
+        "    + config.password: secret congress-password",
+        "    + config.project_name: service",
+        f"+ rule {new} of Active: {new}",
+    ]
+
+
+def test_a_protected_policy_is_not_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, datasources__nova=NOVA, active=f"protect: true\n{ACTIVE}")
+    first = recorded.run(settings_with(policies=str(tmp_path), policySecrets=SECRETS))
+    (tmp_path / "active.yaml").unlink()
+    with pytest.raises(
+        PoliciesError, match="policy Active is protected, and this would delete it: set `protect"
+    ):
+        preview(monkeypatch, tmp_path, first)
+
+
+def test_a_setting_that_is_gone_leaves_a_warning(
+    monkeypatch: pytest.MonkeyPatch, with_policies: Recording
+) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", lambda text, **_: logged.append(text))
+    outputs = {"policies": with_policies.outputs["policies"]}
+    state = {"deployment": {"resources": [{"urn": "u", "type": STACK, "outputs": outputs}]}}
+    monkeypatch.setattr(recorded, "EXPORTED", state)
+    recorded.run()
+    assert [text for text in logged if "the setting policies is gone" in text]
