@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy_code.plan import LISTS, Action, comparable, lines, only_removed, plan, refusals
+from policy_code.plan import LISTS, Action, lines, only_removed, plan, refusals
 
 NAMES = st.sampled_from(["a", "b", "c", "d"])
 VALUES = st.sampled_from([1, True, "1", "x", {"secret": "s", "is": "1"}, {"secret": "t", "is": "1"}])
@@ -82,7 +82,10 @@ def without_protection(state: dict[str, Any]) -> str:
         for one in list_.values():
             one.pop("protect", None)
             one.pop("place")
-    return comparable(every)
+            for value in one.get("config", {}).values():
+                if isinstance(value, dict):
+                    value.pop("secret", None)  # values may be one object
+    return json.dumps(every, sort_keys=True)
 
 
 @given(DECLARATIONS, DECLARATIONS)
