@@ -94,7 +94,7 @@ test-toolchain: ## Test the Pulumi plugins of toolchain/ (needs Go)
 	@toolchain/test
 
 .PHONY: acceptance
-acceptance: venv toolchain lab-up ## Deploy on the lab and prove that it works
+acceptance: venv validators toolchain lab-up ## Deploy on the lab and prove that it works
 	@scripts/pytest acceptance
 
 .PHONY: acceptance-full

@@ -102,7 +102,7 @@ def test_an_haproxy_that_does_not_come_back(balancers: Balancers, asking: Traffi
 
 def test_a_host_that_is_off(balancers: Balancers, asking: Traffic) -> None:
     before, other, moment = balancers.holder, balancers.standby, time.time()
-    before.virsh("destroy")
+    before.power_off()
     try:
         wait_for(
             "the other one has the address", 30, lambda: [s.name for s in balancers.holders()] == [other.name]
