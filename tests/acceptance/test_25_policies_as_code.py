@@ -84,7 +84,7 @@ def folder(
     deployment.up()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def engines(deployment: Deployment) -> Iterator[dict[str, str]]:
     with deployment.engine_urls() as urls:
         yield urls

@@ -39,7 +39,7 @@ def test_keepalived_takes_it_without_a_word(case: Case, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("nopreempt", "nopreemption"), ("advert_int 0.5", "advert_int x"), ("min_ttl 255", "min_ttl 256")],
+    [("nopreempt", "nopreemption"), ("advert_int 0.3", "advert_int x"), ("min_ttl 255", "min_ttl 256")],
 )
 def test_keepalived_refuses_what_is_wrong(tmp_path: Path, old: str, new: str) -> None:
     text = case(TEMPLATE).text
