@@ -51,7 +51,7 @@ def whole_again(pair: Pair) -> Iterator[None]:
 def whole(pair: Pair) -> bool:
     held = all(balancer.endpoint("held").returncode == 0 for balancer in pair.balancers)
     alive = all(balancer.endpoint("alive").returncode == 0 for balancer in pair.balancers)
-    running = all((balancer.folder / "keepalived.pid").exists() for balancer in pair.balancers)
+    running = all(balancer.runs_keepalived() for balancer in pair.balancers)
     return held and alive and running and len(pair.holders()) == 1
 
 
@@ -146,8 +146,12 @@ def test_without_the_other_one_the_address_stays(pair: Pair) -> None:
 def test_a_killed_keepalived_leaves_no_second_holder(pair: Pair) -> None:
     """What systemd runs when it ended."""
     before, other = pair.holder, pair.standby
-    for file in ("vrrp.pid", "keepalived.pid"):
-        os.kill(int((before.folder / file).read_text()), signal.SIGKILL)
+    parent, child = (before.pid(file) for file in ("keepalived.pid", "vrrp.pid"))
+    # A parent that runs would start another child, and a child whose parent ended would hand the address over.
+    os.kill(parent, signal.SIGSTOP)
+    os.kill(child, signal.SIGKILL)
+    os.kill(parent, signal.SIGKILL)
+    wait_for("both processes are gone", 20, lambda: not before.runs_keepalived(), pause=0.05)
     wait_for("the other one has it as well", 20, other.holds, pause=0.05)
     assert len(pair.holders()) == 2
     assert before.endpoint("release").returncode == 0

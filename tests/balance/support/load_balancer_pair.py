@@ -145,6 +145,16 @@ esac"""
     def holds(self) -> bool:
         return self.endpoint("holds").returncode == 0
 
+    def pid(self, file: str) -> int:
+        return int((self.folder / file).read_text())
+
+    def runs_keepalived(self) -> bool:
+        """Also while a part of it runs, or has ended and is not reaped: it cannot be started then."""
+        try:
+            return any(Path(f"/proc/{self.pid(file)}").exists() for file in ("keepalived.pid", "vrrp.pid"))
+        except (OSError, ValueError):
+            return False
+
     def runtime(self, command: str) -> str:
         return subprocess.run(
             ["socat", "-t5", "-", f"UNIX-CONNECT:{self.folder}/admin.sock"],
