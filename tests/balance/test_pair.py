@@ -10,6 +10,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -171,6 +172,14 @@ def test_a_killed_vrrp_process_leaves_one_holder(pair: Pair) -> None:
     for _ in range(20):
         assert len(pair.holders()) == 1
     assert pair.get() in {engine.node_id for engine in pair.engines}
+
+
+def test_the_vrrp_process_may_compute_for_a_second(pair: Pair) -> None:
+    """With keepalived's own limit of 10 ms the kernel killed it now and then, and the address moved."""
+    for balancer in pair.balancers:
+        limits = Path(f"/proc/{balancer.pid('vrrp.pid')}/limits").read_text()
+        (limit,) = [line for line in limits.splitlines() if line.startswith("Max realtime timeout")]
+        assert limit.split()[-2] == "1000000"
 
 
 def test_two_that_do_not_hear_each_other_both_serve_and_the_higher_address_stays(pair: Pair) -> None:
