@@ -31,6 +31,8 @@ make_node() { # NODE: mount its root and its instances, write its configuration
     mkdir -p "$(dirname "$R/etc/$f")"; render "$R/etc/$f" < "$LAB_HOME/node/etc/$f"; chmod --reference="$LAB_HOME/node/etc/$f" "$R/etc/$f"
   done
   install -m 755 "$LAB_HOME"/node/sbin/* "$R/usr/local/sbin/"
+  chroot "$R" dpkg-divert --quiet --add --rename --divert /usr/lib/libvirt/libvirt_lxc.real /usr/lib/libvirt/libvirt_lxc
+  ln -sf /usr/local/sbin/libvirt_lxc "$R/usr/lib/libvirt/libvirt_lxc"
   # The files contain passwords, so only the group of each service may read them.
   for s in keystone glance placement nova neutron; do
     chroot "$R" find "/etc/$s" -name '*.conf' -exec chgrp "$s" {} + -exec chmod 640 {} +

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from tests.acceptance.support.deployment import CONGRESS_HA, ROOT, Deployment, run
+from tests.acceptance.support.guests import inits
 
 pytestmark = pytest.mark.timeout(1200)  # the first test deploys
 
@@ -93,9 +95,18 @@ def test_hosts_of_one_role_run_on_different_compute_hosts(
         server.name.removeprefix("congress-dev-"): server.hypervisor_hostname
         for server in admin.compute.servers(all_projects=True)  # type: ignore[attr-defined]
     }
-    for role in ("datasource-node", "policy-engine"):
+    for role in ("datasource-node", "policy-engine", "load-balancer"):
         hosts = [placed[name] for name in deployment.hosts(role)]
         assert len(set(hosts)) == len(hosts), placed
+
+
+def test_each_host_has_control_groups_of_its_own(deployment: Deployment) -> None:
+    """Of the lab. In common ones, the systemd of one server removed the group of a unit that another one started."""
+    groups = [Path(f"/proc/{pid}/cgroup").read_text() for pid in inits()]
+    own = [re.findall(r"name=systemd:(.*)", group) for group in groups]
+    assert len(own) >= len(deployment.outputs["hosts"])
+    assert all("/servers/" in group for (group,) in own), own
+    assert len({group for (group,) in own}) == len(own), own
 
 
 def test_verify_finds_no_drift(deployment: Deployment) -> None:

@@ -31,8 +31,9 @@ def pids() -> list[int]:
     return [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()]
 
 
-def init_of(server: str) -> int | None:
-    """The pid, on this machine, of process 1 of a server; None if the server does not run."""
+def inits() -> list[int]:
+    """The pids, on this machine, of process 1 of each server."""
+    found = []
     for pid in pids():
         try:
             status = (PROC / f"{pid}/status").read_text()
@@ -40,9 +41,14 @@ def init_of(server: str) -> int | None:
             continue
         # A process of a server has three pids: on this machine, on the compute host, in the server.
         numbers = next((line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:")), [])
-        if len(numbers) == 3 and numbers[2] == "1" and hostname(pid) == server:
-            return pid
-    return None
+        if len(numbers) == 3 and numbers[2] == "1":
+            found.append(pid)
+    return found
+
+
+def init_of(server: str) -> int | None:
+    """The pid, on this machine, of process 1 of a server; None if the server does not run."""
+    return next((pid for pid in inits() if hostname(pid) == server), None)
 
 
 @dataclass(frozen=True)
