@@ -18,7 +18,7 @@ ENGINE = "policy engine"
 PATCHES: Mapping[str, tuple[str, ...]] = {
     BUS: ("bus_certificate",),
     NODE: ("request_log", "datasource_answers", "heartbeat", "large_json", "row_requests"),
-    DATASOURCE_NODE: ("drivers", "isolation", "polls", "publish", "push_order", "stop"),
+    DATASOURCE_NODE: ("drivers", "isolation", "polls", "publish", "push_order", "stop", "unpolled_tables"),
     ENGINE: (
         "backlog",
         "evaluation",

@@ -32,7 +32,7 @@ def apply() -> None:
     publish, last_published = DataService.publish, DataService.get_last_published_data_with_seqnum
 
     def publish_in_order(self: Any, table: str, data: Any, use_snapshot: bool = False) -> None:  # noqa: FBT001, FBT002
-        with vars(self).setdefault("publishing", defaultdict(Semaphore))[table]:
+        with turn(self, table):
             try:
                 publish_whole_table_first(self, table, data, use_snapshot)
             except BaseException:  # also the time limit of a poll
@@ -67,3 +67,8 @@ def apply() -> None:
 
     DataService.publish = publish_in_order
     DataService.get_last_published_data_with_seqnum = last_published_or_current
+
+
+def turn(datasource: Any, table: str) -> Any:
+    """A semaphore: who has it publishes the table."""
+    return vars(datasource).setdefault("publishing", defaultdict(Semaphore))[table]

@@ -13,6 +13,7 @@ import openstack
 import pytest
 from openstack.connection import Connection
 
+from tests.acceptance.support.alarms import alarms
 from tests.acceptance.support.deployment import CommandError, Deployment, setting_options
 from tests.acceptance.support.faults import FAULTS, suffer
 from tests.acceptance.support.guests import Server
@@ -40,6 +41,15 @@ def pair(deployment: Deployment, clouds: dict[str, Connection]) -> Iterator[Pair
 )
 def test_one_datasource_node_and_fresh_rows(pair: Pair, name: str) -> None:
     suffer(pair, FAULTS[name])
+
+
+def test_pushed_rows_go_with_the_process_that_had_them(deployment: Deployment, pair: Pair) -> None:
+    with alarms(deployment, pair.probe.engines, 1) as table:
+        table.size = 3
+        table.push_all(60)
+        suffer(pair, FAULTS["process killed"])
+        table.exact(60, size=0)
+        table.push_all(60)
 
 
 @pytest.mark.timeout(SEQUENCE + 400)

@@ -81,7 +81,7 @@ def test_an_engine_s_loop_may_stand_still_as_long_as_its_callers_wait(
 EVERY_NODE = [
     *("bus_certificate", "request_log", "datasource_answers", "heartbeat", "large_json", "row_requests"),
 ]
-DATASOURCE_NODE_ONLY = ["drivers", "isolation", "polls", "publish", "push_order", "stop"]
+DATASOURCE_NODE_ONLY = ["drivers", "isolation", "polls", "publish", "push_order", "stop", "unpolled_tables"]
 ENGINE_ONLY = [
     *("backlog", "evaluation", "evaluation_triggers", "evaluation_undone", "keystone_context"),
     *("policy_changes", "rows", "rule_insert", "subscriptions", "table_names"),
