@@ -51,13 +51,18 @@ def apply() -> None:
         self.node.publish_table_sequenced(self.service_id, table, list(rows), is_snapshot=True, seqnum=0)
 
     def publish_difference(self: Any, table: str, data: Any) -> None:
-        """As in upstream, with pauses; without comparing the tables if a webhook's changes are known."""
+        """As in upstream, with pauses; without comparing the tables if a webhook's changes are known.
+
+        The whole table is sent if that is less. Often all rows of a table that is pushed again differ from before.
+        """
         before = self._last_published_data[table]
-        self._last_published_data[table], added, removed = difference(before, data)
+        rows, added, removed = difference(before, data)
+        self._last_published_data[table] = rows
         if added or removed:
             self.sender_seqnums[table] += 1
-            number = self.sender_seqnums[table]
-            self.node.publish_table_sequenced(self.service_id, table, [added, removed], False, number)  # noqa: FBT003
+            number, whole = self.sender_seqnums[table], len(rows) < len(added) + len(removed)
+            sent = list(rows) if whole else [added, removed]
+            self.node.publish_table_sequenced(self.service_id, table, sent, whole, number)
 
     def last_published_or_current(self: Any, table: str) -> tuple[int, list[Any]]:
         if table in self.sender_seqnums:

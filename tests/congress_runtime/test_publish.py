@@ -1,10 +1,11 @@
 import json
+from typing import Any
 
 from tests.congress_runtime.support.congress_python import run_script
 
 
-def rows(*words: str) -> dict[str, list[str]]:
-    observations: dict[str, list[str]] = json.loads(run_script("publish.py", *words))
+def rows(*words: str) -> dict[str, Any]:
+    observations: dict[str, Any] = json.loads(run_script("publish.py", *words))
     return observations
 
 
@@ -19,6 +20,9 @@ def test_an_engine_has_the_node_s_rows_after_every_failover() -> None:
         "the one that asked": ["fresh"],
         "one that came later": ["fresh", "fresher"],
         "a difference while the whole table is encoded": ["kept", "new"],
+        "rows sent: few of three change": 2,
+        "most change": [4, ["d", "x", "y", "z"]],
+        "afterwards": ["e", "x", "y", "z"],
     }
 
 
@@ -29,3 +33,4 @@ def test_upstream_does_not() -> None:
     assert "kept" in observed["all rows went"]
     assert observed["another engine asked first"] != ["fresh"]
     assert observed["a difference while the whole table is encoded"] != ["kept", "new"]
+    assert observed["most change"] == [5, ["d", "x", "y", "z"]]

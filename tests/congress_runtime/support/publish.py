@@ -15,6 +15,23 @@ import eventlet
 from tests.congress_runtime.support.fake_bus import Engine, Node, Source
 
 
+class CountingNode(Node):
+    """`rows`: sent by the last publication."""
+
+    rows = 0
+
+    def publish_table_sequenced(
+        self,
+        publisher: str,
+        table: str,
+        data: Any,
+        is_snapshot: bool,  # noqa: FBT001
+        seqnum: int,
+    ) -> None:
+        self.rows = len(data) if is_snapshot else len(data[0]) + len(data[1])
+        super().publish_table_sequenced(publisher, table, data, is_snapshot, seqnum)
+
+
 class EncodingNode(Node):
     """The encoding of the first publication takes long."""
 
@@ -38,12 +55,25 @@ def overtaking() -> list[str]:
     return sorted(engine.rows)
 
 
+def most_rows_change() -> dict[str, Any]:
+    node = CountingNode()
+    engine, source = Engine(node), Source(node)
+    engine.subscribe("source", "table")
+    source.poll("a", "b", "c")
+    source.poll("a", "b", "d")
+    few = node.rows
+    source.poll("x", "y", "z", "d")
+    most = node.rows, sorted(engine.rows)
+    source.poll("x", "y", "z", "e")
+    return {"rows sent: few of three change": few, "most change": most, "afterwards": sorted(engine.rows)}
+
+
 def main() -> None:
     if sys.argv[1:] != ["upstream"]:
         from congress_runtime.patches import publish  # noqa: PLC0415
 
         publish.apply()
-    seen = {}
+    seen: dict[str, Any] = {}
     node = Node()
     engine, source = Engine(node), Source(node)
     engine.subscribe("source", "table")
@@ -71,6 +101,7 @@ def main() -> None:
     source.poll("fresh", "fresher")
     seen["one that came later"] = sorted(later.rows)
     seen["a difference while the whole table is encoded"] = overtaking()
+    seen |= most_rows_change()
     print(json.dumps(seen))
 
 
