@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ from components.policy_engines import PolicyEngines
 from components.preflight.policies import PoliciesError
 from policy_code.declaration import declaration
 from policy_code.folder import Folder
-from policy_code.on_host import COMMAND, LIBRARY, RECORD
+from policy_code.on_host import COMMAND, FORGET, LIBRARY, RECORD
 from policy_code.plan import NOTHING, Declaration, lines, plan, refusals
 
 # What Congress's Python on the host runs: path -> text.
@@ -92,8 +93,9 @@ class Policies(pulumi.ComponentResource):
             parent=self,
             after=[load_balancer.ready],
             limit=LIMIT,
-            # A folder that is named again later is compared with what is there, not with what was.
-            delete=f"sudo -n rm -f {RECORD}",
+            # A folder that is named again later is compared with what is there, not with what was. So is what `make
+            # repair` applies again.
+            delete=f"sudo -n bash -c {shlex.quote(FORGET)}",
         )
         # Fingerprints say nothing to whoever does not have the key.
         self.applied = pulumi.Output.unsecret(

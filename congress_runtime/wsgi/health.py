@@ -20,6 +20,7 @@ that name columns of a datasource whose schema it has not received. Until then, 
 this one hardly any request.
 """
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -31,7 +32,7 @@ from congress.db import api as db_api
 from congress.db import datasources
 from congress.service import congress_app_factory
 from congress_runtime.patches import pauses
-from congress_runtime.wsgi import lag
+from congress_runtime.wsgi import lag, policies
 from eventlet.greenthread import GreenThread
 from oslo_config import cfg
 from oslo_log import log
@@ -149,7 +150,7 @@ def problem_of(probe: Callable[[], None]) -> str:
 
 
 class Application:
-    """Answers /health and /health/lag. `health`: of the only engine in this process."""
+    """Answers /health, /health/lag and /health/policies. `health`: of the only engine in this process."""
 
     health: ClassVar[Health]
 
@@ -157,8 +158,12 @@ class Application:
         self, environ: dict[str, Any], start_response: Callable[[str, Headers], object]
     ) -> list[bytes]:
         method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
-        if (method, path) == ("GET", "/lag") and lag.from_this_host(environ):
+        local = lag.from_this_host(environ)
+        if local and (method, path) == ("GET", "/lag"):
             status, kind, text = "200 OK", "application/json", lag.answer(self.health.engine)
+        elif local and (method, path) == ("POST", "/policies"):
+            asked = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+            status, kind, text = "200 OK", "application/json", policies.answer(self.health.engine, asked)
         else:
             status, kind = self.status(method, path), "text/plain"
             text = f"{status}\n{self.loading_line(status)}"

@@ -21,6 +21,7 @@ from components.preflight import scope
 from components.preflight.state import State
 from ops.common.limits import Limits
 from ops.common.progress import StoppedError, private_folder
+from ops.drift import policies
 from ops.drift.cloud import CloudInventory, compare, hosts_not_running, list_resources, summaries
 from ops.drift.hosts import Drift, comparison_command, host_drifts, read_host
 from ops.health.finding import Finding
@@ -67,6 +68,7 @@ def compare_stack(name: str) -> Comparison:
             for host, report in run_on_hosts(commands, outputs, folder, limits).items()
         }
         view = cloud.result()
+    declared = policies.look(name, outputs, views, limits)
     drifts: list[Drift] = []
     not_running: set[str] = set()
     if isinstance(view, str):
@@ -76,8 +78,10 @@ def compare_stack(name: str) -> Comparison:
         drifts += compare(view, state)
         not_running = hosts_not_running(view, state)
     drifts += host_drifts(views, state, not_running)
+    drifts += policies.drifts(declared, outputs, state)
     row_summaries = summaries(None if isinstance(view, str) else view, state)
     row_summaries |= {host: view.summary for host, view in views.items()}
+    row_summaries |= policies.summaries(declared, outputs)
     silent = frozenset(
         host for host, view in views.items() if view.answer is None and host not in not_running
     )

@@ -22,10 +22,11 @@ def health_commands(host: str, stack: Stack, limits: Limits) -> dict[str, Comman
     for probe in kind.probes if kind else ():
         if probe.of_several and not stack.virtual_address:
             continue
-        commands.update(
-            _probe_command(probe, engine, limits)
-            for engine in (host_engines if NODE_ID in probe.name else [None])
-        )
+        stdin = probe.request(stack) if probe.request else probe.stdin
+        if probe.request and not stdin:
+            continue
+        engines = host_engines if NODE_ID in probe.name else [*host_engines[:1], None][:1]
+        commands.update(_probe_command(probe, engine, stdin, limits) for engine in engines)
     if role.certificate:
         commands["certificate"] = command(
             f"openssl x509 -noout -enddate -dateopt iso_8601 -in {role.certificate}"
@@ -33,11 +34,11 @@ def health_commands(host: str, stack: Stack, limits: Limits) -> dict[str, Comman
     return commands
 
 
-def _probe_command(probe: Probe, engine: Engine | None, limits: Limits) -> tuple[str, Command]:
+def _probe_command(probe: Probe, engine: Engine | None, stdin: str, limits: Limits) -> tuple[str, Command]:
     values: dict[str, Any] = {"inside": limits.probe, "sample": limits.sample}
     if engine is not None:
         values |= {"node_id": engine.node_id, "url": engine.url}
-    stdin = (REMOTE / probe.file).read_text() if probe.file else probe.stdin
+    stdin = (REMOTE / probe.file).read_text() if probe.file else stdin
     return probe.name.format(**values), command(probe.command.format(**values), stdin)
 
 

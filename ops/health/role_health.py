@@ -5,7 +5,7 @@ A role with probes of its own names its class in the table of roles; ops/health/
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -23,8 +23,10 @@ class Probe:
     """A command that reports a part of a host's health. It changes nothing, and runs as root.
 
     `command`: words separated by blanks, without a shell. Its standard input is the text `stdin`, or `file`, a file in
-    ops/remote. Name and command may contain {node_id}, {url} (of an engine), {inside} and {sample} (limits in seconds).
-    `of_several`: only for hosts that share a virtual address with others of their role.
+    ops/remote, or what `request` makes of the stack; if that is "", there is nothing to ask. Name and command may
+    contain {node_id}, {url} (of an engine), {inside} and {sample} (limits in seconds). With {node_id} in its name, it
+    asks each engine of the host, else the first one. `of_several`: only for hosts that share a virtual address with
+    others of their role.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Probe:
     stdin: str = ""
     file: str = ""
     of_several: bool = False
+    request: Callable[[Stack], str] | None = None
 
 
 class Health:

@@ -14,13 +14,7 @@ from ops.ssh.commands import HostError, connected
 from ops.stack import environment
 from ops.stack.outputs import StackError, parse, prefix_of
 from ops.stack.pulumi import read_outputs
-from policy_code.on_host import COMMAND, LIBRARY, OVERWRITE, RECORD
-
-# The step puts it there before it applies anything, so also in an `up` that refuses the folder's names.
-NEED_STEP = (
-    f"[ -d {LIBRARY}/policy_code ] || {{ echo 'no `up` with the setting policies has reached this host: run it first' "
-    ">&2; exit 1; }; "
-)
+from policy_code.on_host import COMMAND, NEED_STEP, OVERWRITE, RECORD
 
 
 def on_engine_host(what: str, command: str, stdin: bytes = b"") -> str:

@@ -39,7 +39,8 @@ class Stack:
     """`ca_certificate`: PEM of the stack's own authority, "" if the operator supplied the endpoint's certificate.
 
     `scope`: project and region of the stack; None if its last `up` ran a version that did not record them.
-    `virtual_address`: the address that several load balancers share, "" with one.
+    `virtual_address`: the address that several load balancers share, "" with one. `policies`, `datasources`: names that
+    the stack declares.
     """
 
     name: str
@@ -50,6 +51,8 @@ class Stack:
     ca_certificate: str
     scope: Scope | None = None
     virtual_address: str = ""
+    policies: tuple[str, ...] = ()
+    datasources: tuple[str, ...] = ()
 
     def others(self, host: str) -> list[str]:
         """The other hosts of a host's role."""
@@ -100,4 +103,6 @@ def parse(name: str, outputs: Mapping[str, Any]) -> Stack:
         ca_certificate=outputs.get("ca_certificate", ""),
         scope=recorded(outputs),
         virtual_address=outputs.get("virtual_address", ""),
+        policies=tuple(outputs.get("policies", {}).get("policies", ())),
+        datasources=tuple(outputs.get("policies", {}).get("datasources", ())),
     )

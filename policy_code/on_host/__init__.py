@@ -6,8 +6,15 @@ LIBRARY = "/usr/local/lib/congress-ha"
 RECORD = "/var/lib/congress-ha/policies.json"
 # In place of a record: whatever somebody changed becomes what is declared.
 OVERWRITE = "overwrite"
+# Removes the record, but not what the operator ordered in its place.
+FORGET = f"grep -sqx '\"{OVERWRITE}\"' {RECORD} || rm -f {RECORD}"
 # Reads a request from standard input.
 COMMAND = (
     f"runuser -u congress -- env PYTHONPATH={LIBRARY} PYTHONDONTWRITEBYTECODE=1 /opt/congress/bin/python "
     f"-m policy_code.on_host /etc/congress/congress.conf {RECORD}"
+)
+# Shell. The step puts the modules there before it applies anything, so also in an `up` that refuses the folder's names.
+NEED_STEP = (
+    f"[ -d {LIBRARY}/policy_code ] || {{ echo 'no `up` with the setting policies has reached this host: run it first' "
+    ">&2; exit 1; }; "
 )

@@ -2,8 +2,9 @@
 
 usage: python -m policy_code.on_host CONFIGURATION RECORD
 
-`do` is apply (`stack`, `engines`, `declaration`, `secrets`), adopt (`stack`, `name`) or drift (`stack`). RECORD is the
-file with the declaration that was applied last; the step writes it afterwards.
+`do` is apply (`stack`, `engines`, `declaration`, `secrets`), adopt (`stack`, `name`), drift (`stack`), or verify
+(`stack`, `declaration`), which prints a JSON list of differences. RECORD is the file with the declaration that was
+applied last; the step writes it afterwards.
 """
 
 from __future__ import annotations
@@ -30,11 +31,15 @@ def main(configuration: str, file: str) -> str:
     # Only now: these read the configuration when they are imported.
     from policy_code.on_host import apply, live  # noqa: PLC0415
     from policy_code.on_host.bus import Bus, CallError, first_line  # noqa: PLC0415
+    from policy_code.on_host.differences import differences  # noqa: PLC0415
 
     request: dict[str, Any] = json.load(sys.stdin)
     try:
         if request["do"] == "adopt":
             return live.adopt(request["name"], request["stack"])
+        if request["do"] == "verify":
+            applied = request["declaration"]
+            return json.dumps(differences(live.read(request["stack"], applied), applied))
         record = Path(file)
         applied = json.loads(record.read_text()) if record.exists() else None
         if request["do"] == "drift":

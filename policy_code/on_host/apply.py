@@ -8,8 +8,9 @@ from typing import Any
 
 from policy_code import plan
 from policy_code.on_host.bus import Bus, CallError
+from policy_code.on_host.differences import taken
 from policy_code.on_host.live import Live, marked
-from policy_code.plan import LISTS, Action, Declaration
+from policy_code.plan import Action, Declaration
 
 
 class RefusedError(Exception):
@@ -17,21 +18,12 @@ class RefusedError(Exception):
 
 
 def conflicts(live: Live, new: Declaration, stack: str) -> list[str]:
-    """Names that somebody else has. MariaDB compares names without case."""
-    taken = {name.lower(): (kind, name, owner) for (kind, name), owner in live.others.items()}
-    problems = []
-    for kind, list_ in LISTS.items():
-        for declared in new[list_]:
-            if declared.lower() in taken:
-                other, name, owner = taken[declared.lower()]
-                whose = (
-                    f"belongs to stack {owner.removeprefix('congress-')}"
-                    if owner
-                    else f"was not created by {stack}"
-                )
-                way_out = f"congress-ha policy adopt {name} takes it over, or give the {kind} another name"
-                problems.append(f"the {other} {name} {whose}: {way_out}")
-    return problems
+    """Names that somebody else has."""
+    return [
+        f"the {other} {there} {whose or f'was not created by {stack}'}: congress-ha policy adopt {there} takes it "
+        f"over, or give the {kind} another name"
+        for kind, _, other, there, whose in taken(live, new)
+    ]
 
 
 def unexpected(new: Declaration, record: Declaration | str | None, actions: Sequence[Action]) -> list[Action]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,39 @@ def test_it_is_applied_and_evaluated_by_every_engine(
     assert status["last_error"] == "None", status
 
 
+def observed(command: str) -> dict[str, Any]:
+    """What `status` or `verify` prints as JSON."""
+    done = subprocess.run(
+        [*CONGRESS_HA, command, "--json"], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode in {0, 1, 3}, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def of_policies(command: str) -> list[str]:
+    return [one["what"] for one in observed(command)["findings"] if one["role"] == "policies"]
+
+
+def test_status_shows_polls_and_violations(deployment: Deployment, folder: Folder) -> None:
+    assert folder.path.exists()
+    seen = observed("status")
+    assert seen["roles"]["policies"]["state"] == "ok", seen["findings"]
+    poll = seen["policies"]["polls"]["nova"]
+    assert (poll["age"] < SYNC, poll["error"]) == (True, "")
+    # Running has no such table.
+    assert seen["policies"]["violations"]["Running"] == {}
+    tables = {
+        table: len(
+            congress.ok(deployment.api("GET", f"/v1/policies/ForbiddenFlavors/tables/{table}/rows"))[
+                "results"
+            ]
+        )
+        for table in ("error", "warning")
+    }
+    assert seen["policies"]["violations"]["ForbiddenFlavors"] == tables
+
+
 def test_a_second_up_changes_nothing(deployment: Deployment, folder: Folder) -> None:
     printed, steps = folder.up(deployment)
     assert steps == set()
@@ -204,6 +238,23 @@ def test_a_change_by_hand_is_not_undone_unasked(deployment: Deployment, folder: 
     folder.up(deployment)
     assert rules_of(deployment, "Taken") == {"two": "t(3)"}
     run([*CONGRESS_HA, "policy", "drift"], timeout=120)
+
+
+def test_what_was_changed_by_hand_is_named_and_repaired(deployment: Deployment, folder: Folder) -> None:
+    """`make repair` would use the configuration of stack dev, which names no folder: so its `up` is run here."""
+    assert of_policies("verify") == []
+    congress.ok(deployment.api("POST", "/v1/policies/Taken/rules", {"name": "by hand", "rule": "t(7)"}))
+    congress.forget(deployment, "ForbiddenFlavors")
+    assert sorted(of_policies("verify")) == [
+        "policy ForbiddenFlavors is gone",
+        "rule by hand was added to policy Taken: t(7)",
+    ]
+    (urn,) = [urn for urn in deployment.resources() if urn.endswith("Command::policies")]
+    deployment.up_with("--replace", urn, *setting_options(*folder.settings))
+    assert rules_of(deployment, "Taken") == {"two": "t(3)"}
+    congress.ok(deployment.api("GET", "/v1/policies/ForbiddenFlavors"))
+    # The record on the host is there, too.
+    assert observed("verify")["findings"] == []
 
 
 def test_files_that_are_gone_are_removed_and_nothing_else(deployment: Deployment, folder: Folder) -> None:

@@ -1,7 +1,8 @@
 """Run by Congress's Python: applies declarations to a whole node, as a policy engine's host does.
 
 usage: applied.py FOLDER < STEPS: STEPS is a JSON list of objects. `apply`: a declaration, with `record` and `secrets`;
-`engine`, `datasources`: a call by hand, [method, arguments]; `adopt`: a name; `drift`: a record. Prints a list with
+`engine`, `datasources`: a call by hand, [method, arguments]; `adopt`: a name; `drift`: a record; `verify`: what was
+applied. Prints a list with
 a result for each, and what is there afterwards.
 """
 
@@ -34,14 +35,17 @@ def start(folder: str) -> None:
     harness.create2(existing_node=node, policy_engine=True, datasources=True, api=False)
 
 
-def done(step: dict[str, Any]) -> Any:
+def done(step: dict[str, Any]) -> Any:  # noqa: PLR0911  one for each kind of step
     from policy_code.on_host import apply, live  # noqa: PLC0415
     from policy_code.on_host.bus import Bus, CallError  # noqa: PLC0415
+    from policy_code.on_host.differences import differences  # noqa: PLC0415
 
     try:
         bus = Bus(cfg.CONF, step.get("engines", ["node"]), 20)
         if "adopt" in step:
             return live.adopt(step["adopt"], STACK)
+        if "verify" in step:
+            return differences(live.read(STACK, step["verify"]), step["verify"])
         if "drift" in step:
             return apply.drift(live, STACK, step["drift"])
         if "engine" in step:

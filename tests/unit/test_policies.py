@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from components.preflight.policies import PoliciesError, look_up
-from policy_code.on_host import RECORD
+from policy_code.on_host import FORGET, RECORD
 from tests.policy_code.folders import NOVA, policy, write
-from tests.support.programs import congress_python
+from tests.support.programs import congress_python, run
 from tests.unit.support import recording as recorded
 from tests.unit.support.parsing import parse
 from tests.unit.support.recording import Recording, settings_with
@@ -104,7 +104,20 @@ def test_it_runs_on_an_engine_s_host_after_the_endpoint_has_answered(with_polici
     step = with_policies.step("policies")
     assert with_policies.needs(step, with_policies.step("load-balancer-haproxy"))
     assert step.options.deletedWith.endswith("::policy-engine-host-1")
-    assert step.inputs["delete"] == f"sudo -n rm -f {RECORD}"
+    assert RECORD in step.inputs["delete"]
+    # After the new one has run, it would remove the record that the new one has written.
+    assert step.options.deleteBeforeReplace
+
+
+@pytest.mark.parametrize(("text", "left"), [('"overwrite"\n', 1), ('{"policies": {}}\n', 0), (None, 0)])
+def test_the_record_goes_and_what_the_operator_ordered_stays(
+    tmp_path: Path, text: str | None, left: int
+) -> None:
+    record = tmp_path / "policies.json"
+    if text is not None:
+        record.write_text(text)
+    done = run("bash", "-euc", FORGET.replace(RECORD, str(record)))
+    assert (done.returncode, done.stderr, len([*tmp_path.iterdir()])) == (0, "", left)
 
 
 def test_a_secret_is_on_standard_input_alone(with_policies: Recording) -> None:

@@ -1,4 +1,4 @@
-"""The health of the policy engines' hosts: each engine's unit, its answers, and what it has in memory."""
+"""The health of the policy engines' hosts: each engine's unit, its answers, and what it has in memory and finds."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from ops.health.facts import Facts, Unseen
 from ops.health.finding import Finding
 from ops.health.parsing import parsed
 from ops.health.role_health import Health, Probe
+from ops.health.roles.policy_engine import policies
 from ops.health.roles.policy_engine.engine import DatasourceView, EngineState, EngineView, Lag, PolicyView
 from ops.health.roles.policy_engine.findings import engines
+from ops.health.roles.policy_engine.policies import Declared
 from ops.ssh.survey import Report
 from ops.stack.outputs import Engine, Stack
 from roles import CONFIGURATION, NODE_ID, POLICY_ENGINE
@@ -24,9 +26,10 @@ LARGEST = 3
 
 @dataclass(frozen=True)
 class PolicyEngineHealth(Health):
-    """`engines`: by node id."""
+    """`engines`: by node id. `declared`: None if the stack declares no policies."""
 
     engines: Mapping[str, EngineState]
+    declared: Declared | Unseen | None = None
 
     probes = (
         Probe(
@@ -35,17 +38,36 @@ class PolicyEngineHealth(Health):
             file="unit.py",
         ),
         Probe(f"view {NODE_ID}", f"python3 - {{url}} {{inside}} {CONFIGURATION}", file="engine.py"),
+        Probe(
+            "policies",
+            "curl -sS -f --max-time {inside} --data-binary @- {url}/health/policies",
+            request=policies.request,
+        ),
     )
 
     @classmethod
     def parse(cls, stack: Stack, reports: Mapping[str, Report]) -> Self:
-        return cls({engine.node_id: _engine(engine, reports[engine.host]) for engine in stack.engines})
+        states = {engine.node_id: _engine(engine, reports[engine.host]) for engine in stack.engines}
+        if not policies.request(stack):
+            return cls(states)
+        views = [
+            parsed(reports[host], "policies", policies.view)
+            for host in sorted({e.host for e in stack.engines})
+        ]
+        return cls(states, policies.most_complete(views))
 
     def findings(self, facts: Facts) -> Iterator[Finding]:
-        return engines(self, facts)
+        yield from engines(self, facts)
+        if self.declared is not None:
+            views = [engine.view for engine in self.engines.values()]
+            named = [view.datasources for view in views if isinstance(view, EngineView) and view.datasources]
+            yield from policies.findings(
+                self.declared, {name for datasources in named for name in datasources}
+            )
 
     def rows(self, _facts: Facts) -> dict[str, str]:
-        return {POLICY_ENGINE.row: self._summary()}
+        declared = {} if self.declared is None else {policies.ROW: policies.summary(self.declared)}
+        return {POLICY_ENGINE.row: self._summary(), **declared}
 
     def _summary(self) -> str:
         views = {
@@ -71,13 +93,16 @@ class PolicyEngineHealth(Health):
         return ", ".join(parts)
 
     def details(self) -> dict[str, Any]:
-        """`lag`: node id -> fields of the engine's Lag; None if it was not reported."""
+        """`lag`: node id -> fields of the engine's Lag; None if it was not reported. `policies`: fields of Declared, or
+        None without an answer; left out if the stack declares nothing.
+        """
         views = {node_id: engine.view for node_id, engine in self.engines.items()}
         return {
             "lag": {
                 node_id: asdict(view.lag) if isinstance(view, EngineView) and view.lag else None
                 for node_id, view in views.items()
-            }
+            },
+            **({} if self.declared is None else {"policies": policies.details(self.declared)}),
         }
 
 
@@ -91,7 +116,7 @@ def view(text: str) -> EngineView:
     }
     if values.get("listed") != HTTPStatus.OK:
         return EngineView(values["code"], values["ms"], values.get("listed"), **more)
-    policies = {
+    listed_policies = {
         p["name"]: PolicyView(p["known"], tuple(p["missing"]), tuple(p["tables"]), p["rules"], p["complete"])
         for p in values["policies"]
     }
@@ -107,7 +132,7 @@ def view(text: str) -> EngineView:
         values["ms"],
         values["listed"],
         values["sync_period"],
-        policies,
+        listed_policies,
         datasources if listed else None,
         **more,
     )
