@@ -15,6 +15,8 @@ from tests.acceptance.support.deployment import Deployment, run
 from tests.support.waiting import wait_for
 
 POLICY, DATASOURCE = "backup_sample", "backup_sample_keystone"
+# A mark of ownership, as of a stack that the backup may be from.
+DESCRIPTION = "a sample [congress-ha: congress-elsewhere]"
 RULES = ("two(2)", f"project(name) :- {DATASOURCE}:projects(name=name)")
 SYNC = 30  # seconds; the stack's syncPeriod is 5
 RESTORE = 300
@@ -30,7 +32,7 @@ def prepare(deployment: Deployment, admin: Connection) -> None:
     congress.forget(deployment, POLICY, DATASOURCE)
     datasource = congress.datasource_of("keystonev3", DATASOURCE, admin)
     congress.ok(deployment.api("POST", "/v1/data-sources", datasource, timeout=130))
-    congress.ok(deployment.api("POST", "/v1/policies", {"name": POLICY}))
+    congress.ok(deployment.api("POST", "/v1/policies", {"name": POLICY, "description": DESCRIPTION}))
     for rule in RULES:
         wait_for(
             f"the endpoint takes the rule {rule}",
@@ -48,7 +50,10 @@ def rules(deployment: Deployment) -> set[str]:
 
 
 def works(deployment: Deployment, admin: Connection) -> None:
-    """Assert that every engine evaluates the rules over rows that the datasource has just polled with its password."""
+    """Assert that the policy's owner is the same, and that every engine evaluates the rules over rows that the
+    datasource has just polled with its password.
+    """
+    assert congress.ok(deployment.api("GET", f"/v1/policies/{POLICY}"))["description"] == DESCRIPTION
     keystone: Any = admin.identity
     with deployment.engine_urls() as engines, project(keystone) as name:
         wait_for(
