@@ -39,6 +39,7 @@ prefix = f"congress-{stack}"
 first_boot.check(stack, prefix, config.guest, inventory.roles(config))
 folder = policies_folder.look_up(config)
 exported = state.result()
+policies_folder.require_simulation(config, stack, folder, exported.policies)
 existing_cloud = cloud.look_up(config, prefix, inventory.servers(prefix, config), exported)
 
 network = Network("network", NetworkArgs(prefix, config.network, existing_cloud))

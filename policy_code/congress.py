@@ -11,6 +11,7 @@ from typing import Any
 from policy_code.documents import Problem
 from policy_code.folder import Folder
 from policy_code.model import Secret
+from policy_code.plan import Declaration
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = ROOT / ".validators/congress/bin/python"
@@ -76,9 +77,35 @@ def request(folder: Folder) -> dict[str, Any]:
     }
 
 
+def request_of(declared: Declaration) -> dict[str, Any]:
+    """The same of what Congress has."""
+    return {
+        "datasources": [
+            {
+                "name": name,
+                "driver": one["driver"],
+                "config": {key: isinstance(value, dict) for key, value in one["config"].items()},
+            }
+            for name, one in declared["datasources"].items()
+        ],
+        "policies": [
+            {
+                "name": name,
+                "kind": one["kind"],
+                "abbreviation": one["abbreviation"],
+                "rules": [rule["rule"] for rule in one["rules"].values()],
+            }
+            for name, one in declared["policies"].items()
+        ],
+        "cases": [],
+        "unread": [],
+    }
+
+
 def problems(folder: Folder) -> list[Problem]:
-    """All problems of a folder: its own, and what Congress finds in what could be read."""
+    """All problems of a folder: its own, and what Congress finds in what could be read. Sets `executing`."""
     answer = ask("check", folder)
+    folder.executing = answer["executing"]
     return [*folder.problems, *reported_problems(folder, answer)]
 
 

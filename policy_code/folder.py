@@ -55,13 +55,17 @@ class Declared(Generic[T]):
 
 @dataclass
 class Folder:
-    """With `problems`, the rest is what could be read beside them; `unread` has the names of what could not."""
+    """With `problems`, the rest is what could be read beside them; `unread` has the names of what could not.
+
+    `executing`: names of the policies that execute actions, after Congress was asked.
+    """
 
     datasources: list[Declared[Datasource]] = field(default_factory=list)
     policies: list[Declared[Policy]] = field(default_factory=list)
     cases: list[Declared[Cases]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
+    executing: list[str] = field(default_factory=list)
 
     def in_order(self) -> list[Datasource | Policy]:
         """As they are to be applied: a rule comes after everything that it names.

@@ -59,6 +59,12 @@ class Settings(Model):
         description="values of the secrets that files of datasources name: pulumi config set --secret --path "
         "'congress-ha:policySecrets.NAME'",
     )
+    policy_actions: Literal["simulated", "unchecked"] = Field(
+        "simulated",
+        description="simulated: `up` applies new or changed policies that execute actions only after congress-ha "
+        "policy simulate; unchecked: always",
+        examples=["unchecked"],
+    )
     database: Database = Field(Database(), description="the database", examples=[{"protect": True}])
     load_balancer: LoadBalancer = Field(
         LoadBalancer(), description="the load balancer, or a pair of them", examples=[{"hosts": 2}]

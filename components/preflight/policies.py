@@ -11,8 +11,11 @@ import pulumi
 
 from policy_code import congress
 from policy_code.congress import CongressError
+from policy_code.declaration import declaration
 from policy_code.folder import Folder, read
 from policy_code.model import Secret
+from policy_code.plan import Declaration
+from policy_code.simulated import unsimulated
 from settings import NAMESPACE, Settings
 
 
@@ -39,6 +42,25 @@ def look_up(settings: Settings) -> Folder | None:
     if problems:
         raise PoliciesError(problems)
     return folder
+
+
+def require_simulation(
+    settings: Settings, stack: str, folder: Folder | None, before: Declaration | None
+) -> None:
+    """`before`: what the last `up` applied. Raises PoliciesError; a preview shows the change, so it only warns."""
+    if folder is None or settings.policies is None or settings.policy_actions == "unchecked":
+        return
+    names = unsimulated(settings.policies, stack, before, declaration(folder, None), folder.executing)
+    problems = [
+        f"policy {name} executes actions, and it or what it uses is new or changed: congress-ha --stack {stack} policy "
+        f"simulate {settings.policies} shows which ones, and lets `up` apply it; or set {NAMESPACE}:policyActions: "
+        "unchecked"
+        for name in names
+    ]
+    if problems and pulumi.runtime.is_dry_run():
+        pulumi.log.warn("\n".join(["`up` will refuse this:", *problems]))
+    elif problems:
+        raise PoliciesError(problems)
 
 
 def secret_problems(folder: Folder, known: Collection[str]) -> Iterator[str]:

@@ -1,15 +1,16 @@
-"""`congress-ha policy`: validate, test and explain need neither stack nor cloud; drift, adopt and overwrite do."""
+"""`congress-ha policy`: validate, test and explain need neither stack nor cloud; the other commands do."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
-from ops.policy import explanation, junit, ownership, report
+from ops.policy import explanation, junit, ownership, report, simulation
+from ops.policy.report import counted
 from ops.policy.results import Results
 from policy_code import congress
 from policy_code.congress import CongressError
@@ -28,17 +29,13 @@ FAILED, UNUSABLE = 1, 2
 def policies() -> None:
     """Check policies and datasources as code on this machine; docs/policies.md is the manual.
 
-    drift, adopt and overwrite work on a deployed stack, the other commands need none.
+    simulate, drift, adopt and overwrite work on a deployed stack, the other commands need none.
     """
 
 
 app.command()(ownership.drift)
 app.command()(ownership.adopt)
 app.command()(ownership.overwrite)
-
-
-def counted(count: int, one: str, several: str) -> str:
-    return f"{count} {one if count == 1 else several}"
 
 
 def stop(text: str) -> NoReturn:
@@ -52,7 +49,7 @@ def stop_at(problems: Sequence[Problem]) -> None:
         stop(counted(len(problems), "problem", "problems"))
 
 
-def asked(do: str, path: Path, **words: object) -> tuple[Folder, dict[str, object]]:
+def asked(do: str, path: Path, **words: object) -> tuple[Folder, dict[str, Any]]:
     """What Congress answers about a folder without problems."""
     folder = read(path)
     try:
@@ -102,6 +99,20 @@ def test(
         typer.echo(line)
     if results.failed:
         raise typer.Exit(FAILED)
+
+
+@app.command()
+def simulate(path: FolderName) -> None:
+    """Show which violations an `up` would make appear or vanish, and which actions it would execute, with the rows that
+    the stack's datasources have now. Exit code 1 if that cannot be known, 2 if the folder has problems.
+    """
+    folder, answer = asked("check", path)
+    try:
+        for line in simulation.simulate(path, folder, answer["executing"]):
+            typer.echo(line)
+    except (simulation.SimulationError, CongressError) as error:
+        typer.echo(f"policy simulate: {error}", err=True)
+        raise typer.Exit(FAILED) from None
 
 
 @app.command()

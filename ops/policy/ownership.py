@@ -4,28 +4,51 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import typer
 
 from ops.common.limits import Limits
 from ops.common.progress import StoppedError
-from ops.ssh.commands import HostError, connected
+from ops.ssh.commands import HostError, Hosts, connected
 from ops.stack import environment
 from ops.stack.outputs import StackError, parse, prefix_of
 from ops.stack.pulumi import read_outputs
 from policy_code.on_host import COMMAND, NEED_STEP, OVERWRITE, RECORD
 
+# Seconds; the rows of large tables take long.
+LIMIT = 300
 
-def on_engine_host(what: str, command: str, stdin: bytes = b"") -> str:
-    """Run a command on the host of the first policy engine, where the step of the policies runs."""
+
+@dataclass(frozen=True)
+class Host:
+    """The host of the first policy engine, where the step of the policies runs."""
+
+    hosts: Hosts
+    outputs: Mapping[str, Any]
+
+    def run(self, command: str, stdin: bytes = b"") -> str:
+        name = self.outputs["policy_engines"][0]["host"]
+        return self.hosts.run(name, NEED_STEP + command, stdin=stdin, timeout=LIMIT)
+
+    def ask(self, do: str, **words: object) -> str:
+        """Raises HostError."""
+        return self.run(COMMAND, json.dumps({"do": do, "stack": stack_prefix(), **words}).encode())
+
+
+@contextmanager
+def host(what: str) -> Iterator[Host]:
+    """Errors are one line, with the name of the command."""
     stack = os.environ.get("STACK", "dev")
     try:
         environment.require_stack()
         outputs = read_outputs()
         parse(stack, outputs)
         with connected(outputs, Limits.for_this_machine()) as hosts:
-            return hosts.run(outputs["policy_engines"][0]["host"], NEED_STEP + command, stdin=stdin)
+            yield Host(hosts, outputs)
     except StackError as error:
         typer.echo(f"policy {what}: {error}", err=True)
         raise typer.Exit(2) from None
@@ -36,7 +59,8 @@ def on_engine_host(what: str, command: str, stdin: bytes = b"") -> str:
 
 def drift() -> None:
     """Show what somebody changed in policies and datasources that the stack declares. Exit code 1 if there is any."""
-    differs = on_engine_host("drift", COMMAND, json.dumps({"do": "drift", "stack": stack_prefix()}).encode())
+    with host("drift") as engine_host:
+        differs = engine_host.ask("drift")
     if not differs:
         typer.echo("policies and datasources are as the last `up` left them")
         return
@@ -54,15 +78,15 @@ def adopt(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A policy or datasource that Congress has.")],
 ) -> None:
     """Let the stack take over a policy or datasource that it did not create; the next `up` makes it as declared."""
-    request = {"do": "adopt", "name": name, "stack": stack_prefix()}
-    typer.echo(on_engine_host("adopt", COMMAND, json.dumps(request).encode()))
+    with host("adopt") as engine_host:
+        typer.echo(engine_host.ask("adopt", name=name))
 
 
 def overwrite() -> None:
     """Let the next `up` undo what somebody changed in policies and datasources that the stack declares."""
-    on_engine_host(
-        "overwrite",
-        f"install -m 0640 -o root -g congress /dev/null {RECORD} && cat > {RECORD}",
-        f"{json.dumps(OVERWRITE)}\n".encode(),
-    )
+    with host("overwrite") as engine_host:
+        engine_host.run(
+            f"install -m 0640 -o root -g congress /dev/null {RECORD} && cat > {RECORD}",
+            f"{json.dumps(OVERWRITE)}\n".encode(),
+        )
     typer.echo("the next `up` that changes the folder, or `make repair`, makes everything as it is declared")

@@ -14,6 +14,10 @@ from policy_code.documents import Problem
 LONGEST = 80
 
 
+def counted(count: int, one: str, several: str) -> str:
+    return f"{count} {one if count == 1 else several}"
+
+
 def milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms"
 

@@ -1,6 +1,7 @@
 """Reads one request from standard input, and writes the answer to standard output, both JSON.
 
-`do` is check, test (of all cases) or explain (of a case's table); policy_code/congress.py has the rest of the request.
+`do` is check, test (of all cases), explain (of a case's table), reads (tables that a simulation needs) or simulate;
+policy_code/congress.py has the rest of the request.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from congress.common import config  # noqa: F401  registers options that are rea
 # isort: split
 from congress_runtime import patches
 
-from policy_code.in_congress import drivers
+from policy_code.in_congress import drivers, simulation
 from policy_code.in_congress.cases import split
 from policy_code.in_congress.evaluation import Evaluation
 from policy_code.in_congress.explanation import Explanation, name
@@ -26,8 +27,23 @@ from policy_code.in_congress.folder import Folder
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     folder = Folder(request)
     output: dict[str, Any] = {"problems": folder.problems}
+    output["executing"] = simulation.executing(folder)
     if folder.problems or request["do"] == "check":
         return output
+    if request["do"] in {"reads", "simulate"}:
+        before = Folder(request["before"])
+        output["unusable"] = [text for *_, text in before.problems]
+        if before.problems:
+            return output
+        if request["do"] == "reads":
+            return output | {"reads": simulation.reads(before, folder)}
+        declared = request["declared"]
+        return (
+            output
+            | simulation.Simulation(
+                before, folder, declared["before"], declared["after"], request["given"]
+            ).run()
+        )
     evaluation = Evaluation(folder)
     if request["do"] == "test":
         output["bodies"] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from congress import utils
@@ -32,6 +33,9 @@ class Evaluation:
         for service, table in self.filled:
             self.runtime.initialize_tables([table], [], target=service)
         self.filled.clear()
+        self.put(given)
+
+    def put(self, given: Mapping[str, Iterable[Any]]) -> None:
         for name, rows in given.items():
             service, _, table = name.partition(":")
             columns = self.folder.names.columns(service, table)

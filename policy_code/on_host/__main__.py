@@ -2,9 +2,9 @@
 
 usage: python -m policy_code.on_host CONFIGURATION RECORD
 
-`do` is apply (`stack`, `engines`, `declaration`, `secrets`), adopt (`stack`, `name`), drift (`stack`), or verify
-(`stack`, `declaration`), which prints a JSON list of differences. RECORD is the file with the declaration that was
-applied last; the step writes it afterwards.
+`do` is apply (`stack`, `engines`, `declaration`, `secrets`), adopt (`stack`, `name`) or drift (`stack`). Three print
+JSON: verify (`stack`, `declaration`: the differences), read (the same: what is there), rows (`tables`: their rows).
+RECORD is the file with the declaration that was applied last; the step writes it afterwards.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ def main(configuration: str, file: str) -> str:
     patches.apply(patches.BUS)
     # Only now: these read the configuration when they are imported.
     from policy_code.on_host import apply, live  # noqa: PLC0415
-    from policy_code.on_host.bus import Bus, CallError, first_line  # noqa: PLC0415
+    from policy_code.on_host.bus import Bus, Caller, CallError, first_line  # noqa: PLC0415
     from policy_code.on_host.differences import differences  # noqa: PLC0415
+    from policy_code.on_host.rows import rows  # noqa: PLC0415
 
     request: dict[str, Any] = json.load(sys.stdin)
     try:
@@ -40,6 +41,8 @@ def main(configuration: str, file: str) -> str:
         if request["do"] == "verify":
             applied = request["declaration"]
             return json.dumps(differences(live.read(request["stack"], applied), applied))
+        if request["do"] == "read":
+            return json.dumps(live.read(request["stack"], request["declaration"]).declared)
         record = Path(file)
         applied = json.loads(record.read_text()) if record.exists() else None
         if request["do"] == "drift":
@@ -47,6 +50,8 @@ def main(configuration: str, file: str) -> str:
         # Without a bus, each call would only run into its limit.
         with connection(cfg.CONF, CONNECT):
             pass
+        if request["do"] == "rows":
+            return json.dumps(rows(Caller(cfg.CONF), request["tables"]))
         bus = Bus(cfg.CONF, request["engines"], cfg.CONF.dse.long_timeout)
         known = [applied] if isinstance(applied, dict) else []
         state = live.read(request["stack"], *known, request["declaration"])

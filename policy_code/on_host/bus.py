@@ -24,17 +24,10 @@ class CallError(Exception):
     """A call failed; the text says why, in one line."""
 
 
-class Bus:
-    """`engines`: ids of all policy engines. The first that answers makes all changes; a change must be seen by all."""
-
-    def __init__(self, conf: cfg.ConfigOpts, engines: Sequence[str], limit: float) -> None:
-        self.conf, self.limit = conf, limit
+class Caller:
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        self.conf = conf
         self.transport = oslo_messaging.get_rpc_transport(conf, allowed_remote_exmods=KNOWN)
-        self.engines = [engine for engine in engines if self.answers(engine)]
-        if not self.engines:
-            raise CallError(
-                f"no policy engine answers on the bus: {', '.join(engines)}: `make status` says why"
-            )
 
     def call(self, service: str, method: str, *, server: str | None, limit: float, **words: Any) -> Any:
         target = oslo_messaging.Target(
@@ -49,6 +42,19 @@ class Bus:
             raise CallError(first_line(str(error.value))) from None
         except (CongressException, KeyError, oslo_messaging.MessagingException) as error:
             raise CallError(first_line(str(error.args[0] if error.args else error))) from None
+
+
+class Bus(Caller):
+    """`engines`: ids of all policy engines. The first that answers makes all changes; a change must be seen by all."""
+
+    def __init__(self, conf: cfg.ConfigOpts, engines: Sequence[str], limit: float) -> None:
+        super().__init__(conf)
+        self.limit = limit
+        self.engines = [engine for engine in engines if self.answers(engine)]
+        if not self.engines:
+            raise CallError(
+                f"no policy engine answers on the bus: {', '.join(engines)}: `make status` says why"
+            )
 
     def engine(self, method: str, **words: Any) -> Any:
         return self.call(POLICY_ENGINE, method, server=self.engines[0], limit=self.limit, **words)

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.timeout(900)
 SYNC = 30  # seconds; the stack's syncPeriod is 5
 EXAMPLES = ROOT / "policies/examples"
 RULES = [{"name": "running", "rule": "running(name) :- nova:servers(name=name, status='ACTIVE')"}]
-NAMES = ("ForbiddenFlavors", "Running", "Taken", "Theirs")
+NAMES = ("Acting", "ForbiddenFlavors", "Running", "Taken", "Theirs")
 
 
 class Folder:
@@ -257,7 +257,32 @@ def test_what_was_changed_by_hand_is_named_and_repaired(deployment: Deployment, 
     assert observed("verify")["findings"] == []
 
 
+def test_actions_are_simulated_before_they_are_applied(
+    deployment: Deployment, folder: Folder, clouds: dict[str, Connection]
+) -> None:
+    def write(condition: str) -> None:
+        rule = f"execute[nova:servers.pause(id)] :- nova:servers(id=id, {condition})"
+        folder.write("acting", name="Acting", rules=[{"name": "pause", "rule": rule}])
+
+    def simulate() -> str:
+        return run([*CONGRESS_HA, "policy", "simulate", folder.path], timeout=120)
+
+    write("status='ACTIVE'")
+    shown = simulate()
+    for server in clouds["lab"].compute.servers():
+        if server.status == "ACTIVE":
+            assert f"  ! nova:servers.pause('{server.id}')  (Acting)" in shown.splitlines()
+    write("name='nobody is called so'")
+    assert "policy Acting executes actions, and it or what it uses is new or changed" in folder.refused(
+        deployment
+    )
+    assert " 0 actions are executed, with " in simulate()
+    folder.up(deployment)
+    congress.ok(deployment.api("GET", "/v1/policies/Acting"))
+
+
 def test_files_that_are_gone_are_removed_and_nothing_else(deployment: Deployment, folder: Folder) -> None:
+    (folder.path / "acting.yaml").unlink()
     (folder.path / "taken.yaml").unlink()
     (folder.path / "forbidden_flavors.yaml").unlink()
     folder.up(deployment)

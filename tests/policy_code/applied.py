@@ -2,7 +2,7 @@
 
 usage: applied.py FOLDER < STEPS: STEPS is a JSON list of objects. `apply`: a declaration, with `record` and `secrets`;
 `engine`, `datasources`: a call by hand, [method, arguments]; `adopt`: a name; `drift`: a record; `verify`: what was
-applied. Prints a list with
+applied; `rows`: tables of datasources; `service`: a call of a datasource, [name, method, arguments]. Prints a list with
 a result for each, and what is there afterwards.
 """
 
@@ -26,10 +26,11 @@ def start(folder: str) -> None:
     congress_node.configure(folder, period=1000)  # only the bus makes an engine read anything
     from congress import harness  # noqa: PLC0415
     from congress_runtime import patches  # noqa: PLC0415
-    from congress_runtime.patches import drivers  # noqa: PLC0415
+    from congress_runtime.patches import drivers, polls  # noqa: PLC0415
 
     patches.apply(patches.BUS, patches.NODE, patches.ENGINE)
     drivers.apply()
+    polls.apply()
     DseNode.load_drivers()
     node = DseNode(cfg.CONF, "node", [], partition_id="bus")
     harness.create2(existing_node=node, policy_engine=True, datasources=True, api=False)
@@ -39,11 +40,17 @@ def done(step: dict[str, Any]) -> Any:  # noqa: PLR0911  one for each kind of st
     from policy_code.on_host import apply, live  # noqa: PLC0415
     from policy_code.on_host.bus import Bus, CallError  # noqa: PLC0415
     from policy_code.on_host.differences import differences  # noqa: PLC0415
+    from policy_code.on_host.rows import rows  # noqa: PLC0415
 
     try:
         bus = Bus(cfg.CONF, step.get("engines", ["node"]), 20)
         if "adopt" in step:
             return live.adopt(step["adopt"], STACK)
+        if "rows" in step:
+            return rows(bus, step["rows"])
+        if "service" in step:
+            name, method, words = step["service"]
+            return bus.call(name, method, server=None, limit=20, **words)
         if "verify" in step:
             return differences(live.read(STACK, step["verify"]), step["verify"])
         if "drift" in step:

@@ -18,6 +18,14 @@ from tests.support.programs import congress_python, run
 
 SECRETS = {"congress-password": "CANARY-1"}
 EMPTY: dict[str, Any] = {"datasources": {}, "policies": {}}
+EVENT = (
+    "time",
+    "type",
+    "hostname",
+    "status",
+    "monitor",
+    "monitor_event_id",
+)  # columns of doctor's table events
 ACTIVE = policy("Active", "active(x) :- nova:servers(id=x)", "kept('a')")
 NAMED = "name: Named\nrules:\n- {name: first, rule: p(1)}\n- {name: second, rule: 'q(x) :- p(x)'}\n"
 
@@ -233,6 +241,36 @@ def test_what_differs_is_named_by_policy_rule_and_key(host: Host) -> None:
             True,
         ),
     }
+
+
+def test_rows_of_datasources_are_read_or_the_reason_is_given(host: Host) -> None:
+    host.steps = [
+        {
+            "datasources": [
+                "add_datasource",
+                {"items": {"name": name, "driver": "doctor", "description": "", "config": {}}},
+            ]
+        }
+        for name in ("empty", "pushed")
+    ]
+    events = [
+        {**dict.fromkeys(EVENT[:2], f"{number}"), "details": dict.fromkeys(EVENT[2:], f"{number}")}
+        for number in range(3)
+    ]
+    push = {"table_id": "events", "source_id": "pushed", "objs": events}
+    host.steps.append({"service": ["pushed", "replace_entire_table_data", push]})
+    host.steps += [
+        {"rows": ["pushed:events"]},
+        {"rows": ["empty:events"]},
+        {"rows": ["pushed:no"]},
+        {"rows": ["no:t"]},
+    ]
+    *pushed, some, empty, unknown, absent = host.run()
+    assert pushed[-1]["result"] is None
+    assert sorted(some["result"]["pushed:events"]) == [[f"{number}"] * len(EVENT) for number in range(3)]
+    assert empty["result"].startswith("CallError: datasource empty has no rows yet: ")
+    assert unknown["result"].startswith("CallError: pushed:no cannot be read: ")
+    assert absent["result"].startswith("CallError: ")
 
 
 def test_a_restored_database_says_whose_everything_is(host: Host) -> None:

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from components.preflight.policies import PoliciesError, look_up
+from components.preflight.policies import PoliciesError, look_up, require_simulation
+from policy_code.declaration import declaration
+from policy_code.folder import Folder
 from policy_code.on_host import FORGET, RECORD
+from policy_code.plan import Declaration
+from policy_code.simulated import record
 from tests.policy_code.folders import NOVA, policy, write
 from tests.support.programs import congress_python, run
 from tests.unit.support import recording as recorded
@@ -73,6 +77,56 @@ def test_without_congress_s_python_the_way_out_is_shown(
     write(tmp_path, datasources__nova=NOVA, active=ACTIVE)
     with pytest.raises(PoliciesError, match=r"congress-ha:policies: .* make validators"):
         look_up(parse(settings_with(policies=str(tmp_path), policySecrets=SECRETS)))
+
+
+PAUSE = policy("Pause", "execute[nova:servers.pause(x)] :- nova:servers(id=x)")
+
+
+@pytest.fixture
+def acting(tmp_path: Path) -> Folder:
+    """With a policy that executes actions, as the program reads it."""
+    congress_python()
+    write(tmp_path, datasources__nova=NOVA, pause=PAUSE)
+    folder = look_up(parse(settings_with(policies=str(tmp_path), policySecrets=SECRETS)))
+    assert folder is not None
+    return folder
+
+
+def problems_of(acting: Folder, path: Path, before: Declaration | None = None, **settings: str) -> list[str]:
+    """Why `up` refuses it."""
+    parsed = parse(settings_with(policies=str(path), policySecrets=SECRETS, **settings))
+    try:
+        require_simulation(parsed, "dev", acting, before)
+    except PoliciesError as error:
+        return [*error.problems]
+    return []
+
+
+def test_a_policy_that_executes_actions_is_simulated_before_it_is_applied(
+    acting: Folder, tmp_path: Path
+) -> None:
+    (refusal,) = problems_of(acting, tmp_path)
+    assert refusal == (
+        "policy Pause executes actions, and it or what it uses is new or changed: congress-ha --stack dev policy "
+        f"simulate {tmp_path} shows which ones, and lets `up` apply it; or set congress-ha:policyActions: unchecked"
+    )
+    assert problems_of(acting, tmp_path, policyActions="unchecked") == []
+    declared = declaration(acting, SECRETS, "key")
+    assert problems_of(acting, tmp_path, declared) == []
+    record(tmp_path, "prod", declared, ["Pause"])
+    assert problems_of(acting, tmp_path) == [refusal]
+    record(tmp_path, "dev", declared, ["Pause"])
+    assert problems_of(acting, tmp_path) == []
+
+
+def test_a_preview_shows_what_is_not_simulated(
+    acting: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", warned.append)
+    monkeypatch.setattr("pulumi.runtime.is_dry_run", lambda: True)
+    assert problems_of(acting, tmp_path) == []
+    assert warned[0].startswith("`up` will refuse this:\npolicy Pause executes actions")
 
 
 def test_the_program_refuses_a_bad_folder_before_it_registers_anything(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ class Hosts:
         self.runs: list[tuple[str, str, Any]] = []
         self.answer, self.failure = "", ""
 
-    def run(self, host: str, command: str, *, stdin: bytes) -> str:
+    def run(self, host: str, command: str, *, stdin: bytes, timeout: float) -> str:  # noqa: ARG002
         self.runs.append((host, command, json.loads(stdin)))
         if self.failure:
             raise HostError(f"{host}: {self.failure}")

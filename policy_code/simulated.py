@@ -1,0 +1,92 @@
+"""Which policies were simulated on which stack: a file in their folder, which `up` reads before it lets them execute.
+
+The file has a digest for each policy that executes actions. It covers the policy, and all policies and datasources that
+it uses directly or through others, as any change of these may execute its actions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from policy_code.folder import SERVICE
+from policy_code.plan import FIXED, LISTS, Declaration
+
+FILE = "simulated.json"
+
+
+def digest(declared: Declaration, name: str) -> str:
+    parts = [
+        [kind, one, relevant(kind, declared[LISTS[kind]][one])]
+        for kind, one in sorted({*used(declared, name)})
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def used(declared: Declaration, name: str) -> Iterator[tuple[str, str]]:
+    """Kind and name of a policy and of everything that it uses."""
+    waiting, seen = [name], set()
+    while waiting:
+        one = waiting.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        if one in declared["datasources"]:
+            yield "datasource", one
+        elif one in declared["policies"]:
+            yield "policy", one
+            waiting += [
+                other
+                for rule in declared["policies"][one]["rules"].values()
+                for other in SERVICE.findall(rule["rule"])
+            ]
+
+
+def relevant(kind: str, one: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the fingerprint of secrets, which is not known before `up` runs, and without what executes nothing."""
+    known = {key: one[key] for key in FIXED[kind]}
+    if kind == "policy":
+        # As plan.same_rule: Pulumi's state may lack a name that is None.
+        return {
+            **known,
+            "rules": {key: [rule["rule"], rule["comment"]] for key, rule in one["rules"].items()},
+        }
+    config = {
+        key: {"secret": value["secret"]} if isinstance(value, Mapping) else value
+        for key, value in one["config"].items()
+    }
+    return {**known, "config": config}
+
+
+def record(folder: Path, stack: str, declared: Declaration, executing: Collection[str]) -> Path:
+    """Write that the policies were simulated on the stack. Raises OSError."""
+    file = folder / FILE
+    known = {**read(folder), stack: {name: digest(declared, name) for name in sorted(executing)}}
+    file.write_text(f"{json.dumps(known, indent=1, sort_keys=True)}\n")
+    return file
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """Stack -> policy -> digest. A file that cannot be read says nothing of any stack."""
+    try:
+        known = json.loads((folder / FILE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def unsimulated(
+    folder: Path, stack: str, before: Declaration | None, after: Declaration, executing: Collection[str]
+) -> list[str]:
+    """Names of policies that would execute actions by something that is new or changed, and that were not simulated."""
+    known = read(folder).get(stack, {})
+    return [
+        name
+        for name in sorted(executing)
+        for now in [digest(after, name)]
+        if now != known.get(name)
+        and (before is None or name not in before["policies"] or digest(before, name) != now)
+    ]
