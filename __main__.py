@@ -58,7 +58,12 @@ messaging = Messaging("messaging", site, authority)
 keystone = Keystone("keystone", site)
 key = EncryptionKey("encryption-key").key
 congress = CongressArgs(
-    messaging.transport_url, database.connection, key, keystone.authtoken, authority.certificate
+    messaging.transport_url,
+    database.connection,
+    key,
+    keystone.authtoken,
+    authority.certificate,
+    bus_is_cluster=messaging.is_cluster,
 )
 pair = congress_hosts(DATASOURCE_NODE, site, congress)
 engine_hosts = congress_hosts(POLICY_ENGINE, site, congress)
@@ -87,7 +92,7 @@ declared = policies(
     before=exported.policies,
 )
 
-hosts = [access.bastion, database.host, messaging.host, *load_balancer.hosts]
+hosts = [access.bastion, database.host, *messaging.hosts, *load_balancer.hosts]
 hosts += [congress_host.host for congress_host in (*pair, *engine_hosts)]
 inventory.export(
     access, {host.name: host for host in hosts}, datasource_node, engines, load_balancer, policies=declared

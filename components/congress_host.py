@@ -31,6 +31,7 @@ class CongressArgs:
     `encryption_key`: the Fernet key of the datasources' secrets. Congress would create one key per host, and a standby
     with another key could not decrypt them (congress/encryption.py). `authtoken`: [keystone_authtoken], None with
     noauth. `authority` (PEM): certificate of the authority that signs the certificates of bus and database.
+    `bus_is_cluster`: each queue is copied to all hosts of the bus.
     """
 
     transport_url: pulumi.Input[str]
@@ -38,6 +39,7 @@ class CongressArgs:
     encryption_key: pulumi.Input[str]
     authtoken: pulumi.Input[dict[str, Any]] | None
     authority: pulumi.Input[str]
+    bus_is_cluster: bool = False
 
 
 class EncryptionKey(pulumi.ComponentResource):
@@ -112,6 +114,7 @@ class CongressHost(pulumi.ComponentResource):
             "evaluation_limit": site.settings.policy_engines.evaluation_limit,
             "authtoken": args.authtoken,
             "authority": args.authority,
+            "bus_is_cluster": args.bus_is_cluster,
             "ca_file": CA_FILE,
         }
         self.config_sha256 = pulumi.Output.secret(

@@ -53,7 +53,7 @@ class Database(SharedService):
             authority,
             software="mariadb",
             generation=settings.rotation.database,
-            context={
+            context=lambda _: {
                 "database": NAME,
                 "clients": site.network.cidr,
                 "privileges": PRIVILEGES,
@@ -63,8 +63,8 @@ class Database(SharedService):
             opts=opts,
         )
         self.connection = self.url(
-            lambda password, address: (
-                f"mysql+pymysql://{self.user}:{password}@{address}/{NAME}?charset=utf8&{TIMEOUTS}&{TLS}"
+            lambda password, addresses: (
+                f"mysql+pymysql://{self.user}:{password}@{addresses[0]}/{NAME}?charset=utf8&{TIMEOUTS}&{TLS}"
             )
         )
         self.register_outputs({})

@@ -5,28 +5,29 @@ The common part of database and messaging.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pulumi
 import pulumi_random as random
 
 from components.foundation.authority import CA_FILE, Authority
-from components.foundation.host import Host, Site
+from components.foundation.host import Host, Site, one_by_one, server_group
 from components.foundation.step import Step
 from roles import Role
 from settings import of_generation
 
 
 class SharedService(pulumi.ComponentResource):
-    """A server to which all Congress nodes log in by TLS.
+    """A server to which all Congress nodes log in by TLS, on one host or on several that are a cluster.
 
-    `generation`: of its user and password (see rotation). `software`: name of its step and of the step's template, in
-    the folder of the role. `ready`: that step, which has seen `user` log in. The certificate has the server's address,
-    because hosts have no names for each other; the port keeps the address when the server is replaced.
+    `generation`: of its user and password (see rotation). `software`: name of its steps and of their template, in the
+    folder of the role; `context`: its further values. `ready`: the last of those steps, which has seen `user` log in.
+    Each certificate has the server's address, because hosts have no names for each other; the port keeps the address
+    when the server is replaced.
     """
 
-    host: Host
+    hosts: tuple[Host, ...]
     user: str
     ready: Step
 
@@ -40,35 +41,75 @@ class SharedService(pulumi.ComponentResource):
         *,
         software: str,
         generation: int,
-        context: Mapping[str, Any],
+        context: Callable[[pulumi.ResourceOptions], Mapping[str, Any]],
         protect: bool = False,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(type_, name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        self.host = Host(name, role, site, protect=protect, opts=child)
+        names = role.hosts(site.settings)
+        group = server_group(role, site) if len(names) > 1 else None
+        hosts: list[Host] = []
+        for host_name in names:
+            after = one_by_one(site, hosts)
+            hosts.append(
+                Host(
+                    host_name, role, site, server_group=group, server_after=after, protect=protect, opts=child
+                )
+            )
+        self.hosts = tuple(hosts)
         self.user = of_generation("congress", generation)
         self.password = random.RandomPassword(
             of_generation(f"{name}-password", generation), length=32, special=False, opts=child
         )
-        certificate = authority.sign(name, self.host.hostname, addresses=[self.host.address])
         login = {
             "user": self.user,
             "password": self.password.result,
-            "address": self.host.address,
-            "identity": certificate.identity,
             "authority": authority.certificate,
             "ca_file": CA_FILE,
+            # Of a cluster; a single host is none.
+            "members": [host.address for host in hosts] if group is not None else [],
         }
-        self.ready = Step(
-            f"{name}-{software}",
-            self.host,
-            f"{role.name}/{software}.sh.j2",
-            {**login, **context},
-            parent=self,
-        )
+        more = context(child)
+        # Of several hosts, all install at the same time.
+        packages = {"packages": sorted(role.packages)}
+        installed = [
+            Step(f"{host.name}-packages", host, "congress_host/packages.sh.j2", packages, parent=self)
+            for host in hosts
+            if group is not None
+        ]
+        steps: list[Step] = []
+        # The first host is the last one: where it was the only one, it serves until the others are a cluster.
+        for host in reversed(hosts):
+            certificate = authority.sign(
+                host.name,
+                host.hostname,
+                # Erlang compares the host part of a member's name with DNS names alone, although it is an address.
+                names=[host.address] if group is not None else [],
+                addresses=[host.address],
+                # Of the other members.
+                is_client=group is not None,
+            )
+            own = {"address": host.address, "identity": certificate.identity}
+            steps.append(
+                Step(
+                    f"{host.name}-{software}",
+                    host,
+                    f"{role.name}/{software}.sh.j2",
+                    {**login, **own, **more},
+                    parent=self,
+                    after=[*steps[-1:], *installed],
+                )
+            )
+        self.ready = steps[-1]
 
-    def url(self, of: Callable[[str, str], str]) -> pulumi.Output[str]:
-        """A secret URL, known after `ready`; `of` builds it from password and address."""
-        values = pulumi.Output.all(self.password.result, self.host.address, self.ready.id)
+    @property
+    def host(self) -> Host:
+        """The first one."""
+        return self.hosts[0]
+
+    def url(self, of: Callable[[str, Sequence[str]], str]) -> pulumi.Output[str]:
+        """A secret URL, known after `ready`; `of` builds it from password and addresses."""
+        addresses = pulumi.Output.all(*(host.address for host in self.hosts))
+        values = pulumi.Output.all(self.password.result, addresses, self.ready.id)
         return pulumi.Output.secret(values.apply(lambda v: of(v[0], v[1])))

@@ -38,8 +38,8 @@ class Role:
     """A kind of host, with everything that the program and the operator's commands need to know about it.
 
     `host`: base of the hosts' names, see `host_name`. `count`: number of hosts. `outage`: the effect of a replacement,
-    which `make replace` shows; `outage_of_several`: if other hosts share its virtual address. `leave`: command by which
-    the host then hands its work over. `row`: the row of `make status` that shows it.
+    which `make replace` shows; `outage_of_several`: if other hosts go on meanwhile. `leave`: command by which
+    the host then hands its work over, or waits until it may. `row`: the row of `make status` that shows it.
     """
 
     name: str

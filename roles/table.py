@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from settings import Settings
 
 SSH, MYSQL, AMQPS, COROSYNC, API = 22, 3306, 5671, 5405, 1789
+# Between the hosts of the message bus: epmd, which tells a node's port, and that port.
+EPMD, ERLANG = 4369, 25672
+# rabbitmqctl on one of them, to which the others send their parts of its answer.
+RABBITMQCTL = (35672, 35682)
 # Port of a load balancer on which it gets the stick table of the other one.
 STICKY_CLIENTS = 8406
 # Port of the load balancer that tells an engine's host the engine's state, weight and number of requests.
@@ -32,9 +36,19 @@ def from_roles(*names: str) -> Callable[[Settings], Iterable[str | IPv4Network]]
     return lambda _: names
 
 
-def from_each_other(settings: Settings) -> Iterable[str | IPv4Network]:
-    """Connections of several load balancers to each other."""
-    return (LOAD_BALANCER.name,) if LOAD_BALANCER.count(settings) > 1 else ()
+def from_each_other(
+    name: str, count: Callable[[Settings], int]
+) -> Callable[[Settings], Iterable[str | IPv4Network]]:
+    """Connections of several hosts of a role to each other."""
+    return lambda settings: (name,) if count(settings) > 1 else ()
+
+
+def brokers(settings: Settings) -> int:
+    return settings.messaging.hosts
+
+
+def load_balancers(settings: Settings) -> int:
+    return settings.load_balancer.hosts
 
 
 def engine_ports(settings: Settings) -> Ports:
@@ -76,10 +90,20 @@ DATABASE = Role(
 MESSAGING = Role(
     name="messaging",
     outage="the API answers 503 for about a minute; the nodes reconnect by themselves",
+    outage_of_several="the nodes go on with the other hosts of the bus",
     row="bus",
     host="messaging",
+    count=brokers,
+    # `systemctl stop` then hands its queues over.
+    leave="timeout 180 rabbitmq-upgrade -q await_online_quorum_plus_one",
     flavor="m1.medium",
-    openings=(Opening("tcp", port_range(AMQPS), from_roles("datasource-node", "policy-engine")),),
+    openings=(
+        Opening("tcp", port_range(AMQPS), from_roles("datasource-node", "policy-engine")),
+        Opening("tcp", port_range(EPMD), from_each_other("messaging", brokers)),
+        Opening("tcp", port_range(ERLANG), from_each_other("messaging", brokers)),
+        Opening("tcp", lambda _: RABBITMQCTL, from_each_other("messaging", brokers)),
+    ),
+    packages=("rabbitmq-server",),
     services=("rabbitmq-server",),
     health="ops.health.roles.messaging:MessagingHealth",
     folders={"/var/lib/rabbitmq": "queues without consumers: sudo rabbitmqctl list_queues messages name"},
@@ -127,14 +151,14 @@ LOAD_BALANCER = Role(
     outage_of_several="the endpoint moves to the other load balancer, if it is not there, and stays",
     row="load balancer",
     host="load-balancer",
-    count=lambda settings: settings.load_balancer.hosts,
+    count=load_balancers,
     has_virtual_address=True,
     leave="congress-endpoint leave",
     openings=(
         Opening("tcp", port_range(ENGINE_STATE), from_roles("policy-engine")),
         Opening("tcp", port_range(API), lambda settings: settings.access.api_cidrs),
-        Opening("tcp", port_range(STICKY_CLIENTS), from_each_other),
-        Opening("vrrp", lambda _: None, from_each_other),
+        Opening("tcp", port_range(STICKY_CLIENTS), from_each_other("load-balancer", load_balancers)),
+        Opening("vrrp", lambda _: None, from_each_other("load-balancer", load_balancers)),
     ),
     packages=("curl", "haproxy", "socat"),
     services=("haproxy",),

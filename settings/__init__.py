@@ -5,7 +5,7 @@ camelCase in the namespace `congress-ha`; Pulumi.prod.yaml documents them.
 """
 
 from settings.errors import SettingsError, models_in
-from settings.hosts import Database, Flavors, Guest, LoadBalancer
+from settings.hosts import Database, Flavors, Guest, LoadBalancer, Messaging
 from settings.keystone import Keystone, KeystoneLogin
 from settings.loading import NAMESPACE, load, parse
 from settings.model import Settings
@@ -29,6 +29,7 @@ __all__ = [
     "Keystone",
     "KeystoneLogin",
     "LoadBalancer",
+    "Messaging",
     "Model",
     "Network",
     "PolicyEngines",

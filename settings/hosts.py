@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, create_model
 
@@ -44,6 +44,14 @@ class LoadBalancer(Model):
         le=2,
         description="load balancers; 2 share a virtual address, which takes a cloud with allowed address pairs",
         examples=[2],
+    )
+
+
+class Messaging(Model):
+    hosts: Literal[1, 3] = Field(
+        1,
+        description="hosts of the message bus; 3 are a cluster, of which any one may fail",
+        examples=[3],
     )
 
 

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from roles import ROLES
-from settings.hosts import Database, Flavors, Guest, LoadBalancer
+from settings.hosts import Database, Flavors, Guest, LoadBalancer, Messaging
 from settings.keystone import Keystone
 from settings.network import EVERYWHERE, Access, Network
 from settings.nodes import DatasourceNode, PolicyEngines
@@ -66,6 +66,9 @@ class Settings(Model):
         examples=["unchecked"],
     )
     database: Database = Field(Database(), description="the database", examples=[{"protect": True}])
+    messaging: Messaging = Field(
+        Messaging(), description="the message bus, one host or a cluster", examples=[{"hosts": 3}]
+    )
     load_balancer: LoadBalancer = Field(
         LoadBalancer(), description="the load balancer, or a pair of them", examples=[{"hosts": 2}]
     )

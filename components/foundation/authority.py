@@ -67,10 +67,11 @@ class Authority(pulumi.ComponentResource):
         name: str,
         common_name: str,
         *,
-        names: Sequence[str] = (),
+        names: Sequence[pulumi.Input[str]] = (),
         addresses: Sequence[pulumi.Input[str]],
+        is_client: bool = False,
     ) -> Certificate:
-        """A certificate for a server with these DNS names and addresses."""
+        """A certificate for a server with these DNS names and addresses, which may also be a client of others."""
         key = self._private_key(of_generation(f"{name}-key", self.generation))
         request = tls.CertRequest(
             of_generation(f"{name}-request", self.generation),
@@ -85,7 +86,7 @@ class Authority(pulumi.ComponentResource):
             cert_request_pem=request.cert_request_pem,
             ca_private_key_pem=self.key.private_key_pem,
             ca_cert_pem=self.root.cert_pem,
-            allowed_uses=["digital_signature", "server_auth"],
+            allowed_uses=["digital_signature", "server_auth", *(["client_auth"] if is_client else [])],
             validity_period_hours=CERTIFICATE_HOURS,
             early_renewal_hours=CERTIFICATE_EARLY_HOURS,
             opts=pulumi.ResourceOptions(parent=self),

@@ -16,7 +16,7 @@ DATASOURCE_NODE = "datasource node"
 ENGINE = "policy engine"
 
 PATCHES: Mapping[str, tuple[str, ...]] = {
-    BUS: ("bus_certificate",),
+    BUS: ("bus_certificate", "bus_host_names", "bus_silence"),
     NODE: ("request_log", "datasource_answers", "heartbeat", "large_json", "row_requests"),
     DATASOURCE_NODE: ("drivers", "isolation", "polls", "publish", "push_order", "stop", "unpolled_tables"),
     ENGINE: (

@@ -12,6 +12,7 @@ from ops.health.roles.datasource_node import DatasourceNodeHealth
 from ops.health.roles.datasource_node.cluster import NODE, Cluster, Node
 from ops.health.roles.datasource_node.findings import pending_fencing
 from ops.health.roles.load_balancer import LoadBalancerHealth, Shares
+from ops.health.roles.messaging import MessagingHealth
 from ops.health.roles.policy_engine import PolicyEngineHealth
 from ops.health.roles.policy_engine.engine import EngineState, EngineView
 from ops.stack.outputs import Stack
@@ -31,16 +32,19 @@ def refusal(
         return (
             f"the bastion cannot be reached ({problem}), nor any host behind it: make replace HOST={bastion}"
         )
+    reason = None
     match role:
         case roles.POLICY_ENGINE.name:
-            return _last_engine(facts, host)
+            reason = _last_engine(facts, host)
         case roles.DATASOURCE_NODE.name:
-            return _may_still_run(stack, facts, host) or _last_of_the_pair(stack, facts, host)
+            reason = _may_still_run(stack, facts, host) or _last_of_the_pair(stack, facts, host)
         case roles.LOAD_BALANCER.name:
-            return _last_load_balancer(facts, host)
+            reason = _last_load_balancer(facts, host)
+        case roles.MESSAGING.name:
+            reason = _majority_of_the_bus(facts, host)
         case roles.DATABASE.name:
-            return _data_at_risk(facts, host, saved=saved, backup_file=backup_file)
-    return None
+            reason = _data_at_risk(facts, host, saved=saved, backup_file=backup_file)
+    return reason
 
 
 def _last_engine(facts: Facts, host: str) -> str | None:
@@ -70,6 +74,15 @@ def _can_hold_the_address(health: LoadBalancerHealth, host: str) -> bool:
         and part.keepalived == "active"
         and not isinstance(health.balancers[host], Unseen)
     )
+
+
+def _majority_of_the_bus(facts: Facts, host: str) -> str | None:
+    """Refuses only with several hosts, of which a majority must serve."""
+    members = facts[MessagingHealth].members
+    lost = [name for name, seen in members.items() if name != host and isinstance(seen, Unseen)]
+    if not lost or isinstance(members[host], Unseen):
+        return None
+    return f"without {host}, no majority of the message bus would be left: repair {', '.join(lost)} first (make status)"
 
 
 def is_serving(engine: EngineState) -> bool:

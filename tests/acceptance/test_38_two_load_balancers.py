@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from itertools import pairwise
 
 import pytest
 from openstack.connection import Connection
@@ -58,12 +57,6 @@ def asking(deployment: Deployment) -> Iterator[Traffic]:
         yield clients
 
 
-def silence(clients: Traffic, moment: float) -> float:
-    """The longest time since then in which no client got an answer."""
-    answers = sorted(asked.began + asked.seconds for asked in clients.since(moment) if not asked.wrong)
-    return max(later - earlier for earlier, later in pairwise([moment, *answers]))
-
-
 def served_again(clients: Traffic, moment: float, what: str) -> None:
     """Print the figures; docs/figures.md compares them with the mark of two seconds."""
     clients.served()
@@ -71,7 +64,7 @@ def served_again(clients: Traffic, moment: float, what: str) -> None:
 
 
 def report(clients: Traffic, moment: float, what: str) -> None:
-    seconds = silence(clients, moment)
+    seconds = clients.silence(moment)
     print(f"{what}: {seconds:.2f} s without an answer, {len(clients.failed(moment))} requests failed")
 
 
@@ -135,7 +128,7 @@ def test_only_one_by_an_ordinary_up(deployment: Deployment, asking: Traffic) -> 
     deployment.up(ONE)
     deployment.hang_up(["load-balancer-2"])
     asking.served()
-    print(f"shrinking: {silence(asking, moment):.2f} s, {[str(asked) for asked in asking.failed(moment)]}")
+    print(f"shrinking: {asking.silence(moment):.2f} s, {[str(asked) for asked in asking.failed(moment)]}")
     assert deployment.endpoint == endpoint
     assert deployment.hosts("load-balancer") == ["load-balancer"]
     deployment.well(120)
@@ -148,7 +141,7 @@ def test_a_second_one_comes_by_an_ordinary_up(deployment: Deployment, asking: Tr
     moment = time.time()
     changed = as_previewed(deployment, deployment.up)
     asking.served()
-    print(f"growing: {silence(asking, moment):.2f} s, {[str(asked) for asked in asking.failed(moment)]}")
+    print(f"growing: {asking.silence(moment):.2f} s, {[str(asked) for asked in asking.failed(moment)]}")
     assert changed["load-balancer-address"] == changed["load-balancer-port"] == "updated"
     assert {how for name, how in changed.items() if name in servers} <= {"updated", "created"}
     assert deployment.endpoint == endpoint

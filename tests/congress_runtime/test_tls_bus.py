@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,6 +69,15 @@ class Bus(TlsServer):
         )
         return file
 
+    def with_first(self, host: str) -> Path:
+        """congress.conf with another host before this bus."""
+        text = self.configuration().read_text()
+        here = f"congress:{PASSWORD}@127.0.0.1:{self.port}"
+        assert here in text
+        file = self.folder / "two_hosts.conf"
+        file.write_text(text.replace(here, f"congress:{PASSWORD}@{host},{here}"))
+        return file
+
     @contextmanager
     def served(self) -> Iterator[None]:
         """RabbitMQ runs, and takes the epmd with it that it started."""
@@ -112,6 +122,18 @@ def test_the_ping_probe_connects_by_tls(bus: Bus) -> None:
     assert "no answer within 2.0 s" in bus.pinged(bus.configuration())
 
 
+def test_the_ping_probe_continues_with_the_next_host(bus: Bus) -> None:
+    with socket.create_server((OWN, 0)) as silent:
+        for first in (f"127.0.0.2:{bus.port}", f"{OWN}:{silent.getsockname()[1]}"):
+            assert "no answer within 2.0 s" in bus.pinged(bus.with_first(first))
+    refused = bus.with_first("127.0.0.2:1")
+    refused.write_text(refused.read_text().replace(f"127.0.0.1:{bus.port}", "127.0.0.3:1"))
+    answer = bus.pinged(refused)
+    assert "no message bus at 127.0.0.2" in answer
+    assert "no message bus at 127.0.0.3" in answer
+    assert PASSWORD not in answer
+
+
 def test_a_node_refuses_a_bus_that_another_authority_signed(bus: Bus, tmp_path: Path) -> None:
     other = tmp_path / "ca.pem"
     other.write_text(authority().pem)
@@ -129,6 +151,33 @@ def test_a_node_refuses_a_bus_of_another_address(bus: Bus) -> None:
             assert "certificate is not valid for '127.0.0.1'" in answer
     # And another certificate is taken without a restart.
     assert connect("bus", bus.configuration()) == "TLSv1.3"
+
+
+def test_each_host_of_the_bus_is_verified_by_its_own_name(bus: Bus) -> None:
+    configuration = bus.with_first(f"127.0.0.2:{bus.port}")  # nothing listens there
+    assert "certificate is not valid for '127.0.0.2'" in connect("upstream-hosts", configuration)
+    assert connect("hosts", configuration).startswith("127.0.0.1 ")
+    with bus.certified_for("127.0.0.2"):
+        assert "certificate is not valid for '127.0.0.1'" in connect("hosts", configuration)
+
+
+def test_another_host_is_tried_within_two_seconds(bus: Bus) -> None:
+    with socket.create_server((OWN, 0)) as silent:  # the kernel accepts; nobody answers
+        configuration = bus.with_first(f"{OWN}:{silent.getsockname()[1]}")
+        assert connect("upstream-hosts", configuration) == "127.0.0.1 10000 5"
+        assert connect("hosts", configuration) == "127.0.0.1 3000 2.0"
+
+
+def test_the_kernel_decides_when_a_host_of_the_bus_is_lost(bus: Bus) -> None:
+    configuration = bus.configuration()
+    assert connect("upstream-hosts", configuration) == "127.0.0.1 10000 5"
+    assert connect("hosts", configuration) == "127.0.0.1 3000 5"
+
+
+def test_after_a_lost_connection_another_host_is_tried_first() -> None:
+    urls = "amqp://first//;amqp://second//"
+    assert connect("upstream-lost", urls) == "['first']"
+    assert connect("lost", urls) == "['second']"
 
 
 def test_a_client_without_tls_is_refused(bus: Bus) -> None:

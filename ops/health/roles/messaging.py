@@ -1,9 +1,9 @@
-"""The health of the messaging host: RabbitMQ's alarms and connections, and the datasource nodes on the bus."""
+"""The health of the messaging hosts: RabbitMQ's alarms and connections, and the datasource nodes on the bus."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from ops.health.facts import Facts, Unseen
@@ -15,57 +15,88 @@ from ops.stack.outputs import Stack
 from roles import MESSAGING
 
 # RabbitMQ's own command line starts an Erlang virtual machine for each call, which takes 1.5 s. Erlang's erl_call asks
-# the running one in 30 ms; it reads the cookie from the home folder, not from an argument.
-ERL_CALL = (
-    "runuser -u rabbitmq -- env HOME=/var/lib/rabbitmq "
-    "erl_call -r -timeout 3 -sname rabbit -fetch_stdout -no_result_term -e"
-)
-QUERY = """
-Q = rabbit_misc:r(<<"/">>, queue, <<"congress-service-_ds_manager-bus">>),
-Consumers = case rabbit_amqqueue:lookup(Q) of
+# the running one in 30 ms, but knows no TLS, which the members of a cluster use among themselves. It reads the cookie
+# from the home folder, not from an argument.
+QUERY = r"""\
+query='
+Consumers = lists:sum([case rabbit_amqqueue:lookup(rabbit_misc:r(V, queue, <<"congress-service-_ds_manager-bus">>)) of
   {ok, Found} -> proplists:get_value(consumers, rabbit_amqqueue:info(Found, [consumers]));
   _ -> 0
-end,
-io:format("alarms=~0p~nconnections=~b~nconsumers=~b~n",
-          [rabbit_alarm:get_alarms(), length(rabbit_networking:connections_local()), Consumers]).
+end || V <- rabbit_vhost:list_names()]),
+io:format("alarms=~0p~nconnections=~b~nconsumers=~b~nrunning=~b~n",
+          [rabbit_alarm:get_alarms(), length(rabbit_networking:connections_local()), Consumers,
+           length(rabbit_mnesia:cluster_nodes(running))]).
+'
+if [ -e /etc/rabbitmq/inter_node_tls.config ]; then exec rabbitmqctl -q eval "$query"; fi
+exec runuser -u rabbitmq -- env HOME=/var/lib/rabbitmq \
+  erl_call -r -timeout 3 -sname rabbit -fetch_stdout -no_result_term -e <<< "$query"
 """
 
 
 @dataclass(frozen=True)
 class Bus:
-    """`alarms`: RabbitMQ's alarms as an Erlang term, "" if there are none. `consumers`: datasource nodes on the bus."""
+    """`alarms`: RabbitMQ's alarms as an Erlang term, "" if there are none. `consumers`: datasource nodes on the bus.
+
+    `running`: members of its cluster that it reaches, itself included.
+    """
 
     alarms: str
     connections: int
     consumers: int
+    running: int
 
 
 def read(lines: str) -> Bus:
     values = dict(line.split("=", 1) for line in lines.splitlines() if "=" in line)
-    alarms = values["alarms"]
-    return Bus("" if alarms == "[]" else alarms, int(values["connections"]), int(values["consumers"]))
+    alarms = values.pop("alarms")
+    numbers = {name: int(value) for name, value in values.items()}
+    return Bus(alarms="" if alarms == "[]" else alarms, **numbers)
 
 
 @dataclass(frozen=True)
 class MessagingHealth(Health):
-    bus: Bus | Unseen
+    """`bus`: as the first host that answers sees it, with the consumers of all.
 
-    probes = (Probe("bus", ERL_CALL, QUERY),)
+    `members`: each host, empty if there is only one.
+    """
+
+    bus: Bus | Unseen
+    members: Mapping[str, Bus | Unseen] = field(default_factory=dict)
+
+    probes = (Probe("bus", "bash -s", QUERY),)
 
     @classmethod
     def parse(cls, _stack: Stack, reports: Mapping[str, Report]) -> Self:
-        (report,) = reports.values()
-        return cls(parsed(report, "bus", read))
+        seen = {name: parsed(report, "bus", read) for name, report in reports.items()}
+        answers = [one for one in seen.values() if isinstance(one, Bus)]
+        if not answers:
+            return cls(next(iter(seen.values())), seen if len(seen) > 1 else {})
+        # Only the host with the queue's leader counts its consumers.
+        whole = replace(answers[0], consumers=max(one.consumers for one in answers))
+        return cls(whole, seen if len(seen) > 1 else {})
 
     def findings(self, _facts: Facts) -> Iterator[Finding]:
-        if isinstance(self.bus, Unseen):
-            way_out = "on messaging: sudo journalctl -u rabbitmq-server -n 50; sudo systemctl restart rabbitmq-server"
-            yield from unanswered(MESSAGING.row, self.bus, "RabbitMQ does not answer", way_out)
-        elif self.bus.alarms:
+        for host, seen in (self.members or {MESSAGING.host: self.bus}).items():
+            yield from self._of_host(host, f" at {host}" if self.members else "", seen)
+
+    def _of_host(self, host: str, at: str, seen: Bus | Unseen) -> Iterator[Finding]:
+        restart = (
+            f"on {host}: sudo journalctl -u rabbitmq-server -n 50; sudo systemctl restart rabbitmq-server"
+        )
+        if isinstance(seen, Unseen):
+            yield from unanswered(MESSAGING.row, seen, f"RabbitMQ does not answer{at}", restart)
+            return
+        if seen.alarms:
             way_out = (
-                "on messaging: free -m; df -h /var/lib/rabbitmq; free memory or disk, it continues by itself"
+                f"on {host}: free -m; df -h /var/lib/rabbitmq; free memory or disk, it continues by itself"
             )
-            yield wrong(MESSAGING.row, f"RabbitMQ takes no messages, alarms: {self.bus.alarms}", way_out)
+            yield wrong(MESSAGING.row, f"RabbitMQ takes no messages{at}, alarms: {seen.alarms}", way_out)
+        if seen.running < len(self.members):
+            what = f"RabbitMQ{at} reaches {seen.running} of {len(self.members)} members of its cluster"
+            yield wrong(MESSAGING.row, what, f"see the other hosts; if RabbitMQ runs on all, {restart}")
 
     def rows(self, _facts: Facts) -> dict[str, str]:
-        return {MESSAGING.row: "" if isinstance(self.bus, Unseen) else f"{self.bus.connections} connections"}
+        seen = [one for one in (self.members or {"": self.bus}).values() if isinstance(one, Bus)]
+        connections = f"{sum(one.connections for one in seen)} connections"
+        hosts = f", {len(seen)} of {len(self.members)} hosts" if self.members else ""
+        return {MESSAGING.row: f"{connections}{hosts}" if seen else ""}

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count, cycle
+from itertools import count, cycle, pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -155,6 +155,11 @@ class Traffic:
         assert self.failed(began) == [], [str(asked) for asked in self.failed(began)]
         slowest = self.slowest(began)
         assert slowest.seconds < LONGEST, str(slowest)
+
+    def silence(self, moment: float) -> float:
+        """The longest time since then in which no client got an answer."""
+        answers = sorted(asked.began + asked.seconds for asked in self.since(moment) if not asked.wrong)
+        return max(later - earlier for earlier, later in pairwise([moment, *answers]))
 
     def slowest(self, moment: float) -> Asked:
         return max(self.since(moment), key=lambda asked: asked.seconds)

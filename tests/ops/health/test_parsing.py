@@ -154,7 +154,7 @@ def test_facts_that_no_host_reports_are_not_invented() -> None:
 
 
 def test_alarms_are_read_and_another_node_s_process_is_ignored() -> None:
-    alarm = "alarms=[{{resource_limit,disk,rabbit@m},[]}]\nconnections=3\nconsumers=2\n"
+    alarm = "alarms=[{{resource_limit,disk,rabbit@m},[]}]\nconnections=3\nconsumers=2\nrunning=1\n"
     ps = (
         "  7 S /opt/congress/bin/python congress-server --datasources --node-id=another\n"
         "  8 Tl /opt/congress/bin/python congress-server --datasources --node-id=datasource-node\n"
@@ -167,7 +167,7 @@ def test_alarms_are_read_and_another_node_s_process_is_ignored() -> None:
             "datasource-1": Report(answers=answers),
         }
     )
-    assert seen[MessagingHealth].bus == Bus("[{{resource_limit,disk,rabbit@m},[]}]", 3, 2)
+    assert seen[MessagingHealth].bus == Bus("[{{resource_limit,disk,rabbit@m},[]}]", 3, 2, running=1)
     processes = seen[DatasourceNodeHealth].processes["datasource-1"]
     assert not isinstance(processes, Unseen)
     assert [(process.pid, process.state) for process in processes] == [(8, "Tl")]

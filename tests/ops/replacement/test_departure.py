@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -83,6 +84,17 @@ def test_one_of_two_load_balancers_hands_the_address_over_first() -> None:
     assert known.done == [
         "load-balancer-2: congress-endpoint leave",
         "load-balancer-2: systemctl stop haproxy",
+    ]
+
+
+def test_a_host_of_the_bus_leaves_when_the_others_can_go_on() -> None:
+    known = FakeHosts()
+    hosts = STACK.hosts | {"messaging-2": STACK.hosts["messaging"]}
+    departing = Departure(replace(STACK, hosts=hosts), "messaging", SERVER, known, changes.healthy())  # type: ignore[arg-type]
+    departing.carry_out()
+    assert known.done == [
+        "messaging: timeout 180 rabbitmq-upgrade -q await_online_quorum_plus_one",
+        "messaging: systemctl stop rabbitmq-server",
     ]
 
 

@@ -10,6 +10,7 @@ from ops.health.facts import Facts, Unseen
 from ops.health.roles.database import DatabaseHealth
 from ops.health.roles.datasource_node import DatasourceNodeHealth
 from ops.health.roles.load_balancer import LoadBalancerHealth, Shares
+from ops.health.roles.messaging import Bus, MessagingHealth
 from ops.health.roles.policy_engine import PolicyEngineHealth
 from ops.replacement.preconditions import refusal
 from tests.ops.support import fact_changes as changes
@@ -135,3 +136,22 @@ def test_the_last_load_balancer_of_two_that_works_stays() -> None:
     stopped = balancers.with_shares(balancers.HOLDS, Shares("inactive", holds=False))
     assert "load-balancer is the last" in str(refusal(balancers.STACK, stopped, balancers.FIRST))
     assert refusal(STACK, changes.healthy(), balancers.FIRST) is None
+
+
+def test_a_host_of_the_bus_stays_while_another_is_lost() -> None:
+    names = ("messaging", "messaging-2", "messaging-3")
+    whole = dict.fromkeys(names, Bus("", 10, 1, running=3))
+
+    def seen(*lost: str) -> Facts:
+        members = whole | dict.fromkeys(lost, Unseen("off"))
+        return changes.changed(changes.healthy(), MessagingHealth, members=members)
+
+    stack = replace(
+        STACK, hosts=STACK.hosts | {name: replace(STACK.hosts["messaging"]) for name in names[1:]}
+    )
+    assert refusal(stack, seen(), "messaging-2") is None
+    assert refusal(stack, seen("messaging-2"), "messaging-2") is None
+    assert refusal(stack, seen("messaging-2", "messaging"), "messaging-2") is None
+    assert refusal(stack, seen("messaging-3"), "messaging-2") == (
+        "without messaging-2, no majority of the message bus would be left: repair messaging-3 first (make status)"
+    )

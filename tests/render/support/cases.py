@@ -14,6 +14,7 @@ from components.foundation.template import ROOT, render, whole
 from tests.render.support.contexts import (
     AGENTS,
     AUTHENTICATIONS,
+    BUS_CLUSTER,
     CLUSTER,
     DATABASE,
     DS_NODES,
@@ -47,6 +48,8 @@ class Validator(Enum):
     SYSTEMD_DROP_IN = auto()
     MARIADB = auto()
     RABBITMQ = auto()
+    RABBITMQ_ENV = auto()
+    ERLANG = auto()
     CLOUD_INIT = auto()
     SSH = auto()
 
@@ -109,8 +112,10 @@ TABLE: Mapping[str, tuple[Validator, Contexts]] = {
     "load_balancer/keepalived.sh.j2": (Validator.BASH, PAIRED),
     "load_balancer/vrrp.nft.j2": (Validator.NFTABLES, PAIRED),
     "messaging/former_users.sh.j2": (Validator.BASH, {"second": {"user": "congress-2"}}),
-    "messaging/rabbitmq.conf.j2": (Validator.RABBITMQ, {"messaging": MESSAGING}),
-    "messaging/rabbitmq.sh.j2": (Validator.BASH, {"messaging": MESSAGING}),
+    "messaging/inter_node_tls.config.j2": (Validator.ERLANG, {"cluster": BUS_CLUSTER}),
+    "messaging/rabbitmq-env.conf.j2": (Validator.RABBITMQ_ENV, {"cluster": BUS_CLUSTER}),
+    "messaging/rabbitmq.conf.j2": (Validator.RABBITMQ, {"messaging": MESSAGING, "cluster": BUS_CLUSTER}),
+    "messaging/rabbitmq.sh.j2": (Validator.BASH, {"messaging": MESSAGING, "cluster": BUS_CLUSTER}),
     "policies/apply.sh.j2": (Validator.BASH, {"policies": POLICIES}),
     "policy_engines/engine.conf.j2": (Validator.CONGRESS, ENGINES),
     "policy_engines/engine.sh.j2": (Validator.BASH, ENGINES),

@@ -57,6 +57,7 @@ CONGRESS = {
     "sync_period": 5,
     "evaluation_limit": 60,
     "authtoken": None,
+    "bus_is_cluster": False,
     "authority": CERTIFICATE,
     "ca_file": CA_FILE,
 }
@@ -89,7 +90,11 @@ MESSAGING = {
     "identity": IDENTITY,
     "authority": CERTIFICATE,
     "ca_file": CA_FILE,
+    "members": [],
+    "virtual_host": "/",
 }
+BUS_MEMBERS = ["10.20.0.6", "10.20.0.7", "10.20.0.9"]
+BUS_CLUSTER = {**MESSAGING, "members": BUS_MEMBERS, "virtual_host": "congress", "cookie": PASSWORD}
 CLUSTER = {"members": MEMBERS, "port": 5405, "token": 1, "authkey": AUTHKEY, "hidden": ("/home", "/root")}
 ENGINE = {
     "node_id": "policy-engine-1",

@@ -24,6 +24,7 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
         {"loadBalancer": {"hosts": 2}, "network": {"externalNetwork": "public", "cidr": "10.20.0.0/28"}},
         ["too small for 9 hosts"],
     ),
+    ({"messaging": {"hosts": 2}}, ["congress-ha:messaging.hosts", "1", "3"]),
     ({"policyEngines": "two"}, ["congress-ha:policyEngines", "object"]),
     (
         {"datasourceNode": {"nodeId": "policy-engine-1"}},
