@@ -89,7 +89,7 @@ def test_one_of_two_load_balancers_hands_the_address_over_first() -> None:
 
 def test_a_host_of_the_bus_leaves_when_the_others_can_go_on() -> None:
     known = FakeHosts()
-    hosts = STACK.hosts | {"messaging-2": STACK.hosts["messaging"]}
+    hosts = {**STACK.hosts, "messaging-2": STACK.hosts["messaging"]}
     departing = Departure(replace(STACK, hosts=hosts), "messaging", SERVER, known, changes.healthy())  # type: ignore[arg-type]
     departing.carry_out()
     assert known.done == [
