@@ -79,7 +79,8 @@ def test_an_engine_s_loop_may_stand_still_as_long_as_its_callers_wait(
 
 
 EVERY_NODE = [
-    *("bus_certificate", "request_log", "datasource_answers", "heartbeat", "large_json", "row_requests"),
+    *("bus_certificate", "bus_host_names", "bus_silence"),
+    *("request_log", "datasource_answers", "heartbeat", "large_json", "row_requests"),
 ]
 DATASOURCE_NODE_ONLY = ["drivers", "isolation", "polls", "publish", "push_order", "stop", "unpolled_tables"]
 ENGINE_ONLY = [

@@ -61,7 +61,9 @@ def main() -> None:
     drivers.load()
     request = json.load(sys.stdin)
     cases = [case for one in request["cases"] for case in one["cases"]]
-    json.dump([executed(request, case["given"]) for case in cases], out)
+    answers = json.dumps([executed(request, case["given"]) for case in cases])
+    # Python flushes only what sys.stdout is at its end.
+    print(answers, file=out, flush=True)
 
 
 main()

@@ -30,6 +30,8 @@ SOMETHING_ELSE = {
     ("ops/health/roles/database.py", "database"): "a probe",
     ("ops/policy/cli.py", "datasource"): "a word of a sentence",
     ("policy_code/plan.py", "datasource"): "what a file declares",
+    ("policy_code/simulated.py", "datasource"): "what a file declares",
+    ("policy_code/in_congress/simulation.py", "datasource"): "what a file declares",
     ("policy_code/on_host/apply.py", "datasource"): "what a file declares",
     ("policy_code/on_host/live.py", "datasource"): "what a file declares",
 }
@@ -41,7 +43,7 @@ CODE = {"policy_code", "policy_code/on_host"}
 ROOMS = {
     "congress_runtime": set[str](),
     "policy_code": set(),
-    "policy_code/in_congress": {"congress_runtime"},
+    "policy_code/in_congress": {"congress_runtime", "policy_code"},
     "policy_code/on_host": {"congress_runtime", "policy_code"},
     "roles": set(),
     "settings": {"roles"},
@@ -54,7 +56,7 @@ ROOMS = {
     "ops/cloud": {"components/preflight", "ops/common", "ops/stack"},
     "ops/ssh": {"roles", "ops/common", "ops/remote", "ops/stack"},
     "ops/health": {"roles", "components/preflight", *BELOW},
-    "ops/drift": {"roles", "components/preflight", *BELOW, "ops/health"},
+    "ops/drift": {"roles", "components/preflight", *BELOW, "ops/health", "policy_code/on_host"},
     "ops/data": {"roles", "components/foundation", *BELOW},
     "ops/replacement": {"roles", "components/preflight", *BELOW, "ops/health", "ops/data"},
     "ops/policy": {*CODE, *BELOW},
