@@ -59,8 +59,8 @@ def route(dst: str, dev: str = "eth1") -> dict[str, Any]:
     return {"dst": dst, "dev": dev}
 
 
-def bridge(name: str, address: str | None, kind: str | None = "bridge") -> dict[str, Any]:
-    info = [{"local": address, "prefixlen": 24}] if address else []
+def bridge(name: str, *addresses: str, kind: str | None = "bridge") -> dict[str, Any]:
+    info = [{"local": address, "prefixlen": 24} for address in addresses]
     return {
         "links": [*FIT.links, {"ifname": name, "linkinfo": {"info_kind": kind} if kind else {}}],
         "addresses": [*FIT.addresses, {"ifname": name, "addr_info": info}],
@@ -99,8 +99,8 @@ def test_a_fit_machine_has_no_problem() -> None:
         ({"routes": []}, "no default route", "connect"),
         ({"resolvers": ()}, "no name server", "/etc/resolv.conf"),
         (bridge("lab-mgmt", "172.16.0.1"), "lab-mgmt exists", "LAB_MGMT_BRIDGE"),
-        (bridge("lab-ext", None, kind="dummy"), "lab-ext exists", "LAB_EXT_BRIDGE"),
-        (bridge("lab-ext", None, kind=None), "lab-ext exists", "ip link del lab-ext"),
+        (bridge("lab-ext", kind="dummy"), "lab-ext exists", "LAB_EXT_BRIDGE"),
+        (bridge("lab-ext", kind=None), "lab-ext exists", "ip link del lab-ext"),
         ({"namespaces": frozenset({"lab-cmp1"})}, "namespace lab-cmp1", "lab/purge"),
         ({"cgroups": frozenset()}, "systemd, unified, cpu", "systemd.unified_cgroup_hierarchy=0"),
         ({"kernel_lacks": ("overlay", "vxlan")}, "overlay, vxlan", "linux-image-amd64"),
@@ -158,7 +158,9 @@ def test_all_problems_come_at_once() -> None:
     [
         # Its own bridges, complete and half made, are what a lab that runs or was cut off leaves.
         bridge("lab-mgmt", "10.233.0.1") | {"routes": [DEFAULT, route("10.233.0.0/24", "lab-mgmt")]},
-        bridge("lab-mgmt", None),
+        bridge("lab-mgmt"),
+        # Clients of an acceptance run that was killed.
+        bridge("lab-mgmt", "10.233.0.1", "10.233.0.230"),
         {"namespaces": frozenset({"lab-cmp1"}), "has_state": True},
         # A lab that runs has its memory already.
         {"runs": True, "memory": 1.0, "disk": 1.0},

@@ -193,3 +193,22 @@ def test_forwarding_stays_on_for_whoever_needs_it(tmp_path: Path, links: str, ru
         done = lab(tmp_path, "restore_ip_forward")
         assert f"net.ipv4.ip_forward stays 1, because it is also needed by: {users}" in done.stdout
         assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("addresses", "own"),
+    [
+        ("10.0.0.1/24", True),
+        ("", True),  # half created
+        ("10.0.0.1/24 10.0.0.230/32 10.0.0.231/32", True),  # clients of an acceptance run that was killed
+        ("10.0.0.11/24", False),
+        ("192.0.2.1/24 10.0.0.230/32", False),
+    ],
+)
+def test_the_lab_s_bridge_is_known_by_its_address(tmp_path: Path, addresses: str, own: object) -> None:
+    file = tmp_path / "bin/ip"
+    file.parent.mkdir()
+    shown = "\n".join(f"7: lab-ext    inet {address} scope global" for address in addresses.split())
+    file.write_text(f"#!/bin/bash\ncase $2 in link) echo 7: lab-ext ;; -o) echo '{shown}' ;; esac\n")
+    file.chmod(0o755)
+    assert (lab(tmp_path, "is_lab_bridge lab-ext 10.0.0.1").returncode == 0) is own
