@@ -18,9 +18,10 @@ def through_json(data: Any) -> Any:
 
 
 class Node:
-    """Delivers publications to all subscribers and requests to their publisher."""
+    """Delivers publications to all subscribers and requests to their publisher. `rows`: of the last publication."""
 
     def __init__(self) -> None:
+        self.rows = 0
         self.subscribers: list[Engine] = []
         self.publishers: dict[str, Source] = {}
 
@@ -32,6 +33,7 @@ class Node:
         is_snapshot: bool,  # noqa: FBT001
         seqnum: int,
     ) -> None:
+        self.rows = len(data) if is_snapshot else sum(map(len, data))
         received = through_json(list(data))
         for subscriber in self.subscribers:
             subscriber.receive_data_sequenced(publisher, table, received, seqnum, is_snapshot)

@@ -15,23 +15,6 @@ import eventlet
 from tests.congress_runtime.support.fake_bus import Engine, Node, Source
 
 
-class CountingNode(Node):
-    """`rows`: sent by the last publication."""
-
-    rows = 0
-
-    def publish_table_sequenced(
-        self,
-        publisher: str,
-        table: str,
-        data: Any,
-        is_snapshot: bool,  # noqa: FBT001
-        seqnum: int,
-    ) -> None:
-        self.rows = len(data) if is_snapshot else len(data[0]) + len(data[1])
-        super().publish_table_sequenced(publisher, table, data, is_snapshot, seqnum)
-
-
 class EncodingNode(Node):
     """The encoding of the first publication takes long."""
 
@@ -56,7 +39,7 @@ def overtaking() -> list[str]:
 
 
 def most_rows_change() -> dict[str, Any]:
-    node = CountingNode()
+    node = Node()
     engine, source = Engine(node), Source(node)
     engine.subscribe("source", "table")
     source.poll("a", "b", "c")
