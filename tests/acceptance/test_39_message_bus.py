@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,8 @@ import pytest
 from openstack.connection import Connection
 
 from tests.acceptance.support import congress
-from tests.acceptance.support.deployment import STACK, Deployment
+from tests.acceptance.support.bus import bus_is_whole
+from tests.acceptance.support.deployment import CONGRESS_HA, STACK, Deployment, run
 from tests.acceptance.support.guests import Server, init_of
 from tests.acceptance.support.resource_changes import as_previewed
 from tests.acceptance.support.traffic import ADDRESSES, PAUSE, Client, Traffic, traffic
@@ -41,34 +41,19 @@ class BusClient(Client):
 
 class Members:
     def __init__(self, deployment: Deployment, admin: Connection) -> None:
-        self.deployment = deployment
-        found = {server.name: server.id for server in admin.compute.servers(all_projects=True)}
-        names = [f"congress-{STACK}-{host}" for host in deployment.hosts("messaging")]
-        self.servers = [Server(name, found[name], admin) for name in names]
+        self.deployment, self.admin = deployment, admin
+        self.find()
 
-    def queues(self) -> list[dict[str, Any]]:
-        """Queues that outlive their connection."""
-        columns = "name type exclusive members online"
-        printed = self.servers[0].run(
-            f"rabbitmqctl -q list_queues -p congress {columns} --formatter json", 60
-        )
-        return [queue for queue in json.loads(printed) if not queue["exclusive"]]
+    def find(self) -> None:
+        """The servers of now: a replaced one is another server."""
+        found = {server.name: server.id for server in self.admin.compute.servers(all_projects=True)}
+        names = [f"congress-{STACK}-{host}" for host in self.deployment.hosts("messaging")]
+        self.servers = [Server(name, found[name], self.admin) for name in names]
 
     def audit(self) -> None:
-        """All run in one cluster, and each queue has a copy on each."""
+        """The stack has no problem, and the bus can lose any one host."""
         self.deployment.well(240)
-        for server in self.servers:
-            printed = server.run("rabbitmqctl -q cluster_status --formatter json", 60)
-            assert len(json.loads(printed)["running_nodes"]) == len(self.servers), (server.name, printed)
-        queues = self.queues()
-        assert any(queue["name"].startswith("congress-service") for queue in queues)
-        assert {queue["type"] for queue in queues} == {"quorum"}
-        wait_for("each queue has all its copies", 60, self.whole)
-
-    def whole(self) -> bool:
-        lacking = [queue for queue in self.queues() if len(queue["online"]) < len(self.servers)]
-        assert lacking == []
-        return True
+        bus_is_whole(self.deployment)
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +159,59 @@ def test_all_off_and_on(members: Members, asking: Traffic, order: tuple[int, ...
     members.audit()
     asking.served()
     report(asking, moment, f"all off, on in the order {order}")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("number", [0, 2])
+def test_no_request_fails_while_a_host_is_replaced(
+    deployment: Deployment, members: Members, asking: Traffic, number: int
+) -> None:
+    host = deployment.hosts("messaging")[number]
+    asking.served()
+    moment = time.time()
+    run([*CONGRESS_HA, "replace", host], timeout=840)
+    deployment.hang_up([host])
+    asking.answered()
+    report(asking, moment, f"{host} replaced")
+    assert asking.failed(moment) == [], [str(asked) for asked in asking.failed(moment)]
+    members.find()
+    members.audit()
+
+
+@pytest.mark.full
+def test_new_passwords_fail_no_request(deployment: Deployment, members: Members, asking: Traffic) -> None:
+    for setting in ("rotation.messaging=2", "rotation.messaging=3"):
+        asking.served()
+        moment = time.time()
+        deployment.up(setting)
+        asking.answered()
+        report(asking, moment, setting)
+        assert asking.failed(moment) == [], [str(asked) for asked in asking.failed(moment)]
+        members.audit()
+
+
+@pytest.mark.full
+def test_two_lost_stop_it_with_a_clear_word_and_it_continues_with_one_of_them(
+    deployment: Deployment, members: Members, asking: Traffic
+) -> None:
+    asking.served()
+    moment = time.time()
+    for server in members.servers[1:]:
+        server.power_off()
+    try:
+        wait_for(
+            "status says that too few hosts of the bus run",
+            60,
+            lambda: [said for said in deployment.troubles() if said.startswith("messaging")],
+        )
+        members.servers[1].power_on()
+        asking.served()
+        report(asking, moment, "two of three lost, and one back")
+    finally:
+        for server in members.servers[1:]:
+            if not init_of(server.name):
+                server.power_on()
+    members.audit()
 
 
 @pytest.mark.full

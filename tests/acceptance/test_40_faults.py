@@ -18,6 +18,7 @@ from tests.acceptance.support.deployment import CommandError, Deployment, settin
 from tests.acceptance.support.faults import FAULTS, suffer
 from tests.acceptance.support.guests import Server
 from tests.acceptance.support.pair import Expected, Pair, watched
+from tests.acceptance.support.role_faults import ALL_FAULTS, ROLE_FAULTS
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(600)
@@ -43,6 +44,12 @@ def test_one_datasource_node_and_fresh_rows(pair: Pair, name: str) -> None:
     suffer(pair, FAULTS[name])
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("name", ROLE_FAULTS)
+def test_fresh_rows_whichever_other_role_fails(pair: Pair, name: str) -> None:
+    suffer(pair, ROLE_FAULTS[name])
+
+
 def test_pushed_rows_go_with_the_process_that_had_them(deployment: Deployment, pair: Pair) -> None:
     with alarms(deployment, pair.probe.engines, 1) as table:
         table.size = 3
@@ -57,9 +64,9 @@ def test_a_random_sequence(pair: Pair) -> None:
     dice, end = random.Random(SEED), time.monotonic() + SEQUENCE  # noqa: S311  no cryptography
     survived = 0
     while time.monotonic() < end:
-        name = dice.choice(list(FAULTS))
+        name = dice.choice(list(ALL_FAULTS))
         print(f"{survived + 1}. {name}", flush=True)
-        suffer(pair, FAULTS[name])
+        suffer(pair, ALL_FAULTS[name])
         survived += 1
     assert survived > 0
 

@@ -17,6 +17,7 @@ import pytest
 from openstack.connection import Connection
 
 from tests.acceptance.support import congress
+from tests.acceptance.support.bus import restart_bus
 from tests.acceptance.support.deployment import Deployment
 from tests.support.waiting import wait_for
 
@@ -52,7 +53,7 @@ def test_an_engine_has_what_was_published_while_it_had_no_bus(
     first, second = deployment.engines
     with role(clouds["lab-admin"]) as (name, create):
         with stopped(deployment, first):
-            deployment.on("messaging", "systemctl restart rabbitmq-server")
+            restart_bus(deployment)
             create()
             has(name, engines, second["node_id"], RESTARTED)
         has(name, engines, first["node_id"], MISSED)

@@ -22,8 +22,10 @@ import typer
 from tests.acceptance.support.alarms import alarms as pushed_alarms
 from tests.acceptance.support.bus_alarms import LASTS, LIMITS, waited_out
 from tests.acceptance.support.deployment import Deployment, lab_cloud
-from tests.acceptance.support.faults import FAULTS, Outcome, suffer
+from tests.acceptance.support.faults import Outcome, suffer
 from tests.acceptance.support.pair import Pair, watched
+from tests.acceptance.support.role_faults import ALL_FAULTS
+from tests.acceptance.support.traffic import traffic
 
 REACHED = 600.0  # seconds for pushed tables to reach every engine
 
@@ -57,7 +59,7 @@ def done(pair: Pair, number: int, name: str) -> Outcome:
     print(f"faults: {number}. {name}: ", end="", file=sys.stderr, flush=True)
     started = time.monotonic()
     try:
-        outcome = suffer(pair, FAULTS[name])
+        outcome = suffer(pair, ALL_FAULTS[name])
     except AssertionError as error:
         sys.exit(f"not survived: {error}")
     absent, seconds = sum(outcome.record.absences), time.monotonic() - started
@@ -72,9 +74,9 @@ def measure(
     only: Annotated[str, typer.Option(help="Only faults whose name contains this.")] = "",
 ) -> None:
     """Measure each fault."""
-    outcomes: dict[str, list[Outcome]] = {name: [] for name in FAULTS if only in name}
+    outcomes: dict[str, list[Outcome]] = {name: [] for name in ALL_FAULTS if only in name}
     if not outcomes:
-        sys.exit(f"faults: none is named like {only!r}: {', '.join(FAULTS)}")
+        sys.exit(f"faults: none is named like {only!r}: {', '.join(ALL_FAULTS)}")
     with deployed() as pair:
         for number in range(1, runs + 1):
             for name, so_far in outcomes.items():
@@ -87,12 +89,20 @@ def sequence(
     count: Annotated[int, typer.Option(min=1, help="How many faults.")] = 30,
     seed: Annotated[int, typer.Option(help="The same seed gives the same sequence.")] = 1,
 ) -> None:
-    """Cause faults in random order."""
+    """Cause faults in random order while clients read and write; print what part of their requests was answered."""
     dice = random.Random(seed)  # noqa: S311  no cryptography
-    with deployed() as pair:
+    with deployed() as pair, traffic(pair.deployment) as clients:
+        began, silences = time.time(), dict[str, float]()
         for number in range(1, count + 1):
-            done(pair, number, dice.choice(list(FAULTS)))
-    print(f"faults: {count} faults of seed {seed} survived in a row")
+            name, moment = dice.choice(list(ALL_FAULTS)), time.time()
+            done(pair, number, name)
+            clients.served()
+            silences[name] = max(silences.get(name, 0.0), clients.silence(moment))
+        asked, failed = len(clients.since(began)), len(clients.failed(began))
+    print("| fault | longest time without an answer, s |\n|---|---|")
+    for name, silence in sorted(silences.items()):
+        print(f"| {name} | {silence:.1f} |")
+    print(f"faults: {count} faults of seed {seed} survived in a row; {failed} of {asked} requests failed")
 
 
 @app.command()

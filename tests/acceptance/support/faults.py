@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
+from tests.acceptance.support.bus import restart_bus
 from tests.acceptance.support.guests import Server, init_of
 from tests.acceptance.support.observer import Record
 from tests.acceptance.support.pair import Expected, Pair
@@ -41,9 +42,16 @@ class Outcome:
 FAULTS: dict[str, Fault] = {}
 
 
-def fault(name: str, *, limit: float, absences: int = 1, vanishes: bool = False) -> Callable[..., None]:
+def fault(
+    name: str,
+    *,
+    limit: float,
+    absences: int = 1,
+    vanishes: bool = False,
+    among: dict[str, Fault] = FAULTS,
+) -> Callable[..., None]:
     def add(inflict: Callable[[Pair], Iterator[float | None]]) -> None:
-        FAULTS[name] = Fault(name, contextmanager(inflict), Expected(limit, absences, vanishes))
+        among[name] = Fault(name, contextmanager(inflict), Expected(limit, absences, vanishes))
 
     return add
 
@@ -133,12 +141,13 @@ def standby_destroyed(pair: Pair) -> Iterator[None]:
 
 @fault("RabbitMQ restarted", limit=60, absences=0)
 def rabbitmq_restarted(pair: Pair) -> Iterator[float]:
-    yield restarted(pair, "messaging", "rabbitmq-server")
+    yield restart_bus(pair.deployment)
 
 
 @fault("MariaDB restarted", limit=30, absences=0)
 def mariadb_restarted(pair: Pair) -> Iterator[float]:
-    yield restarted(pair, "database", "mariadb")
+    stop, start = "systemctl stop mariadb", "systemctl start mariadb"
+    yield float(pair.deployment.on("database", f"{stop} && date +%s.%N && {start}"))
 
 
 @fault("both hosts off and on", limit=150, vanishes=True)
@@ -165,8 +174,9 @@ def process_stopped(pair: Pair) -> Iterator[None]:
 
 @fault("bus lost for the host", limit=90)
 def bus_lost(pair: Pair) -> Iterator[None]:
-    bus = pair.deployment.outputs["hosts"]["messaging"]["address"]
-    with blackhole([pair.active], [bus]):
+    deployment = pair.deployment
+    bus = [deployment.outputs["hosts"][host]["address"] for host in deployment.hosts("messaging")]
+    with blackhole([pair.active], bus):
         yield
 
 
@@ -179,12 +189,6 @@ def database_lost(pair: Pair) -> Iterator[None]:
             "the node leaves the host", 80, lambda: {at for at, _ in pair.observer.running()} - {host.name}
         )
         yield
-
-
-def restarted(pair: Pair, host: str, service: str) -> float:
-    """Return when the service had stopped: it still served while it was stopping."""
-    stop, start = f"systemctl stop {service}", f"systemctl start {service}"
-    return float(pair.deployment.on(host, f"{stop} && date +%s.%N && {start}"))
 
 
 @contextmanager

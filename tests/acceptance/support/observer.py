@@ -27,19 +27,22 @@ CGROUP = Path("/sys/fs/cgroup/freezer")
 EXITING = 0x4
 
 # Runs on a Congress host: prints the number of consumers of the datasource manager's queue, several times a second.
+# If one host of the bus does not answer, it asks the next one.
 CONSUMERS = """
-import configparser, ssl, sys, time
+import configparser, itertools, ssl, sys, time
 from urllib.parse import unquote, urlsplit
 import amqp
 config = configparser.ConfigParser(strict=False, interpolation=None)
 config.read("/etc/congress/congress.conf")
-url = urlsplit(config["DEFAULT"]["transport_url"])
+hosts, _, virtual_host = config["DEFAULT"]["transport_url"].removeprefix("rabbit://").partition("/")
 authority = config["oslo_messaging_rabbit"]["ssl_ca_file"]
-tls = {"ca_certs": authority, "cert_reqs": ssl.CERT_REQUIRED, "server_hostname": url.hostname}
-while True:
+for host in itertools.cycle(hosts.split(",")):
+    url = urlsplit("//" + host)
+    tls = {"ca_certs": authority, "cert_reqs": ssl.CERT_REQUIRED, "server_hostname": url.hostname}
     try:
         with amqp.Connection(host=f"{url.hostname}:{url.port}", userid=url.username, password=unquote(url.password),
-                             ssl=tls, connect_timeout=2, read_timeout=2, write_timeout=2) as link:
+                             virtual_host=unquote(virtual_host) or "/", ssl=tls,
+                             connect_timeout=2, read_timeout=2, write_timeout=2) as link:
             while True:
                 with link.channel() as channel:
                     try:

@@ -40,8 +40,13 @@ class Pair:
         self, deployment: Deployment, admin: Connection, observer: Observer, probe: FreshnessProbe
     ) -> None:
         self.deployment, self.observer, self.probe = deployment, observer, probe
-        servers = admin.compute.servers(all_projects=True)
-        self.servers = tuple(Server(s.name, s.id, admin) for s in servers if s.name in observer.hosts)
+        found = admin.compute.servers(all_projects=True)
+        self._all = {server.name: Server(server.name, server.id, admin) for server in found}
+        self.servers = tuple(server for name, server in self._all.items() if name in observer.hosts)
+
+    def server(self, host: str) -> Server:
+        """The server of any host of the stack."""
+        return self._all[f"congress-{STACK}-{host}"]
 
     @property
     def active(self) -> Server:

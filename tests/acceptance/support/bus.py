@@ -1,0 +1,46 @@
+"""The hosts of the message bus."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.acceptance.support.deployment import Deployment
+from tests.support.waiting import wait_for
+
+
+def restart_bus(deployment: Deployment) -> float:
+    """Restart RabbitMQ on each host, one after the other; return when the last one had stopped (time.time()).
+
+    It still serves while it is stopping. Of three, the next one waits until every queue has a majority without it.
+    """
+    hosts = deployment.hosts("messaging")
+    majority = "rabbitmq-upgrade -q await_online_quorum_plus_one && " if len(hosts) > 1 else ""
+    restart = f"{majority}systemctl stop rabbitmq-server && date +%s.%N && systemctl start rabbitmq-server"
+    return [float(deployment.on(host, restart, timeout=240)) for host in hosts][-1]
+
+
+def bus_is_whole(deployment: Deployment) -> None:
+    """All hosts run in one cluster, and each queue has a copy on each. Fails unless there are three hosts."""
+    hosts = deployment.hosts("messaging")
+    assert len(hosts) > 1, hosts
+    for host in hosts:
+        printed = deployment.on(host, "rabbitmqctl -q cluster_status --formatter json")
+        assert len(json.loads(printed)["running_nodes"]) == len(hosts), (host, printed)
+    queues = lasting_queues(deployment, hosts[0])
+    assert any(queue["name"].startswith("congress-service") for queue in queues)
+    assert {queue["type"] for queue in queues} == {"quorum"}
+
+    def copied() -> bool:
+        found = lasting_queues(deployment, hosts[0])
+        assert [queue for queue in found if len(queue["online"]) < len(hosts)] == []
+        return True
+
+    wait_for("each queue has all its copies", 60, copied)
+
+
+def lasting_queues(deployment: Deployment, host: str) -> list[dict[str, Any]]:
+    """Queues that outlive their connection."""
+    columns = "name type exclusive members online"
+    printed = deployment.on(host, f"rabbitmqctl -q list_queues -p congress {columns} --formatter json")
+    return [queue for queue in json.loads(printed) if not queue["exclusive"]]
