@@ -89,8 +89,8 @@ def prepare(hosts: Hosts, stack: Stack) -> tuple[CongressDatabase, Software, str
     """
     unlocked = CongressDatabase(
         hosts,
-        first_reachable(hosts, stack, DATABASE.name),
-        first_reachable(hosts, stack, DATASOURCE_NODE.name),
+        first_reachable(hosts, stack, DATABASE),
+        first_reachable(hosts, stack, DATASOURCE_NODE),
     )
     unlocked.install_programs()
     return unlocked, unlocked.software(), archive.checked_key(unlocked.key())

@@ -169,11 +169,11 @@ class Restore:
 @contextmanager
 def prepared(hosts: Hosts, stack: Stack, progress: Progress) -> Iterator[Restore]:
     """A restore with a locked database, after a check of all hosts. Raises HostError."""
-    member = first_reachable(hosts, stack, DATASOURCE_NODE.name, "crm_mon -1 > /dev/null")
+    member = first_reachable(hosts, stack, DATASOURCE_NODE, "crm_mon -1 > /dev/null")
     for engine in stack.engines:
         if not hosts.is_reachable(engine.host):
             raise HostError(f"{engine.host} is unreachable, but its engines must stop: make status")
-    database = CongressDatabase(hosts, first_reachable(hosts, stack, DATABASE.name), member)
+    database = CongressDatabase(hosts, first_reachable(hosts, stack, DATABASE), member)
     database.install_programs()
     with database.locked(progress) as locked:
         yield Restore(hosts, stack, locked, progress)
