@@ -13,7 +13,7 @@ import pytest
 from openstack.connection import Connection
 
 from tests.acceptance.support import congress
-from tests.acceptance.support.deployment import STACK, Deployment
+from tests.acceptance.support.deployment import Deployment
 from tests.acceptance.support.guests import Server, init_of
 from tests.acceptance.support.resource_changes import as_previewed
 from tests.acceptance.support.traffic import ADDRESSES, PAUSE, Client, Traffic, traffic
@@ -42,9 +42,7 @@ class BusClient(Client):
 class Members:
     def __init__(self, deployment: Deployment, admin: Connection) -> None:
         self.deployment = deployment
-        found = {server.name: server.id for server in admin.compute.servers(all_projects=True)}
-        names = [f"congress-{STACK}-{host}" for host in deployment.hosts("messaging")]
-        self.servers = [Server(name, found[name], admin) for name in names]
+        self.servers = Server.of_role("messaging", deployment, admin)
 
     def queues(self) -> list[dict[str, Any]]:
         """Queues that outlive their connection."""
