@@ -16,7 +16,7 @@ import typer
 from ops.common.limits import Limits
 from ops.common.progress import Progress
 from ops.data import archive
-from ops.data.backup import read_deployment, reported_errors
+from ops.data.backup import read_deployment, reported
 from ops.data.database import FOLDER, INCOMING, CongressDatabase, first_reachable, require_known_revision
 from ops.data.dump import DatabaseError
 from ops.data.services import Services
@@ -202,7 +202,7 @@ def main(
 ) -> None:
     """Replace the database of stack $STACK (default: dev) by a backup FILE or a dump on the database host."""
     progress = Progress("restore")
-    with reported_errors("restore"):
+    with reported("restore"):
         if file is not None and dump is None:
             with archive.read(file) as backup:
                 restore(*read_deployment(), lambda into: into.from_backup(backup, file), progress)
