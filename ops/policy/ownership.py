@@ -41,7 +41,7 @@ class Host:
 
 @contextmanager
 def host(what: str) -> Iterator[Host]:
-    """Errors are one line, with the name of the command."""
+    """The host. Errors inside the context are one line, with the name of the command."""
     stack = os.environ.get("STACK", "dev")
     with reported_errors(f"policy {what}", HostError):
         environment.require_stack()
