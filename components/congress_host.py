@@ -12,7 +12,8 @@ import pulumi_random as random
 from pulumi_openstack import compute
 
 from components.foundation.authority import CA_FILE
-from components.foundation.host import Host, Site, one_by_one, package_environment, server_group
+from components.foundation.host import Host, Site, package_environment
+from components.foundation.role_hosts import one_by_one, server_group
 from components.foundation.step import Step
 from components.foundation.template import ROOT, render, whole
 from roles import Role

@@ -9,7 +9,8 @@ import pulumi
 from pulumi_openstack import networking
 
 from components.foundation.authority import Authority, Certificate
-from components.foundation.host import Host, Site, one_by_one, server_group
+from components.foundation.host import Host, Site
+from components.foundation.role_hosts import hosts_of
 from components.foundation.step import Step
 from components.policy_engines import PolicyEngines
 from roles import API, ENGINE_STATE, LOAD_BALANCER, STICKY_CLIENTS
@@ -43,7 +44,12 @@ class LoadBalancer(pulumi.ComponentResource):
         self.virtual_address = None
         if shared is not None:
             self.virtual_address = shared.all_fixed_ips.apply(lambda addresses: addresses[0])
-        self.hosts = self._hosts(site)
+        self.hosts = hosts_of(
+            LOAD_BALANCER,
+            site,
+            address_pairs=[self.virtual_address] if self.virtual_address else [],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
         packages = [self._packages(host) for host in self.hosts]
         keepalived = [
             self._keepalived(host, after) for host, after in zip(self.hosts, packages, strict=True) if shared
@@ -90,23 +96,6 @@ class LoadBalancer(pulumi.ComponentResource):
             admin_state_up=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
-
-    def _hosts(self, site: Site) -> tuple[Host, ...]:
-        names = LOAD_BALANCER.hosts(site.settings)
-        group = server_group(LOAD_BALANCER, site) if len(names) > 1 else None
-        hosts: list[Host] = []
-        for name in names:
-            host = Host(
-                name,
-                LOAD_BALANCER,
-                site,
-                server_group=group,
-                server_after=one_by_one(site, hosts),
-                address_pairs=[self.virtual_address] if self.virtual_address else [],
-                opts=pulumi.ResourceOptions(parent=self),
-            )
-            hosts.append(host)
-        return tuple(hosts)
 
     def _packages(self, host: Host) -> Step:
         packages = {"packages": sorted(LOAD_BALANCER.packages)}

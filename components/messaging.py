@@ -18,17 +18,14 @@ CLUSTER_VIRTUAL_HOST = "congress"
 
 class Messaging(SharedService):
     """`transport_url`: as in the document, rabbit://<rabbit-userid>:<rabbit-password>@<rabbit-host-address>:5672, but
-    with the port of AMQP over TLS, and with all hosts of a cluster. `is_cluster`: three hosts instead of one.
+    with the port of AMQP over TLS, and with all hosts of a cluster.
     """
 
     transport_url: pulumi.Output[str]
-    is_cluster: bool
 
     def __init__(
         self, name: str, site: Site, authority: Authority, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        self.is_cluster = site.settings.messaging.hosts > 1
-
         def context(child: pulumi.ResourceOptions) -> dict[str, Any]:
             if not self.is_cluster:
                 return {"port": AMQPS, "virtual_host": "/"}

@@ -93,11 +93,11 @@ class Policies(pulumi.ComponentResource):
             parent=self,
             after=[load_balancer.ready],
             limit=LIMIT,
-            # A folder that is named again later is compared with what is there, not with what was. So is what `make
-            # repair` applies again.
+            # Without the record, the next declaration is compared with what Congress has, not with what was applied.
+            # That is right for a folder that is named again later, and for what `make repair` applies again.
             delete=f"sudo -n bash -c {shlex.quote(FORGET)}",
         )
-        # Fingerprints say nothing to whoever does not have the key.
+        # Without the key, a fingerprint of a secret tells nothing about it.
         self.applied = pulumi.Output.unsecret(
             pulumi.Output.all(new, self.step.id).apply(lambda values: values[0])
         )

@@ -11,8 +11,9 @@ from typing import Any
 import pulumi
 import pulumi_random as random
 
-from components.foundation.authority import CA_FILE, Authority
-from components.foundation.host import Host, Site, one_by_one, server_group
+from components.foundation.authority import CA_FILE, Authority, Certificate
+from components.foundation.host import Host, Site
+from components.foundation.role_hosts import hosts_of
 from components.foundation.step import Step
 from roles import Role
 from settings import of_generation
@@ -22,12 +23,13 @@ class SharedService(pulumi.ComponentResource):
     """A server to which all Congress nodes log in by TLS, on one host or on several that are a cluster.
 
     `generation`: of its user and password (see rotation). `software`: name of its steps and of their template, in the
-    folder of the role; `context`: its further values. `ready`: the last of those steps, which has seen `user` log in.
-    Each certificate has the server's address, because hosts have no names for each other; the port keeps the address
-    when the server is replaced.
+    folder of the role; `context`: its further values. `members`: hosts of the cluster, empty with one host. `ready`:
+    the last of those steps, which has seen `user` log in. Each certificate has the server's address, because hosts have
+    no names for each other; the port keeps the address when the server is replaced.
     """
 
     hosts: tuple[Host, ...]
+    members: tuple[Host, ...]
     user: str
     ready: Step
 
@@ -47,17 +49,8 @@ class SharedService(pulumi.ComponentResource):
     ) -> None:
         super().__init__(type_, name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        names = role.hosts(site.settings)
-        group = server_group(role, site) if len(names) > 1 else None
-        hosts: list[Host] = []
-        for host_name in names:
-            after = one_by_one(site, hosts)
-            hosts.append(
-                Host(
-                    host_name, role, site, server_group=group, server_after=after, protect=protect, opts=child
-                )
-            )
-        self.hosts = tuple(hosts)
+        self.hosts = hosts_of(role, site, protect=protect, opts=child)
+        self.members = self.hosts if len(self.hosts) > 1 else ()
         self.user = of_generation("congress", generation)
         self.password = random.RandomPassword(
             of_generation(f"{name}-password", generation), length=32, special=False, opts=child
@@ -67,30 +60,19 @@ class SharedService(pulumi.ComponentResource):
             "password": self.password.result,
             "authority": authority.certificate,
             "ca_file": CA_FILE,
-            # Of a cluster; a single host is none.
-            "members": [host.address for host in hosts] if group is not None else [],
+            "members": [host.address for host in self.members],
         }
         more = context(child)
-        # Of several hosts, all install at the same time.
+        # The members install at the same time. A single host installs in its only step.
         packages = {"packages": sorted(role.packages)}
         installed = [
             Step(f"{host.name}-packages", host, "congress_host/packages.sh.j2", packages, parent=self)
-            for host in hosts
-            if group is not None
+            for host in self.members
         ]
         steps: list[Step] = []
         # The first host is the last one: where it was the only one, it serves until the others are a cluster.
-        for host in reversed(hosts):
-            certificate = authority.sign(
-                host.name,
-                host.hostname,
-                # Erlang compares the host part of a member's name with DNS names alone, although it is an address.
-                names=[host.address] if group is not None else [],
-                addresses=[host.address],
-                # Of the other members.
-                is_client=group is not None,
-            )
-            own = {"address": host.address, "identity": certificate.identity}
+        for host in reversed(self.hosts):
+            own = {"address": host.address, "identity": self._certificate(host, authority).identity}
             steps.append(
                 Step(
                     f"{host.name}-{software}",
@@ -102,6 +84,18 @@ class SharedService(pulumi.ComponentResource):
                 )
             )
         self.ready = steps[-1]
+
+    def _certificate(self, host: Host, authority: Authority) -> Certificate:
+        # Erlang compares the host part of a member's name with DNS names alone, although it is an address.
+        names = [host.address] if self.is_cluster else []
+        # Each member is a client of the others.
+        return authority.sign(
+            host.name, host.hostname, names=names, addresses=[host.address], is_client=self.is_cluster
+        )
+
+    @property
+    def is_cluster(self) -> bool:
+        return bool(self.members)
 
     @property
     def host(self) -> Host:

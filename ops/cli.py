@@ -60,7 +60,7 @@ class Commands(TyperGroup):
         return typer.main.get_command(application)
 
     def main(self, *args: Any, **named: Any) -> NoReturn:
-        """Of wrong words one sentence, in place of a box."""
+        """Report wrong arguments in one sentence, instead of typer's box."""
         try:
             code = super().main(*args, **named | {"standalone_mode": False})
         except WrongWords as error:
@@ -73,7 +73,7 @@ class Commands(TyperGroup):
 
 
 def one_sentence(command: str, problem: str) -> str:
-    if problem.startswith("Usage"):  # there was no word at all
+    if problem.startswith("Usage"):  # there was no argument at all
         return problem
     name = command.rsplit(" ", 1)[-1]
     sentence = " ".join(problem.split()).rstrip(".")
@@ -96,7 +96,7 @@ def select_stack(
     stack: Annotated[
         str,
         typer.Option(
-            # An empty one is refused: it is a variable that was not set, and dev is another stack.
+            # An empty name is refused: it comes from a variable that was not set, and does not mean dev.
             default_factory=lambda: os.environ.get("STACK", "dev"),
             show_default="$STACK, or dev",
             help="The stack to work on.",

@@ -70,6 +70,8 @@ class Role:
     runs_congress: bool = False
     # Whether Pacemaker fences a lost host, so a host must leave the cluster before its server is deleted.
     watched_by_pacemaker: bool = False
+    # Whether its data is saved before its server is deleted, and loaded into the new one.
+    holds_data: bool = False
     # Whether its new server must be ready before any step on another host runs.
     replaced_alone: bool = False
     # Whether Pacemaker counts its outage as failures of the datasource node, which are cleared afterwards.

@@ -84,6 +84,7 @@ DATABASE = Role(
         "/var/backups": "dumps in /var/backups/congress may be deleted, five of a kind are kept",
     },
     certificate="/etc/mysql/congress.pem",
+    holds_data=True,
     replaced_alone=True,
     outage_is_remembered=True,
 )

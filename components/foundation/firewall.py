@@ -62,9 +62,9 @@ def ingress_rules(settings: Settings) -> tuple[Rule, ...]:
 
 
 def egress_rules(settings: Settings, ingress: Iterable[Rule]) -> Iterator[Rule]:
-    """TCP, UDP and ICMP to network.egressCidrs, and what `ingress` accepts at the other end by other protocols.
+    """TCP, UDP and ICMP to network.egressCidrs, and other protocols to the hosts whose `ingress` accepts them.
 
-    If the ranges are not everywhere, also everything else that `ingress` accepts at the other end, DNS resolvers, and
+    If the ranges are limited, also everything else to the hosts whose `ingress` accepts it, DNS to the resolvers, and
     the metadata service.
     """
     ranges = settings.network.egress_cidrs

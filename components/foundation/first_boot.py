@@ -49,7 +49,8 @@ def _name_problem(stack: str, prefix: str, roles: Mapping[str, Role]) -> str:
     longest = max((f"{prefix}-{name}" for name in roles), key=len)
     way_out = f"stack {stack}, after which hosts are named: make one with another name (pulumi stack init)"
     if not NAME.fullmatch(longest):
-        # Made into others' names by us, two stacks' servers could have the same names, and ops/ tell them by these.
+        # The program does not convert the name: servers of two stacks could then get the same name, and ops/ finds a
+        # stack's servers by their names.
         other = re.sub("[^A-Za-z0-9]+", "-", stack).strip("-") or "dev"
         return (
             f"stack {stack}, after which hosts are named: {longest} is no host's name, which has letters, digits and - "

@@ -211,23 +211,6 @@ class Host(pulumi.ComponentResource):
             self.ready_steps = (self.hardening,)
 
 
-def server_group(role: Role, site: Site) -> compute.ServerGroup:
-    """Keeps the hosts of a role on different compute hosts."""
-    return compute.ServerGroup(
-        role.name,
-        name=f"{site.prefix}-{role.name}",
-        policies="anti-affinity" if site.settings.anti_affinity == "hard" else "soft-anti-affinity",
-    )
-
-
-def one_by_one(site: Site, earlier: Sequence[Host]) -> list[pulumi.Resource]:
-    """What the next server of a group waits for.
-
-    If members of a strict group are created at the same moment, a race in nova can leave one of them in ERROR.
-    """
-    return [host.server for host in earlier[-1:]] if site.settings.anti_affinity == "hard" else []
-
-
 def package_environment(guest: Guest) -> Mapping[str, str]:
     """Environment variables with which pip and uv reach their index. guest.caFiles are in the system's store."""
     store = "/etc/ssl/certs/ca-certificates.crt"

@@ -1,7 +1,7 @@
-"""Servers with this stack's names that its state does not know: another state's deployment, to be left alone.
+"""Servers that have this stack's names but are not in its state: they belong to a deployment with another state.
 
-A checkout, or a backend, that does not know a deployment of the same name would make a second one beside it: nothing
-in the cloud is in the way, because names are not unique there. Without Pulumi: ops/ compare, too.
+A checkout or backend that does not know a deployment of the same name would make a second one beside it. The cloud
+would not prevent that, because names are not unique there. This module does not use Pulumi, because ops/ uses it, too.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ SHOWN = 2
 def unknown(
     servers: Iterable[Any], names: Collection[str], recorded: Collection[str], pending: Iterable[Pending]
 ) -> list[Any]:
-    """Those of the project's servers that bear one of the stack's `names` and none of the ids `recorded` in its state.
+    """The project's servers that have one of the stack's `names`, but whose id is not `recorded` in its state.
 
-    The server of a creation that was cut off is not among them: ops/stack/recovery.py decides about it.
+    The server of an interrupted creation is not among them: ops/stack/recovery.py handles it.
     """
     begun = {one.inputs.get("name") for one in pending if one.creates and one.type == SERVER}
     return [one for one in servers if one.name in names and one.name not in begun and one.id not in recorded]
 
 
 def refusal(cloud: Connection, servers: Sequence[Any], recorded: Collection[str]) -> str:
-    """Why nothing may be made beside these unknown servers, and the way out."""
+    """Why nothing may be created beside these unknown servers, and the way out."""
     for server in servers:
         if any(port.id in recorded for port in cloud.network.ports(device_id=server.id)):
             return (

@@ -1,4 +1,4 @@
-"""The stack's state before this run, exported by the CLI that runs this program: the engine gives outputs alone.
+"""The stack's state before this run. The CLI exports it, because the engine gives a program only outputs.
 
 The export takes as long as the imports of this program, so __main__.py begins it before them.
 """

@@ -144,7 +144,7 @@ def parse_state(exported: Mapping[str, Any]) -> State:
     return State(
         resources=tuple(one for one in resources if one.id and not one.retired),
         others=tuple(one for one in resources if not one.id or one.retired),
-        # The resources are read for a state of an older program, or of a first `up`, without outputs.
+        # A state of an older program, or of a first `up`, has no such output, so the resources are read, too.
         scope=recorded(outputs or {}, listed),
         pending=tuple(_pending(one, logins) for one in deployment.get("pending_operations") or []),
         written=datetime.fromisoformat(stored) if stored else NEVER,

@@ -19,8 +19,9 @@ from ops.data import archive
 from ops.data.database import CongressDatabase, Software, first_reachable
 from ops.data.dump import DatabaseError, revision_in
 from ops.ssh.commands import HostError, Hosts, connected
-from ops.stack.outputs import Stack, StackError, parse
+from ops.stack.outputs import Stack, parse
 from ops.stack.pulumi import read_outputs
+from ops.stack.reporting import reported_errors
 from roles import DATABASE, DATASOURCE_NODE
 
 # A disk with less free space, in bytes, counts as full.
@@ -29,17 +30,10 @@ PROBLEMS = (archive.ArchiveError, DatabaseError, HostError, StoppedError)
 
 
 @contextmanager
-def reported_errors(tool: str) -> Iterator[None]:
-    """Turn errors and signals into one line and exit code 1, or 2 if there is no deployment."""
-    try:
-        with signals_raise():
-            yield
-    except StackError as error:
-        typer.echo(f"{tool}: {error}", err=True)
-        raise typer.Exit(2) from None
-    except PROBLEMS as error:
-        typer.echo(f"{tool}: {error}", err=True)
-        raise typer.Exit(1) from None
+def reported(tool: str) -> Iterator[None]:
+    """Turn errors and signals into one line and an exit code."""
+    with reported_errors(tool, *PROBLEMS), signals_raise():
+        yield
 
 
 def read_deployment() -> tuple[Stack, Mapping[str, Any]]:
@@ -89,8 +83,8 @@ def prepare(hosts: Hosts, stack: Stack) -> tuple[CongressDatabase, Software, str
     """
     unlocked = CongressDatabase(
         hosts,
-        first_reachable(hosts, stack, DATABASE.name),
-        first_reachable(hosts, stack, DATASOURCE_NODE.name),
+        first_reachable(hosts, stack, DATABASE),
+        first_reachable(hosts, stack, DATASOURCE_NODE),
     )
     unlocked.install_programs()
     return unlocked, unlocked.software(), archive.checked_key(unlocked.key())
@@ -121,7 +115,7 @@ def main(name: Annotated[str, typer.Argument(metavar="FILE")] = "") -> None:
         typer.echo("backup: name a file that does not exist yet: make backup FILE=...", err=True)
         raise typer.Exit(1)
     file = Path(name).resolve()
-    with reported_errors("backup"):
+    with reported("backup"):
         archive.refuse_existing(file)
         stack, outputs = read_deployment()
         backup(stack, outputs, file, Progress("backup"))

@@ -19,7 +19,7 @@ from ops.data.dump import NAME, DatabaseError, TrialLoad, parse_trial_load, revi
 from ops.remote import REMOTE
 from ops.ssh.commands import HostError, Hosts
 from ops.stack.outputs import ROOT, Stack
-from roles import CONFIGURATION
+from roles import CONFIGURATION, Role
 
 FOLDER = "/var/backups/congress"
 # This checkout's own programs: those on the host may be older, because a backup precedes an `up`.
@@ -219,10 +219,10 @@ def require_known_revision(software: Software, wanted: str, of: str) -> None:
         )
 
 
-def first_reachable(hosts: Hosts, stack: Stack, role: str, command: str = "true") -> str:
+def first_reachable(hosts: Hosts, stack: Stack, role: Role, command: str = "true") -> str:
     """The first host of the role on which the command succeeds. Raises HostError."""
-    names = [name for name, host in stack.hosts.items() if host.role == role]
+    names = stack.hosts_of(role)
     for name in names:
         if hosts.is_reachable(name, command):
             return name
-    raise HostError(f"no host of role {role} is reachable and healthy ({', '.join(names)}): make status")
+    raise HostError(f"no host of role {role.name} is reachable and healthy ({', '.join(names)}): make status")

@@ -16,7 +16,7 @@ import typer
 from ops.common.limits import Limits
 from ops.common.progress import Progress
 from ops.data import archive
-from ops.data.backup import read_deployment, reported_errors
+from ops.data.backup import read_deployment, reported
 from ops.data.database import FOLDER, INCOMING, CongressDatabase, first_reachable, require_known_revision
 from ops.data.dump import DatabaseError
 from ops.data.services import Services
@@ -169,11 +169,11 @@ class Restore:
 @contextmanager
 def prepared(hosts: Hosts, stack: Stack, progress: Progress) -> Iterator[Restore]:
     """A restore with a locked database, after a check of all hosts. Raises HostError."""
-    member = first_reachable(hosts, stack, DATASOURCE_NODE.name, "crm_mon -1 > /dev/null")
+    member = first_reachable(hosts, stack, DATASOURCE_NODE, "crm_mon -1 > /dev/null")
     for engine in stack.engines:
         if not hosts.is_reachable(engine.host):
             raise HostError(f"{engine.host} is unreachable, but its engines must stop: make status")
-    database = CongressDatabase(hosts, first_reachable(hosts, stack, DATABASE.name), member)
+    database = CongressDatabase(hosts, first_reachable(hosts, stack, DATABASE), member)
     database.install_programs()
     with database.locked(progress) as locked:
         yield Restore(hosts, stack, locked, progress)
@@ -202,7 +202,7 @@ def main(
 ) -> None:
     """Replace the database of stack $STACK (default: dev) by a backup FILE or a dump on the database host."""
     progress = Progress("restore")
-    with reported_errors("restore"):
+    with reported("restore"):
         if file is not None and dump is None:
             with archive.read(file) as backup:
                 restore(*read_deployment(), lambda into: into.from_backup(backup, file), progress)

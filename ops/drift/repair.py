@@ -15,13 +15,12 @@ import typer
 from keystoneauth1.exceptions import ClientException
 from openstack.exceptions import SDKException
 
-from ops.common.progress import StoppedError
 from ops.common.waiting import poll
 from ops.drift.hosts import Drift
 from ops.drift.verify import Comparison, compare_stack
 from ops.health.table import show
-from ops.stack.outputs import StackError
 from ops.stack.pulumi import work
+from ops.stack.reporting import reported_errors
 
 ROUNDS = 3
 # Seconds that a started server's host gets until it accepts SSH; after that its silence is a drift.
@@ -76,7 +75,7 @@ def repair_round(name: str, comparison: Comparison) -> Comparison:
 def main() -> None:
     """Repair what differs from what stack $STACK (default: dev) deployed."""
     name = os.environ.get("STACK", "dev")
-    try:
+    with reported_errors("repair"):
         comparison = compare_stack(name)
         show(name, comparison.rows, comparison.findings, comparison.seconds)
         for _ in range(ROUNDS):
@@ -87,11 +86,5 @@ def main() -> None:
             show(name, comparison.rows, comparison.findings, comparison.seconds)
             if set(comparison.findings) == before:
                 break
-    except StackError as error:
-        typer.echo(f"repair: {error}", err=True)
-        raise typer.Exit(2) from None
-    except StoppedError as error:
-        typer.echo(f"repair: {error}", err=True)
-        raise typer.Exit(1) from None
     if comparison.drifts:
         raise typer.Exit(1)

@@ -20,15 +20,16 @@ from openstack.exceptions import SDKException
 from components.preflight import scope
 from components.preflight.state import State
 from ops.common.limits import Limits
-from ops.common.progress import StoppedError, private_folder
+from ops.common.progress import private_folder
 from ops.drift import policies
 from ops.drift.cloud import CloudInventory, compare, hosts_not_running, list_resources, summaries
 from ops.drift.hosts import Drift, comparison_command, host_drifts, read_host
 from ops.health.finding import Finding
 from ops.health.table import Rows, as_json, show, with_states
 from ops.ssh.survey import run_on_hosts
-from ops.stack.outputs import StackError, parse
+from ops.stack.outputs import parse
 from ops.stack.pulumi import read_outputs, read_state
+from ops.stack.reporting import reported_errors
 
 
 @dataclass(frozen=True)
@@ -94,14 +95,8 @@ def main(
 ) -> None:
     """Show what differs from what stack $STACK (default: dev) deployed; exit code 1 if something does."""
     name = os.environ.get("STACK", "dev")
-    try:
+    with reported_errors("verify"):
         comparison = compare_stack(name)
-    except StackError as error:
-        typer.echo(f"verify: {error}", err=True)
-        raise typer.Exit(2) from None
-    except StoppedError as error:
-        typer.echo(f"verify: {error}", err=True)
-        raise typer.Exit(1) from None
     report = (name, comparison.rows, comparison.findings, comparison.seconds)
     if json_:
         typer.echo(json.dumps(as_json(*report), indent=1))

@@ -86,7 +86,7 @@ def days_left(enddate: str) -> int:
 
 
 def first_to_end(days: Sequence[int | Unseen]) -> int | Unseen:
-    """The certificate of a role's hosts that ends first; one that no other finding explains if it could not be read."""
+    """Of a role's certificates, the one that ends first; one that could not be read, if no other finding says why."""
     unread = [one for one in days if isinstance(one, Unseen)]
     known = [one for one in days if not isinstance(one, Unseen)]
     unexplained = next((one for one in unread if not one.explained), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ops.common.limits import Limits
@@ -17,6 +18,7 @@ def health_commands(host: str, stack: Stack, limits: Limits) -> dict[str, Comman
     """Name -> command for one host of the stack: the probes of its role, its disks and its certificate."""
     role = by_name(stack.hosts[host].role)
     host_engines = [engine for engine in stack.engines if engine.host == host]
+    first_engine = host_engines[0] if host_engines else None
     commands = {"disks": disks.command(role.name)}
     kind = health_of(role)
     for probe in kind.probes if kind else ():
@@ -25,7 +27,7 @@ def health_commands(host: str, stack: Stack, limits: Limits) -> dict[str, Comman
         stdin = probe.request(stack) if probe.request else probe.stdin
         if probe.request and not stdin:
             continue
-        engines = host_engines if NODE_ID in probe.name else [*host_engines[:1], None][:1]
+        engines: Sequence[Engine | None] = host_engines if NODE_ID in probe.name else [first_engine]
         commands.update(_probe_command(probe, engine, stdin, limits) for engine in engines)
     if role.certificate:
         commands["certificate"] = command(

@@ -1,4 +1,4 @@
-"""The health of a role: the probes of its hosts, what their answers mean, and its rows in the table.
+"""The health of a role: the probes of its hosts, what their answers mean, its rows, and when a host must stay.
 
 A role with probes of its own names its class in the table of roles; ops/health/roles has the classes.
 """
@@ -37,6 +37,21 @@ class Probe:
     request: Callable[[Stack], str] | None = None
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """A host that may be replaced, and the facts of its stack.
+
+    `saved`: the database's data is already in a file. `backup_file`: a file of an earlier run, "" if there is none; the
+    database may have changed since.
+    """
+
+    stack: Stack
+    facts: Facts
+    host: str
+    saved: bool = False
+    backup_file: str = ""
+
+
 class Health:
     """What the probes of one role's hosts saw. A subclass is a frozen dataclass: its fields are the facts."""
 
@@ -54,6 +69,13 @@ class Health:
     def rows(self, facts: Facts) -> dict[str, str]:
         """Row of the table -> summary of the observations, "" if there are none."""
         raise NotImplementedError
+
+    def refusal(self, _candidate: Candidate) -> str | None:
+        """Why a host of the role must not be replaced, with the way out; None if it may be.
+
+        A broken host may always be replaced, the last working one of its role not.
+        """
+        return None
 
     def details(self) -> dict[str, Any]:
         """What --json prints in addition."""

@@ -21,15 +21,16 @@ import typer
 from components.preflight.scope import Scope
 from ops.cloud import servers as cloud
 from ops.common.limits import Limits
-from ops.common.progress import StoppedError, private_folder
+from ops.common.progress import private_folder
 from ops.health.assessment import assess
 from ops.health.facts import Facts, Unseen
 from ops.health.parsing import parse_facts
 from ops.health.probes import health_commands
 from ops.health.table import as_json, details, rows, show
 from ops.ssh.survey import run_on_hosts
-from ops.stack.outputs import Stack, StackError, parse, prefix_of
+from ops.stack.outputs import Stack, parse, prefix_of
 from ops.stack.pulumi import read_outputs
+from ops.stack.reporting import reported_errors
 
 
 def endpoint(stack: Stack, limits: Limits) -> int | Unseen:
@@ -92,17 +93,10 @@ def main(
     name = os.environ.get("STACK", "dev")
     query = CloudQuery(f"{prefix_of(name)}-", limits)
     query.start()
-    try:
+    with reported_errors("status"):
         outputs = read_outputs()
         stack = parse(name, outputs)
-    except StackError as error:
-        typer.echo(f"status: {error}", err=True)
-        raise typer.Exit(2) from None
-    try:
         facts = collect_facts(stack, outputs, limits, query)
-    except StoppedError as error:
-        typer.echo(f"status: {error}", err=True)
-        raise typer.Exit(1) from None
     findings = assess(facts)
     report = (name, rows(facts, findings), findings, time.monotonic() - started)
     if json_:

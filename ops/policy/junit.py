@@ -1,4 +1,4 @@
-"""Results as JUnit's XML, which CI systems read: a suite a policy, a test a case."""
+"""Results as JUnit's XML, which CI systems read: a suite for each policy, a test for each case."""
 
 from __future__ import annotations
 

@@ -12,11 +12,11 @@ from typing import Annotated, Any
 import typer
 
 from ops.common.limits import Limits
-from ops.common.progress import StoppedError
 from ops.ssh.commands import HostError, Hosts, connected
 from ops.stack import environment
-from ops.stack.outputs import StackError, parse, prefix_of
+from ops.stack.outputs import parse, prefix_of
 from ops.stack.pulumi import read_outputs
+from ops.stack.reporting import reported_errors
 from policy_code.on_host import COMMAND, NEED_STEP, OVERWRITE, RECORD
 
 # Seconds; the rows of large tables take long.
@@ -41,20 +41,14 @@ class Host:
 
 @contextmanager
 def host(what: str) -> Iterator[Host]:
-    """Errors are one line, with the name of the command."""
+    """The host. Errors inside the context are one line, with the name of the command."""
     stack = os.environ.get("STACK", "dev")
-    try:
+    with reported_errors(f"policy {what}", HostError):
         environment.require_stack()
         outputs = read_outputs()
         parse(stack, outputs)
         with connected(outputs, Limits.for_this_machine()) as hosts:
             yield Host(hosts, outputs)
-    except StackError as error:
-        typer.echo(f"policy {what}: {error}", err=True)
-        raise typer.Exit(2) from None
-    except (HostError, StoppedError) as error:
-        typer.echo(f"policy {what}: {error}", err=True)
-        raise typer.Exit(1) from None
 
 
 def drift() -> None:

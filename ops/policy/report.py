@@ -1,4 +1,4 @@
-"""Results on a terminal: a line a case, of a failed one the difference, then what the cases did not reach."""
+"""Results on a terminal: a line for each case, the difference of each failed case, then rules that no case reached."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Measured:
-    """A rule with a body: the rows that it found, at most in one case, and its longest time."""
+    """A rule with a body: the most rows that it found in one case, and its longest time."""
 
     place: Problem
     rows: int
@@ -93,7 +93,7 @@ def differing(answer: dict[str, Any]) -> tuple[Table, ...]:
 def measured(
     policy: Declared[Policy], bodies: list[int], seen: dict[tuple[str, int], tuple[int, float]]
 ) -> list[Measured]:
-    """`bodies`: the rules with a body. A fact is a row, and reached by nothing."""
+    """`bodies`: the rules with a body. A fact is a row, so no case reaches it."""
     rules = policy.is_.rules
     return [
         Measured(

@@ -19,18 +19,16 @@ from ops.common.limits import Limits
 from ops.common.progress import StoppedError
 from ops.health.facts import Facts
 from ops.health.roles.datasource_node import DatasourceNodeHealth
-from ops.health.roles.datasource_node.cluster import Cluster, Node
+from ops.health.roles.datasource_node.cluster import Cluster
 from ops.health.status import collect_facts
 from ops.replacement.departure import MOVE_TIMEOUT, ds_node, view_of, wait_for
-from ops.replacement.preconditions import member, other_of_the_pair
 from ops.ssh.commands import HostError, Hosts, connected
 from ops.stack.outputs import Stack, StackError, parse
 from ops.stack.pulumi import read_outputs, read_state
 from roles import DATABASE, DATASOURCE_NODE, MESSAGING
 
-PAIR = DATASOURCE_NODE.name
 # Roles whose hosts must refuse its connections.
-REFUSING_ROLES = (MESSAGING.name, DATABASE.name)
+REFUSING_ROLES = (DATABASE, MESSAGING)
 # A live node reconnects within a second or two, so the host must be quiet for longer. `ss -K` ends connections that the
 # firewall had already accepted: those of a dead host stay for hours.
 QUIET_SECONDS, WAIT_SECONDS = 10, 60
@@ -56,42 +54,38 @@ class RefusedError(Exception):
 
 def refusal(stack: Stack, facts: Facts, host: str) -> str | None:
     """Why the host must not be confirmed dead, with the way out; None if it may be."""
-    if host not in stack.hosts or stack.hosts[host].role != PAIR:
-        pair = ", ".join(sorted(name for name, described in stack.hosts.items() if described.role == PAIR))
-        return f"name a host of the pair: make confirm-dead HOST=... with one of {pair}"
+    pair = stack.hosts_of(DATASOURCE_NODE)
+    if host not in pair:
+        return f"name a host of the pair: make confirm-dead HOST=... with one of {', '.join(sorted(pair))}"
     if facts.hosts[host].ssh is None:
         return f"{host} answers SSH, so it is not dead"
-    other = other_of_the_pair(stack, host)
+    other = stack.other(host)
     view = facts[DatasourceNodeHealth].clusters[other]
     if not isinstance(view, Cluster):
         return (
             f"{other} does not answer ({view.why}), and it has to run the node: repair it first (make status)"
         )
-    node = member(view.nodes, stack.hosts[host].server)
-    if node is None or not (node.unclean or _is_off(node)):
+    node = view.member(stack.hosts[host].server)
+    if node is None or not (node.unclean or node.is_off):
         return not_needed(stack, host)
     return None
 
 
 def not_needed(stack: Stack, host: str) -> str:
-    other = other_of_the_pair(stack, host)
+    other = stack.other(host)
     return f"{other} does not wait for the fencing of {host}: there is nothing to confirm (make status)"
 
 
 def is_confirmed(stack: Stack, facts: Facts, host: str) -> bool:
     """Whether the other host regards it as off: after an earlier run, or after an orderly stop."""
-    view = facts[DatasourceNodeHealth].clusters[other_of_the_pair(stack, host)]
-    node = member(view.nodes, stack.hosts[host].server) if isinstance(view, Cluster) else None
-    return node is not None and _is_off(node)
-
-
-def _is_off(node: Node) -> bool:
-    return not (node.online or node.unclean or node.pending)
+    view = facts[DatasourceNodeHealth].clusters[stack.other(host)]
+    node = view.member(stack.hosts[host].server) if isinstance(view, Cluster) else None
+    return node is not None and node.is_off
 
 
 def confirm(stack: Stack, host: str, address: str, hosts: Hosts) -> None:
     """Wait until bus and database are disconnected from it, then confirm it dead. Raises HostError."""
-    for server_host in (name for name, described in stack.hosts.items() if described.role in REFUSING_ROLES):
+    for server_host in (name for role in REFUSING_ROLES for name in stack.hosts_of(role)):
         typer.echo(
             f"confirm-dead: waiting until {server_host} has had no connection of {host} for {QUIET_SECONDS} s"
         )
@@ -100,12 +94,12 @@ def confirm(stack: Stack, host: str, address: str, hosts: Hosts) -> None:
             WAIT_UNTIL_DISCONNECTED.format(address=address, quiet=QUIET_SECONDS, limit=WAIT_SECONDS),
             timeout=2 * WAIT_SECONDS,
         )
-    hosts.run(other_of_the_pair(stack, host), f"stonith_admin --confirm {stack.hosts[host].server}")
+    hosts.run(stack.other(host), f"stonith_admin --confirm {stack.hosts[host].server}")
 
 
 def wait(stack: Stack, host: str, hosts: Hosts) -> None:
     """Wait until the datasource node runs on the other host. Raises HostError."""
-    other = other_of_the_pair(stack, host)
+    other = stack.other(host)
 
     def runs() -> bool:
         node = ds_node(view_of(hosts, other))

@@ -15,7 +15,6 @@ from ops.health.facts import Facts
 from ops.health.roles.datasource_node import DatasourceNodeHealth
 from ops.health.roles.datasource_node.cluster import NODE, Cluster, Resource
 from ops.health.roles.datasource_node.crm_mon import cluster
-from ops.replacement.preconditions import is_in_cluster, member, other_of_the_pair
 from ops.ssh.commands import HostError, Hosts
 from ops.stack.host_server import Server
 from ops.stack.outputs import Stack
@@ -97,7 +96,7 @@ class _ClusterMember:
 
     @classmethod
     def of(cls, departure: Departure) -> Self:
-        other = other_of_the_pair(departure.stack, departure.host)
+        other = departure.stack.other(departure.host)
         answers = isinstance(departure.facts[DatasourceNodeHealth].clusters[other], Cluster)
         described = departure.stack.hosts
         return cls(
@@ -113,17 +112,17 @@ class _ClusterMember:
 
     def is_member(self) -> bool:
         try:
-            node = member(self._view().nodes, self.server)
+            node = self._view().member(self.server)
         except HostError:
             return False
-        return node is not None and is_in_cluster(node)
+        return node is not None and node.is_in_cluster
 
     def is_seen_lost(self) -> bool:
-        node = member(self._view().nodes, self.server)
+        node = self._view().member(self.server)
         return node is None or node.unclean or not node.online
 
     def is_unclean(self) -> bool:
-        node = member(self._view().nodes, self.server)
+        node = self._view().member(self.server)
         return node is not None and node.unclean
 
     def runs_on_witness(self) -> bool:
@@ -153,10 +152,8 @@ def clear_failures(stack: Stack, host: str, hosts: Hosts) -> None:
     """Clear the failures that Pacemaker recorded during the outage, once the new server works. Raises HostError."""
     if by_name(stack.hosts[host].role).watched_by_pacemaker:
         server = stack.hosts[host].server
-        hosts.run(other_of_the_pair(stack, host), f"stonith_admin --history {server} --cleanup")
+        hosts.run(stack.other(host), f"stonith_admin --history {server} --cleanup")
     else:
         # The datasource node ended itself repeatedly during the outage.
-        member = next(
-            name for name, described in stack.hosts.items() if described.role == DATASOURCE_NODE.name
-        )
+        member = stack.hosts_of(DATASOURCE_NODE)[0]
         hosts.run(member, f"crm_resource --cleanup --resource {NODE}")

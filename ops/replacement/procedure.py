@@ -19,6 +19,7 @@ from ops.data import archive
 from ops.health.assessment import assess
 from ops.health.facts import Facts, Unseen
 from ops.health.finding import Severity
+from ops.health.role_health import Candidate
 from ops.health.roles.database import DatabaseHealth
 from ops.health.status import collect_facts
 from ops.replacement.departure import STOP_TIMEOUT, Departure, clear_failures
@@ -62,7 +63,7 @@ class Replacement:
         self.host, self.file, self.limits = host, file, Limits.for_this_machine()
         self.role = by_name(self.stack.hosts[host].role)
         if file is not None:
-            if self.role is not DATABASE:
+            if not self.role.holds_data:
                 raise RefusedError(f"{host} holds no data that could be loaded from {file}")
             with archive.read(file):
                 pass
@@ -99,7 +100,7 @@ class Replacement:
                 self._up(now)
             else:
                 record = self._replace(Departure(self.stack, self.host, now, hosts, facts), record)
-            if self.role is DATABASE and not record.loaded:
+            if self.role.holds_data and not record.loaded:
                 with stage("load", f"{record.file} into the new database"):
                     self._data(hosts).load(Path(record.file), record.content)
                 # From here on Congress writes into the database, so it must not be loaded again.
@@ -133,13 +134,13 @@ class Replacement:
         facts = departure.facts
         backup_file = record.file if record is not None and not record.loaded else ""
         saved = self.file is not None or bool(backup_file and all_writers_stopped(facts))
-        if reason := refusal(self.stack, facts, self.host, saved=saved, backup_file=backup_file):
+        if reason := refusal(Candidate(self.stack, facts, self.host, saved, backup_file)):
             raise RefusedError(f"{reason}; nothing was changed")
         with stage("preview", "what Pulumi will change"):
             if not _pulumi("preview", "--replace", departure.server.urn, *self._targets(departure.server)):
                 raise RefusedError("Pulumi refuses, see above; nothing was changed")
         now = ReplacementRecord(departure.server.id)
-        if self.role is DATABASE:
+        if self.role.holds_data:
             now = self._save_data(departure, record if saved else None)
         self.record_file.write(now)
         self._require_same_server(departure.server)

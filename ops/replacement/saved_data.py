@@ -66,9 +66,7 @@ class SavedData:
         file = FOLDER / f"{short(self.stack.name)}-database-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar.gz"
         archive.refuse_existing(file)
         prepare(self.hosts, self.stack)
-        member = next(
-            host for host, described in self.stack.hosts.items() if described.role == DATASOURCE_NODE.name
-        )
+        member = self.stack.hosts_of(DATASOURCE_NODE)[0]
         services = Services(self.hosts, self.stack, member, self.progress)
         try:
             services.stop()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from components.preflight.scope import Scope, recorded
+from roles import Role, by_name
 
 ROOT = Path(__file__).resolve().parents[2]
 # File name, as the output ssh_config refers to it -> the output with the file's content.
@@ -54,10 +55,17 @@ class Stack:
     policies: tuple[str, ...] = ()
     datasources: tuple[str, ...] = ()
 
+    def hosts_of(self, role: Role) -> list[str]:
+        return [name for name, known in self.hosts.items() if known.role == role.name]
+
     def others(self, host: str) -> list[str]:
         """The other hosts of a host's role."""
-        role = self.hosts[host].role
-        return [name for name, known in self.hosts.items() if known.role == role and name != host]
+        return [name for name in self.hosts_of(by_name(self.hosts[host].role)) if name != host]
+
+    def other(self, host: str) -> str:
+        """The other host of a pair."""
+        (other,) = self.others(host)
+        return other
 
     def tls(self) -> ssl.SSLContext:
         """A context that verifies the endpoint: by the stack's authority, or else by this machine's."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from openstack.connection import Connection
 
-from tests.acceptance.support.deployment import STACK, Deployment
+from tests.acceptance.support.deployment import Deployment
 from tests.acceptance.support.guests import Server, init_of
 from tests.acceptance.support.resource_changes import as_previewed
 from tests.acceptance.support.traffic import Traffic, traffic
@@ -22,9 +22,7 @@ ONE = "loadBalancer.hosts=1"
 class Balancers:
     def __init__(self, deployment: Deployment, admin: Connection) -> None:
         self.deployment = deployment
-        found = {server.name: server.id for server in admin.compute.servers(all_projects=True)}
-        names = [f"congress-{STACK}-{host}" for host in deployment.hosts("load-balancer")]
-        self.servers = [Server(name, found[name], admin) for name in names]
+        self.servers = Server.of_role("load-balancer", deployment, admin)
 
     def holders(self) -> list[Server]:
         running = [server for server in self.servers if init_of(server.name)]

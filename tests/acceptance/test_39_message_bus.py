@@ -13,7 +13,7 @@ from openstack.connection import Connection
 
 from tests.acceptance.support import congress
 from tests.acceptance.support.bus import bus_is_whole
-from tests.acceptance.support.deployment import CONGRESS_HA, STACK, Deployment, run
+from tests.acceptance.support.deployment import CONGRESS_HA, Deployment, run
 from tests.acceptance.support.guests import Server, init_of
 from tests.acceptance.support.resource_changes import as_previewed
 from tests.acceptance.support.traffic import ADDRESSES, PAUSE, Client, Traffic, traffic
@@ -42,13 +42,11 @@ class BusClient(Client):
 class Members:
     def __init__(self, deployment: Deployment, admin: Connection) -> None:
         self.deployment, self.admin = deployment, admin
-        self.find()
 
-    def find(self) -> None:
-        """The servers of now: a replaced one is another server."""
-        found = {server.name: server.id for server in self.admin.compute.servers(all_projects=True)}
-        names = [f"congress-{STACK}-{host}" for host in self.deployment.hosts("messaging")]
-        self.servers = [Server(name, found[name], self.admin) for name in names]
+    @property
+    def servers(self) -> list[Server]:
+        """Of now: a replaced one is another server."""
+        return Server.of_role("messaging", self.deployment, self.admin)
 
     def audit(self) -> None:
         """The stack has no problem, and the bus can lose any one host."""
@@ -174,7 +172,6 @@ def test_no_request_fails_while_a_host_is_replaced(
     asking.answered()
     report(asking, moment, f"{host} replaced")
     assert asking.failed(moment) == [], [str(asked) for asked in asking.failed(moment)]
-    members.find()
     members.audit()
 
 

@@ -24,8 +24,8 @@ def test_destroy_leaves_nothing(deployment: Deployment, clouds: dict[str, Connec
         running.last(HALF_WAY)
         DISRUPTIONS["engine killed"](running, cloud, "")
         assert running.wait() != 0, running.text()
-    assert inventory(cloud) != {}
-    deployment.destroy()
+        assert inventory(cloud) != {}
+        deployment.destroy()
     assert inventory(cloud) == {}
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from tests.balance.support.clients import Clients, Kept, clients
-from tests.balance.support.haproxy import running
 from tests.balance.support.load_balancer_pair import (
     ADDRESSES,
     ELSEWHERE,
@@ -28,7 +27,7 @@ from tests.balance.support.load_balancer_pair import (
     Pair,
     started,
 )
-from tests.support.programs import program
+from tests.support.programs import program, running
 from tests.support.waiting import wait_for
 
 # Seconds without an answer: 2 are the mark on hosts that have their processors for themselves.

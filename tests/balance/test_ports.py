@@ -7,8 +7,8 @@ from itertools import chain, count
 
 import pytest
 
-from tests.balance.support import haproxy
-from tests.balance.support.haproxy import free_port, reserved_port
+from tests.support import ports
+from tests.support.ports import free_port, reserved_port
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> int:
     """A port that is drawn twice, then others."""
     port = free_port()
     draws = chain([port, port], count(port + 1))
-    monkeypatch.setattr(haproxy, "randrange", lambda *_: next(draws))
+    monkeypatch.setattr(ports, "randrange", lambda *_: next(draws))
     return port
 
 
@@ -39,7 +39,7 @@ def test_whom_it_is_for_listens_there_and_nobody_else(drawn: int) -> None:
 def test_the_oldest_of_many_is_closed() -> None:
     """Left to the garbage collector, an open socket is a warning in some later test."""
     reserved_port()
-    oldest = haproxy.reserved[-1]
-    for _ in range(haproxy.reserved.maxlen or 0):
+    oldest = ports.reserved[-1]
+    for _ in range(ports.reserved.maxlen or 0):
         reserved_port()
     assert oldest.fileno() == -1

@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.acceptance.support.push import events
-from tests.balance.support.haproxy import free_port, running
 from tests.congress_runtime.support.congress_python import ENVIRONMENT
 from tests.congress_runtime.test_tls_bus import Bus
-from tests.support.programs import congress_python
+from tests.support.ports import free_port
+from tests.support.programs import congress_python, running
 from tests.support.waiting import wait_for
 
 SIZES = ("100", "100000")

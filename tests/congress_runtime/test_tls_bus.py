@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from components.foundation.template import render
-from tests.balance.support.haproxy import free_port, running
 from tests.congress_runtime.support.congress_python import ENVIRONMENT
 from tests.congress_runtime.support.tls_server import OWN, TlsServer, connect
 from tests.render.support.contexts import CONGRESS, MESSAGING, PASSWORD
 from tests.support.certificates import authority
-from tests.support.programs import congress_python, missing, run
+from tests.support.ports import free_port
+from tests.support.programs import congress_python, missing, run, running
 from tests.support.waiting import wait_for
 
 RABBITMQ = Path("/usr/lib/rabbitmq/bin")

@@ -16,7 +16,7 @@ from components.foundation.template import render
 from tests.congress_runtime.support.congress_python import ENVIRONMENT
 from tests.congress_runtime.support.tls_server import OWN, TlsServer, connect
 from tests.render.support.contexts import CONGRESS, DATABASE
-from tests.render.test_services import sql_of
+from tests.render.test_mariadb import sql_of
 from tests.support import mariadb
 from tests.support.certificates import authority
 from tests.support.programs import congress_python, run

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from components.foundation.template import ROOT, render
-from tests.balance.support.haproxy import free_port
 from tests.render.support.contexts import DATABASE
 from tests.support import mariadb
+from tests.support.ports import free_port
 from tests.support.programs import missing, program, run
 from tests.support.waiting import wait_for
 

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.balance.support.haproxy import running
-from tests.support.programs import program, run
+from tests.support.programs import program, run, running
 from tests.support.waiting import wait_for
 
 

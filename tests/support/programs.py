@@ -1,14 +1,15 @@
-"""Runs the validators: the programs that read rendered files, where needed in namespaces of their own."""
+"""Runs programs: the validators, which read rendered files, where needed in namespaces of their own."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -69,6 +70,18 @@ def run(
         check=False,
     )
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+@contextmanager
+def running(argv: Sequence[Any], log: Path, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program while the context lasts; its output goes to the end of `log`. `more` extends the environment."""
+    with log.open("ab") as said:
+        process = subprocess.Popen(argv, stdout=said, stderr=said, env={**os.environ, **more})
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 @lru_cache(maxsize=1)

@@ -114,6 +114,7 @@ class TestAMadeUpRole:
         assert made_up["details"] == {"answer-cache": {"hits": 3, "misses": 97}}
 
     def test_can_be_replaced_and_is_recognised_as_a_leftover(self, made_up: dict[str, Any]) -> None:
+        assert made_up["refused"] == "answer-cache has the only answers"
         assert made_up["leaves"] == ["answer-cache: systemctl stop cached"]
         assert made_up["left"] == ["answer-cache", "answer-cache-12"]
 

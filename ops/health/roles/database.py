@@ -9,10 +9,10 @@ from typing import Self
 from ops.health.facts import Facts, Unseen
 from ops.health.finding import Finding, unanswered, wrong
 from ops.health.parsing import parsed
-from ops.health.role_health import Health, Probe
+from ops.health.role_health import Candidate, Health, Probe
 from ops.ssh.survey import Report
 from ops.stack.outputs import Stack
-from roles import DATABASE
+from roles import DATABASE, by_name
 
 # Share of the database's connections from which the next engine or a burst of requests may get none.
 FULL = 0.8
@@ -82,6 +82,29 @@ class DatabaseHealth(Health):
                 "on database: sudo mariadb -e 'SHOW FULL PROCESSLIST'; KILL the one that holds the tables"
             )
             yield wrong(DATABASE.row, what, way_out)
+
+    def refusal(self, candidate: Candidate) -> str | None:
+        """Refuses if its data would be lost."""
+        for name, described in candidate.facts.hosts.items():
+            # For a consistent backup, every Congress process must be stopped first.
+            if by_name(described.role).runs_congress and described.ssh:
+                return (
+                    f"{name} cannot be reached ({described.ssh}), and its Congress processes must stop: "
+                    "repair it first"
+                )
+        if not isinstance(self.database, Unseen) or candidate.saved:
+            return None
+        host, file = candidate.host, candidate.backup_file
+        why = candidate.facts.hosts[host].ssh or self.database.why
+        if file:
+            return (
+                f"MariaDB on {host} does not answer ({why}), and its data may have changed since an earlier run saved "
+                f"it in {file}: repair it (make status), or: make replace HOST={host} FILE={file}"
+            )
+        return (
+            f"MariaDB on {host} does not answer ({why}), so its data cannot be saved: repair it (make status), "
+            f"or load a backup into a new one: make replace HOST={host} FILE=..."
+        )
 
     def rows(self, _facts: Facts) -> dict[str, str]:
         if isinstance(self.database, Unseen):

@@ -10,7 +10,7 @@ from typing import Self
 from ops.health.facts import Facts, Unseen
 from ops.health.finding import Finding, unanswered, wrong
 from ops.health.parsing import parsed
-from ops.health.role_health import Health, Probe
+from ops.health.role_health import Candidate, Health, Probe
 from ops.health.roles.policy_engine import PolicyEngineHealth
 from ops.ssh.survey import Report
 from ops.stack.outputs import Stack
@@ -106,6 +106,20 @@ class LoadBalancerHealth(Health):
                 continue
             for node_id in facts[PolicyEngineHealth].engines:
                 yield from _backend(host, at, node_id, seen.get(node_id))
+
+    def refusal(self, candidate: Candidate) -> str | None:
+        """Refuses only with several load balancers: the replacement of a single one is an outage in any case."""
+        others = [host for host in self.balancers if host != candidate.host]
+        if others and [host for host in self.balancers if self._can_hold_the_address(host)] == [
+            candidate.host
+        ]:
+            return f"{candidate.host} is the last working load balancer: repair {', '.join(others)} first (make status)"
+        return None
+
+    def _can_hold_the_address(self, host: str) -> bool:
+        part = self.addresses.get(host)
+        runs = isinstance(part, Shares) and part.keepalived == "active"
+        return runs and not isinstance(self.balancers[host], Unseen)
 
     def rows(self, facts: Facts) -> dict[str, str]:
         parts = []

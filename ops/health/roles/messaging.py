@@ -9,7 +9,7 @@ from typing import Self
 from ops.health.facts import Facts, Unseen
 from ops.health.finding import Finding, unanswered, wrong
 from ops.health.parsing import parsed
-from ops.health.role_health import Health, Probe
+from ops.health.role_health import Candidate, Health, Probe
 from ops.ssh.survey import Report
 from ops.stack.outputs import Stack
 from roles import MESSAGING
@@ -94,6 +94,16 @@ class MessagingHealth(Health):
         if seen.running < len(self.members):
             what = f"RabbitMQ{at} reaches {seen.running} of {len(self.members)} members of its cluster"
             yield wrong(MESSAGING.row, what, f"see the other hosts; if RabbitMQ runs on all, {restart}")
+
+    def refusal(self, candidate: Candidate) -> str | None:
+        """Refuses only with several hosts, of which a majority must serve."""
+        lost = [name for name, seen in self.members.items() if isinstance(seen, Unseen)]
+        if not lost or candidate.host in lost:
+            return None
+        return (
+            f"without {candidate.host}, no majority of the message bus would be left: "
+            f"repair {', '.join(lost)} first (make status)"
+        )
 
     def rows(self, _facts: Facts) -> dict[str, str]:
         seen = [one for one in (self.members or {"": self.bus}).values() if isinstance(one, Bus)]

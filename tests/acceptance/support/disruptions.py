@@ -32,7 +32,7 @@ class Run:
     @classmethod
     @contextmanager
     def started(cls, output: Path, *words: str) -> Iterator[Run]:
-        """Start the run; end it with the context."""
+        """Start the run. At the end of the context, end what is left of it: plugins outlive a killed engine."""
         with output.open("wb") as out:
             process = subprocess.Popen(
                 [PULUMI, *words],
@@ -42,12 +42,12 @@ class Run:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        running = cls(process, output)
         try:
-            yield cls(process, output)
+            yield running
         finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            running.end()
+            process.wait()
 
     @property
     def ended(self) -> bool:
@@ -69,15 +69,42 @@ class Run:
         return self.output.read_text(errors="replace")
 
     def processes(self) -> dict[int, str]:
-        """Pid -> name of the run's process and of all its descendants."""
-        names, todo = {}, [self.process.pid]
-        while todo:
-            pid = todo.pop()
-            with contextlib.suppress(OSError):
-                names[pid] = (PROC / f"{pid}/comm").read_text().strip()
-                for task in (PROC / f"{pid}/task").iterdir():
-                    todo += map(int, (task / "children").read_text().split())
-        return names
+        """Pid -> name of all processes that the run has started, also of those whose parent has ended.
+
+        They are those of its session: Pulumi gives plugins a process group of their own, but no session.
+        """
+        pids = [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()]
+        return {pid: name for pid in pids if (name := self._name(pid)) is not None}
+
+    def _name(self, pid: int) -> str | None:
+        """Name of a process of the run; None if it has ended, or if it is no process of the run."""
+        try:
+            head, _, tail = (PROC / f"{pid}/stat").read_text().rpartition(")")
+        except OSError:
+            return None
+        state, _parent, _group, session = tail.split()[:4]
+        return head.partition("(")[2] if state != "Z" and int(session) == self.process.pid else None
+
+    def end(self) -> None:
+        """End all of its processes with SIGKILL; fail if one is left."""
+
+        def ended() -> bool:
+            for pid in self.processes():
+                self._end(pid)
+            assert (left := self.processes()) == {}, left
+            return True
+
+        wait_for("no process is left of the run", 10, ended, pause=0.05)
+
+    def _end(self, pid: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            # It stays with this process, even if another one gets the pid meanwhile.
+            descriptor = os.pidfd_open(pid)
+            try:
+                if self._name(pid) is not None:
+                    signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            finally:
+                os.close(descriptor)
 
     def kill(self, name: str) -> None:
         """Send SIGKILL to its processes of this name (15 letters), as soon as there is one."""
@@ -87,8 +114,7 @@ class Run:
 
         wait_for(f"{name} runs", 60, lambda: pids() or self.ended, pause=0.05)
         for pid in pids():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            self._end(pid)
 
 
 Disruption = Callable[[Run, Connection, str], None]

@@ -11,10 +11,11 @@ import signal
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 from openstack.connection import Connection
 
-from tests.acceptance.support.deployment import ROOT, run
+from tests.acceptance.support.deployment import ROOT, STACK, Deployment, run
 
 PROC = Path("/proc")
 
@@ -58,6 +59,13 @@ class Server:
     name: str
     id: str
     cloud: Connection
+
+    @classmethod
+    def of_role(cls, role: str, deployment: Deployment, admin: Connection) -> list[Self]:
+        """The servers of a role's hosts, in the order of their names."""
+        ids = {server.name: server.id for server in admin.compute.servers(all_projects=True)}
+        names = [f"congress-{STACK}-{host}" for host in deployment.hosts(role)]
+        return [cls(name, ids[name], admin) for name in names]
 
     @cached_property
     def _shown(self) -> dict[str, str]:

@@ -126,13 +126,15 @@ class Laboratory:
             if not running.ended:
                 DISRUPTIONS[planned.disruption](running, self.cloud, planned.host)
             code, began = running.wait(), time.monotonic()
-        if planned.then == "destroy":
-            self.deployment.destroy()
+            # Plugins of a killed engine go on meanwhile, as they would for an operator.
+            if planned.then == "destroy":
+                self.deployment.destroy()
+            else:
+                self.deployment.up(*settings)
             took = time.monotonic() - began
+        if planned.then == "destroy":
             assert Whole.of(self.deployment, self.cloud) == Whole(Counter(), {})
         else:
-            self.deployment.up(*settings)
-            took = time.monotonic() - began
             self.audit(*settings)
             if settings:
                 self.deployment.up()

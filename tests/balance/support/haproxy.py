@@ -12,18 +12,17 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections import deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from random import randrange
 from typing import Any, Generic, TypeVar
 
 from components.foundation.template import ROOT, render
 from tests.support.certificates import authority
-from tests.support.programs import program
+from tests.support.ports import reserved_port
+from tests.support.programs import program, running
 from tests.support.waiting import wait_for
 
 DRAIN = ROOT / "files/policy_engines/congress_drain.py"
@@ -202,50 +201,6 @@ class Balanced(Generic[E]):
         old = self.worker()["Pid"]
         self.process.send_signal(signal.SIGUSR2)
         wait_for("a new process answers", 15, lambda: self.worker()["Pid"] != old, pause=0.05)
-
-
-# Sockets of reserved_port, more than a test needs at once; the oldest is closed.
-reserved: deque[socket.socket] = deque(maxlen=100)
-
-
-def bound() -> socket.socket:
-    """At a port below those that the kernel gives to connections. Listens to nothing."""
-    while True:
-        taken = socket.socket()
-        try:
-            # Exclusively, so that a port that another process has reserved, or listens to, is not taken.
-            taken.bind(("127.0.0.1", randrange(10_000, 32_768)))  # noqa: S311
-        except OSError:
-            taken.close()
-        else:
-            # From now on one that asks for it in the usual way, as servers do, may listen there.
-            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            return taken
-
-
-def free_port() -> int:
-    """Another process may have it by the time it is used."""
-    with bound() as taken:
-        return int(taken.getsockname()[1])
-
-
-def reserved_port() -> int:
-    """For a program that this test starts; neither this function nor free_port gives it to anybody else meanwhile."""
-    if len(reserved) == reserved.maxlen:
-        reserved.popleft().close()
-    reserved.append(bound())
-    return int(reserved[-1].getsockname()[1])
-
-
-@contextmanager
-def running(argv: list[Any], log: Path, **more: str) -> Iterator[subprocess.Popen[bytes]]:
-    with log.open("ab") as said:
-        process = subprocess.Popen(argv, stdout=said, stderr=said, env={**os.environ, **more})
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 @contextmanager

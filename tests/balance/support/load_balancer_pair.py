@@ -15,10 +15,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from components.foundation.template import ROOT, render
-from tests.balance.support.haproxy import DRAIN, Counting, running
+from tests.balance.support.haproxy import DRAIN, Counting
 from tests.balance.support.namespaces import inside, ip, network
 from tests.support.certificates import authority
-from tests.support.programs import program
+from tests.support.programs import program, running
 from tests.support.waiting import wait_for
 
 ENDPOINT = ROOT / "files/load_balancer/congress-endpoint"

@@ -9,12 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.balance.support.haproxy import (
-    BUSY,
-    Balanced,
-    Engine,
-    running,
-)
+from tests.balance.support.haproxy import BUSY, Balanced, Engine
+from tests.support.programs import running
 from tests.support.waiting import wait_for
 
 AT_WORK = 8  # seconds; a health check that the engine's loop answers would time out twice meanwhile

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.balance.support.haproxy import free_port
 from tests.congress_runtime.support.congress_python import run_script
 from tests.support.certificates import authority
+from tests.support.ports import free_port
 
 OWN = "127.0.0.1"
 

@@ -114,7 +114,7 @@ class Dump(io.BytesIO):
 def main(folder: Path, slow_: Annotated[str, typer.Option('--slow')] = ""):
     global slow
     slow = slow_
-    with backup.reported_errors("backup"):
+    with backup.reported("backup"):
         archive.write(folder / "backup", Dump(os.urandom(1 << 20)), Fernet.generate_key().decode(),
                       written=datetime.now(UTC), stack="dev", congress="11.0.0", revision="c0")
 typer.run(main)

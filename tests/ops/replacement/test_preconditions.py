@@ -7,18 +7,24 @@ from dataclasses import replace
 import pytest
 
 from ops.health.facts import Facts, Unseen
+from ops.health.role_health import Candidate
 from ops.health.roles.database import DatabaseHealth
 from ops.health.roles.datasource_node import DatasourceNodeHealth
 from ops.health.roles.load_balancer import LoadBalancerHealth, Shares
 from ops.health.roles.messaging import Bus, MessagingHealth
 from ops.health.roles.policy_engine import PolicyEngineHealth
-from ops.replacement.preconditions import refusal
+from ops.replacement import preconditions
+from ops.stack.outputs import Stack
 from tests.ops.support import fact_changes as changes
 from tests.ops.support import two_load_balancers as balancers
 from tests.ops.support.sample_stack import STACK
 
 ONE, OTHER = "policy-engine-host-1", "policy-engine-host-2"
 GONE = "No route to host"
+
+
+def refusal(stack: Stack, facts: Facts, host: str, *, saved: bool = False) -> str | None:
+    return preconditions.refusal(Candidate(stack, facts, host, saved))
 
 
 def unreachable(seen: Facts, host: str) -> Facts:

@@ -1,4 +1,4 @@
-"""The probe of the role in made_up_role.py, and what its answer means: all that `make status` knows of it."""
+"""The probe of the role in made_up_role.py, and what its answer means for `make status` and `make replace`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Self
 from ops.health.facts import Facts, Unseen
 from ops.health.finding import Finding, wrong
 from ops.health.parsing import parsed
-from ops.health.role_health import Health, Probe
+from ops.health.role_health import Candidate, Health, Probe
 from ops.ssh.survey import Report
 from ops.stack.outputs import Stack
 
@@ -42,6 +42,9 @@ class CacheHealth(Health):
             if stats.misses > stats.hits:
                 what = f"{host} misses {stats.misses} of {stats.hits + stats.misses} answers"
                 yield wrong("cache", what, "a larger flavor")
+
+    def refusal(self, candidate: Candidate) -> str | None:
+        return f"{candidate.host} has the only answers" if list(self._seen()) == [candidate.host] else None
 
     def rows(self, _facts: Facts) -> dict[str, str]:
         return {"cache": ", ".join(f"{stats.hits} hits" for stats in self._seen().values())}

@@ -41,9 +41,11 @@ from ops.common.limits import Limits  # noqa: E402
 from ops.health.assessment import assess  # noqa: E402
 from ops.health.parsing import parse_facts  # noqa: E402
 from ops.health.probes import health_commands  # noqa: E402
+from ops.health.role_health import Candidate  # noqa: E402
 from ops.health.table import details, rows  # noqa: E402
 from ops.remote.runner import CommandResult  # noqa: E402
 from ops.replacement.departure import Departure  # noqa: E402
+from ops.replacement.preconditions import refusal  # noqa: E402
 from ops.ssh.commands import Hosts  # noqa: E402
 from ops.ssh.survey import Report  # noqa: E402
 from ops.stack.host_server import Server  # noqa: E402
@@ -113,6 +115,7 @@ def tools() -> dict[str, Any]:
         "findings": [f"{finding.role}: {finding.what} -> {finding.way_out}" for finding in findings],
         "before its first up": "cache" in rows(sample_stack.facts(), []),
         "details": details(facts)["cache"],
+        "refused": refusal(Candidate(STACK, facts, HOST)),
         "leaves": commands.sent,
         "left": [name for name in (HOST, f"{HOST}-12", f"{HOST}s") if re.fullmatch(NAMES, name)],
     }

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from roles import ROLES
+from tests.unit.support.parsing import parse
+from tests.unit.support.recording import settings_with
+
+HOSTS = sum(role.count(parse(settings_with())) for role in ROLES)
 KEYSTONE_LOGIN = {"username": "congress", "password": "CANARY"}
 WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"policyEngine": {}}, ["congress-ha:policyEngine: no such setting", "policyEngines"]),
@@ -22,7 +27,7 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"loadBalancer": {"hosts": True}}, ["congress-ha:loadBalancer.hosts", "integer"]),
     (
         {"loadBalancer": {"hosts": 2}, "network": {"externalNetwork": "public", "cidr": "10.20.0.0/28"}},
-        ["too small for 9 hosts"],
+        [f"too small for {HOSTS + 1} hosts"],
     ),
     ({"messaging": {"hosts": 2}}, ["congress-ha:messaging.hosts", "1", "3"]),
     ({"policyEngines": "two"}, ["congress-ha:policyEngines", "object"]),

@@ -9,10 +9,11 @@ from typing import Self
 from ops.health.facts import Facts, Unseen
 from ops.health.finding import Finding
 from ops.health.parsing import parsed
-from ops.health.role_health import Health, Probe
+from ops.health.role_health import Candidate, Health, Probe
 from ops.health.roles.datasource_node.cluster import NODE, Cluster, Process
 from ops.health.roles.datasource_node.crm_mon import cluster
 from ops.health.roles.datasource_node.findings import pair
+from ops.health.roles.datasource_node.replacement import last_of_the_pair, may_still_run
 from ops.health.roles.messaging import MessagingHealth
 from ops.ssh.survey import Report
 from ops.stack.outputs import Stack
@@ -54,6 +55,9 @@ class DatasourceNodeHealth(Health):
 
     def findings(self, facts: Facts) -> Iterator[Finding]:
         return pair(self, facts)
+
+    def refusal(self, candidate: Candidate) -> str | None:
+        return may_still_run(self, candidate) or last_of_the_pair(self, candidate)
 
     def rows(self, facts: Facts) -> dict[str, str]:
         view = next((view for view in self.clusters.values() if isinstance(view, Cluster)), None)

@@ -17,6 +17,15 @@ class Node:
     unclean: bool
     pending: bool
 
+    @property
+    def is_in_cluster(self) -> bool:
+        return self.online and not self.unclean and not self.pending
+
+    @property
+    def is_off(self) -> bool:
+        """Whether the cluster regards it as stopped, in good order or after fencing."""
+        return not (self.online or self.unclean or self.pending)
+
 
 @dataclass(frozen=True)
 class Resource:
@@ -68,6 +77,9 @@ class Cluster:
     failures: tuple[Failure, ...] = ()
     fence_events: tuple[FenceEvent, ...] = ()
     move_constraints: tuple[str, ...] = ()
+
+    def member(self, server: str) -> Node | None:
+        return next((node for node in self.nodes if node.name == server), None)
 
     @property
     def fencing(self) -> tuple[Resource, ...]:

@@ -11,7 +11,7 @@ from typing import Any, Self
 from ops.health.facts import Facts, Unseen
 from ops.health.finding import Finding
 from ops.health.parsing import parsed
-from ops.health.role_health import Health, Probe
+from ops.health.role_health import Candidate, Health, Probe
 from ops.health.roles.policy_engine import policies
 from ops.health.roles.policy_engine.engine import DatasourceView, EngineState, EngineView, Lag, PolicyView
 from ops.health.roles.policy_engine.findings import engines
@@ -64,6 +64,16 @@ class PolicyEngineHealth(Health):
             yield from policies.findings(
                 self.declared, {name for datasources in named for name in datasources}
             )
+
+    def refusal(self, candidate: Candidate) -> str | None:
+        here = {node_id for node_id, engine in self.engines.items() if engine.host == candidate.host}
+        work = {node_id for node_id, engine in self.engines.items() if engine.is_serving}
+        if work and work <= here:
+            others = ", ".join(sorted(self.engines.keys() - here))
+            return (
+                f"{', '.join(sorted(work))} is the last working engine: repair {others} first (make status)"
+            )
+        return None
 
     def rows(self, _facts: Facts) -> dict[str, str]:
         declared = {} if self.declared is None else {policies.ROW: policies.summary(self.declared)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from ops.health.facts import Unseen
 
@@ -82,3 +83,9 @@ class EngineState:
     restarts: int
     view: EngineView | Unseen
     cpu: float | None = None
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether the engine's unit is active and answers GET /health with 200."""
+        active = isinstance(self.unit, tuple) and self.unit[0] == "active"
+        return active and isinstance(self.view, EngineView) and self.view.code == HTTPStatus.OK

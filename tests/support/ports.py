@@ -1,0 +1,39 @@
+"""Ports of 127.0.0.1 for the programs that tests start."""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from random import randrange
+
+# Sockets of reserved_port, more than a test needs at once; the oldest is closed.
+reserved: deque[socket.socket] = deque(maxlen=100)
+
+
+def bound() -> socket.socket:
+    """At a port below those that the kernel gives to connections. Listens to nothing."""
+    while True:
+        taken = socket.socket()
+        try:
+            # Exclusively, so that a port that another process has reserved, or listens to, is not taken.
+            taken.bind(("127.0.0.1", randrange(10_000, 32_768)))  # noqa: S311
+        except OSError:
+            taken.close()
+        else:
+            # From now on one that asks for it in the usual way, as servers do, may listen there.
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            return taken
+
+
+def free_port() -> int:
+    """Another process may have it by the time it is used."""
+    with bound() as taken:
+        return int(taken.getsockname()[1])
+
+
+def reserved_port() -> int:
+    """For a program that this test starts; neither this function nor free_port gives it to anybody else meanwhile."""
+    if len(reserved) == reserved.maxlen:
+        reserved.popleft().close()
+    reserved.append(bound())
+    return int(reserved[-1].getsockname()[1])
