@@ -76,7 +76,13 @@ datasource_node = DatasourceNode(
 )
 
 # 3. "Deploy N (at least 2) policy-engine nodes."
-engines = PolicyEngines("policy-engines", config.policy_engines, engine_hosts, after=[datasource_node.ready])
+engines = PolicyEngines(
+    "policy-engines",
+    config.policy_engines,
+    engine_hosts,
+    after=[datasource_node.ready],
+    existing=exported.step_names,
+)
 
 # 5. "Deploy a load-balancer to load-balance between the N policy-engine nodes."
 load_balancer = LoadBalancer("load-balancer", site, engines, authority)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -42,14 +42,45 @@ def placements(engines: settings.PolicyEngines) -> tuple[Placement, ...]:
     )
 
 
+def predecessors(
+    engines: Sequence[Placement], existing: Collection[str], max_unavailable: int
+) -> dict[str, tuple[str, ...]]:
+    """Node id of each engine -> those whose steps must have succeeded before its own step begins.
+
+    - The first engine is alone. On an empty database, two engines that create the first policies race, and one of them
+      ends. In a change, the first one shows whether the others may follow.
+    - The engines of one host follow one another, because their steps write the same files.
+    - The load balancer may send requests to `existing` engines, so the hosts of these take turns: an engine waits for
+      the turns up to its own minus `max_unavailable`. So at most that many are away, even if one of them is slow, and
+      after a failure, the turns that wait for it do not begin.
+    - A new engine takes no turn: it serves nobody, because the load balancer's step comes after the engines' steps.
+    """
+    last = {engine.host: engine.node_id for engine in engines if engine.node_id in existing}
+    turn = {host: number for number, host in enumerate(last)}
+    turns = list(last.values())
+    before: dict[str, str] = {}  # host -> the engine before, on the same host
+    needed: dict[str, tuple[str, ...]] = {}
+    for engine in engines:
+        awaited = [before[engine.host]] if engine.host in before else []
+        if engine.node_id in existing:
+            # Turns before these are awaited by these.
+            end = max(0, turn[engine.host] - max_unavailable + 1)
+            awaited += turns[max(0, end - max_unavailable) : end]
+        if not awaited and engine is not engines[0]:
+            awaited = [engines[0].node_id]
+        needed[engine.node_id] = tuple(awaited)
+        before[engine.host] = engine.node_id
+    return needed
+
+
 class PolicyEngines(pulumi.ComponentResource):
-    """`steps` start the engines one after another.
+    """`steps` drain each engine at the load balancer, restart and check it, and wait until it gets requests again.
 
-    On an empty database, the first engine must start alone: two engines that create the first policies at the same time
-    race, and one of them ends. Every later change reaches the engines one by one: each is drained at the load
-    balancer, restarted, checked and gets requests again. If one fails, its step fails; the later ones stay unchanged.
+    `predecessors` says which may do so at the same time. If one does not come back, its step fails, and those that have
+    not begun stay unchanged.
 
-    `after`: "This step should be done only after the Datasource Drivers Node is deployed".
+    `existing`: names of the steps in the stack's state. `after`: "This step should be done only after the Datasource
+    Drivers Node is deployed".
     """
 
     placements: tuple[Placement, ...]
@@ -62,15 +93,18 @@ class PolicyEngines(pulumi.ComponentResource):
         engines: settings.PolicyEngines,
         hosts: Sequence[CongressHost],
         after: Sequence[pulumi.Resource],
+        *,
+        existing: Collection[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("congress-ha:index:PolicyEngines", name, None, opts)
         self.placements = placements(engines)
         self.hosts = {congress.host.name: congress for congress in hosts}
-        steps: list[Step] = []
+        needed = predecessors(self.placements, existing, engines.max_unavailable)
+        steps: dict[str, Step] = {}
         for placement in self.placements:
             congress = self.hosts[placement.host]
-            step = Step(
+            steps[placement.node_id] = Step(
                 placement.node_id,
                 congress.host,
                 "policy_engines/engine.sh.j2",
@@ -86,9 +120,8 @@ class PolicyEngines(pulumi.ComponentResource):
                     "congress": congress.digest,
                 },
                 parent=self,
-                after=[*after, congress.ready, *steps[-1:]],
+                after=[*after, congress.ready, *(steps[node_id] for node_id in needed[placement.node_id])],
                 limit=400,
             )
-            steps.append(step)
-        self.steps = tuple(steps)
+        self.steps = tuple(steps.values())
         self.register_outputs({})

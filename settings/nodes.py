@@ -52,6 +52,13 @@ class PolicyEngines(Model):
     per_host: int = Field(
         1, ge=1, le=10, description="engines on one host, each with its own port", examples=[1]
     )
+    max_unavailable: int = Field(
+        1,
+        ge=1,
+        le=49,
+        description="engines that a change may take out of service at the same time, below count",
+        examples=[1],
+    )
     base_port: int = Field(
         1789, ge=1024, le=65000, description="port of a host's first engine", examples=[1789]
     )
@@ -72,12 +79,20 @@ class PolicyEngines(Model):
         return -(-self.count // self.per_host)
 
     @model_validator(mode="after")
-    def _more_than_one_host(self) -> Self:
+    def _some_are_left(self) -> Self:
+        problems: list[str] = []
         if self.per_host >= self.count:
-            raise ValueError(
+            problems.append(
                 f"perHost {self.per_host} would put all {self.count} engines on one host, and one fault would end "
                 "them all; perHost must be below count"
             )
+        if self.max_unavailable >= self.count:
+            problems.append(
+                f"maxUnavailable {self.max_unavailable} would let a change stop all {self.count} engines at the same "
+                "time; maxUnavailable must be below count"
+            )
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
 
 

@@ -119,6 +119,11 @@ class State:
         """Every id in it."""
         return frozenset(one.id for one in self.everything if one.id)
 
+    @property
+    def step_names(self) -> frozenset[str]:
+        """Names of the steps that have succeeded at least once."""
+        return frozenset(one.name for one in self.everything if one.type == STEP)
+
     def of(self, type_: str) -> dict[str, Resource]:
         """Id -> resource, for the resources of this type."""
         return {resource.id: resource for resource in self.resources if resource.type == type_}

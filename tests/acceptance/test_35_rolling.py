@@ -11,7 +11,7 @@ from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(900)
 
-SYNC = "policyEngines.syncPeriod=8"
+SYNC, LATER = "policyEngines.syncPeriod=8", "policyEngines.syncPeriod=9"
 BALANCERS = {"load-balancer-haproxy", "load-balancer-2-haproxy"}
 UNIT = "congress-policy-engine@{}.service"
 
@@ -76,9 +76,15 @@ def test_an_engine_more_and_fewer_again(deployment: Deployment, clients: Traffic
     # The load balancer adds them; the existing ones continue undisturbed.
     assert {name for name, how in changed.items() if how != "created"} == BALANCERS
     assert len(deployment.engines) == 3
-    assert {node_id: pid for node_id, pid in deployment.engine_pids().items() if node_id in before} == before
+    pids = deployment.engine_pids()
+    assert {node_id: pid for node_id, pid in pids.items() if node_id in before} == before
+    # The second and the third engine change at the same time, while the first one serves.
     with clients.unnoticed():
-        changed = change(deployment, SYNC)
+        change(deployment, LATER, "policyEngines.count=3", "policyEngines.maxUnavailable=2")
+    after = deployment.engine_pids()
+    assert all(after[node_id] != pids[node_id] for node_id in pids)
+    with clients.unnoticed():
+        changed = change(deployment, LATER)
     assert {name for name, how in changed.items() if how == "updated"} >= BALANCERS
     assert set(changed.values()) == {"updated", "deleted"}
     for host in deployment.hosts("load-balancer"):

@@ -23,17 +23,24 @@ def behind(tmp_path: Path) -> Iterator[Balanced[Counting]]:
 
 
 class Client(threading.Thread):
-    """Sends requests all the time on one persistent connection; `answers` are the engines' ids."""
+    """Sends requests all the time on one persistent connection; `answers` are the engines' ids.
 
-    def __init__(self, behind: Balanced[Any]) -> None:
+    `source`: its address, by which it sticks to an engine.
+    """
+
+    def __init__(self, behind: Balanced[Any], source: str = "127.0.0.1") -> None:
         super().__init__(daemon=True)
-        self.behind, self.over = behind, threading.Event()
+        self.behind, self.source, self.over = behind, source, threading.Event()
         self.answers: list[str] = []
         self.errors: list[str] = []
 
     def run(self) -> None:
         connection = http.client.HTTPSConnection(
-            "127.0.0.1", self.behind.port, timeout=30, context=self.behind.tls
+            "127.0.0.1",
+            self.behind.port,
+            timeout=30,
+            context=self.behind.tls,
+            source_address=(self.source, 0),
         )
         while not self.over.wait(0.005):
             try:

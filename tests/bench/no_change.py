@@ -1,10 +1,12 @@
 """Measures `up` and `preview` without a change, without a lab: seconds on the clock and of the processors.
 
 The cloud is simulated (tests/simulated_cloud), the state is made by stand-ins of the plugins (stand_in.py). Everything
-else is real: make's scripts, the engine, the plugins, the program. Each commit gets a checkout of its own, and the runs
-of the commits take turns, so that they compare on a machine that does other work. Prints a table in Markdown.
+else is real: make's scripts, the engine, the plugins, the program. Each commit gets a checkout of its own for each
+number of policy engines, and the runs take turns, so that they compare on a machine that does other work. Prints a
+table in Markdown.
 
-usage: python -m tests.bench.no_change [COMMIT ...] [--runs N] [--delay SECONDS of each answer of the cloud]
+usage: python -m tests.bench.no_change [COMMIT ...] [--engines N]... [--runs N]
+       [--delay SECONDS of each answer of the cloud]
 """
 
 from __future__ import annotations
@@ -17,24 +19,27 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from http import HTTPStatus
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 from unittest.mock import patch
 
 import typer
+import yaml
 
 from tests.bench.stand_in import standing_in
 from tests.simulated_cloud import apis
-from tests.simulated_cloud.cloud import Cloud, id_of, image, network
+from tests.simulated_cloud.cloud import Cloud, Item, id_of, image, network
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / ".toolchain/home/plugins"
 VERSIONS = ROOT / "toolchain/versions.env"
 PROJECT = id_of("project", 0)
-QUOTA = {"maxTotalInstances": 50, "maxTotalCores": 100, "maxTotalRAMSize": -1}
+QUOTA = {"maxTotalInstances": 100, "maxTotalCores": -1, "maxTotalRAMSize": -1}
 USED = {"totalInstancesUsed": 8, "totalCoresUsed": 8, "totalRAMUsed": 0}
 RUNS = {"up": ("up", "--yes", "--skip-preview", "--expect-no-changes"), "preview": ("preview", "--diff")}
 
@@ -86,14 +91,29 @@ def serving(cloud: Cloud, folder: Path) -> Iterator[None]:
         yield
 
 
-def checkout(commit: str, folder: Path) -> Path:
+@dataclass
+class Deployment:
+    """Stack dev of a commit with so many policy engines. `figures`: seconds of each run, by its name."""
+
+    commit: str
+    engines: int
+    root: Path
+    servers: list[Item]
+    figures: dict[str, list[tuple[float, float]]] = field(default_factory=lambda: {run: [] for run in RUNS})
+
+
+def checkout(commit: str, engines: int, folder: Path) -> Path:
     """A copy of the commit, with this checkout's packages, engine and plugins, and a Pulumi home of its own."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     archive = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True, check=True).stdout
     subprocess.run(["tar", "-x"], input=archive, cwd=folder, check=True)
     (folder / ".toolchain/home").mkdir(parents=True)
     for shared in (".venv", ".toolchain/bin", ".toolchain/home/plugins"):
         (folder / shared).symlink_to((ROOT / shared).resolve())
+    file = folder / "Pulumi.dev.yaml"
+    settings = yaml.safe_load(file.read_text())
+    settings["config"].setdefault("congress-ha:policyEngines", {})["count"] = engines
+    file.write_text(yaml.safe_dump(settings))
     return folder
 
 
@@ -121,13 +141,13 @@ def stood_in_for() -> dict[str, Path]:
     }
 
 
-def deploy(root: Path, cloud: Cloud) -> None:
-    """Make the state of stack dev, and the servers that the cloud lists: their ids are the same for each commit."""
+def deploy(root: Path, cloud: Cloud) -> list[Item]:
+    """Make the state of stack dev; return its servers as the cloud lists them."""
     cloud.items["compute/servers"] = []
     login = {"OS_CLIENT_CONFIG_FILE": str(root.parent / "clouds.yaml"), "OS_CLOUD": "lab"}
     with standing_in(stood_in_for(), login) as providers:
         pulumi(root, "up", "--yes", "--skip-preview", PULUMI_DEBUG_PROVIDERS=providers)
-    cloud.items["compute/servers"] = [
+    return [
         {"id": one["id"], "name": one["inputs"]["name"], "status": "ACTIVE", "tenant_id": PROJECT}
         for one in json.loads(pulumi(root, "stack", "export"))["deployment"]["resources"]
         if one["type"] == "openstack:compute/instance:Instance"
@@ -144,42 +164,43 @@ def measured(root: Path, *arguments: str) -> tuple[float, float]:
     return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def table(figures: dict[tuple[str, str], list[tuple[float, float]]]) -> str:
+def table(deployments: list[Deployment]) -> str:
     lines = [
-        "| run | commit | seconds: least | median | of the processors: least | median |",
-        "|---|---|---|---|---|---|",
+        "| run | commit | engines | seconds: least | median | of the processors: least | median |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for (run, commit), values in figures.items():
-        cells = [
-            f"{choose(kind):.2f}" for kind in zip(*values, strict=True) for choose in (min, statistics.median)
-        ]
-        lines.append(f"| {run} | {commit} | {' | '.join(cells)} |")
+    for run in RUNS:
+        for one in deployments:
+            cells = [
+                f"{choose(kind):.2f}"
+                for kind in zip(*one.figures[run], strict=True)
+                for choose in (min, statistics.median)
+            ]
+            lines.append(f"| {run} | {one.commit} | {one.engines} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def main(
     commits: Annotated[list[str] | None, typer.Argument(help="Commits to compare; HEAD if none.")] = None,
-    runs: Annotated[int, typer.Option(min=1, help="Runs of each command on each commit.")] = 5,
+    engines: Annotated[list[int] | None, typer.Option(help="Policy engines; 2 if not given.")] = None,
+    runs: Annotated[int, typer.Option(min=1, help="Runs of each command on each deployment.")] = 5,
     delay: Annotated[float, typer.Option(help="Seconds that the cloud takes for each answer.")] = 0.05,
 ) -> None:
-    names: Sequence[str] = commits or ["HEAD"]
-    figures: dict[tuple[str, str], list[tuple[float, float]]] = {
-        (run, commit): [] for run in RUNS for commit in names
-    }
+    deployments: list[Deployment] = []
     # Not in /tmp: stevedore, which openstacksdk uses, keeps no cache for a Python that is there.
     state = ROOT / ".state"
     state.mkdir(mode=0o700, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=state) as folder:
         cloud = cloud_of_dev()
         with serving(cloud, Path(folder)):
-            roots = {commit: checkout(commit, Path(folder) / commit) for commit in names}
-            for root in roots.values():
-                deploy(root, cloud)
+            for commit, count in product(commits or ["HEAD"], engines or [2]):
+                root = checkout(commit, count, Path(folder) / f"{commit}-{count}")
+                deployments.append(Deployment(commit, count, root, deploy(root, cloud)))
             Handler.delay = delay
-            for _ in range(runs):
-                for (run, commit), values in figures.items():
-                    values.append(measured(roots[commit], *RUNS[run]))
-    print(table(figures))
+            for _, run, one in product(range(runs), RUNS, deployments):
+                cloud.items["compute/servers"] = one.servers
+                one.figures[run].append(measured(one.root, *RUNS[run]))
+    print(table(deployments))
 
 
 if __name__ == "__main__":

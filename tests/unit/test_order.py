@@ -5,8 +5,6 @@ A step that "needs" another can only run after it, whatever the engine's paralle
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from tests.unit.support import recording as recorded
@@ -45,7 +43,7 @@ ORDER = [
     ("policy-engine-2", "datasource-node"),
     ("policy-engine-1", "policy-engine-host-1-configuration"),
     ("policy-engine-2", "policy-engine-host-2-configuration"),
-    # Only the first engine works on an empty database, and every change affects one engine at a time.
+    # Only the first engine works on an empty database; for more of them, test_rolling.py.
     ("policy-engine-2", "policy-engine-1"),
     # "Deploy a load-balancer to load-balance between the N policy-engine nodes."
     ("load-balancer-haproxy", "policy-engine-1"),
@@ -76,18 +74,6 @@ def test_the_document_s_order(recording: Recording, later: str, earlier: str) ->
 @pytest.mark.parametrize(("free", "of"), FREE)
 def test_preparation_waits_for_no_other_role(recording: Recording, free: str, of: str) -> None:
     assert not recording.needs(recording.step(free), recording.step(of))
-
-
-@pytest.mark.parametrize("count", [2, 3, 10])
-def test_engines_start_one_after_another(with_engines: Callable[[int, int], Recording], count: int) -> None:
-    recording = with_engines(count, 1)
-    balancer = recording.step("load-balancer-haproxy")
-    for index in range(1, count + 1):
-        engine = recording.step(f"policy-engine-{index}")
-        assert recording.needs(engine, recording.step("datasource-node"))
-        assert recording.needs(balancer, engine)
-        if index > 1:
-            assert recording.needs(engine, recording.step(f"policy-engine-{index - 1}"))
 
 
 RESTARTS = ("crm_resource --restart", "bring_up_to_date restart congress-policy-engine@")

@@ -1,4 +1,4 @@
-"""Two fake engines, with their real agents, behind a real HAProxy with the real configuration."""
+"""Fake engines, with their real agents, behind a real HAProxy with the real configuration."""
 
 from __future__ import annotations
 
@@ -213,10 +213,10 @@ def agent(behind: Balanced[Any], engine: Engine) -> Iterator[None]:
 
 
 @contextmanager
-def balanced(folder: Path, kind: type[E]) -> Iterator[Balanced[E]]:
+def balanced(folder: Path, kind: type[E], count: int = 2) -> Iterator[Balanced[E]]:
     run = folder / "run"
     run.mkdir()
-    engines = [kind(1, run), kind(2, run)]
+    engines = [kind(number, run) for number in range(1, count + 1)]
     behind = Balanced(folder, engines)
     behind.write(engines)
     with ExitStack() as stack:

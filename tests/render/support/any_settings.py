@@ -67,6 +67,7 @@ NETWORK = st.fixed_dictionaries(
 ENGINES = maybe(
     count=st.integers(1, 6),
     perHost=st.integers(1, 4),
+    maxUnavailable=st.integers(0, 6),
     basePort=st.integers(1000, 65535),
     syncPeriod=st.integers(0, 61),
 )

@@ -21,6 +21,22 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
         ["congress-ha:policyEngines", "one fault would end them all"],
     ),
     (
+        {"policyEngines": {"count": 3, "maxUnavailable": 3}},
+        [
+            "congress-ha:policyEngines",
+            "maxUnavailable 3 would let a change stop all 3 engines",
+            "maxUnavailable must be below count",
+        ],
+    ),
+    (
+        {"policyEngines": {"count": 2, "perHost": 2, "maxUnavailable": 2}},
+        ["perHost must be below count; maxUnavailable 2", "maxUnavailable must be below count"],
+    ),
+    (
+        {"policyEngines": {"maxUnavailable": 0}},
+        ["congress-ha:policyEngines.maxUnavailable", "1", "is 0", "pulumi config set"],
+    ),
+    (
         {"loadBalancer": {"hosts": 3}},
         ["congress-ha:loadBalancer.hosts", "2", "is 3", "pulumi config set"],
     ),
