@@ -18,8 +18,18 @@ ENGINE = "policy engine"
 PATCHES: Mapping[str, tuple[str, ...]] = {
     BUS: ("bus_certificate", "bus_host_names", "bus_silence"),
     NODE: ("request_log", "datasource_answers", "heartbeat", "large_json", "row_requests"),
-    DATASOURCE_NODE: ("drivers", "isolation", "polls", "publish", "push_order", "stop", "unpolled_tables"),
+    DATASOURCE_NODE: (
+        "actions",
+        "drivers",
+        "isolation",
+        "polls",
+        "publish",
+        "push_order",
+        "stop",
+        "unpolled_tables",
+    ),
     ENGINE: (
+        "action_requests",
         "backlog",
         "evaluation",
         "evaluation_triggers",
