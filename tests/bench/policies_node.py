@@ -10,6 +10,7 @@ from tests.policy_code import applied
 # isort: split
 from congress_runtime import patches
 
+applied.LIMIT = 3600.0
 FOLDER, WITHOUT = sys.argv[1:]
 patches.PATCHES = {
     user: tuple(name for name in names if name not in WITHOUT.split(","))

@@ -21,6 +21,7 @@ from congress.dse2.dse_node import DseNode
 from oslo_config import cfg
 
 STACK = "congress-test"
+LIMIT = 20.0  # seconds for a call over the bus
 
 
 def start(folder: str) -> Any:
@@ -45,14 +46,14 @@ def done(step: dict[str, Any], engine: Any) -> Any:  # noqa: PLR0911  one for ea
     from policy_code.on_host.rows import rows  # noqa: PLC0415
 
     try:
-        bus = Bus(cfg.CONF, step.get("engines", ["node"]), 20)
+        bus = Bus(cfg.CONF, step.get("engines", ["node"]), LIMIT)
         if "adopt" in step:
             return live.adopt(step["adopt"], STACK)
         if "rows" in step:
             return rows(bus, step["rows"])
         if "service" in step:
             name, method, words = step["service"]
-            return bus.call(name, method, server=None, limit=20, **words)
+            return bus.call(name, method, server=None, limit=LIMIT, **words)
         if "synchronize" in step:
             return engine.synchronizer.synchronize_rules()
         if "verify" in step:
