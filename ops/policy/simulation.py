@@ -11,6 +11,7 @@ from typing import Any
 from ops.policy.ownership import Host, host
 from ops.policy.report import counted
 from ops.stack.outputs import short
+from ops.stack.pulumi import read_setting
 from policy_code import congress, simulated
 from policy_code.declaration import declaration
 from policy_code.folder import Folder
@@ -23,9 +24,10 @@ class SimulationError(Exception):
 
 def simulate(path: Path, folder: Folder, executing: list[str]) -> Iterator[str]:
     """The lines of the report. Writes what was simulated. Raises SimulationError, CongressError."""
-    new = without_secrets(declaration(folder, None))
+    new = declaration(folder, None)
     with host("simulate") as engine_host:
-        old = before(engine_host)
+        old, fingerprints = before(engine_host)
+        new = with_fingerprints(new, old, fingerprints)
         words = {"before": congress.request_of(old), "declared": {"before": old, "after": new}}
         reads = usable(congress.ask("reads", folder, **words))["reads"]
         absent(old, new, reads)
@@ -41,20 +43,24 @@ def simulate(path: Path, folder: Folder, executing: list[str]) -> Iterator[str]:
         yield f"{file} says so to `up` of stack {stack}: commit it with the policies"
 
 
-def before(engine_host: Host) -> Declaration:
-    """What the stack has in Congress now, also by hand; known names say which values are secret."""
+def before(engine_host: Host) -> tuple[Declaration, Mapping[str, str]]:
+    """What the stack has in Congress now, also by hand, and the fingerprints of the secrets in its configuration."""
     known = engine_host.outputs.get("policies") or NOTHING
-    return without_secrets(json.loads(engine_host.ask("read", declaration=known)))
+    secrets = read_setting("policySecrets") or {}
+    there = json.loads(engine_host.ask("read", declaration=known, secrets=secrets))
+    # A host of an older `up` gives none.
+    return there, there.pop("fingerprints", {})
 
 
-def without_secrets(declared: Declaration) -> Declaration:
-    """Their values are not known here, so they count as unchanged."""
-    for one in declared["datasources"].values():
-        one["config"] = {
-            key: {"is": "", "secret": ""} if isinstance(value, Mapping) else value
-            for key, value in one["config"].items()
-        }
-    return declared
+def with_fingerprints(new: Declaration, old: Declaration, fingerprints: Mapping[str, str]) -> Declaration:
+    """A secret that the configuration does not have counts as unchanged: `up` refuses it anyway."""
+    for name, one in new["datasources"].items():
+        former = old["datasources"].get(name, {"config": {}})["config"]
+        for key, value in one["config"].items():
+            if isinstance(value, Mapping):
+                unchanged = former[key]["is"] if isinstance(former.get(key), Mapping) else ""
+                one["config"][key] = {**value, "is": fingerprints.get(value["secret"], unchanged)}
+    return new
 
 
 def usable(answer: dict[str, Any]) -> dict[str, Any]:

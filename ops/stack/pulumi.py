@@ -27,6 +27,12 @@ def read_outputs() -> dict[str, Any]:
     return _object("stack", "output", "--json", "--show-secrets")
 
 
+def read_setting(name: str) -> Any:
+    """A structured setting of stack $STACK, secrets included; None without it. Raises StackError."""
+    setting = _object("config", "--json", "--show-secrets").get(f"congress-ha:{name}", {})
+    return json.loads(setting["value"]) if "value" in setting else None
+
+
 def read_state() -> State:
     """The state of stack $STACK. Raises StackError."""
     return parse_state(_object("stack", "export"))

@@ -3,7 +3,8 @@
 usage: python -m policy_code.on_host CONFIGURATION RECORD
 
 `do` is apply (`stack`, `engines`, `declaration`, `secrets`), adopt (`stack`, `name`) or drift (`stack`). Three print
-JSON: verify (`stack`, `declaration`: the differences), read (the same: what is there), rows (`tables`: their rows).
+JSON: verify (`stack`, `declaration`: the differences), read (the same, and `secrets`: what is there, and fingerprints
+of the secrets), rows (`tables`: their rows).
 RECORD is the file with the declaration that was applied last; the step writes it afterwards.
 """
 
@@ -42,7 +43,8 @@ def main(configuration: str, file: str) -> str:
             applied = request["declaration"]
             return json.dumps(differences(live.read(request["stack"], applied), applied))
         if request["do"] == "read":
-            return json.dumps(live.read(request["stack"], request["declaration"]).declared)
+            there = live.read(request["stack"], request["declaration"]).declared
+            return json.dumps({**there, "fingerprints": live.fingerprints(request.get("secrets", {}))})
         record = Path(file)
         applied = json.loads(record.read_text()) if record.exists() else None
         if request["do"] == "drift":

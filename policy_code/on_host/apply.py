@@ -36,7 +36,7 @@ def unexpected(new: Declaration, record: Declaration | str | None, actions: Sequ
         return [action for action in plan.only_removed(actions) if action.kind != "rule"]
     if isinstance(record, str):  # OVERWRITE
         return []
-    shown = plan.plan(record, new)
+    shown = {*plan.plan(record, new)}
     wholes = {(action.kind, action.name) for action in shown if action.do == "create"}
     return [
         action

@@ -107,6 +107,12 @@ def datasource(one: Any, secret: set[str]) -> dict[str, Any]:
     return {"driver": one.driver, "description": MARK.sub("", one.description or ""), "config": config}
 
 
+def fingerprints(secrets: Mapping[str, str]) -> dict[str, str]:
+    """Of new values, to be compared with those that `read` gives."""
+    key = encryption.read_key_from_file().decode().strip()
+    return {name: fingerprint(key, value) for name, value in secrets.items()}
+
+
 def adopt(name: str, stack: str) -> str:
     """Put the stack's mark on a policy or datasource. Raises LookupError if there is none."""
     session = datasources_db.db.get_session()

@@ -82,10 +82,13 @@ EVERY_NODE = [
     *("bus_certificate", "bus_host_names", "bus_silence"),
     *("request_log", "datasource_answers", "heartbeat", "large_json", "row_requests"),
 ]
-DATASOURCE_NODE_ONLY = ["drivers", "isolation", "polls", "publish", "push_order", "stop", "unpolled_tables"]
+DATASOURCE_NODE_ONLY = [
+    *("actions", "drivers", "isolation", "polls", "publish", "push_order", "stop", "unpolled_tables"),
+]
 ENGINE_ONLY = [
-    *("backlog", "evaluation", "evaluation_triggers", "evaluation_undone", "keystone_context"),
-    *("policy_changes", "rows", "rule_insert", "subscriptions", "table_names"),
+    *("action_requests", "backlog", "dependency_graph", "evaluation", "evaluation_triggers"),
+    *("evaluation_undone", "keystone_context", "policy_changes", "rows", "rule_differences", "rule_insert"),
+    *("subscriptions", "table_names"),
 ]
 PATCH_NAMES = [*EVERY_NODE, *DATASOURCE_NODE_ONLY, *ENGINE_ONLY]
 FAKES = {

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from components.foundation.template import ROOT
 from ops.policy import cli, simulation
 from policy_code.declaration import declaration
 from policy_code.folder import read
+from policy_code.plan import fingerprint
 from policy_code.simulated import FILE, unsimulated
 from tests.policy_code.folders import NOVA, policy, write
 from tests.support.programs import congress_python
@@ -40,17 +42,22 @@ class Stack:
         self.outputs: dict[str, Any] = {}
         self.has: Any = {"datasources": {}, "policies": {}}
         self.tables: list[str] = []
+        self.secrets: dict[str, str] | None = {"congress-password": "CANARY"}
 
         @contextmanager
         def host(_: str) -> Iterator[Stack]:
             yield self
 
         monkeypatch.setattr(simulation, "host", host)
+        monkeypatch.setattr(
+            simulation, "read_setting", lambda name: self.secrets if name == "policySecrets" else None
+        )
         monkeypatch.setenv("STACK", "prod")
 
     def ask(self, do: str, **words: Any) -> str:
         if do == "read":
-            return json.dumps(self.has)
+            new = {name: fingerprint("key", value) for name, value in words["secrets"].items()}
+            return json.dumps({**self.has, "fingerprints": new})
         self.tables = words["tables"]
         return json.dumps({table: ROWS[table] for table in self.tables})
 
@@ -124,6 +131,19 @@ def test_what_is_inserted_again_is_executed_again(stack: Stack, folder: Path) ->
         assert refused(folder, stack) == []
 
 
+def test_a_new_value_of_a_secret_creates_its_datasource_again(stack: Stack, folder: Path) -> None:
+    write(folder, pause=policy("Pause", PAUSE))
+    stack.apply(folder)
+    stack.secrets = {"congress-password": "CANARY-2"}
+    done = simulate(folder)
+    assert "  ! nova:servers.pause('s1')  (Pause)" in done.stdout.splitlines()
+    assert "CANARY" not in done.output
+    # A pipeline that may not read secrets has none.
+    for secrets in (None, {}, {"congress-password": "CANARY"}):
+        stack.secrets = secrets
+        assert " 0 actions are executed" in simulate(folder).stdout.splitlines()[0]
+
+
 def test_a_change_of_what_a_policy_uses_is_simulated_too(stack: Stack, folder: Path) -> None:
     write(folder, pause=policy("Pause", PAUSE), other=policy("Other", "p(1)"))
     stack.apply(folder)
@@ -158,3 +178,19 @@ def test_a_folder_with_a_problem_asks_nobody(stack: Stack, folder: Path) -> None
     write(folder, watch=policy("Watch", "p(x) :- "))
     assert simulate(folder).exit_code == 2
     assert stack.tables == []
+
+
+def test_the_manual_shows_a_report_as_it_is_printed() -> None:
+    shown = (ROOT / "docs/policies.md").read_text().partition("policy simulate policies/prod\n")[2]
+    lines = [line.removeprefix("    ") for line in shown.splitlines() if line.startswith("    ")]
+    difference = {
+        "policy": "ForbiddenFlavors",
+        "table": "error",
+        "vanish": ["('4c1e', 'old', 'm1.huge')"],
+        "appear": ["('9b07', 'miner', 'm1.huge')"],
+        "same": 10,
+    }
+    executed = [["PauseForbiddenFlavors", "nova:servers.pause('9b07')"]]
+    rows: dict[str, list[Any]] = {"nova:servers": [{}] * 1500, "nova:flavors": [{}] * 20}
+    report = [*simulation.report({"tables": [difference], "executed": executed}, rows)]
+    assert lines[: len(report)] == report

@@ -63,6 +63,19 @@ def write(program: Path, script: str) -> None:
     program.chmod(0o755)
 
 
+def test_a_setting_is_read_with_its_secrets(program: Path) -> None:
+    """As the CLI prints it, version 3."""
+    printed = r"""{
+      "congress-ha:auth": {"value": "noauth", "secret": false},
+      "congress-ha:policySecrets": {
+        "value": "{\"a\":\"CANARY\"}", "objectValue": {"a": "CANARY"}, "secret": true
+      }
+    }"""
+    write(program, f"[ \"$*\" = 'config --json --show-secrets' ] && cat <<'END'\n{printed}\nEND")
+    assert cli.read_setting("policySecrets") == {"a": "CANARY"}
+    assert cli.read_setting("network") is None
+
+
 RUNS: dict[str, Callable[[], object]] = {
     "replace": lambda: procedure._pulumi("up"),  # noqa: SLF001
     "repair": lambda: repair.up([]),

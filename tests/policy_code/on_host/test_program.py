@@ -42,6 +42,15 @@ def test_the_program_says_in_one_line_what_it_did_or_what_is_wrong(host: Host) -
     verify = {"do": "verify", "stack": "congress-test", "declaration": applied}
     assert ask(host, verify) == (0, "[]\n", "")
     assert ask(host, {"do": "drift", "stack": "congress-test"}) == (0, "\n", "")
+    secrets = {"congress-password": "CANARY-1", "other": "CANARY-2"}
+    code, out, _ = ask(host, {**verify, "do": "read", "secrets": secrets})
+    there = json.loads(out)
+    assert there["fingerprints"].keys() == secrets.keys()
+    assert (
+        there["fingerprints"]["congress-password"] == there["datasources"]["nova"]["config"]["password"]["is"]
+    )
+    assert there["fingerprints"]["other"] != there["fingerprints"]["congress-password"]
+    assert "CANARY" not in out
     adopt = {"do": "adopt", "stack": "congress-test"}
     assert ask(host, {**adopt, "name": "Theirs"}) == (0, "policy Theirs belongs to congress-test now\n", "")
     code, _, errors = ask(host, {**adopt, "name": "Nobody"})

@@ -1,0 +1,30 @@
+"""What a synchronisation of rules costs, and that it finds what upstream finds (rule_differences.py)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.congress_runtime.support.congress_python import run_script
+
+RULES, FACTS = 42, 22  # with those of before
+
+
+def observe(folder: Path, *words: str) -> dict[str, Any]:
+    observed: dict[str, Any] = json.loads(run_script("rule_differences.py", folder, *words).splitlines()[-1])
+    return observed
+
+
+def test_changes_are_found_as_upstream_finds_them_with_less_work(tmp_path: Path) -> None:
+    for name in ("ours", "upstream"):
+        (tmp_path / name).mkdir()
+    ours, upstream = observe(tmp_path / "ours"), observe(tmp_path / "upstream", "upstream")
+    work, more = ours.pop("work"), upstream.pop("work")
+    assert ours == upstream
+    assert len(ours["nothing changed"]) == 4
+    assert work["comparisons"] < 4 * (RULES + FACTS)
+    assert (work["parsed"], work["updates"]) == (0, 0)
+    # What patches.rule_differences is for; once Congress does better by itself, it can go.
+    assert more["comparisons"] > RULES * RULES / 2
+    assert (more["parsed"], more["updates"]) == (FACTS + 1, 1)
