@@ -37,3 +37,8 @@ def reserved_port() -> int:
         reserved.popleft().close()
     reserved.append(bound())
     return int(reserved[-1].getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0

@@ -21,6 +21,7 @@ import openstack
 from openstack.connection import Connection
 
 from scripts.dev_stack import StackError, check_lab
+from tests.support.ports import listens, reserved_port
 from tests.support.waiting import wait_for
 
 LAB_STATE = Path(os.environ.get("LAB_STATE", "/var/lib/congress-lab"))
@@ -251,16 +252,23 @@ class Deployment:
 
     @contextmanager
     def engine_urls(self) -> Iterator[dict[str, str]]:
-        """node_id -> URL of only that engine, through a tunnel over the load balancer's host."""
-        first = 21789
-        ports = {engine["node_id"]: first + index for index, engine in enumerate(self.engines)}
-        forwards = [f"127.0.0.1:{ports[e['node_id']]}:{e['address']}:{e['port']}" for e in self.engines]
-        ssh = self.ssh_command("load-balancer")
-        run([*ssh, "true"], timeout=30)
-        for forward in forwards:
-            run([*ssh[:-1], "-O", "forward", "-L", forward, ssh[-1]], timeout=10)
-        try:
-            yield {node_id: f"http://127.0.0.1:{port}" for node_id, port in ports.items()}
-        finally:
-            for forward in forwards:
-                run([*ssh[:-1], "-O", "cancel", "-L", forward, ssh[-1]], timeout=10)
+        """node_id -> URL of only that engine, through a tunnel over the load balancer's host.
+
+        The tunnel is a connection of its own: the one between commands ends after a minute without a command.
+        """
+        assert self.outputs
+        ports = {engine["node_id"]: reserved_port() for engine in self.engines}
+        targets = [f"127.0.0.1:{ports[e['node_id']]}:{e['address']}:{e['port']}" for e in self.engines]
+        options = ["-o", "ControlPath=none", "-o", "ExitOnForwardFailure=yes", "-o", "ConnectTimeout=30"]
+        command = ["ssh", "-F", "ssh_config", *options, "-N", *(f"-L{target}" for target in targets)]
+        nothing = subprocess.DEVNULL
+        with subprocess.Popen(
+            [*command, "load-balancer"], cwd=self.folder, stdin=nothing, stdout=nothing, stderr=nothing
+        ) as tunnel:
+            try:
+                wait_for(
+                    "the tunnel to the engines", 60, lambda: all(listens(port) for port in ports.values())
+                )
+                yield {node_id: f"http://127.0.0.1:{port}" for node_id, port in ports.items()}
+            finally:
+                tunnel.terminate()
