@@ -11,6 +11,7 @@ import pytest
 from components.database import PRIVILEGES
 from tests.render.support.cases import Case, Validator, case, cases
 from tests.render.support.contexts import DATABASE, PASSWORD
+from tests.support.mariadb import install, of_folder
 from tests.support.programs import program, run
 
 
@@ -66,9 +67,8 @@ def accounts(tmp_path: Path) -> Callable[[str], tuple[str, list[list[str]]]]:
     A server with --bootstrap does not listen, and ends after its input, which has one statement per line. It has no
     accounts before FLUSH PRIVILEGES.
     """
-    options = ["--no-defaults", f"--datadir={tmp_path}/data", "--user=root"]
-    made = run(program("mariadb-install-db"), *options, "--skip-test-db", deadline=100)
-    assert made.returncode == 0, made.stderr
+    install(tmp_path)
+    options = ["--no-defaults", *of_folder(tmp_path)]
     file = tmp_path / "accounts"
     ask = (
         "SELECT p.User, p.Host, "

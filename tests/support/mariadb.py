@@ -11,8 +11,13 @@ from tests.support.programs import program, run, running
 from tests.support.waiting import wait_for
 
 
+def of_folder(folder: Path) -> tuple[str, ...]:
+    """Options of a server. One that starts deletes the temporary tables of all others in its folder for such."""
+    return ("--user=root", f"--datadir={folder}/data", f"--tmpdir={folder}")
+
+
 def install(folder: Path) -> None:
-    options = ("--no-defaults", f"--datadir={folder}/data", "--user=root", "--skip-test-db")
+    options = ("--no-defaults", *of_folder(folder), "--skip-test-db")
     made = run(program("mariadb-install-db"), *options, deadline=100)
     assert made.returncode == 0, made.stderr
 
@@ -24,7 +29,7 @@ def client(folder: Path, *options: str) -> list[str]:
 @contextmanager
 def started(folder: Path, *options: str) -> Iterator[None]:
     """`options` of mariadbd: the first may name its configuration."""
-    own = ("--user=root", f"--datadir={folder}/data", f"--socket={folder}/socket")
+    own = (*of_folder(folder), f"--socket={folder}/socket")
     with running([program("mariadbd"), *options, *own], folder / "mariadbd.log"):
         wait_for("MariaDB answers", 60, lambda: run(*client(folder), "-e", "SELECT 1").returncode == 0)
         yield
