@@ -18,10 +18,10 @@ from openstack.connection import Connection
 
 from tests.acceptance.support import congress
 from tests.acceptance.support.deployment import CommandError, Deployment, request
+from tests.acceptance.support.policies_folder import EXAMPLES
 from tests.acceptance.support.reaction import Nova, executed, fail_over, while_it_settles
 from tests.acceptance.support.starting_set import (
     ACTING,
-    EXAMPLES,
     Folder,
     forbidden_flavors,
     forget,

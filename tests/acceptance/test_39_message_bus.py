@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from openstack.connection import Connection
 
+from roles import MESSAGING
 from tests.acceptance.support import congress
 from tests.acceptance.support.bus import bus_is_whole
 from tests.acceptance.support.deployment import CONGRESS_HA, Deployment, run
@@ -199,7 +200,7 @@ def test_two_lost_stop_it_with_a_clear_word_and_it_continues_with_one_of_them(
         wait_for(
             "status says that too few hosts of the bus run",
             60,
-            lambda: [said for said in deployment.troubles() if said.startswith("messaging")],
+            lambda: [said for said in deployment.troubles() if said.startswith(f"{MESSAGING.row}:")],
         )
         members.servers[1].power_on()
         asking.served()

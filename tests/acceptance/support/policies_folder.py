@@ -28,16 +28,14 @@ RULES = [{"name": "running", "rule": "running(name) :- nova:servers(name=name, s
 NAMES = ("Acting", "ForbiddenFlavors", "Running", "Taken", "Theirs")
 
 
-class Folder:
-    """A folder of policies on this machine, and the settings that name it."""
+class DeclaredFolder:
+    """A folder of policies on this machine, and the settings that name it. `login`: of the lab's cloud, as declared."""
 
     def __init__(self, path: Path, admin: Connection) -> None:
         self.path = path
         auth = admin.config.get_auth_args()
         self.password = str(auth["password"])
-        (path / "datasources").mkdir()
-        shutil.copy(EXAMPLES / "forbidden_flavors.yaml", path)
-        config = {
+        self.login = {
             "auth_url": auth["auth_url"],
             "username": auth["username"],
             "password": {"secret": "lab-admin"},
@@ -46,8 +44,7 @@ class Folder:
             "project_domain_name": "Default",
             "poll_time": 2,
         }
-        self.write("datasources/nova", name="nova", driver="nova", config=config)
-        self.write("running", name="Running", rules=RULES)
+        (path / "datasources").mkdir()
 
     def write(self, file: str, **keys: Any) -> None:
         (self.path / f"{file}.yaml").write_text(yaml.safe_dump(keys))
@@ -55,6 +52,16 @@ class Folder:
     @property
     def settings(self) -> tuple[str, ...]:
         return (f"policies={self.path}", f"policySecrets.lab-admin={self.password}")
+
+
+class Folder(DeclaredFolder):
+    """Servers that run, and those of forbidden flavors."""
+
+    def __init__(self, path: Path, admin: Connection) -> None:
+        super().__init__(path, admin)
+        shutil.copy(EXAMPLES / "forbidden_flavors.yaml", path)
+        self.write("datasources/nova", name="nova", driver="nova", config=self.login)
+        self.write("running", name="Running", rules=RULES)
 
     def up(self, deployment: Deployment) -> tuple[str, set[str]]:
         """What `up` prints, and the steps that it runs."""

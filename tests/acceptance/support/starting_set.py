@@ -11,35 +11,24 @@ from openstack.connection import Connection
 
 from policy_code.on_host import RECORD
 from tests.acceptance.support import congress
-from tests.acceptance.support.deployment import CONGRESS_HA, ROOT, Deployment, run
+from tests.acceptance.support.deployment import CONGRESS_HA, Deployment, run
+from tests.acceptance.support.policies_folder import EXAMPLES, DeclaredFolder
 
-EXAMPLES = ROOT / "policies/examples"
 ACTING = "pause_forbidden_flavors.yaml"
 
 
-class Folder:
+class Folder(DeclaredFolder):
     """The starting set, with datasources of the lab's cloud."""
 
     def __init__(self, path: Path, admin: Connection) -> None:
-        self.path = path
-        auth = admin.config.get_auth_args()
-        self.password = str(auth["password"])
+        super().__init__(path, admin)
         for file in EXAMPLES.glob("*.yaml"):
             if file.name != ACTING and not file.name.startswith(f"{ACTING.partition('.')[0]}.test"):
                 shutil.copy(file, path)
-        (path / "datasources").mkdir()
         for file in (EXAMPLES / "datasources").glob("*.yaml"):
             declared = yaml.safe_load(file.read_text())
-            declared["config"] |= {
-                "auth_url": auth["auth_url"],
-                "username": auth["username"],
-                "password": {"secret": "lab-admin"},
-                "project_name": auth["project_name"],
-                "user_domain_name": "Default",
-                "project_domain_name": "Default",
-                "poll_time": 2,
-            }
-            (path / "datasources" / file.name).write_text(yaml.safe_dump(declared))
+            declared["config"] |= self.login
+            self.write(f"datasources/{file.stem}", **declared)
 
     @property
     def names(self) -> dict[str, list[str]]:
@@ -50,7 +39,7 @@ class Folder:
         return {"policies": all_of(self.path), "data-sources": all_of(self.path / "datasources")}
 
     def up(self, deployment: Deployment) -> str:
-        return deployment.up(f"policies={self.path}", f"policySecrets.lab-admin={self.password}")
+        return deployment.up(*self.settings)
 
     def simulate(self) -> list[str]:
         """The actions that an `up` would execute."""
