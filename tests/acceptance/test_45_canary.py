@@ -193,7 +193,8 @@ def test_every_host_has_what_it_may_have_and_nothing_else(canary: CanaryDeployme
         assert answer["files"] > 1000, f"{host}: only {answer['files']} files were searched"
         hits = [hit for hit in answer["hits"] if hit["secret"] != DECOY]
         decoys |= {(host, hit["location"].split(",")[0]) for hit in answer["hits"] if hit["secret"] == DECOY}
-        expected = secret_locations.allowed(host, hosts[host]["roles"][0], LOGIN)
+        role = hosts[host]["roles"][0]
+        expected = secret_locations.allowed(host, role, LOGIN, len(canary.deployment.hosts(role)))
         wrong += secret_locations.report(host, hits, secret_locations.locations_of(hits) ^ expected)
     assert wrong == [], secret_locations.DIFFERENT
     # sudo logs the command that showed it.

@@ -29,4 +29,10 @@ OF_TWO_LOAD_BALANCERS: set[Opening] = {
     ("load-balancer", "tcp", 8406, 8406, "load-balancer"),
     ("load-balancer", "vrrp", 0, 0, "load-balancer"),
 }
+# In addition, with three hosts of the message bus.
+OF_THREE_BROKERS: set[Opening] = {
+    ("messaging", "tcp", 4369, 4369, "messaging"),
+    ("messaging", "tcp", 25672, 25672, "messaging"),
+    ("messaging", "tcp", 35672, 35682, "messaging"),
+}
 DIFFERENT = "the openings of roles/table.py and of tests/support/openings.py differ: correct one of them"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from tests.support.openings import OPENINGS
+from tests.support.openings import OF_THREE_BROKERS, OPENINGS
 from tests.unit.support import recording as recorded
 from tests.unit.support.recording import Recording
 from tests.unit.support.several_hosts import added_names, cloud_inputs
@@ -78,10 +78,7 @@ def test_a_single_one_has_no_copies(recording: Recording) -> None:
 
 
 def test_the_firewall_lets_the_members_hear_each_other_alone(cluster: Recording) -> None:
-    assert table(cluster) == OPENINGS | {
-        ("messaging", "tcp", first, last, "messaging")
-        for first, last in ((4369, 4369), (25672, 25672), (35672, 35682))
-    }
+    assert table(cluster) == OPENINGS | OF_THREE_BROKERS
 
 
 def test_each_certificate_has_the_name_that_the_other_members_verify(cluster: Recording) -> None:

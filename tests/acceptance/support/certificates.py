@@ -6,7 +6,7 @@ import ssl
 
 from tests.acceptance.support.deployment import Deployment
 
-# Name of the certificate -> how openssl on an engine's host asks for it.
+# Role -> how openssl on an engine's host asks for its certificate.
 INSIDE = {"database": ("3306", "-starttls mysql"), "messaging": ("5671", "")}
 
 
@@ -15,9 +15,10 @@ def shown(deployment: Deployment) -> dict[str, str]:
     host, port = deployment.endpoint.removeprefix("https://").split(":")
     certificates = {"endpoint": ssl.get_server_certificate((host, int(port)))}
     engine = deployment.engines[0]["host"]
-    for name, (number, protocol) in INSIDE.items():
-        address = deployment.outputs["hosts"][name]["address"]
-        verified = f"-CAfile /etc/congress-ha/ca.pem -verify_return_error -verify_ip {address} -tls1_3"
-        asked = f"openssl s_client -connect {address}:{number} {protocol} {verified} < /dev/null"
-        certificates[name] = deployment.on(engine, f"{asked} 2>&1 | openssl x509") + "\n"
+    for role, (number, protocol) in INSIDE.items():
+        for name in deployment.hosts(role):
+            address = deployment.outputs["hosts"][name]["address"]
+            verified = f"-CAfile /etc/congress-ha/ca.pem -verify_return_error -verify_ip {address} -tls1_3"
+            asked = f"openssl s_client -connect {address}:{number} {protocol} {verified} < /dev/null"
+            certificates[name] = deployment.on(engine, f"{asked} 2>&1 | openssl x509") + "\n"
     return certificates

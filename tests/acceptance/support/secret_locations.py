@@ -18,16 +18,23 @@ DIFFERENT = (
     "if a host may have the secret, add it to tests/acceptance/support/secret_locations.py and to docs/security.md, "
     "Where secrets are"
 )
-# Role -> location of its certificate's key.
+# Role -> location of its certificate's key; HOST is the name of the host.
 CERTIFICATES: dict[str, Location] = {
     "load-balancer": ("endpoint-key", "/etc/haproxy/endpoint.pem", "root:root", "0600"),
-    "database": ("database-key", "/etc/mysql/congress.pem", "root:mysql", "0640"),
-    "messaging": ("messaging-key", "/etc/rabbitmq/congress.pem", "root:rabbitmq", "0640"),
+    "database": ("HOST-key", "/etc/mysql/congress.pem", "root:mysql", "0640"),
+    "messaging": ("HOST-key", "/etc/rabbitmq/congress.pem", "root:rabbitmq", "0640"),
+}
+# Role -> location of the secret that its hosts share, where it has several.
+OF_SEVERAL: dict[str, Location] = {
+    "messaging": ("messaging-cookie", "/var/lib/rabbitmq/.erlang.cookie", "rabbitmq:rabbitmq", "0400"),
 }
 
 
-def allowed(host: str, role: str, login: str) -> set[Location]:
-    """All locations that a host may have. `login`: the secret with which engines check the tokens of their callers."""
+def allowed(host: str, role: str, login: str, number: int) -> set[Location]:
+    """All locations that a host may have.
+
+    `login`: the secret with which engines check the tokens of their callers. `number`: of the role's hosts.
+    """
     key = f"{host}-host-key"
     locations = {
         (key, "/etc/ssh/ssh_host_ed25519_key", "root:root", "0600"),
@@ -42,7 +49,10 @@ def allowed(host: str, role: str, login: str) -> set[Location]:
         ("", "the metadata service, asked by nobody: no answer", "", ""),
     }
     if role in CERTIFICATES:
-        locations.add(CERTIFICATES[role])
+        secret, *file = CERTIFICATES[role]
+        locations.add((secret.replace("HOST", host), *file))
+    if number > 1 and role in OF_SEVERAL:
+        locations.add(OF_SEVERAL[role])
     if role in CONGRESS_HOSTS:
         configuration = ("/etc/congress/congress.conf", "root:congress", "0640")
         locations |= {(name, *configuration) for name in ("database-password", "messaging-password", login)}
