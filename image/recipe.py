@@ -4,8 +4,9 @@ The script consists of the library of the steps and of what their templates inst
 Standard library only, because the lab runs it with the system's Python.
 
 usage: python3 -m image.recipe             prints the recipe's digest
-       python3 -m image.recipe FOLDER      writes the script and how this machine reaches its package index to FOLDER,
-                                           which a builder puts into the root file system; there, root runs FOLDER/contents
+       python3 -m image.recipe FOLDER      writes FOLDER, which a builder puts into the image's root file system: the
+                                           script `contents`, which root runs there, and how this machine reaches its
+                                           package index
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def _array(name: str, values: tuple[str, ...]) -> str:
 
 def _pin(name: str) -> str:
     marker = "END_OF_PINS"
-    return f"put_file /opt/congress-pins/{name} root:root 0644 <<'{marker}'\n{_text(f'files/congress/{name}')}{marker}\n"
+    put = f"put_file /opt/congress-pins/{name} root:root 0644 <<'{marker}'"
+    return f"{put}\n{_text(f'files/congress/{name}')}{marker}\n"
 
 
 def body() -> str:
@@ -63,7 +65,7 @@ def body() -> str:
     lists = "".join(_array(name, values) for name, values in arrays.items())
     # The digest of the virtual environment's name is that of these files, as on hosts.
     put_pins = f"put_pins() {{\n{''.join(map(_pin, PINS))}}}\n"
-    imports = f"imports={shlex.quote(_text('templates/congress_host/imports.py').strip())}\n"
+    imports = f"imports={shlex.quote(_text('templates/congress_host/imports.j2').strip())}\n"
     variables = f"properties=/{PROPERTIES} pins=/opt/congress-pins\n{lists}{imports}{put_pins}"
     # environment.sh computes the environment's name from the pins, so they are put before it.
     return "\n".join([*map(_text, PARTS), variables, "put_pins", *map(_text, WORK)])
@@ -95,7 +97,7 @@ def read_properties(text: str) -> dict[str, str]:
 
 
 def write(folder: Path) -> None:
-    """Write `contents`, the certificates and the variables of the package index, which may contain a login, to `folder`."""
+    """Write the script, and certificates and variables of the package index, which may contain a login, to `folder`."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / "contents").write_text(script())
     pip = subprocess.run(

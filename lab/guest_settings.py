@@ -2,7 +2,7 @@
 """Write what servers on the lab need, beyond their image, to reach package sources and name servers.
 
 The image contains none of it: a deployment passes it to its hosts through its settings.
-usage: python3 -m lab.guest_settings STATE; the environment has the settings of apt, pip and the network (credentials.sh)
+usage: python3 -m lab.guest_settings STATE; the environment has the settings of apt, pip and network (credentials.sh)
 Writes STATE/guest-settings.json (part `guest` of the stack's settings) and STATE/network-settings.json.
 """
 

@@ -71,7 +71,15 @@ def build(file: Path, folder: Path) -> Path:
         "CONGRESS_HA_INPUTS": str(inputs),
         "CONGRESS_HA_PROPERTIES": str(properties),
     }
-    words = ["-t", "qcow2", "-o", str(file.with_suffix("")), "--image-cache", str(folder / "cache"), *ELEMENTS]
+    words = [
+        "-t",
+        "qcow2",
+        "-o",
+        str(file.with_suffix("")),
+        "--image-cache",
+        str(folder / "cache"),
+        *ELEMENTS,
+    ]
     try:
         with log.open("w") as output:
             built = subprocess.run(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import openstack
 import typer
@@ -30,9 +30,9 @@ def upload(file: Path, name: str) -> str:
     properties = builder.properties_of(file)
     if not file.exists() or not properties.exists():
         raise ImageError(f"{file} or its {properties.name} is missing: build the image first")
-    values = recipe.read_properties(properties.read_text())
+    values: dict[str, Any] = recipe.read_properties(properties.read_text())
     try:
-        made = openstack.connect().create_image(
+        made: Any = openstack.connect().create_image(
             name,
             filename=str(file),
             disk_format="qcow2",
@@ -60,16 +60,16 @@ def main(
     *,
     name: Annotated[str, typer.Option(help="Name of the image in the cloud.")] = recipe.NAME,
     file: Annotated[
-        Path | None, typer.Option(help="The qcow2 file.", show_default=".state/image/NAME.qcow2", dir_okay=False)
+        Path | None,
+        typer.Option(help="The qcow2 file.", show_default=".state/image/NAME.qcow2", dir_okay=False),
     ] = None,
     only: Annotated[Part | None, typer.Option(help="Do only this part.")] = None,
 ) -> None:
     """Make an image that has everything a host needs, with diskimage-builder, and upload it to the cloud."""
     progress = Progress("image")
-    path = (file or FOLDER / f"{name}.qcow2").absolute()
+    # diskimage-builder names its output so.
+    path = Path(f"{str(file or FOLDER / name).removesuffix('.qcow2')}.qcow2").absolute()
     try:
-        if path.suffix != ".qcow2":
-            raise ImageError(f"--file {path}: diskimage-builder makes a qcow2: give it a name that ends with .qcow2")
         if only is not Part.UPLOAD:
             progress.say(f"building {path}; log: {FOLDER / 'build.log'}")
             builder.build(path, FOLDER)
