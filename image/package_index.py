@@ -9,8 +9,10 @@ from collections.abc import Mapping
 STORE = "/etc/ssl/certs/ca-certificates.crt"
 
 
-def environment(index: str, extra_index: str, proxy: str, store: str = STORE) -> Mapping[str, str]:
-    """Environment variables for pip and uv; empty texts are left out. `store`: file of the certificates to trust."""
+def environment(
+    index: str | None, extra_index: str | None, proxy: str | None, store: str = STORE
+) -> Mapping[str, str]:
+    """Environment variables for pip and uv; what is empty is left out. `store`: file of the certificates to trust."""
     values = {
         "PIP_CERT": store,
         "SSL_CERT_FILE": store,
