@@ -31,8 +31,18 @@ ON_EVERY_HOST = ("nftables", "unattended-upgrades")
 # Those that other steps install together with their configuration. A test compares them with the steps.
 OF_STEPS = ("fence-agents", "keepalived", "mariadb-server", "python3-novaclient")
 PACKAGES = tuple(sorted({*OF_STEPS, *(package for role in ROLES for package in role.packages)}))
-# Services of these packages, which Debian enables. A step unmasks the one that it configures (enable_unit).
-MASKED = ("corosync", "epmd", "haproxy", "keepalived", "mariadb", "pacemaker", "rabbitmq-server", "rsync")
+# Units of these packages, which Debian enables. The step of a role unmasks what it needs.
+MASKED = (
+    "corosync.service",
+    "epmd.service",
+    "epmd.socket",
+    "haproxy.service",
+    "keepalived.service",
+    "mariadb.service",
+    "pacemaker.service",
+    "rabbitmq-server.service",
+    "rsync.service",
+)
 # Packages whose versions the properties of the image show.
 SHOWN = ("corosync", "haproxy", "keepalived", "mariadb-server", "pacemaker", "rabbitmq-server")
 # Properties of the image in Glance.

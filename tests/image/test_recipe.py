@@ -17,7 +17,7 @@ from image import recipe
 from lab import precheck
 from roles import ROLES
 from settings import Guest
-from tests.render.support.cases import Validator, cases
+from tests.render.support.cases import Validator, case, cases
 from tests.support.programs import program, run
 
 INSTALLS = re.compile(r"^ *install_packages (.+)$", re.MULTILINE)
@@ -29,9 +29,9 @@ PATHS = (*recipe.PARTS, *recipe.WORK, *(f"files/congress/{name}" for name in rec
 def test_it_has_every_package_that_a_step_of_any_role_installs_and_no_other() -> None:
     steps = {
         package
-        for case in cases(Validator.BASH)
-        if case.template != OF_ROLES
-        for packages in INSTALLS.findall(case.text)
+        for step in cases(Validator.BASH)
+        if step.template != OF_ROLES
+        for packages in INSTALLS.findall(step.text)
         for package in packages.split()
     }
     assert {"mariadb-server", "unattended-upgrades", "fence-agents"} <= steps
@@ -40,9 +40,17 @@ def test_it_has_every_package_that_a_step_of_any_role_installs_and_no_other() ->
 
 
 def test_every_service_of_a_role_that_a_package_starts_is_masked() -> None:
-    units = {service for role in ROLES for service in role.services if not service.startswith("congress-")}
+    names = {service for role in ROLES for service in role.services if not service.startswith("congress-")}
+    units = {f"{name}.service" for name in names}
     assert len(units) == 5
     assert units <= set(recipe.MASKED)
+
+
+@pytest.mark.parametrize("variant", ["messaging", "cluster"])
+def test_the_bus_gets_the_port_mapper_that_it_wants(variant: str) -> None:
+    text = case("messaging/rabbitmq.sh.j2", variant).text
+    (unmasked,) = re.findall(r"^systemctl unmask -q (.+)$", text, re.MULTILINE)
+    assert set(unmasked.split()) == {unit for unit in recipe.MASKED if unit.startswith("epmd")}
 
 
 @pytest.fixture
