@@ -38,11 +38,14 @@ MASKED = (
     "epmd.socket",
     "haproxy.service",
     "keepalived.service",
+    "logd.service",
     "mariadb.service",
     "pacemaker.service",
     "rabbitmq-server.service",
     "rsync.service",
 )
+# Those that may run on every host.
+HARMLESS = ("logrotate.timer",)
 # Packages whose versions the properties of the image show.
 SHOWN = ("corosync", "haproxy", "keepalived", "mariadb-server", "pacemaker", "rabbitmq-server")
 # Properties of the image in Glance.
@@ -71,7 +74,13 @@ def _pin(name: str) -> str:
 
 def body() -> str:
     """The script without its first lines, which name its digest."""
-    arrays = {"on_every_host": ON_EVERY_HOST, "packages": PACKAGES, "masked": MASKED, "shown": SHOWN}
+    arrays = {
+        "on_every_host": ON_EVERY_HOST,
+        "packages": PACKAGES,
+        "masked": MASKED,
+        "harmless": HARMLESS,
+        "shown": SHOWN,
+    }
     lists = "".join(_array(name, values) for name, values in arrays.items())
     # The digest of the virtual environment's name is that of these files, as on hosts.
     put_pins = f"put_pins() {{\n{''.join(map(_pin, PINS))}}}\n"
