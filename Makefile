@@ -71,6 +71,10 @@ pulumi: venv ## Run the Pulumi CLI in the stack's environment: ARGS='stack histo
 down: ## Remove the deployment from the cloud, and the stack; the lab stays
 	@scripts/down
 
+.PHONY: image
+image: venv ## Make the prebuilt image and upload it to the stack's cloud; ARGS='--name NAME --only build'
+	@.venv/bin/python -m scripts.with_args .venv/bin/python -m ops image
+
 .PHONY: leftovers
 leftovers: venv ## List what in the cloud bears the stack's name, whoever made it
 	@.venv/bin/python -m ops leftovers
@@ -157,7 +161,7 @@ audit: venv ## List known vulnerabilities of the pinned Python packages
 	@scripts/audit
 
 .PHONY: pins
-pins: venv ## Update requirements.txt, requirements-dev.txt and requirements-audit.txt from pyproject.toml
+pins: venv ## Update requirements.txt and requirements-*.txt from pyproject.toml
 	@scripts/pins
 
 .PHONY: help
@@ -189,9 +193,9 @@ $(if $(and $(of_dev),$(elsewhere)),$(error nothing was done: $(of_dev) is only f
 
 # The settings that each target reads. A target would ignore any other (`make down HOST=x` would remove all hosts).
 reads_help := $(settings)
-$(foreach target,preview status verify repair backup restore replace confirm-dead output ssh pulumi up down leftovers,$(eval reads_$(target) := STACK))
+$(foreach target,preview status verify repair backup restore replace confirm-dead output ssh pulumi up down leftovers image,$(eval reads_$(target) := STACK))
 $(foreach target,up down pulumi repair replace,$(eval reads_$(target) += GONE))
-$(foreach target,status verify ssh pulumi policy-test,$(eval reads_$(target) += ARGS))
+$(foreach target,status verify ssh pulumi policy-test image,$(eval reads_$(target) += ARGS))
 $(foreach target,replace confirm-dead ssh,$(eval reads_$(target) += HOST))
 $(foreach target,backup restore replace,$(eval reads_$(target) += FILE))
 reads_restore += DUMP

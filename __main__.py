@@ -41,6 +41,7 @@ folder = policies_folder.look_up(config)
 exported = state.result()
 policies_folder.require_simulation(config, stack, folder, exported.policies)
 existing_cloud = cloud.look_up(config, prefix, inventory.servers(prefix, config), exported)
+pulumi.log.info(existing_cloud.image_description)
 
 network = Network("network", NetworkArgs(prefix, config.network, existing_cloud))
 firewall = Firewall("firewall", prefix, rules(config))

@@ -2,13 +2,12 @@
 """Write what servers on the lab need, beyond their image, to reach package sources and name servers.
 
 The image contains none of it: a deployment passes it to its hosts through its settings.
-usage: guest_settings.py STATE; the environment has the settings of apt, pip and the network (credentials.sh)
+usage: python3 -m lab.guest_settings STATE; the environment has the settings of apt, pip and network (credentials.sh)
 Writes STATE/guest-settings.json (part `guest` of the stack's settings) and STATE/network-settings.json.
 """
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import sys
@@ -16,31 +15,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from image import package_index
+
 CA_FOLDER = Path("/usr/local/share/ca-certificates")
-PIP_KEYS = {"pipIndexUrl": "index-url", "pipExtraIndexUrl": "extra-index-url", "pipProxy": "proxy"}
-
-
-def pip_options(config_list: str) -> dict[str, str]:
-    """Options by name from `pip config list` (SECTION.OPTION='VALUE'); a variable overrides a file, as in pip."""
-    options: dict[str, str] = {}
-    for section in ("global", "install", ":env:"):
-        for line in config_list.splitlines():
-            name, _, value = line.partition("=")
-            if name.startswith(f"{section}."):
-                options[name.removeprefix(f"{section}.")] = str(ast.literal_eval(value))
-    return options
 
 
 def guest_settings(
     ca_files: list[str], pip_config: str, apt_proxy: str, env: Mapping[str, str]
 ) -> dict[str, Any]:
     """The machine-specific part of a stack's `guest` settings, without empty values."""
-    options = pip_options(pip_config)
-    settings: dict[str, Any] = {"caFiles": ca_files, "aptProxy": apt_proxy}
-    # A pip option can hold several extra indexes, one per line; the stack's setting holds one.
-    settings |= {key: (options.get(name, "").split() or [""])[0] for key, name in PIP_KEYS.items()}
-    # Without a proxy of its own, pip uses the machine's.
-    settings["pipProxy"] = settings["pipProxy"] or env.get("https_proxy") or env.get("HTTPS_PROXY", "")
+    index, extra_index, proxy = package_index.of_machine(pip_config, env)
+    settings = {
+        "caFiles": ca_files,
+        "aptProxy": apt_proxy,
+        "pipIndexUrl": index,
+        "pipExtraIndexUrl": extra_index,
+        "pipProxy": proxy,
+    }
     return {key: value for key, value in settings.items() if value}
 
 

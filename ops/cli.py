@@ -28,6 +28,7 @@ COMMANDS = {
     "confirm-dead": "ops.replacement.confirm_dead:main",
     "ssh": "ops.ssh.shell:main",
     "policy": "ops.policy.cli:app",
+    "image": "ops.image.create:main",
     "output": "ops.stack.program:output",
     "preview": "ops.stack.program:preview",
     "up": "ops.stack.program:up",

@@ -16,6 +16,7 @@ from components.foundation.first_boot import USER, user_data
 from components.foundation.network import Network
 from components.foundation.step import Step
 from components.preflight.cloud import Cloud
+from image import package_index
 from roles import Role
 from settings import Guest, Settings
 
@@ -213,16 +214,4 @@ class Host(pulumi.ComponentResource):
 
 def package_environment(guest: Guest) -> Mapping[str, str]:
     """Environment variables with which pip and uv reach their index. guest.caFiles are in the system's store."""
-    store = "/etc/ssl/certs/ca-certificates.crt"
-    values = {
-        "PIP_CERT": store,
-        "SSL_CERT_FILE": store,
-        "PIP_INDEX_URL": guest.pip_index_url,
-        "UV_DEFAULT_INDEX": guest.pip_index_url,
-        "PIP_EXTRA_INDEX_URL": guest.pip_extra_index_url,
-        "UV_INDEX": guest.pip_extra_index_url,
-        "PIP_PROXY": guest.pip_proxy,
-        "HTTPS_PROXY": guest.pip_proxy,
-        "HTTP_PROXY": guest.pip_proxy,
-    }
-    return {name: value for name, value in values.items() if value}
+    return package_index.environment(guest.pip_index_url, guest.pip_extra_index_url, guest.pip_proxy)

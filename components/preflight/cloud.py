@@ -23,6 +23,7 @@ from components.preflight.identity import Identity, IdentityError
 from components.preflight.login import Login
 from components.preflight.scope import Scope
 from components.preflight.state import State
+from image import recipe
 from settings import NAMESPACE, Settings, of_generation
 
 IPV4 = 4
@@ -41,6 +42,7 @@ class Cloud:
     """Ids of existing resources. `flavor_ids`: by name. `scope`: project and region of the login.
 
     `login`: the deployer's login, None with fencing none. `identity`: keystone's data, None with noauth.
+    `image_description`: in one sentence, whether the image is prebuilt.
     """
 
     image_id: str
@@ -50,6 +52,7 @@ class Cloud:
     existing_network: ExistingNetwork | None = None
     login: Login | None = None
     identity: Identity | None = None
+    image_description: str = ""
 
 
 def look_up(settings: Settings, prefix: str, servers: Mapping[str, str], state: State) -> Cloud:
@@ -107,7 +110,8 @@ class _Search:
         if self.problems:
             raise CloudError(self.problems)
         flavor_ids = {name: flavor.id for name, flavor in flavors.items()}
-        return Cloud(image.id, flavor_ids, external.id, here, existing, deployer, keystone)
+        description = recipe.describe(image.name, image.properties or {})
+        return Cloud(image.id, flavor_ids, external.id, here, existing, deployer, keystone, description)
 
     def _run(self, search: Callable[[], Any]) -> Any:
         try:

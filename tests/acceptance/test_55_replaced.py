@@ -18,7 +18,7 @@ from tests.acceptance.support.traffic import traffic
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
 
-IMAGE = "debian-12"
+IMAGE = "debian-12-congress"
 LOGIN = "/etc/congress-ha/fencing.json"
 INSTANCE = "openstack:compute/instance:Instance"
 # Seconds without the datasource node while it moves.
@@ -47,7 +47,7 @@ class Servers:
 def new_image(deployment: Deployment, clouds: dict[str, Connection]) -> Iterator[str]:
     """The id of a new image with the name in the settings, younger than all servers."""
     assert deployment.outputs
-    with (LAB_STATE / "guest.img").open("rb") as content:
+    with (LAB_STATE / "prebuilt.img").open("rb") as content:
         made = clouds["lab"].create_image(
             IMAGE,
             data=content,

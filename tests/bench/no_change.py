@@ -47,7 +47,7 @@ RUNS = {"up": ("up", "--yes", "--skip-preview", "--expect-no-changes"), "preview
 def cloud_of_dev() -> Cloud:
     """What Pulumi.dev.yaml names, and the quotas."""
     cloud = Cloud(1)
-    cloud.items["image/images"] = [image(0) | {"name": "debian-12"}]
+    cloud.items["image/images"] = [image(0) | {"name": "debian-12-congress"}]
     cloud.items["compute/flavors"][0]["name"] = "m1.small"
     cloud.items["network/networks"].append(network(0) | {"name": "public", "router:external": True})
     return cloud

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from image import package_index
 from lab import guest_settings as g
 from settings import Guest
 
@@ -47,8 +48,8 @@ def test_pip_variables_override_install_options_and_those_the_global_ones() -> N
         "install.index-url='install'",
         "download.proxy='no'",
     ]
-    assert g.pip_options("\n".join(lines)) == {"index-url": "env"}
-    assert g.pip_options("\n".join(lines[1:])) == {"index-url": "install"}
+    assert package_index.pip_options("\n".join(lines)) == {"index-url": "env"}
+    assert package_index.pip_options("\n".join(lines[1:])) == {"index-url": "install"}
 
 
 def test_the_files_are_private_and_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

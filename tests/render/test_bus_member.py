@@ -154,3 +154,15 @@ def test_one_of_a_cluster_is_alone_from_now_on(member: Host) -> None:
     assert (calls, errors) == ([STOP, RESTART], "")
     assert not (member.mnesia / "of-the-cluster").exists()
     assert not list(member.folder.rglob("congress-member.conf"))
+
+
+def test_a_single_one_makes_its_cookie_once(host: Host) -> None:
+    """Debian's package makes it when it is installed; the prebuilt image has none."""
+    host.library.fake("openssl", "[ $1 != rand ] || echo random")
+    cookie = host.folder / "lib/.erlang.cookie"
+    assert host.run(members=[], virtual_host="/") == ([RESTART], "")
+    assert (cookie.read_text(), cookie.stat().st_mode & 0o777) == ("random\n", 0o400)
+    cookie.chmod(0o600)
+    cookie.write_text("its own\n")
+    assert host.run(members=[], virtual_host="/") == ([], "")
+    assert cookie.read_text() == "its own\n"

@@ -18,7 +18,9 @@ LIBRARY = {"step/functions.sh", "step/lib.sh"}
 
 # Validated in the templates that include them.
 PARTS = {
+    "congress_host/environment.sh",
     "congress_host/flat_modules.j2",
+    "congress_host/imports.j2",
     "congress_host/sandbox.j2",
     "datasource_node/serving.j2",
     "messaging/cluster.j2",

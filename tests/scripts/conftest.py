@@ -14,7 +14,7 @@ from tests.scripts.support.checkout import FAKE_PULUMI, OUTPUTS, ROOT, Checkout
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
     root = tmp_path / "checkout"
-    for folder in ("scripts", "ops", "components", "policy_code", "roles"):
+    for folder in ("scripts", "ops", "components", "policy_code", "roles", "image"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Makefile", "pyproject.toml", "requirements.txt", "requirements-dev.txt"):
         shutil.copy(ROOT / name, root / name)

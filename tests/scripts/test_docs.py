@@ -19,7 +19,7 @@ RUNTIME = ROOT / "congress_runtime"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), *RUNTIME.rglob("*.md")]
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE))
 FOLDERS = (
-    "components|congress_runtime|docs|files|lab|ops|policies|policy_code|roles|scripts|settings|templates|tests"
+    "components|congress_runtime|docs|files|image|lab|ops|policies|policy_code|roles|scripts|settings|templates|tests"
     "|toolchain|.ci"
 )
 PATH = re.compile(rf"(?:^|(?<=[\s(]))((?:{FOLDERS})/[\w./-]*|[\w.]+\.(?:md|py|toml|txt|yaml))(?:::(\w+))?")

@@ -10,6 +10,7 @@ from openstack.exceptions import HttpException
 
 from components.preflight import cloud
 from components.preflight.error import CloudError
+from image import recipe
 from tests.unit.support.fake_cloud import SERVERS, FakeCloud, look_up, problems, state_with, things
 
 
@@ -20,6 +21,13 @@ def test_ids_of_existing_resources_and_of_the_newest_image() -> None:
     assert result.flavor_ids == {"small": "small-id"}
     assert result.external_network_id == "public-id"
     assert result.existing_network is None
+
+
+def test_it_says_which_image_it_is(fake: FakeCloud) -> None:
+    assert look_up().image_description.startswith("image debian-12: a plain image")
+    properties = {"congress_ha_recipe": recipe.digest(), "congress_ha_built": "2026-11-29"}
+    fake.image.images = lambda **_: things("debian-12", created_at="2026-05", properties=properties)
+    assert look_up().image_description == "image debian-12: prebuilt 2026-11-29, recipe matches"
 
 
 @pytest.mark.usefixtures("fake")

@@ -43,7 +43,10 @@ class FakeCloud(SimpleNamespace):
 
     def __init__(self) -> None:
         limits = SimpleNamespace(**LIMITS, total_ram=-1, total_ram_used=0)
-        images = [SimpleNamespace(name="debian-12", id=f"id-{i}", created_at=f"2026-0{i}") for i in (1, 3, 2)]
+        images = [
+            SimpleNamespace(name="debian-12", id=f"id-{i}", created_at=f"2026-0{i}", properties={})
+            for i in (1, 3, 2)
+        ]
         self.access = Access()
         auth = SimpleNamespace(auth_url="https://cloud/v3", get_access=lambda _: self.access)
         super().__init__(
