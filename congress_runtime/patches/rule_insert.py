@@ -52,7 +52,7 @@ inserting: dict[Any, Insertion] = {}
 registering: dict[str, GreenThread] = {}
 
 
-def named_in(policies: Mapping[str, Any], targets: set[str | None]) -> set[tuple[str, str]]:
+def named_in(policies: Mapping[str, Any], targets: set[Any]) -> set[tuple[str, str]]:
     """Policy and table, for each table in a body of a rule of these policies; of all, if one of them is not known."""
     unknown = targets - policies.keys()
     named = policies.keys() if unknown else targets
