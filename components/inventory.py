@@ -67,6 +67,6 @@ def export(
     if load_balancer.virtual_address is not None:
         outputs["virtual_address"] = load_balancer.virtual_address
     if policies is not None:
-        outputs["policies"] = policies.applied
+        outputs["policies"] = policies.summary
     for name, value in outputs.items():
         pulumi.export(name, value)

@@ -15,7 +15,7 @@ from components.foundation.template import ROOT
 from components.load_balancer import LoadBalancer
 from components.policy_engines import PolicyEngines
 from components.preflight.policies import PoliciesError
-from policy_code.declaration import declaration
+from policy_code.declaration import declaration, summary
 from policy_code.folder import Folder
 from policy_code.on_host import COMMAND, FORGET, LIBRARY, RECORD
 from policy_code.plan import NOTHING, Declaration, lines, plan, refusals
@@ -33,13 +33,16 @@ LIMIT = 3600  # seconds; 10,000 rules take minutes
 
 
 class Policies(pulumi.ComponentResource):
-    """One step, on the host of the first policy engine. `applied`: the declaration, known after it is in force.
+    """One step, on the host of the first policy engine. `summary`: of the declaration, known after it is in force.
+
+    The declaration itself is an output of this component: `applied` in the state. As an output of the stack, it would
+    be printed at the end of each `up`, below the reason of one that failed.
 
     `before`: what the last `up` applied, None if there was none. `key`: the deployment's encryption key, with which
     fingerprints of secrets are made.
     """
 
-    applied: pulumi.Output[Declaration]
+    summary: pulumi.Output[dict[str, Any]]
     step: Step
 
     def __init__(
@@ -98,10 +101,11 @@ class Policies(pulumi.ComponentResource):
             delete=f"sudo -n bash -c {shlex.quote(FORGET)}",
         )
         # Without the key, a fingerprint of a secret tells nothing about it.
-        self.applied = pulumi.Output.unsecret(
+        applied: pulumi.Output[Declaration] = pulumi.Output.unsecret(
             pulumi.Output.all(new, self.step.id).apply(lambda values: values[0])
         )
-        self.register_outputs({})
+        self.summary = applied.apply(summary)
+        self.register_outputs({"applied": applied})
 
     def show(self, before: Declaration, new: Declaration) -> None:
         """Log what will change, in its order. Raises PoliciesError if it would delete what is protected."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +23,17 @@ def declaration(folder: Folder, values: Mapping[str, str] | None, key: str = "")
         else:
             declared["policies"][one.name] = {"place": place, **policy(one)}
     return declared
+
+
+def summary(declared: Declaration) -> dict[str, Any]:
+    """What the stack shows of a declaration: how many there are of what, and a digest that changes with anything."""
+    text = json.dumps(declared, sort_keys=True)
+    return {
+        "datasources": len(declared["datasources"]),
+        "policies": len(declared["policies"]),
+        "rules": sum(len(one["rules"]) for one in declared["policies"].values()),
+        "digest": hashlib.sha256(text.encode()).hexdigest()[:16],
+    }
 
 
 def datasource(one: Datasource, values: Mapping[str, str] | None, key: str) -> dict[str, Any]:

@@ -98,12 +98,12 @@ def uses(policy: Policy) -> set[str]:
 def read(path: Path) -> Folder:
     folder = Folder()
     if not path.is_dir():
-        folder.problems.append(
-            Problem(str(path), 1, "there is no such folder: name the one that has the policies")
-        )
+        what = "is a file, not a folder" if path.exists() else "there is no such folder"
+        folder.problems.append(Problem(str(path), 1, f"{what}: name the one that has the policies"))
         return folder
     for file in sorted(path.rglob("*")):
-        if file.suffix in SUFFIXES and file.is_file():
+        # A link that leads nowhere is read, too: what it declared would be deleted without a word.
+        if file.suffix in SUFFIXES and (file.is_file() or not file.exists()):
             add(folder, file, datasource=file.relative_to(path).parts[0] == "datasources")
     if not (folder.policies or folder.datasources or folder.problems):
         folder.problems.append(

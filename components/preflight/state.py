@@ -6,7 +6,7 @@ stack's resources.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from components.preflight.scope import Scope, recorded
 STACK = "pulumi:pulumi:Stack"
 PROVIDER = "pulumi:providers:openstack"
 STEP = "command:remote:Command"
+POLICIES = "congress-ha:index:Policies"
 SERVER = "openstack:compute/instance:Instance"
 SERVER_GROUP = "openstack:compute/serverGroup:ServerGroup"
 NETWORK = "openstack:networking/network:Network"
@@ -99,8 +100,8 @@ class Pending:
 class State:
     """`resources`: of the cloud, steps, providers. `others`: components and retired resources. `scope`: of the stack.
 
-    `pending`: operations of an interrupted run. `written`: when the state was stored last. `policies`: the stack's
-    output of that name, None without one.
+    `pending`: operations of an interrupted run. `written`: when the state was stored last. `policies`: the
+    declaration of policies and datasources that the last `up` applied, None without one.
     """
 
     resources: tuple[Resource, ...]
@@ -153,8 +154,16 @@ def parse_state(exported: Mapping[str, Any]) -> State:
         scope=recorded(outputs or {}, listed),
         pending=tuple(_pending(one, logins) for one in deployment.get("pending_operations") or []),
         written=datetime.fromisoformat(stored) if stored else NEVER,
-        policies=(outputs or {}).get("policies"),
+        policies=_declaration(outputs or {}, listed),
     )
+
+
+def _declaration(stack: Mapping[str, Any], listed: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The component's output; of an older program, the stack's output `policies`, which is only a summary now."""
+    component = next((one for one in listed if one["type"] == POLICIES), {})
+    applied: Mapping[str, Any] | None = (component.get("outputs") or {}).get("applied")
+    former: Mapping[str, Any] | None = stack.get("policies")
+    return applied or (former if former and isinstance(former["policies"], Mapping) else None)
 
 
 def _resource(listed: Mapping[str, Any]) -> Resource:

@@ -6,6 +6,8 @@ While a datasource node hangs, nobody can read a policy, and `/health` of every 
 released first. The client that inserts waits for the answers, as in upstream. Without an answer, the rule is inserted
 all the same, and patches.subscriptions repeats the request. Other clients and engines may change rules meanwhile, so
 the engine then subscribes to the tables that rules name at that moment; upstream uses the difference before and after.
+Whether a change of rules changes any subscription is seen from the policies that it concerns. Upstream lists the tables
+of all rules of all policies, before and after each change.
 
 Synchronisation. The synchronisations of rules and of policies hold locks of the engine, which each insert needs as
 well, and run in one green thread. Under these locks, upstream requests the tables of rules that other engines
@@ -16,11 +18,13 @@ waits until the end. A schema that does not arrive is requested at the next sync
 reports a starting engine as loading.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import eventlet
 from congress.datalog.compile import Rule
-from congress.policy_engines.agnostic import DseRuntime
+from congress.policy_engines.agnostic import DseRuntime, Runtime
 from congress.synchronizer.policy_rule_synchronizer import PolicyRuleSynchronizer
 from eventlet.greenthread import GreenThread
 from futurist import periodics
@@ -33,10 +37,39 @@ LOG = log.getLogger(__name__)
 # a datasource that hangs lasts a minute.
 MOMENT, AT_START = 1.0, 5.0
 
-# Green thread that inserts -> whether the tables that rules name have changed meanwhile.
-inserting: dict[Any, bool] = {}
+
+@dataclass
+class Insertion:
+    """`changed`: whether the tables that rules name have changed meanwhile. `names`: tables in the inserted rules."""
+
+    changed: bool = False
+    names: set[str] = field(default_factory=set)
+
+
+# Green thread -> what it inserts.
+inserting: dict[Any, Insertion] = {}
 # Datasource -> the green thread that requests its schema.
 registering: dict[str, GreenThread] = {}
+
+
+def named_in(policies: Mapping[str, Any], targets: set[Any]) -> set[tuple[str, str]]:
+    """Policy and table, for each table in a body of a rule of these policies; of all, if one of them is not known."""
+    unknown = targets - policies.keys()
+    named = policies.keys() if unknown else targets
+    return {(name, table) for name in named for table in policies[name].tablenames(body_only=True)}
+
+
+def update_then_compare(self: Any, events: Any, persistent: bool = False) -> Any:  # noqa: FBT001, FBT002
+    targets = {event.target for event in events}
+    before = named_in(self.theory, targets)
+    answer = Runtime.process_policy_update(self, events, persistent=persistent)
+    self.update_table_subscriptions(before, named_in(self.theory, targets))
+    insertion = inserting.get(eventlet.getcurrent())
+    if insertion is not None and persistent:
+        # A fact is a Literal, which has no body.
+        rules = (event.formula for event in events if isinstance(event.formula, Rule))
+        insertion.names.update(name for rule in rules for name in rule.tablenames(body_only=True))
+    return answer
 
 
 def apply() -> None:
@@ -49,41 +82,35 @@ def apply_to_rules() -> None:
 
     def insert_then_subscribe(self: Any, policy_name: str, rules: Any, *args: Any, **kwargs: Any) -> Any:
         thread = eventlet.getcurrent()
-        inserting[thread] = False
+        insertion = inserting[thread] = Insertion()
         try:
             answer = insert(self, policy_name, rules, *args, **kwargs)
         except Exception:
-            if inserting.pop(thread):
+            if inserting.pop(thread).changed:
                 try:
                     self.subscriptions.follow_rules(wait=True)
                 except Exception:  # the client gets the reason why its rule was refused
                     LOG.exception("the engine could not subscribe to the tables that rules name")
             raise
         finally:
-            changed = inserting.pop(thread, False)
-        if changed:
+            inserting.pop(thread, None)
+        if insertion.changed:
             self.subscriptions.follow_rules(wait=True)
         # Another client's insertion may be requesting them at the moment.
-        self.subscriptions.wait_for(named_by(self, rules))
+        self.subscriptions.wait_for(insertion.names)
         return answer
 
-    def named_by(self: Any, rules: Any) -> set[str]:
-        # A fact is parsed to a Literal, which has no body.
-        parsed = (
-            formula for rule in rules for formula in self.parse(rule["rule"]) if isinstance(formula, Rule)
-        )
-        return {name for formula in parsed for name in formula.tablenames(body_only=True)}
-
-    def subscribe_or_defer(self: Any, before: set[str], after: set[str]) -> None:
+    def subscribe_or_defer(self: Any, before: set[Any], after: set[Any]) -> None:
         if before == after:
             return
         thread = eventlet.getcurrent()
         if thread in inserting:
-            inserting[thread] = True
+            inserting[thread].changed = True
         else:
             self.subscriptions.follow_rules(wait=False)
 
     DseRuntime.persistent_insert_rules = insert_then_subscribe
+    DseRuntime.process_policy_update = update_then_compare
     DseRuntime.update_table_subscriptions = subscribe_or_defer
 
 

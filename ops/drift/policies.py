@@ -11,22 +11,28 @@ from ops.common.limits import Limits
 from ops.drift.hosts import Drift, HostView
 from ops.ssh.commands import HostError, connected
 from ops.stack.outputs import prefix_of
+from policy_code.declaration import summary
 from policy_code.on_host import COMMAND, NEED_STEP
+from policy_code.plan import Declaration
 
 ROW = "policies"
 STEP = "policies"
 
 
 def look(
-    name: str, outputs: Mapping[str, Any], views: Mapping[str, HostView], limits: Limits
+    name: str,
+    declared: Declaration | None,
+    outputs: Mapping[str, Any],
+    views: Mapping[str, HostView],
+    limits: Limits,
 ) -> list[dict[str, Any]] | str | None:
     """The differences as policy_code/on_host/differences.py describes them, or why they are not known.
 
     None: the stack declares nothing, or its host did not answer, which is a drift of its own.
     """
-    if "policies" not in outputs or views[host_of(outputs)].answer is None:
+    if declared is None or views[host_of(outputs)].answer is None:
         return None
-    request = {"do": "verify", "stack": prefix_of(name), "declaration": outputs["policies"]}
+    request = {"do": "verify", "stack": prefix_of(name), "declaration": declared}
     try:
         with connected(outputs, limits) as hosts:
             answer = hosts.run(host_of(outputs), NEED_STEP + COMMAND, stdin=json.dumps(request).encode())
@@ -54,17 +60,11 @@ def drifts(
         yield Drift(ROW, one["what"], one["remedy"], steps=steps, by_hand=one["by_hand"])
 
 
-def summaries(found: list[dict[str, Any]] | str | None, outputs: Mapping[str, Any]) -> dict[str, str]:
+def summaries(found: list[dict[str, Any]] | str | None, declared: Declaration | None) -> dict[str, str]:
     """The row, if the stack declares anything."""
-    if "policies" not in outputs:
+    if declared is None:
         return {}
     if not isinstance(found, list):
         return {ROW: ""}
-    declared = outputs["policies"]
-    rules = sum(len(policy["rules"]) for policy in declared["policies"].values())
-    counts = {
-        "policies": len(declared["policies"]),
-        "rules": rules,
-        "datasources": len(declared["datasources"]),
-    }
-    return {ROW: ", ".join(f"{count} {kind}" for kind, count in counts.items())}
+    counts = summary(declared)
+    return {ROW: ", ".join(f"{counts[kind]} {kind}" for kind in ("policies", "rules", "datasources"))}

@@ -69,7 +69,7 @@ def compare_stack(name: str) -> Comparison:
             for host, report in run_on_hosts(commands, outputs, folder, limits).items()
         }
         view = cloud.result()
-    declared = policies.look(name, outputs, views, limits)
+    found = policies.look(name, state.policies, outputs, views, limits)
     drifts: list[Drift] = []
     not_running: set[str] = set()
     if isinstance(view, str):
@@ -79,10 +79,10 @@ def compare_stack(name: str) -> Comparison:
         drifts += compare(view, state)
         not_running = hosts_not_running(view, state)
     drifts += host_drifts(views, state, not_running)
-    drifts += policies.drifts(declared, outputs, state)
+    drifts += policies.drifts(found, outputs, state)
     row_summaries = summaries(None if isinstance(view, str) else view, state)
     row_summaries |= {host: view.summary for host, view in views.items()}
-    row_summaries |= policies.summaries(declared, outputs)
+    row_summaries |= policies.summaries(found, state.policies)
     silent = frozenset(
         host for host, view in views.items() if view.answer is None and host not in not_running
     )

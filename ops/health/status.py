@@ -29,7 +29,7 @@ from ops.health.probes import health_commands
 from ops.health.table import as_json, details, rows, show
 from ops.ssh.survey import run_on_hosts
 from ops.stack.outputs import Stack, parse, prefix_of
-from ops.stack.pulumi import read_outputs
+from ops.stack.pulumi import read_declared, read_outputs
 from ops.stack.reporting import reported_errors
 
 
@@ -95,7 +95,7 @@ def main(
     query.start()
     with reported_errors("status"):
         outputs = read_outputs()
-        stack = parse(name, outputs)
+        stack = parse(name, outputs, read_declared(outputs))
         facts = collect_facts(stack, outputs, limits, query)
     findings = assess(facts)
     report = (name, rows(facts, findings), findings, time.monotonic() - started)

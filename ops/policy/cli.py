@@ -144,6 +144,10 @@ def the_case(folder: Folder, name: str) -> tuple[int, int]:
     matches = matches or [at for at, title in every.items() if name.lower() in title.lower()]
     if len(matches) == 1:
         return matches[0]
+    if not every:
+        stop(
+            "policy explain: the folder has no cases: write one into POLICY.test.yaml, as docs/policies.md shows"
+        )
     names = (
         [every[at] for at in matches]
         or get_close_matches(name, every.values(), cutoff=0.3)

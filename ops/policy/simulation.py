@@ -11,7 +11,7 @@ from typing import Any
 from ops.policy.ownership import Host, host
 from ops.policy.report import counted
 from ops.stack.outputs import short
-from ops.stack.pulumi import read_setting
+from ops.stack.pulumi import read_declared, read_setting
 from policy_code import congress, simulated
 from policy_code.declaration import declaration
 from policy_code.folder import Folder
@@ -45,7 +45,7 @@ def simulate(path: Path, folder: Folder, executing: list[str]) -> Iterator[str]:
 
 def before(engine_host: Host) -> tuple[Declaration, Mapping[str, str]]:
     """What the stack has in Congress now, also by hand, and the fingerprints of the secrets in its configuration."""
-    known = engine_host.outputs.get("policies") or NOTHING
+    known = read_declared(engine_host.outputs) or NOTHING
     secrets = read_setting("policySecrets") or {}
     there = json.loads(engine_host.ask("read", declaration=known, secrets=secrets))
     # A host of an older `up` gives none.

@@ -41,7 +41,7 @@ class Stack:
 
     `scope`: project and region of the stack; None if its last `up` ran a version that did not record them.
     `virtual_address`: the address that several load balancers share, "" with one. `policies`, `datasources`: names that
-    the stack declares.
+    the stack declares, if the declaration was read.
     """
 
     name: str
@@ -87,8 +87,10 @@ def command(target: str, name: str) -> str:
     return f"make {target}" if name == "dev" else f"make {target} STACK={name}"
 
 
-def parse(name: str, outputs: Mapping[str, Any]) -> Stack:
-    """Read a stack's outputs. Raises StackError if its first `up` did not complete."""
+def parse(name: str, outputs: Mapping[str, Any], declared: Mapping[str, Any] | None = None) -> Stack:
+    """Read a stack's outputs. `declared`: its policies and datasources. Raises StackError if its first `up` did not
+    complete.
+    """
     needed = {"endpoint", "hosts", "policy_engines", "datasource_node", *SSH_FILES.values()}
     if missing := sorted(needed - outputs.keys()):
         raise StackError(
@@ -111,6 +113,6 @@ def parse(name: str, outputs: Mapping[str, Any]) -> Stack:
         ca_certificate=outputs.get("ca_certificate", ""),
         scope=recorded(outputs),
         virtual_address=outputs.get("virtual_address", ""),
-        policies=tuple(outputs.get("policies", {}).get("policies", ())),
-        datasources=tuple(outputs.get("policies", {}).get("datasources", ())),
+        policies=tuple((declared or {}).get("policies", ())),
+        datasources=tuple((declared or {}).get("datasources", ())),
     )

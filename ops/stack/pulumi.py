@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,13 @@ def read_setting(name: str) -> Any:
 def read_state() -> State:
     """The state of stack $STACK. Raises StackError."""
     return parse_state(_object("stack", "export"))
+
+
+def read_declared(outputs: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The policies and datasources that the last `up` of stack $STACK applied; None if it declares none, as its
+    outputs say. Raises StackError.
+    """
+    return read_state().policies if "policies" in outputs else None
 
 
 def _object(*arguments: str) -> dict[str, Any]:

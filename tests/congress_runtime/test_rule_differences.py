@@ -16,15 +16,23 @@ def observe(folder: Path, *words: str) -> dict[str, Any]:
     return observed
 
 
+# Another client inserted it again with another comment.
+KEPT = ["ours", "p(x) :- q(x)", "second", "rule 5", "id-5"]
+
+
 def test_changes_are_found_as_upstream_finds_them_with_less_work(tmp_path: Path) -> None:
     for name in ("ours", "upstream"):
         (tmp_path / name).mkdir()
     ours, upstream = observe(tmp_path / "ours"), observe(tmp_path / "upstream", "upstream")
     work, more = ours.pop("work"), upstream.pop("work")
+    replaced, missing = (one.pop("removed and replaced") for one in (ours, upstream))
     assert ours == upstream
+    assert replaced == ours["nothing changed"]
+    assert KEPT in replaced
     assert len(ours["nothing changed"]) == 4
     assert work["comparisons"] < 4 * (RULES + FACTS)
     assert (work["parsed"], work["updates"]) == (0, 0)
     # What patches.rule_differences is for; once Congress does better by itself, it can go.
+    assert missing == [rule for rule in replaced if rule != KEPT]
     assert more["comparisons"] > RULES * RULES / 2
     assert (more["parsed"], more["updates"]) == (FACTS + 1, 1)

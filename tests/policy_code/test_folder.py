@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -162,3 +163,26 @@ def test_no_folder_is_too_strange(tmp_path: Path, files: dict[str, Any]) -> None
 @pytest.mark.parametrize("model", [Policy, Datasource, Cases])
 def test_errors_have_no_input(model: Any) -> None:
     assert model.model_config["hide_input_in_errors"]
+
+
+def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text("name: P")
+    [problem] = read(file).problems
+    assert problem.text == "is a file, not a folder: name the one that has the policies"
+
+
+def test_a_link_that_leads_nowhere_is_a_problem(tmp_path: Path) -> None:
+    """What the file declared would be deleted otherwise."""
+    write(tmp_path, p=policy("P", "p(1)"))
+    (tmp_path / "q.yaml").symlink_to("nowhere")
+    [problem] = read(tmp_path).problems
+    assert str(problem) == f"{tmp_path}/q.yaml:1: cannot be read: No such file or directory"
+
+
+@pytest.mark.timeout(20)
+def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
+    write(tmp_path, p=policy("P", "p(1)"))
+    (tmp_path / "folder.yaml").mkdir()
+    os.mkfifo(tmp_path / "pipe.yaml")
+    assert read(tmp_path).problems == []

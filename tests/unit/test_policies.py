@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from components.preflight.policies import PoliciesError
+from components.preflight.state import POLICIES
 from policy_code.on_host import FORGET, RECORD
 from tests.policy_code.folders import NOVA, policy, write
 from tests.support.programs import congress_python, run
@@ -61,8 +63,42 @@ def test_a_secret_is_on_standard_input_alone(with_policies: Recording) -> None:
     assert "stdin" in step.secrets
     assert "CANARY-password" in step.inputs["stdin"]
     assert "CANARY-password" not in repr({**step.inputs, "stdin": ""})
-    assert "CANARY-password" not in repr(with_policies.outputs["policies"])
+    # Nothing of it is secret in the state either, so `recorded` can read it without the passphrase.
+    assert applied(with_policies)["datasources"]["nova"]["config"]["password"].keys() == {"secret", "is"}
+    assert "CANARY-password" not in repr(applied(with_policies))
     assert "policies" not in with_policies.secret_outputs
+
+
+def applied(recording: Recording) -> dict[str, Any]:
+    """What the component leaves in the state."""
+    [component] = recording.of_type(POLICIES)
+    declared: dict[str, Any] = recording.component_outputs[component.urn]["applied"]
+    return declared
+
+
+def exported(before: Recording) -> dict[str, Any]:
+    """The state that a run leaves."""
+    outputs = {"policies": before.outputs["policies"], "cloud": {"project_id": "p"}}
+    return {
+        "deployment": {
+            "resources": [
+                {"urn": "u", "type": STACK, "outputs": outputs},
+                {"urn": "v", "type": POLICIES, "outputs": {"applied": applied(before)}},
+            ]
+        }
+    }
+
+
+def test_the_stack_shows_how_much_there_is_and_a_digest(tmp_path: Path, with_policies: Recording) -> None:
+    shown = dict(with_policies.outputs["policies"])
+    digest = shown.pop("digest")
+    assert shown == {"datasources": 1, "policies": 1, "rules": 1}
+    write(tmp_path, datasources__nova=NOVA, active=ACTIVE)
+    for value, same in ((SECRETS["congress-password"], True), ("another", False)):
+        again = recorded.run(
+            settings_with(policies=str(tmp_path), policySecrets={"congress-password": value})
+        )
+        assert (again.outputs["policies"]["digest"] == digest) == same
 
 
 def preview(
@@ -76,9 +112,7 @@ def preview(
     monkeypatch.setattr("pulumi.log.info", lambda text, **_: logged.append(text))
     monkeypatch.setattr("pulumi.log.warn", lambda text, **_: logged.append(text))
     if before is not None:
-        outputs = {"policies": before.outputs["policies"], "cloud": {"project_id": "p"}}
-        state = {"deployment": {"resources": [{"urn": "u", "type": STACK, "outputs": outputs}]}}
-        monkeypatch.setattr(recorded, "EXPORTED", state)
+        monkeypatch.setattr(recorded, "EXPORTED", exported(before))
     recorded.run(settings_with(policies=str(folder), policySecrets={"congress-password": value}))
     return [line for text in logged if text.startswith("policies") for line in text.splitlines()]
 
@@ -147,8 +181,6 @@ def test_a_setting_that_is_gone_leaves_a_warning(
 ) -> None:
     logged: list[str] = []
     monkeypatch.setattr("pulumi.log.warn", lambda text, **_: logged.append(text))
-    outputs = {"policies": with_policies.outputs["policies"]}
-    state = {"deployment": {"resources": [{"urn": "u", "type": STACK, "outputs": outputs}]}}
-    monkeypatch.setattr(recorded, "EXPORTED", state)
+    monkeypatch.setattr(recorded, "EXPORTED", exported(with_policies))
     recorded.run()
     assert [text for text in logged if "the setting policies is gone" in text]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components.preflight.state import NEVER, PORT, PROVIDER, SERVER, STEP, State, parse_state
+from components.preflight.state import NEVER, POLICIES, PORT, PROVIDER, SERVER, STEP, State, parse_state
 from tests.unit.support.recording import ROOT
 
 URN = "urn:pulumi:dev::congress-ha::congress-ha:index:Host${}::{}"
@@ -74,3 +74,21 @@ def test_nobody_else_reads_it() -> None:
         if isinstance(node, ast.Constant) and node.value in keys
     }
     assert readers == {"components/preflight/state.py"}
+
+
+def test_what_was_applied_is_an_output_of_its_component_and_of_an_older_program_s_stack() -> None:
+    def policies(stack: dict[str, Any], applied: dict[str, Any]) -> Any:
+        outputs = {**stack, "cloud": {"project_id": "p"}}
+        return state(
+            {"urn": "u", "type": "pulumi:pulumi:Stack", "outputs": outputs},
+            {"urn": "v", "type": POLICIES, "outputs": applied},
+        ).policies
+
+    declared = {"datasources": {}, "policies": {"P": {}}}
+    summary = {"policies": {"datasources": 0, "policies": 1, "rules": 0, "digest": "d"}}
+    former = {"policies": {"datasources": {}, "policies": {}}}
+    assert policies(summary, {"applied": declared}) == declared
+    # An `up` that failed after the policies were applied: the stack keeps its outputs.
+    assert policies(former, {"applied": declared}) == declared
+    assert policies(former, {}) == former["policies"]
+    assert policies({}, {}) is None

@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.congress_runtime.support import congress_node
 
@@ -35,21 +34,29 @@ class Text(str):
         return str.__eq__(self, other)
 
 
-def count(engine: Any, synchronizer: Any) -> dict[str, int]:
+class Stored(NamedTuple):
+    """A rule of the database, as a patch and as upstream read it."""
+
+    policy_name: str
+    rule: Text
+    id: str
+    comment: str
+    name: str
+
+
+def count(engine: Any, synchronizer: Any, module: Any, reader: str) -> dict[str, int]:
+    """`reader`: the function of `module` that reads the rules of the database."""
     read, compiler, update = (
-        db_policy_rules.get_policy_rules,
+        getattr(module, reader),
         compile.get_compiler,
         engine.process_policy_update,
     )
-    columns = ("rule", "id", "comment", "name", "policy_name")
 
-    def counted(*args: Any, **words: Any) -> list[Any]:
-        rules = [
-            SimpleNamespace(**{name: getattr(one, name) for name in columns}) for one in read(*args, **words)
+    def counted(*args: Any, **words: Any) -> list[Stored]:
+        return [
+            Stored(one.policy_name, Text(one.rule), one.id, one.comment, one.name)
+            for one in read(*args, **words)
         ]
-        for one in rules:
-            one.rule = Text(one.rule)
-        return rules
 
     def counting(name: str, function: Any) -> Any:
         def call(*args: Any, **words: Any) -> Any:
@@ -58,7 +65,7 @@ def count(engine: Any, synchronizer: Any) -> dict[str, int]:
 
         return call
 
-    db_policy_rules.get_policy_rules = counted
+    setattr(module, reader, counted)
     compile.get_compiler = counting("parsed", compiler)
     engine.process_policy_update = counting("updates", update)
     synchronizer.synchronize_rules()
@@ -116,7 +123,8 @@ def main(folder: str, *words: str) -> None:
     for number in range(FACTS):
         add(1000 + number, f"f({number})")
     seen["many"] = len(rules())
-    seen["work"] = count(engine, synchronizer)
+    reader = (db_policy_rules, "get_policy_rules") if words else (rule_differences, "stored")
+    seen["work"] = count(engine, synchronizer, *reader)
     print(json.dumps(seen), flush=True)
     os._exit(0)
 

@@ -19,7 +19,7 @@ from tests.ops.support.cloud_changes import ANSWER, exported
 
 HOST = "policy-engine-host-1"
 DECLARED = {"datasources": {"nova": {}}, "policies": {"P": {"rules": {"p(1)": {}, "p(2)": {}}}}}
-OUTPUTS: dict[str, Any] = {"policy_engines": [{"host": HOST}], "policies": DECLARED}
+OUTPUTS: dict[str, Any] = {"policy_engines": [{"host": HOST}], "policies": {"policies": 1}}
 VIEWS = {HOST: HostView(ANSWER)}
 GONE = {"what": "policy P is gone", "remedy": "creates it again", "by_hand": False}
 EXTRA = {"what": "policy X is extra", "remedy": "declare it", "by_hand": True}
@@ -56,7 +56,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, answer: str | HostError) -> Hosts
 
 def test_the_host_compares_with_what_the_stack_applied(monkeypatch: pytest.MonkeyPatch, state: State) -> None:
     hosts = answering(monkeypatch, json.dumps([GONE, EXTRA]))
-    found = policies.look("dev", OUTPUTS, VIEWS, Limits())
+    found = policies.look("dev", DECLARED, OUTPUTS, VIEWS, Limits())
     [(host, command, request)] = hosts.runs
     assert (host, command.endswith(COMMAND)) == (HOST, True)
     assert request == {"do": "verify", "stack": "congress-dev", "declaration": DECLARED}
@@ -64,29 +64,29 @@ def test_the_host_compares_with_what_the_stack_applied(monkeypatch: pytest.Monke
     assert gone.finding.way_out == "make repair: creates it again"
     assert [urn.rsplit("::", 1)[1] for urn in gone.steps] == ["policies"]
     assert (extra.by_hand, extra.steps, extra.finding.way_out) == (True, (), "declare it")
-    assert policies.summaries(found, OUTPUTS) == {"policies": "1 policies, 2 rules, 1 datasources"}
+    assert policies.summaries(found, DECLARED) == {"policies": "1 policies, 2 rules, 1 datasources"}
 
 
 def test_congress_that_is_away_is_one_finding(monkeypatch: pytest.MonkeyPatch, state: State) -> None:
     answering(monkeypatch, HostError(f"{HOST}: Congress's database does not answer as it should: refused"))
-    found = policies.look("dev", OUTPUTS, VIEWS, Limits())
+    found = policies.look("dev", DECLARED, OUTPUTS, VIEWS, Limits())
     [drift] = policies.drifts(found, OUTPUTS, state)
     assert drift.finding.what == (
         f"could not be compared: {HOST}: Congress's database does not answer as it should: refused"
     )
-    assert policies.summaries(found, OUTPUTS) == {"policies": ""}
+    assert policies.summaries(found, DECLARED) == {"policies": ""}
 
 
 def test_a_host_that_is_away_is_its_own_finding_only(monkeypatch: pytest.MonkeyPatch, state: State) -> None:
     hosts = answering(monkeypatch, "[]")
-    found = policies.look("dev", OUTPUTS, {HOST: HostView(None, "no connection")}, Limits())
+    found = policies.look("dev", DECLARED, OUTPUTS, {HOST: HostView(None, "no connection")}, Limits())
     assert ([*policies.drifts(found, OUTPUTS, state)], hosts.runs) == ([], [])
-    assert policies.summaries(found, OUTPUTS) == {"policies": ""}
+    assert policies.summaries(found, DECLARED) == {"policies": ""}
 
 
 def test_a_stack_that_declares_nothing_has_no_row(monkeypatch: pytest.MonkeyPatch, state: State) -> None:
     outputs = {"policy_engines": [{"host": HOST}]}
     hosts = answering(monkeypatch, "[]")
-    found = policies.look("dev", outputs, VIEWS, Limits())
-    assert ([*policies.drifts(found, outputs, state)], policies.summaries(found, outputs)) == ([], {})
+    found = policies.look("dev", None, outputs, VIEWS, Limits())
+    assert ([*policies.drifts(found, outputs, state)], policies.summaries(found, None)) == ([], {})
     assert hosts.runs == []

@@ -75,8 +75,7 @@ def test_what_is_declared_is_what_the_last_up_applied() -> None:
         "datasource_node": {"node_id": "n"},
     }
     assert parse("dev", outputs).policies == ()
-    outputs["policies"] = {"policies": {"Flavors": {}}, "datasources": {"nova": {}}}
-    stack = parse("dev", outputs)
+    stack = parse("dev", outputs, {"policies": {"Flavors": {}}, "datasources": {"nova": {}}})
     assert (stack.policies, stack.datasources) == (("Flavors",), ("nova",))
 
 

@@ -100,6 +100,13 @@ def test_what_cannot_be_explained_is_named(folder: Path, words: list[str], text:
     assert (done.returncode, done.stdout, done.stderr) == (2, "", text)
 
 
+def test_a_folder_without_cases_explains_nothing(folder: Path) -> None:
+    (folder / "p.test.yaml").unlink()
+    done = congress_ha("explain", folder, "one", "bad")
+    text = "policy explain: the folder has no cases: write one into POLICY.test.yaml, as docs/policies.md shows\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", text)
+
+
 def test_junit_s_xml_can_be_read_whatever_a_row_has() -> None:
     table = Table("t", ("('\x00<&\ud800')",), (), 0)
     failed = Outcome("f", 2, "P", "<case> \x1b", 0.5, (table,), None)

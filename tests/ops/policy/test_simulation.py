@@ -49,6 +49,7 @@ class Stack:
             yield self
 
         monkeypatch.setattr(simulation, "host", host)
+        monkeypatch.setattr(simulation, "read_declared", lambda _: None)
         monkeypatch.setattr(
             simulation, "read_setting", lambda name: self.secrets if name == "policySecrets" else None
         )

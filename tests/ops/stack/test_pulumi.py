@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from components.preflight.state import SERVER, STEP, parse_state
+from components.preflight.state import POLICIES, SERVER, STEP, parse_state
 from ops.drift import repair
 from ops.replacement import procedure
 from ops.stack import pulumi as cli
@@ -117,6 +118,16 @@ def test_what_pulumi_says_and_its_silence_become_one_line(
     monkeypatch.setattr(cli, "ANSWERS", 0.2)
     with pytest.raises(StackError, match=r"^pulumi stack export: no answer within 0.2 s$"):
         cli.read_state()
+
+
+def test_what_a_stack_declares_is_read_from_its_state(program: Path) -> None:
+    declared = {"datasources": {}, "policies": {"P": {}}}
+    component = {"urn": "v", "type": POLICIES, "outputs": {"applied": declared}}
+    state = {"deployment": {"resources": [component]}}
+    write(program, f"[ \"$*\" = 'stack export' ] || exit 9; echo '{json.dumps(state)}'")
+    assert cli.read_declared({"policies": {"policies": 1}}) == declared
+    write(program, "exit 9")
+    assert cli.read_declared({}) is None
 
 
 def test_nothing_else_of_the_commands_runs_it() -> None:

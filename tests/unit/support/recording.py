@@ -69,11 +69,12 @@ class Registration:
 
 @dataclass
 class Recording:
-    """All registrations of one run of the program, and the outputs of the stack."""
+    """All registrations of one run of the program, the outputs of the stack, and those of components by URN."""
 
     resources: dict[str, Registration] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
     secret_outputs: frozenset[str] = frozenset()
+    component_outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def of_type(self, type_: str) -> list[Registration]:
         """Resources of a type, at least one."""
@@ -173,8 +174,9 @@ class RecordingMonitor(mocks.MockMonitor):
         return {k: {SIGNATURE_KEY: SECRET, "value": v} if k in secret else v for k, v in values.items()}
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802  Pulumi's own name
+        raw = MessageToDict(request.outputs)
+        self.recording.component_outputs[request.urn] = raw
         if request.urn.endswith(f"::pulumi:pulumi:Stack::congress-ha-{STACK}"):
-            raw = MessageToDict(request.outputs)
             self.recording.outputs = {key: _plain(value) for key, value in raw.items()}
             self.recording.secret_outputs = frozenset(key for key, value in raw.items() if _is_secret(value))
         return empty_pb2.Empty()
