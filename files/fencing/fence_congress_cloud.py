@@ -202,7 +202,9 @@ class Nova:
 
         Nova's API has neutron do it before it answers; the compute host is not involved.
         """
-        answer = self._call("POST", f"{server}/action", {f"{verb}SecurityGroup": {"name": group}}, also=REFUSALS)
+        answer = self._call(
+            "POST", f"{server}/action", {f"{verb}SecurityGroup": {"name": group}}, also=REFUSALS
+        )
         if answer.status in REFUSALS:
             self.refusal = f"; nova: {answer.reason()}"
         return answer.status

@@ -72,7 +72,9 @@ def isolate(nova: Nova, server: str, proof: str, nodes: int) -> str:
     done = run([*shlex.split(proof), nova.credentials.addresses[host], str(nodes), f"{limit:.0f}"], limit + 1)
     if done is None or done.returncode:
         said = done.stdout.strip().splitlines()[-1:] if done else []
-        raise FenceError(f"{host} is in no security group, but that it is isolated is not proven: {' '.join(said)}")
+        raise FenceError(
+            f"{host} is in no security group, but that it is isolated is not proven: {' '.join(said)}"
+        )
     state = nova.server(server)
     if state and state.groups:
         raise FenceError(f"{host} got its security groups back meanwhile")
@@ -98,11 +100,15 @@ def require_enforcement(nova: Nova) -> None:
     """
     own, group = nova.credentials.own, nova.credentials.probe_group
     ports = [(str(address), int(port)) for address, port in nova.credentials.probed]
-    assert own
-    assert ports
+    if not (own and group and ports):
+        raise FenceError(
+            "the credentials' file names no probe_group and probed ports, so nothing can be proven"
+        )
     nova.change_group(own, "remove", group)  # an agent that was killed may have left it
     while any(reaches(*port) for port in ports):
-        require_time(nova, "this host reaches ports that no security group opens: the cloud does not enforce the groups")
+        require_time(
+            nova, "this host reaches ports that its groups do not open: the cloud does not enforce the groups"
+        )
     try:
         if nova.change_group(own, "add", group) in REFUSALS:
             raise FenceError(f"this host cannot join a security group{nova.refusal}")

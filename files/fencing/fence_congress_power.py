@@ -22,7 +22,10 @@ PAUSE_LIMIT = 10.0  # seconds
 RESTART_LIMIT = 5.0
 # Of a cloud that is slow, before an order counts as not carried out.
 ANSWERS = 4
-DELETED, DECLARED_DEAD = "the cloud has deleted the server", "nova's administrator has declared its compute host dead"
+DELETED, DECLARED_DEAD = (
+    "the cloud has deleted the server",
+    "nova's administrator has declared its compute host dead",
+)
 HARD_REBOOT = {"reboot": {"type": "HARD"}}
 
 

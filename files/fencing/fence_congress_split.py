@@ -83,9 +83,7 @@ def works(witness: str) -> bool:
     return bool(result and result.returncode == 0)
 
 
-def run(
-    command: Sequence[str], limit: float | None = None
-) -> subprocess.CompletedProcess[str] | None:
+def run(command: Sequence[str], limit: float | None = None) -> subprocess.CompletedProcess[str] | None:
     """The result of a command, None if it cannot be run or does not end in `limit` seconds (COMMAND_LIMIT)."""
     try:
         return subprocess.run(

@@ -1,4 +1,4 @@
-"""A host whose compute host is down is isolated by its security groups, with a proof, and readmitted when it is back."""
+"""A host whose compute host is down is isolated by its security groups, with a proof, and later readmitted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.fencing.support.fake_cloud import GROUP, NAMES, ONE, PROBE_GROUP, SEC
 NEVER = (10**6, "", "")
 PAIR_GROUP, PROBE = NAMES[GROUP], NAMES[PROBE_GROUP]
 ISOLATES = [(TWO, f"remove {PAIR_GROUP}"), (ONE, f"add {PROBE}"), (ONE, f"remove {PROBE}")]
-# An agent on a host of a name, with shorter limits; `door`: a file that exists while this host reaches the probed ports.
+# An agent on a named host, with shorter limits; `door`: a file that exists while this host reaches the probed ports.
 HOST = """
 import platform, sys
 from pathlib import Path
@@ -135,16 +135,16 @@ def test_what_is_seen_of_it_is_no_proof_and_the_next_try_goes_on(cloud: Cloud, s
     dead(cloud, TWO)
     done = ended(start("reboot", TWO, isolated="sh -c 'echo 2 sessions of it; exit 1'"))
     assert done.status == 1
-    assert "two is in no security group, but that it is isolated is not proven: 2 sessions of it" in done.error
+    assert (
+        "two is in no security group, but that it is isolated is not proven: 2 sessions of it" in done.error
+    )
     assert cloud.servers[TWO].groups == []
     cloud.actions.clear()
     assert ended(start("reboot", TWO)).status == 0
     assert cloud.actions == ISOLATES[1:]
 
 
-def test_a_compute_host_of_a_service_that_follows_no_change_is_no_proof(
-    cloud: Cloud, start: Run
-) -> None:
+def test_a_compute_host_of_a_service_that_follows_no_change_is_no_proof(cloud: Cloud, start: Run) -> None:
     dead(cloud, TWO)
     cloud.joined = lambda server, action: None  # noqa: ARG005
     done = ended(start("reboot", TWO))
@@ -192,7 +192,9 @@ def test_a_refusal_is_said_and_a_slow_neutron_waited_for(cloud: Cloud, start: Ru
 
 
 @pytest.mark.parametrize(
-    "own", [Server(task="pausing"), Server(groups=[]), Server("PAUSED")], ids=["ordered", "isolated", "paused"]
+    "own",
+    [Server(task="pausing"), Server(groups=[]), Server("PAUSED")],
+    ids=["ordered", "isolated", "paused"],
 )
 def test_a_host_that_may_be_fenced_itself_isolates_nobody(cloud: Cloud, start: Run, own: Server) -> None:
     dead(cloud, TWO)
@@ -295,7 +297,9 @@ def test_the_monitor_leaves_the_group_of_an_interrupted_proof(cloud: Cloud, star
     assert cloud.servers[ONE].groups == [GROUP]
 
 
-def test_a_port_that_refuses_is_reached_and_one_that_is_silent_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_that_refuses_is_reached_and_one_that_is_silent_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.syspath_prepend(str(AGENT.parent))
     fabric = importlib.import_module("fence_congress_fabric")
     with socket.create_server(("127.0.0.1", 0)) as listener:

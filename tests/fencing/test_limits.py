@@ -96,7 +96,13 @@ def test_the_longest_fencing_ends_before_pacemaker_gives_up(
     credential = {"application_credential_id": "x", "application_credential_secret": "x"}
     write(file, auth_url="http://keystone", servers={platform.node(): ONE, "two": TWO}, **credential)
     asked = Namespace(
-        action="reboot", plug=TWO, credentials=file, resource="ds-node", witness="true", delay=10.0, isolated=""
+        action="reboot",
+        plug=TWO,
+        credentials=file,
+        resource="ds-node",
+        witness="true",
+        delay=10.0,
+        isolated="",
     )
     with pytest.raises(agent.FenceError, match="in time"):
         agent.run(asked)
