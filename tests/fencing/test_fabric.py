@@ -79,14 +79,15 @@ def start(cloud: Cloud, door: Path, tmp_path: Path) -> Run:
         lines = [f"action={action}", f"plug={plug}", f"credentials={file}", f"isolated={isolated}", *more]
         orders.write_text("\n".join(lines))
         code = HOST.format(folder=str(AGENT.parent), host=host, door=str(door))
-        return subprocess.Popen(
-            [sys.executable, "-c", code],
-            stdin=orders.open(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "NO_PROXY": "*"},
-            text=True,
-        )
+        with orders.open() as stdin:
+            return subprocess.Popen(
+                [sys.executable, "-c", code],
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "NO_PROXY": "*"},
+                text=True,
+            )
 
     return start
 
