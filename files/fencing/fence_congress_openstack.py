@@ -18,14 +18,13 @@ The agent needs only Python; Debian's library for fence agents would install 26 
 from __future__ import annotations
 
 import argparse
-import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fence_congress_cloud import BAD_REQUEST, FROZEN, Nova, Server
+from fence_congress_cloud import FROZEN, Nova, Server
 from fence_congress_credentials import Credentials, FenceError
 from fence_congress_fabric import isolate, readmit, require_admitted, tidy
 from fence_congress_power import StuckError, described, end_guest, restart
@@ -94,13 +93,14 @@ address and the number of resources on this host. Without, no host is isolated</
 </resource-agent>"""
 
 
-def reboot(nova: Nova, server: str, proof: str, nodes: int) -> str:
+def reboot(nova: Nova, server: str, proof: str, resource: str | None) -> str:
     """Fence and restart a server. Return as soon as the old guest cannot do harm any more. Raises FenceError."""
     if not (proof and nova.credentials.group):
         return restart(end_guest(nova, server), nova, server)
     try:
         return restart(end_guest(nova, server, NOVA_LIMIT), nova, server)
     except StuckError as stuck:
+        nodes = int(resource is not None and is_here(resource))
         return f"Success: {isolate(nova, server, proof, nodes)}, as {stuck}"
 
 
@@ -132,22 +132,22 @@ def monitor(nova: Nova, proof: str) -> None:
     If another host's server is paused or suspended, its fencing was interrupted. It is rebooted, because its guest must
     not continue. One that was isolated is readmitted as soon as nova has rebooted it.
     """
-    ended, isolated = [], []
+    states: dict[str, Server] = {}
     for host, server in nova.credentials.servers.items():
         state = nova.server(server)
         if state is None:
             raise FenceError(f"server {server} of host {host} is gone")
-        nova.check_action(server, {"reboot": {"type": "NONE"}}, BAD_REQUEST)
-        if host == platform.node():
-            continue
-        if nova.credentials.group and not state.groups:
-            isolated.append(server)
+        nova.check_action(server)
+        states[server] = state
+    own = states.pop(nova.credentials.own or "", None)
+    # If nova showed no groups of any server, it would say nothing about another one.
+    shows_groups = bool(nova.credentials.group and own and own.groups)
+    isolated = [server for server, state in states.items() if shows_groups and not state.groups]
+    for server, state in states.items():
+        if server in isolated:
+            print(readmit(nova, server))
         elif state.status in FROZEN and state.task is None:
-            ended.append((state.status, server))
-    for status, server in ended:
-        print(restart(status, nova, server))
-    for server in isolated:
-        print(readmit(nova, server))
+            print(restart(state.status, nova, server))
     # While a server is isolated, this host may be in the group for a proof that is under way.
     if proof and nova.credentials.group and not isolated:
         print(tidy(nova))
@@ -216,8 +216,7 @@ def act(arguments: argparse.Namespace, action: str, credentials: Credentials) ->
         print(f"Status: {'OFF' if off else 'ON'}")
         return 2 if off else 0
     elif action == "reboot":
-        nodes = int(bool(arguments.resource) and is_here(arguments.resource))
-        print(reboot(nova, arguments.plug, arguments.isolated, nodes))
+        print(reboot(nova, arguments.plug, arguments.isolated, arguments.resource))
     elif action == "off":
         switch(nova, arguments.plug, {"os-stop": None}, is_off)
     else:

@@ -313,3 +313,12 @@ def test_a_port_that_refuses_is_reached_and_one_that_is_silent_is_not(
 
     monkeypatch.setattr(fabric.socket, "create_connection", silent)
     assert not fabric.reaches("127.0.0.1", port)
+
+
+def test_where_nova_shows_no_groups_nobody_counts_as_isolated(cloud: Cloud, start: Run) -> None:
+    """Otherwise a host would reboot its healthy partner, and fence nobody itself."""
+    for server in cloud.servers.values():
+        server.groups = []
+    assert ended(start("monitor", TWO)).status == 0
+    assert cloud.actions == []
+    assert ended(start("reboot", TWO)).status == 0
