@@ -143,14 +143,14 @@ def monitor(nova: Nova, proof: str) -> None:
     # If nova showed no groups of any server, it would say nothing about another one.
     shows_groups = bool(nova.credentials.group and own and own.groups)
     isolated = [server for server, state in states.items() if shows_groups and not state.groups]
-    for server, state in states.items():
-        if server in isolated:
-            print(readmit(nova, server))
-        elif state.status in FROZEN and state.task is None:
-            print(restart(state.status, nova, server))
+    for server in isolated:
+        print(readmit(nova, server))
     # While a server is isolated, this host may be in the group for a proof that is under way.
     if proof and nova.credentials.group and not isolated:
         print(tidy(nova))
+    for server, state in states.items():
+        if server not in isolated and state.status in FROZEN and state.task is None:
+            print(restart(state.status, nova, server))
 
 
 def options() -> argparse.Namespace:
