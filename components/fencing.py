@@ -131,7 +131,7 @@ def isolation(
     """
     groups = site.firewall.groups
     return {
-        "addresses": {congress.host.hostname: congress.address for congress in pair},
+        "addresses": {congress.host.hostname: congress.host.address for congress in pair},
         "group": groups[DATASOURCE_NODE.name].id,
         "probe_group": groups[BASTION.name].id,
         "probed": [[host.address, SSH] for host in services],
