@@ -17,6 +17,7 @@ import time
 
 import sqlalchemy
 from congress.common import config
+from congress_runtime import patches
 from congress_runtime.bus import DATASOURCE_MANAGER, BusError, connection, consumers, topic
 from oslo_config import cfg
 from sqlalchemy.exc import SQLAlchemyError
@@ -34,6 +35,7 @@ def main(file: str, address: str, nodes: int, limit: float) -> int:
     except cfg.Error as error:
         print(f"cannot read the configuration {file}: {error}")
         return 1
+    patches.apply(patches.BUS)
     database = sqlalchemy.create_engine(cfg.CONF.database.connection, poolclass=NullPool)
     end = time.monotonic() + limit
     quiet_since: float | None = None

@@ -31,6 +31,7 @@ def probe(load: Load, monkeypatch: pytest.MonkeyPatch) -> Any:
         sqlalchemy_exc=SimpleNamespace(SQLAlchemyError=SQLAlchemyError),
         oslo_config=SimpleNamespace(cfg=SimpleNamespace(Error=CfgError, CONF=MagicMock(), ConfigOpts=object)),
     )
+    monkeypatch.setattr(module.patches, "apply", MagicMock())
     sessions(module, [])
     clock = itertools.count(0, 1)
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=lambda _: None))
