@@ -71,7 +71,7 @@ engine_hosts = congress_hosts(POLICY_ENGINE, site, congress)
 schema = Schema("schema", database, [*pair, *engine_hosts])
 
 # 4. "Deploy one datasource-drivers node." It is the fourth step of the document's list, but must precede the third one.
-fencing = Fencing("fencing", site, pair)
+fencing = Fencing("fencing", site, pair, services=[*database.hosts, *messaging.hosts])
 datasource_node = DatasourceNode(
     "datasource-node", config.datasource_node, pair, fencing=fencing, after=[schema.ready, messaging.ready]
 )

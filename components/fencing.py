@@ -15,10 +15,11 @@ from pulumi_openstack import identity
 
 import settings
 from components.congress_host import CongressHost
-from components.foundation.host import Site
+from components.foundation.host import Host, Site
 from components.foundation.step import Step
 from components.foundation.template import json_in_yaml
 from components.preflight.login import Login
+from roles import BASTION, DATASOURCE_NODE, SSH
 
 UNFENCED = (
     "datasourceNode.fencing is none: if the link between the two hosts of the pair is cut, both run the datasource "
@@ -46,7 +47,8 @@ class Fencing(pulumi.ComponentResource):
     """The fence agent on both hosts, and its login to the cloud.
 
     `steps`: each installs agent and login on one host, and checks that the agent may fence. `devices`: host name -> id
-    of its server, for Pacemaker's configuration. Both are empty with fencing none.
+    of its server, for Pacemaker's configuration. Both are empty with fencing none. `services`: the hosts from which a
+    host of the pair is isolated if its compute host is down.
     """
 
     steps: tuple[Step, ...]
@@ -57,6 +59,8 @@ class Fencing(pulumi.ComponentResource):
         name: str,
         site: Site,
         pair: Sequence[CongressHost],
+        *,
+        services: Sequence[Host],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("congress-ha:index:Fencing", name, None, opts)
@@ -66,7 +70,10 @@ class Fencing(pulumi.ComponentResource):
             pulumi.log.warn(UNFENCED)
         else:
             self.devices = {congress.host.hostname: congress.host.server.id for congress in pair}
-            context = {"servers": self.devices, "login": self._login(name, login, node)}
+            context = {
+                "servers": self.devices,
+                "login": self._login(name, login, node, isolation(site, pair, services)),
+            }
             self.steps = tuple(
                 Step(
                     f"{congress.host.name}-fencing",
@@ -81,14 +88,20 @@ class Fencing(pulumi.ComponentResource):
             )
         self.register_outputs({})
 
-    def _login(self, name: str, login: Login, node: settings.DatasourceNode) -> pulumi.Output[str]:
+    def _login(
+        self,
+        name: str,
+        login: Login,
+        node: settings.DatasourceNode,
+        isolated: Mapping[str, pulumi.Input[Any]],
+    ) -> pulumi.Output[str]:
         """Text of the agent's file with the login: JSON, or a clouds.yaml for fence_openstack."""
         if node.fencing_login is not None:
             return pulumi.Output.secret(password_login(login, node.fencing_login))
         self.credential = self._credential(name, login, node)
         return pulumi.Output.secret(
             pulumi.Output.all(
-                id=self.credential.id, secret=self.credential.secret, servers=self.devices
+                id=self.credential.id, secret=self.credential.secret, servers=self.devices, **isolated
             ).apply(lambda values: credential_login(login, **values))
         )
 
@@ -108,8 +121,25 @@ class Fencing(pulumi.ComponentResource):
         )
 
 
-def credential_login(login: Login, id: str, secret: str, servers: Mapping[str, str]) -> str:  # noqa: A002
-    """JSON text of the file for fence_congress_openstack."""
+def isolation(
+    site: Site, pair: Sequence[CongressHost], services: Sequence[Host]
+) -> Mapping[str, pulumi.Input[Any]]:
+    """What the agent needs to isolate a host of the pair from `services`, as keys of its file.
+
+    With the bastion's group, a host of the pair reaches port 22 of the services, which no other group opens. The agent
+    joins it for a moment, to see that the services' compute hosts enforce a change.
+    """
+    groups = site.firewall.groups
+    return {
+        "addresses": {congress.host.hostname: congress.host.address for congress in pair},
+        "group": groups[DATASOURCE_NODE.name].id,
+        "probe_group": groups[BASTION.name].id,
+        "probed": [[host.address, SSH] for host in services],
+    }
+
+
+def credential_login(login: Login, id: str, secret: str, servers: Mapping[str, str], **isolated: Any) -> str:  # noqa: A002
+    """JSON text of the file for fence_congress_openstack. `isolated`: the keys of `isolation`."""
     values: dict[str, Any] = {
         "auth_url": login.auth_url,
         "application_credential_id": id,
@@ -117,6 +147,7 @@ def credential_login(login: Login, id: str, secret: str, servers: Mapping[str, s
         "region": login.region,
         "interface": login.interface,
         "servers": dict(servers),
+        **isolated,
     }
     return json.dumps(values, indent=1)
 

@@ -11,10 +11,12 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
+
+from fence_congress_credentials import Credentials, FenceError
 
 REQUEST_LIMIT = 20.0  # seconds
 NO_ANSWER = "no answer"
@@ -31,40 +33,8 @@ OK, ACCEPTED, BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT = 200, 2
 REFUSALS = (FORBIDDEN, NOT_FOUND, CONFLICT)
 
 
-class FenceError(Exception):
-    """Why an action failed, in one line for the operator."""
-
-
 class OutOfTimeError(FenceError):
     """The deadline came before the answer of a request."""
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """The file in `--credentials`: a JSON object with these keys. `servers`: host name -> server id."""
-
-    auth_url: str
-    application_credential_id: str
-    application_credential_secret: str
-    servers: Mapping[str, str]
-    region: str | None = None
-    interface: str = "public"
-    ca_file: str | None = None
-
-    @classmethod
-    def read(cls, path: Path) -> Credentials:
-        try:
-            if path.stat().st_mode & 0o077:
-                raise FenceError(f"{path} may be read by others than its owner: chmod 0600 {path}")
-            credentials = cls(**json.loads(path.read_text()))
-        except OSError as error:
-            raise FenceError(f"cannot read {path}: {error.strerror}") from None
-        except (ValueError, TypeError):
-            # The parser's own error would quote the file.
-            raise FenceError(f"{path} is not a JSON object with the keys of an agent's credentials") from None
-        if not (credentials.auth_url.startswith(("https://", "http://")) and credentials.servers):
-            raise FenceError(f"{path}: auth_url must be a URL and servers must not be empty")
-        return credentials
 
 
 @dataclass(frozen=True)
@@ -84,13 +54,15 @@ class Answer:
 class Server:
     """State of a server. `dead`: an administrator has set `forced_down` for its compute host.
 
-    By nova's default policy, only administrators can read that; for others it is False.
+    By nova's default policy, only administrators can read that; for others it is False. `groups`: names of the security
+    groups of its ports.
     """
 
     status: str
     task: str | None
     power: int | None
     dead: bool = False
+    groups: tuple[str, ...] = ()
 
     @property
     def frozen(self) -> bool:
@@ -213,6 +185,8 @@ class Nova:
             state["OS-EXT-STS:task_state"],
             state["OS-EXT-STS:power_state"],
             dead=state.get("host_status") == "DOWN",
+            # Nova omits the key if there are none.
+            groups=tuple(group["name"] for group in state.get("security_groups", ())),
         )
 
     def act(self, server: str, action: Mapping[str, Any]) -> str | None:
@@ -222,6 +196,18 @@ class Nova:
             self.refusal = f"; nova: {answer.reason()}"
             return None
         return answer.headers["x-compute-request-id"]
+
+    def change_group(self, server: str, verb: str, group: str) -> int:
+        """HTTP status after an order to `add` or `remove` a security group, by id or name: 202, or one of REFUSALS.
+
+        Nova's API has neutron do it before it answers; the compute host is not involved.
+        """
+        answer = self._call(
+            "POST", f"{server}/action", {f"{verb}SecurityGroup": {"name": group}}, also=REFUSALS
+        )
+        if answer.status in REFUSALS:
+            self.refusal = f"; nova: {answer.reason()}"
+        return answer.status
 
     def check_action(self, server: str) -> None:
         """Check that actions on the server are allowed, by an invalid one that nova must refuse with 400."""
@@ -240,6 +226,15 @@ class Nova:
                     if event["result"]:
                         return str(event["result"])
         return None
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """An earlier deadline for the requests in the context."""
+        deadline, self.deadline = self.deadline, min(self.deadline, time.monotonic() + seconds)
+        try:
+            yield
+        finally:
+            self.deadline = deadline
 
     def in_time(self) -> bool:
         """Wait for the rest of the pause between two polls. Whether the deadline is still ahead."""

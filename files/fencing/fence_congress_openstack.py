@@ -4,14 +4,8 @@
 It implements Pacemaker's fence agent API: `name=value` lines on standard input, an exit status, one line of text. It
 also works by hand: fence_congress_openstack -o status -n SERVER-ID.
 
-`reboot` first pauses the server, which freezes the guest within two seconds even if it hangs, and then reboots it hard.
-If nova does not pause the server, the agent stops it: nova reports SHUTOFF if its hypervisor did not refuse, and reads
-the power state from the hypervisor afterwards. Both prove that the old guest does not run.
-
-The end of a hard reboot proves nothing: a server whose guest could not be destroyed returns to ACTIVE like a rebooted
-one, and its list of actions says `Success` (nova/compute/manager.py: "Reboot failed but instance is running"). So
-before the proof, a hard reboot is only used to release a server for which nova accepts no other action, because a pause
-hangs or its state is not that of its guest.
+`reboot` ends the guest and reboots the server hard (fence_congress_power). If nova does not carry that out because the
+compute host is down, `reboot` isolates the server from the services that the cluster shares (fence_congress_fabric).
 
 A server that is stopped but cannot be started again is fenced. So the action succeeds, or the pair would wait for
 nothing. The output says so, and the monitor of the server's fence device tries again.
@@ -24,23 +18,25 @@ The agent needs only Python; Debian's library for fence agents would install 26 
 from __future__ import annotations
 
 import argparse
-import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fence_congress_cloud import FROZEN, RUNNING, Credentials, FenceError, Nova, OutOfTimeError, Server
-from fence_congress_split import hold_back, holds_back
+from fence_congress_cloud import FROZEN, Nova, Server
+from fence_congress_credentials import Credentials, FenceError
+from fence_congress_fabric import isolate, readmit, require_admitted, tidy
+from fence_congress_power import StuckError, described, end_guest, restart
+from fence_congress_split import hold_back, holds_back, is_here
 
 CREDENTIALS = "/etc/congress-ha/fencing.json"
 # Seconds for an action including the login, but without the delay in a split (fence_congress_split.HOLD_LIMIT).
 # Pacemaker's pcmk_*_timeout and the monitor's timeout are longer, so Pacemaker receives the agent's message. A stop
 # waits for the guest's own shutdown (nova's shutdown_timeout, 60 s by default).
 LIMITS = {"reboot": 110.0, "off": 110.0, "on": 50.0, "status": 40.0, "monitor": 90.0}
-PAUSE_LIMIT = 10.0
-RESTART_LIMIT = 5.0
+# After this many seconds without the end of nova's order, the server is isolated.
+NOVA_LIMIT = 25.0
 
 METADATA = f"""<?xml version="1.0" ?>
 <resource-agent name="fence_congress_openstack" shortdesc="Fence agent for servers of an OpenStack cloud">
@@ -77,6 +73,12 @@ credential from a file that only root may read.</longdesc>
 <content type="second" default="10" />
 <shortdesc lang="en">How long to hold back</shortdesc>
 </parameter>
+<parameter name="isolated" unique="0" required="0">
+<getopt mixed="--isolated=[command]" />
+<content type="string" default="" />
+<shortdesc lang="en">Command that succeeds once a host without security groups is seen on no shared service; gets its \
+address and the number of resources on this host. Without, no host is isolated</shortdesc>
+</parameter>
 </parameters>
 <actions>
 <action name="on" automatic="0" />
@@ -91,63 +93,15 @@ credential from a file that only root may read.</longdesc>
 </resource-agent>"""
 
 
-def reboot(nova: Nova, server: str) -> str:
-    """Fence and restart a server. Return as soon as the old guest cannot run any more. Raises FenceError."""
-    state: Server | None = None
-    pauses, refused = True, False
+def reboot(nova: Nova, server: str, proof: str, resource: str | None) -> str:
+    """Fence and restart a server. Return as soon as the old guest cannot do harm any more. Raises FenceError."""
+    if not (proof and nova.credentials.group):
+        return restart(end_guest(nova, server), nova, server)
     try:
-        while nova.in_time():
-            # At once, without reading the server's state first: that also involves neutron, and takes longer.
-            pause = nova.act(server, {"pause": None}) if pauses else None
-            result = nova.result(server, pause, PAUSE_LIMIT) if pause else None
-            if result == "Success":
-                return stopped("paused", nova, server)
-            state = nova.server(server)
-            if state is None:
-                return "Success: the cloud has deleted the server"
-            if state.dead:
-                return "Success: nova's administrator has declared its compute host dead"
-            if state.frozen or state.off:
-                return stopped(state.status, nova, server)
-            # An ACTIVE server without a task may just have finished one, so only a second refusal counts.
-            pauses = pauses and result is None and not (refused and state.task is None)
-            stops = not pauses and state.task is None and stop(nova, server)
-            stuck = bool(pause) if pauses else state.task is None and state.status != "ACTIVE"
-            if stuck and not stops:
-                nova.act(server, {"reboot": {"type": "HARD"}})
-                pauses = True
-            # A task other than our pause belongs to somebody else or to an earlier attempt: wait for its end.
-            refused = pause is None and state.task is None
-    except OutOfTimeError:
-        # What the server was doing tells the operator more than the request that came too late.
-        if state is None:
-            raise
-    dead = "; its compute host may be down: make status" if state and state.task else ""
-    raise FenceError(f"server {server} was not stopped in time: {described(state)}{nova.refusal}{dead}")
-
-
-def stop(nova: Nova, server: str) -> bool:
-    """Stop a server. Whether nova accepted the action. Raises FenceError if its hypervisor failed."""
-    request = nova.act(server, {"os-stop": None})
-    if request and nova.result(server, request) == "Error":
-        raise FenceError(
-            f"nova neither paused {server} nor stopped it, so its guest may run on "
-            f"(openstack server event show {server} {request}): fix it in the cloud, or make confirm-dead"
-        )
-    return request is not None
-
-
-def stopped(how: str, nova: Nova, server: str) -> str:
-    """Restart a fenced server and return the agent's message. The server stays fenced if the restart fails."""
-    nova.deadline = min(nova.deadline, time.monotonic() + RESTART_LIMIT)
-    try:
-        if nova.act(server, {"reboot": {"type": "HARD"}}):
-            return f"Success: {how}, rebooting"
-        why = nova.refusal
-    except FenceError as error:
-        why = f"; {error}"
-    again = "make repair starts it" if how == "SHUTOFF" else "the monitor of this device tries it"
-    return f"Stopped ({how}), but NOT started again: {again}{why}"
+        return restart(end_guest(nova, server, NOVA_LIMIT), nova, server)
+    except StuckError as stuck:
+        nodes = int(resource is not None and is_here(resource))
+        return f"Success: {isolate(nova, server, proof, nodes)}, as {stuck}"
 
 
 def switch(nova: Nova, server: str, action: Mapping[str, Any], done: Callable[[Server | None], bool]) -> None:
@@ -164,13 +118,6 @@ def switch(nova: Nova, server: str, action: Mapping[str, Any], done: Callable[[S
     )
 
 
-def described(state: Server | None) -> str:
-    if state is None:
-        return "the cloud has deleted it"
-    runs = ", its guest runs" if state.power == RUNNING and state.status != "ACTIVE" else ""
-    return f"it is {state.status}, task {state.task}{runs}"
-
-
 def is_off(state: Server | None) -> bool:
     return state is None or state.off
 
@@ -179,22 +126,31 @@ def is_on(state: Server | None) -> bool:
     return state is not None and state.status == "ACTIVE" and state.task is None
 
 
-def monitor(nova: Nova) -> None:
+def monitor(nova: Nova, proof: str) -> None:
     """Raise FenceError unless every server could be fenced now, as far as a check without fencing can tell.
 
     If another host's server is paused or suspended, its fencing was interrupted. It is rebooted, because its guest must
-    not continue.
+    not continue. One that was isolated is readmitted as soon as nova has rebooted it.
     """
-    interrupted = []
+    states: dict[str, Server] = {}
     for host, server in nova.credentials.servers.items():
         state = nova.server(server)
         if state is None:
             raise FenceError(f"server {server} of host {host} is gone")
         nova.check_action(server)
-        if state.status in FROZEN and state.task is None and host != platform.node():
-            interrupted.append((state.status, server))
-    for status, server in interrupted:
-        print(stopped(status, nova, server))
+        states[server] = state
+    own = states.pop(nova.credentials.own or "", None)
+    # If nova showed no groups of any server, it would say nothing about another one.
+    shows_groups = bool(nova.credentials.group and own and own.groups)
+    isolated = [server for server, state in states.items() if shows_groups and not state.groups]
+    for server in isolated:
+        print(readmit(nova, server))
+    # While a server is isolated, this host may be in the group for a proof that is under way.
+    if proof and nova.credentials.group and not isolated:
+        print(tidy(nova))
+    for server, state in states.items():
+        if server not in isolated and state.status in FROZEN and state.task is None:
+            print(restart(state.status, nova, server))
 
 
 def options() -> argparse.Namespace:
@@ -204,6 +160,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--credentials", type=Path, default=Path(CREDENTIALS))
     parser.add_argument("--resource", metavar="ID")
     parser.add_argument("--witness", metavar="COMMAND", default="false")
+    parser.add_argument("--isolated", metavar="COMMAND", default="")
     parser.add_argument("--delay", metavar="SECONDS", type=float, default=10.0)
     if len(sys.argv) > 1:
         return parser.parse_args()
@@ -250,14 +207,16 @@ def act(arguments: argparse.Namespace, action: str, credentials: Credentials) ->
     nova = Nova(credentials, time.monotonic() + LIMITS[action])
     if yields:
         hold_back(nova, arguments.delay, arguments.witness)
+    if action in {"reboot", "off"}:
+        require_admitted(nova)
     if action == "monitor":
-        monitor(nova)
+        monitor(nova, arguments.isolated)
     elif action == "status":
         off = is_off(nova.server(arguments.plug))
         print(f"Status: {'OFF' if off else 'ON'}")
         return 2 if off else 0
     elif action == "reboot":
-        print(reboot(nova, arguments.plug))
+        print(reboot(nova, arguments.plug, arguments.isolated, arguments.resource))
     elif action == "off":
         switch(nova, arguments.plug, {"os-stop": None}, is_off)
     else:

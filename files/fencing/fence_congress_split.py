@@ -18,13 +18,15 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 
-from fence_congress_cloud import FenceError, Nova
+from fence_congress_cloud import Nova
+from fence_congress_credentials import FenceError
 
 COMMAND_LIMIT = 5.0  # seconds
-HOLD_LIMIT = 60.0
+HOLD_LIMIT = 75.0
 PAUSE = 1.0
-# The other host needs two answers of the cloud, for its login and for the pause, which may be as slow as for this host.
-ANSWERS = 2
+# The other host needs three answers of the cloud, for its login, for its own groups and for the pause, which may be as
+# slow as for this host.
+ANSWERS = 3
 
 
 def holds_back(resource: str, witness: str, target: str, servers: Mapping[str, str]) -> bool:
@@ -32,9 +34,7 @@ def holds_back(resource: str, witness: str, target: str, servers: Mapping[str, s
 
     `target`: id of the server to be fenced. `servers`: host name -> server id.
     """
-    here = platform.node()
-    location = run(["crm_resource", "--resource", resource, "--locate", "--quiet"])
-    where = location.stdout.split() if location else []
+    here, where = platform.node(), located(resource)
     if here in where:
         return False
     if any(servers.get(host) == target for host in where):
@@ -43,13 +43,23 @@ def holds_back(resource: str, witness: str, target: str, servers: Mapping[str, s
     return here != min(servers)
 
 
+def located(resource: str) -> list[str]:
+    """The hosts on which Pacemaker runs the resource, as far as this host knows."""
+    location = run(["crm_resource", "--resource", resource, "--locate", "--quiet"])
+    return location.stdout.split() if location else []
+
+
+def is_here(resource: str) -> bool:
+    return platform.node() in located(resource)
+
+
 def hold_back(nova: Nova, delay: float, witness: str) -> None:
     """Wait until this host may fence. Raises FenceError if this host is fenced meanwhile.
 
     The delay starts with the cloud's first answer: while the cloud does not answer, the other host waits as well. The
     waiting time does not count as part of the action's limit.
     """
-    own = nova.credentials.servers.get(platform.node())
+    own = nova.credentials.own
     if own is None:
         raise FenceError(f"this host, {platform.node()}, is none of those in the credentials' file")
     action_ends, nova.deadline = nova.deadline, time.monotonic() + HOLD_LIMIT
@@ -73,15 +83,15 @@ def works(witness: str) -> bool:
     return bool(result and result.returncode == 0)
 
 
-def run(command: Sequence[str]) -> subprocess.CompletedProcess[str] | None:
-    """The result of a command, None if it cannot be run or does not end in COMMAND_LIMIT."""
+def run(command: Sequence[str], limit: float | None = None) -> subprocess.CompletedProcess[str] | None:
+    """The result of a command, None if it cannot be run or does not end in `limit` seconds (COMMAND_LIMIT)."""
     try:
         return subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=COMMAND_LIMIT,
+            timeout=COMMAND_LIMIT if limit is None else limit,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):

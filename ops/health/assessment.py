@@ -71,8 +71,15 @@ def _server(name: str, host: HostState, *, behind: bool) -> Iterator[Finding]:
             fault = f": {host.fault}" if host.fault else ""
             yield wrong("servers", f"{name} is in state ERROR{fault}", way_out)
         case "ACTIVE" if by_name(host.role).watched_by_pacemaker and host.isolated:
-            what = f"{name} is isolated since it was confirmed dead: its port has no security group"
-            yield wrong("servers", what, "make repair: pauses or stops it, reboots it hard, then readmits it")
+            what = (
+                f"{name} is isolated, because nova could not stop it or it was confirmed dead: its port has no "
+                "security group"
+            )
+            way_out = (
+                "wait until its compute host is back: the other host then has it rebooted and readmits it within two "
+                "minutes; if it does not: make repair"
+            )
+            yield wrong("servers", what, way_out)
         case "ACTIVE" | None if host.ssh is not None and not behind:
             yield _unreachable(name, host)
         case "ACTIVE" | None:

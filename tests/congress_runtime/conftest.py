@@ -23,7 +23,15 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
 
     def load(name: str, **libraries: object) -> ModuleType:
         for library in (
-            *("eventlet", "eventlet.patcher", "sqlalchemy", "sqlalchemy.pool", "oslo_log", "oslo_config"),
+            *(
+                "eventlet",
+                "eventlet.patcher",
+                "sqlalchemy",
+                "sqlalchemy.pool",
+                "sqlalchemy.exc",
+                "oslo_log",
+                "oslo_config",
+            ),
             *("oslo_messaging", "congress", "congress.common", "congress.common.config", "kombu", "amqp"),
             *("amqp.exceptions", "congress_runtime.bus", "oslo_messaging.rpc", "oslo_messaging.rpc.server"),
             *("oslo_messaging._drivers", "oslo_messaging._drivers.impl_rabbit"),

@@ -126,6 +126,37 @@ def test_the_step_logs_in_by_tls_to_the_server_that_it_configured(server: Server
     assert "SSL" in answer
 
 
+# A host's session, as the account sees and ends it from another host: before, at once, and after that.
+OTHERS_SESSION = """
+import sys, sqlalchemy
+from congress_runtime.probes.isolated import in_database
+from sqlalchemy.pool import NullPool
+here, there = (
+    sqlalchemy.create_engine(sys.argv[1], poolclass=NullPool, connect_args={"bind_address": address})
+    for address in ("127.0.0.1", "127.0.0.2")
+)
+print(in_database(here, "127.0.0.2") or "none")
+session = there.connect()
+print(in_database(here, "127.0.0.2"))
+print(in_database(here, "127.0.0.2") or "none")
+try:
+    session.execute(sqlalchemy.text("SELECT 1"))
+except sqlalchemy.exc.OperationalError:
+    print("ended")
+"""
+
+
+def test_a_host_s_sessions_are_ended_from_another_one_with_congress_s_account(server: Server) -> None:
+    url = server.connection(server.ca_file)
+    done = run(congress_python(), "-c", OTHERS_SESSION, url, env=ENVIRONMENT)
+    assert done.stdout.splitlines() == [
+        "none",
+        "1 sessions of 127.0.0.2 in the database",
+        "none",
+        "ended",
+    ], done.stderr
+
+
 def test_the_schema_is_migrated_over_tls(server: Server, tmp_path: Path) -> None:
     configuration = tmp_path / "congress.conf"
     configuration.write_text(f"[database]\nconnection = {server.connection(server.ca_file)}\n")

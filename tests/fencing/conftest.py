@@ -20,9 +20,9 @@ AGENT = Path(__file__).parents[2] / "files" / "fencing" / "fence_congress_openst
 HASTY = """
 import sys
 sys.path.insert(0, {folder!r})
-import fence_congress_openstack as agent, fence_congress_split
+import fence_congress_openstack as agent, fence_congress_power as power, fence_congress_split
 agent.LIMITS["reboot"] = 5.0
-agent.PAUSE_LIMIT = 0.5
+power.PAUSE_LIMIT = 0.5
 fence_congress_split.HOLD_LIMIT = 3.0
 sys.exit(agent.main())
 """

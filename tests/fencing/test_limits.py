@@ -82,11 +82,13 @@ def agent(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_the_longest_fencing_ends_before_pacemaker_gives_up(
     monkeypatch: pytest.MonkeyPatch, agent: Any, tmp_path: Path, login: float, answer: float
 ) -> None:
-    cloud, split = (importlib.import_module(f"fence_congress_{name}") for name in ("cloud", "split"))
+    cloud, split, power, fabric = (
+        importlib.import_module(f"fence_congress_{name}") for name in ("cloud", "split", "power", "fabric")
+    )
     clock = Clock(login, answer)
     clock.probe_time = split.COMMAND_LIMIT
     own_time = SimpleNamespace(monotonic=clock.monotonic, sleep=clock.sleep)
-    for module in (agent, cloud, split):
+    for module in (agent, cloud, split, power, fabric):
         monkeypatch.setattr(module, "time", own_time)
     monkeypatch.setattr(cloud.urllib.request, "urlopen", clock.urlopen)
     monkeypatch.setattr(split, "run", clock.ask)
@@ -94,7 +96,13 @@ def test_the_longest_fencing_ends_before_pacemaker_gives_up(
     credential = {"application_credential_id": "x", "application_credential_secret": "x"}
     write(file, auth_url="http://keystone", servers={platform.node(): ONE, "two": TWO}, **credential)
     asked = Namespace(
-        action="reboot", plug=TWO, credentials=file, resource="ds-node", witness="true", delay=10.0
+        action="reboot",
+        plug=TWO,
+        credentials=file,
+        resource="ds-node",
+        witness="true",
+        delay=10.0,
+        isolated="",
     )
     with pytest.raises(agent.FenceError, match="in time"):
         agent.run(asked)
@@ -132,4 +140,4 @@ def test_a_deadline_within_a_request_hides_no_reason(agent: Any) -> None:
             return cloud.Server("ACTIVE", None, 1)
 
     with pytest.raises(agent.FenceError, match="it is ACTIVE, task None; nova: HTTP 409 it is locked"):
-        agent.reboot(Late(), ONE)
+        agent.end_guest(Late(), ONE)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.fencing.conftest import AGENT, write
-from tests.fencing.support.fake_cloud import ONE, SECRET, TWO, Cloud
+from tests.fencing.support.fake_cloud import GROUP, ONE, PROBE_GROUP, SECRET, TWO, Cloud
 
 SCALE = 1 / 8
 # Nova pauses within two seconds; a host that must first become Pacemaker's DC requests it later.
@@ -26,9 +26,12 @@ import platform, sys
 sys.path.insert(0, {folder!r})
 platform.node = lambda: {host!r}
 import fence_congress_openstack as agent, fence_congress_cloud as cloud, fence_congress_split as split
+import fence_congress_power as power, fence_congress_fabric as fabric
 agent.LIMITS = {{action: limit * {scale} for action, limit in agent.LIMITS.items()}}
 for module, names in (
-    (agent, ["PAUSE_LIMIT", "RESTART_LIMIT"]),
+    (agent, ["NOVA_LIMIT"]),
+    (power, ["PAUSE_LIMIT", "RESTART_LIMIT"]),
+    (fabric, ["OWN_LIMIT", "CHECK_LIMIT", "CONNECT_LIMIT", "RESERVE"]),
     (cloud, ["REQUEST_LIMIT", "POLL"]),
     (split, ["HOLD_LIMIT", "PAUSE"]),
 ):
@@ -47,7 +50,7 @@ class Host:
         crm_resource.chmod(0o755)
         asked = ("action=reboot", f"plug={target}", f"credentials={folder}/fencing.json", "resource=ds-node")
         orders, self.output = folder / f"{name}.in", folder / f"{name}.out"
-        orders.write_text("\n".join([*asked, f"witness={witness}", f"delay={10 * SCALE}"]))
+        orders.write_text("\n".join([*asked, f"witness={witness}", f"delay={10 * SCALE}", "isolated=true"]))
         code = HOST.format(folder=str(AGENT.parent), host=name, scale=SCALE)
         with orders.open() as stdin, self.output.open("w") as stdout:
             self.process = subprocess.Popen(
@@ -80,6 +83,10 @@ def slow(cloud: Cloud, tmp_path: Path) -> Cloud:
         application_credential_secret=SECRET,
         servers={"one": ONE, "two": TWO},
         region="RegionOne",
+        addresses={"one": "10.0.0.1", "two": "10.0.0.2"},
+        group=GROUP,
+        probe_group=PROBE_GROUP,
+        probed=[["127.0.0.1", 9]],
     )
     cloud.takes = PAUSES * SCALE
     return cloud
@@ -98,7 +105,7 @@ def test_the_host_that_runs_the_node_wins(slow: Cloud, tmp_path: Path, seconds: 
             hosts[server] = Host(name, target, "one", tmp_path, "true")
             time.sleep(ELECTION * SCALE)
         # The slowest case: the limit of the delayed host, and then that of its action.
-        status = hosts[ONE].process.wait((60 + 110 + ELECTION) * SCALE + 10)
+        status = hosts[ONE].process.wait((75 + 110 + ELECTION) * SCALE + 10)
         assert hosts[TWO].frozen
         # Its earlier requests would have been completed by then.
         time.sleep((seconds + PAUSES) * SCALE * 1.5)

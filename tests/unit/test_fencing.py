@@ -13,10 +13,17 @@ import pytest
 from components.fencing import UNFENCED, access_rules
 from tests.support.deployer import LOGIN
 from tests.unit.support import recording as recorded
-from tests.unit.support.recording import CLOUD, Recording
+from tests.unit.support.recording import CLOUD, Recording, address
 
 CREDENTIAL = "openstack:identity/applicationCredential:ApplicationCredential"
 FENCED = ("datasource-1", "datasource-2")
+# With the bastion's group, a host reaches port 22 of the services, and so sees whether the cloud follows a change.
+ISOLATION = {
+    "addresses": {f"congress-test-{name}": address("10.20", f"{name}-port") for name in FENCED},
+    "group": "datasource-node-id",
+    "probe_group": "bastion-id",
+    "probed": [[address("10.20", f"{name}-port"), 22] for name in ("database", "messaging")],
+}
 LOGIN_WITH_PASSWORD = {"username": "fencer", "password": "CANARY-fencer", "project": "congress"}
 
 
@@ -58,6 +65,7 @@ def test_both_hosts_log_in_with_it(recording: Recording, host: str) -> None:
         "region": "RegionOne",
         "interface": "public",
         "servers": {f"congress-test-{name}": f"{name}-id" for name in FENCED},
+        **ISOLATION,
     }
 
 

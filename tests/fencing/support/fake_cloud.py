@@ -20,6 +20,11 @@ FROM = {"pause": {"ACTIVE"}, "os-stop": {"ACTIVE", "ERROR"}, "os-start": {"SHUTO
 ONE, TWO = "11111111-aaaa-4aaa-8aaa-111111111111", "22222222-bbbb-4bbb-8bbb-222222222222"
 
 
+# Security groups: of the pair, and the one that opens the probed ports; id -> name.
+GROUP, PROBE_GROUP = "44444444-dddd-4ddd-8ddd-444444444444", "55555555-eeee-4eee-8eee-555555555555"
+NAMES = {GROUP: "congress-dev-datasource-node", PROBE_GROUP: "congress-dev-bastion"}
+
+
 @dataclass
 class Server:
     """`pending`: the next result of the compute host: (requests until it is complete, status, result)."""
@@ -31,6 +36,7 @@ class Server:
     request: str = ""
     host_status: str = ""  # shown where the policy lets it
     runs_on: bool = False  # its hypervisor cannot end the guest, and says so
+    groups: list[str] = field(default_factory=lambda: [GROUP])
 
     def look(self) -> dict[str, Any]:
         if self.pending is not None:
@@ -38,7 +44,9 @@ class Server:
             self.pending = (looks - 1, status, result)
             if looks <= 0:
                 self.end(status, result)
-        shown = {"host_status": self.host_status} if self.host_status else {}
+        shown: dict[str, Any] = {"host_status": self.host_status} if self.host_status else {}
+        if self.groups:
+            shown["security_groups"] = [{"name": NAMES.get(group, group)} for group in self.groups]
         power = RUNNING if self.runs_on else POWER.get(self.status, RUNNING)
         states = {"OS-EXT-STS:task_state": self.task, "OS-EXT-STS:power_state": power}
         return {"status": self.status, **states, **shown}
@@ -76,6 +84,8 @@ class Cloud:
     regions: tuple[str, ...] = ("RegionOne", "RegionTwo")
     url: str = ""
     lag: float = 0.0
+    joined: Callable[[str, str], None] = lambda server_id, action: None  # noqa: ARG005 - after a change of groups
+    group_faults: list[int] = field(default_factory=list)  # of neutron, before it changes groups again
     takes: float | None = None
     ended: Callable[[str, str], None] = lambda server_id, status: None  # noqa: ARG005
 
@@ -119,6 +129,8 @@ class Cloud:
         action = next(iter(body))
         if body == {"reboot": {"type": "NONE"}}:
             return 400, {}, {"badRequest": {"message": "Invalid input for field/attribute type."}}
+        if action.endswith("SecurityGroup"):
+            return self._change_group(server_id, server, action, body[action]["name"])
         if action == self.refused:
             return 403, {}, {"forbidden": {"message": f"Policy doesn't allow {action} to be performed."}}
         # Nova refuses actions that the state does not allow; a hard reboot may follow a pause that hangs.
@@ -136,6 +148,23 @@ class Cloud:
             threading.Timer(self.takes, self._end, (server_id, *took[1:])).start()
         server.task = {"pause": "pausing", "reboot": "rebooting_hard"}.get(action, "powering-off")
         return 202, {"x-compute-request-id": server.request}, None
+
+    def _change_group(
+        self, server_id: str, server: Server, action: str, group: str
+    ) -> tuple[int, dict[str, str], Any]:
+        """As nova/network/security_group_api.py: by id or name, and without the compute host."""
+        if self.group_faults:
+            return self.group_faults.pop(0), {}, {"computeFault": {"message": "neutron does not answer"}}
+        if action == self.refused:
+            return 403, {}, {"forbidden": {"message": f"Policy doesn't allow {action} to be performed."}}
+        id_ = next((id_ for id_, name in NAMES.items() if group in (id_, name)), group)
+        present = id_ in server.groups
+        if action == "removeSecurityGroup" and not present:
+            return 404, {}, {"itemNotFound": {"message": f"Security group {group} not associated"}}
+        self.actions.append((server_id, f"{action[:-13]} {NAMES.get(id_, id_)}"))
+        server.groups = [g for g in server.groups if g != id_] + ([id_] if action.startswith("add") else [])
+        self.joined(server_id, action)
+        return 202, {"x-compute-request-id": f"req-{len(self.actions)}"}, None
 
     def _end(self, server_id: str, status: str, result: str) -> None:
         self.servers[server_id].end(status, result)

@@ -73,7 +73,7 @@ WRONG: dict[str, tuple[Callable[[Facts], Facts], str, str]] = {
     "resize": (lambda f: host(f, "database", status="REBOOT"), "database is REBOOT", "server show"),
     "confirmed dead": (
         lambda f: host(f, "datasource-2", ssh="timed out", isolated=True),
-        "datasource-2 is isolated since it was confirmed dead",
+        "datasource-2 is isolated, because nova could not stop it or it was confirmed dead",
         "make repair",
     ),
     "ssh": (

@@ -214,7 +214,16 @@ AGENTS = {
 }
 FENCING: Mapping[str, Mapping[str, Any]] = {
     "openstack": {
-        "login": credential_login(LOGIN, "the-id", f"{CANARY}Secret'\"$`", SERVERS),
+        "login": credential_login(
+            LOGIN,
+            "the-id",
+            f"{CANARY}Secret'\"$`",
+            SERVERS,
+            addresses={host: f"10.20.0.{number}" for number, host in enumerate(SERVERS, 11)},
+            group="the-group",
+            probe_group="the-bastion-s-group",
+            probed=[["10.20.0.5", 22], ["10.20.0.6", 22]],
+        ),
     },
     "fence_openstack": {
         "servers": SERVERS,

@@ -70,7 +70,10 @@ def _member(node: Node, host: str, facts: Facts) -> Iterator[Finding]:
             f"{node.name} is lost, and nova accepted the request to stop it ({task}) but does not carry it out: its "
             "compute host is down, or cut off from nova"
         )
-        way_out = f"when the cloud's operator confirms that this compute host is down: make confirm-dead HOST={name}"
+        way_out = (
+            f"wait two minutes: {host} isolates it and takes over; if it does not (see fencing), and the cloud's "
+            f"operator confirms that this compute host is down: make confirm-dead HOST={name}"
+        )
         yield wrong("cluster", what, way_out)
     elif node.unclean:
         way_out = "see fencing; without fencing, make sure that the server is off, then: sudo stonith_admin --confirm"
