@@ -22,6 +22,8 @@ while read -r unit; do
 done < <(enabled | grep -vxF -- "$before" | sort -u)
 [ ${#unknown[@]} = 0 ] || die "Debian's packages would start ${unknown[*]} on every host: add it to MASKED in image/recipe.py"
 
+# Variables of the machine that builds name files that the image does not have.
+unset "${!PIP_@}" "${!UV_@}" "${!SSL_CERT_@}" REQUESTS_CA_BUNDLE CURL_CA_BUNDLE
 if [ -e "$here/ca.pem" ]; then export PIP_CERT=$here/ca.pem SSL_CERT_FILE=$here/ca.pem; fi
 # shellcheck source=/dev/null
 . "$here/index.env"
