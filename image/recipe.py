@@ -84,8 +84,7 @@ def body() -> str:
     lists = "".join(_array(name, values) for name, values in arrays.items())
     # The digest of the virtual environment's name is that of these files, as on hosts.
     put_pins = f"put_pins() {{\n{''.join(map(_pin, PINS))}}}\n"
-    imports = f"imports={shlex.quote(_text('templates/congress_host/imports.j2').strip())}\n"
-    variables = f"properties=/{PROPERTIES} pins=/opt/congress-pins\n{lists}{imports}{put_pins}"
+    variables = f"properties=/{PROPERTIES} pins=/opt/congress-pins\n{lists}{put_pins}"
     # environment.sh computes the environment's name from the pins, so they are put before it.
     return "\n".join([*map(_text, PARTS), variables, "put_pins", *map(_text, WORK)])
 

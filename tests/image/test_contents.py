@@ -20,7 +20,9 @@ esac"""
 MASK = 'for unit in "${{@:3}}"; do ln -sf /dev/null {root}/etc/systemd/system/$unit; done'
 # python3 -m venv makes an environment whose programs do nothing.
 VENV = r"""mkdir -p "$3/bin"
-for name in pip uv; do printf '#!/bin/sh\necho %s $PIP_INDEX_URL\n' $name > "$3/bin/$name"; done
+for name in pip uv; do
+  printf '#!/bin/sh\necho "$REQUESTS_CA_BUNDLE,$PIP_FIND_LINKS,$PIP_INDEX_URL,$PIP_CERT" > "$0.env"\n' > "$3/bin/$name"
+done
 printf '#!/bin/sh\necho 11.0.0\n' > "$3/bin/python"
 chmod +x "$3"/bin/*"""
 
@@ -126,3 +128,15 @@ def test_the_pins_are_those_of_the_steps_and_the_properties_say_what_is_there(im
 def test_congress_that_cannot_be_installed_is_an_error(image: Image) -> None:
     image.library.fake("python3", "false")
     assert image.make().startswith("Congress could not be installed from the package index")
+
+
+def test_it_uses_the_index_and_the_certificates_that_the_builder_put_there(
+    image: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other variables of the machine that builds would name files that the image does not have."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/of/the/machine")
+    monkeypatch.setenv("PIP_FIND_LINKS", "/of/the/machine")
+    (image.library.folder / "ca.pem").touch()
+    assert image.make() == ""
+    (seen,) = image.root.glob("opt/congress-*/bin/pip.env")
+    assert seen.read_text() == f",,https://index.example/,{image.library.folder}/ca.pem\n"

@@ -56,7 +56,7 @@ def test_the_bus_gets_the_port_mapper_that_it_wants(variant: str) -> None:
 @pytest.fixture
 def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout with what the recipe reads."""
-    for path in (*PATHS, "templates/congress_host/imports.j2"):
+    for path in PATHS:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(recipe.ROOT / path, tmp_path / path)
     monkeypatch.setattr(recipe, "ROOT", tmp_path)

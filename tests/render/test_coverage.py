@@ -20,7 +20,6 @@ LIBRARY = {"step/functions.sh", "step/lib.sh"}
 PARTS = {
     "congress_host/environment.sh",
     "congress_host/flat_modules.j2",
-    "congress_host/imports.j2",
     "congress_host/sandbox.j2",
     "datasource_node/serving.j2",
     "messaging/cluster.j2",
