@@ -18,7 +18,10 @@ from policy_code.on_host import COMMAND
 from tests.ops.support.cloud_changes import ANSWER, exported
 
 HOST = "policy-engine-host-1"
-DECLARED = {"datasources": {"nova": {}}, "policies": {"P": {"rules": {"p(1)": {}, "p(2)": {}}}}}
+DECLARED: dict[str, dict[str, Any]] = {
+    "datasources": {"nova": {}},
+    "policies": {"P": {"rules": {"p(1)": {}, "p(2)": {}}}},
+}
 OUTPUTS: dict[str, Any] = {"policy_engines": [{"host": HOST}], "policies": {"policies": 1}}
 VIEWS = {HOST: HostView(ANSWER)}
 GONE = {"what": "policy P is gone", "remedy": "creates it again", "by_hand": False}

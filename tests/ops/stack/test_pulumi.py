@@ -121,7 +121,7 @@ def test_what_pulumi_says_and_its_silence_become_one_line(
 
 
 def test_what_a_stack_declares_is_read_from_its_state(program: Path) -> None:
-    declared = {"datasources": {}, "policies": {"P": {}}}
+    declared: dict[str, Any] = {"datasources": {}, "policies": {"P": {}}}
     component = {"urn": "v", "type": POLICIES, "outputs": {"applied": declared}}
     state = {"deployment": {"resources": [component]}}
     write(program, f"[ \"$*\" = 'stack export' ] || exit 9; echo '{json.dumps(state)}'")
