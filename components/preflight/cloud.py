@@ -46,13 +46,13 @@ class Cloud:
     """
 
     image_id: str
+    image_description: str
     flavor_ids: Mapping[str, str]
     external_network_id: str
     scope: Scope
     existing_network: ExistingNetwork | None = None
     login: Login | None = None
     identity: Identity | None = None
-    image_description: str = ""
 
 
 def look_up(settings: Settings, prefix: str, servers: Mapping[str, str], state: State) -> Cloud:
@@ -111,7 +111,7 @@ class _Search:
             raise CloudError(self.problems)
         flavor_ids = {name: flavor.id for name, flavor in flavors.items()}
         description = recipe.describe(image.name, image.properties or {})
-        return Cloud(image.id, flavor_ids, external.id, here, existing, deployer, keystone, description)
+        return Cloud(image.id, description, flavor_ids, external.id, here, existing, deployer, keystone)
 
     def _run(self, search: Callable[[], Any]) -> Any:
         try:

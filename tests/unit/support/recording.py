@@ -42,7 +42,7 @@ SETTINGS: dict[str, Any] = {
     "access": {"sshCidrs": ["192.0.2.0/28"], "apiCidrs": ["198.51.100.0/24"]},
     "auth": "noauth",
 }
-CLOUD = cloud.Cloud("image-id", {"small": "flavor-small"}, "external-id", SCOPE, login=LOGIN)
+CLOUD = cloud.Cloud("image-id", "image plain", {"small": "flavor-small"}, "external-id", SCOPE, login=LOGIN)
 # What `pulumi stack export` prints.
 EXPORTED: dict[str, Any] = {}
 WITH_KEYSTONE = replace(CLOUD, identity=IDENTITY)
