@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,8 +18,20 @@ from scripts import bring_up
 from scripts.stages import Durations, Stage, Stages
 
 ROOT = Path(__file__).resolve().parents[2]
-# Says that it has begun, and ends only by a signal.
-ENDLESS = "trap 'echo cleaned up' EXIT; echo begun; sleep infinity"
+# Says that it has begun, opens its arguments, and ends only by a signal. Not a shell: a signal between its fork and
+# exec is lost.
+WAITING = """
+import signal, sys
+signals = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+print("begun", flush=True)
+for fifo in sys.argv[1:]:
+    open(fifo, "w").close()
+signal.sigwait(signals)
+print("cleaned up", flush=True)
+sys.exit(1)
+"""
+ENDLESS = f"exec {shlex.join([sys.executable, '-c', WAITING])}"
 
 
 def stage(name: str, script: str) -> Stage:
@@ -54,14 +67,14 @@ def test_an_error_ends_the_other_stage_and_is_reported_once(
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     out = io.StringIO()
-    endless = stage("endless", f"trap 'echo cleaned up' EXIT; echo >{fifo}; sleep infinity")
+    endless = stage("endless", f"{ENDLESS} {fifo}")
     lanes = [[stage("bad", f"read <{fifo}; exit 3"), stage("never", "echo never")], [endless]]
     with pytest.raises(SystemExit) as ended:
         Stages(tmp_path, out).run(*lanes)
     error = rf"up: stage bad failed after \d+ s; log: {tmp_path}/up-bad\.log; try: make bad"
     assert re.fullmatch(error, str(ended.value))
     assert "never" not in out.getvalue()
-    assert (tmp_path / "up-endless.log").read_text() == "cleaned up\n"
+    assert (tmp_path / "up-endless.log").read_text() == "begun\ncleaned up\n"
     assert out.getvalue().count("failed") == 1
     assert "== endless: ended, because stage bad failed; the next run continues it" in out.getvalue()
     assert capsys.readouterr().err == ""
