@@ -49,8 +49,8 @@ def allowed(host: str, role: str, login: str, number: int) -> set[Location]:
         ("", "the metadata service, asked by nobody: no answer", "", ""),
     }
     if role in CERTIFICATES:
-        secret, *file = CERTIFICATES[role]
-        locations.add((secret.replace("HOST", host), *file))
+        secret, path, owner, mode = CERTIFICATES[role]
+        locations.add((secret.replace("HOST", host), path, owner, mode))
     if number > 1 and role in OF_SEVERAL:
         locations.add(OF_SEVERAL[role])
     if role in CONGRESS_HOSTS:
