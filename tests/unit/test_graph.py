@@ -18,6 +18,7 @@ from tests.unit.support.recording import Recording
 
 EXISTING = Cloud(
     "image-id",
+    "image plain",
     {"small": "flavor-small"},
     "external-id",
     SCOPE,

@@ -190,7 +190,12 @@ def test_outputs_are_those_of_the_contract(recording: Recording) -> None:
 
 def test_an_existing_network_is_used_as_it_is() -> None:
     existing = Cloud(
-        "image-id", {"small": "id"}, "external-id", SCOPE, ExistingNetwork("net", "sub", "10.99.0.0/24")
+        "image-id",
+        "image plain",
+        {"small": "id"},
+        "external-id",
+        SCOPE,
+        ExistingNetwork("net", "sub", "10.99.0.0/24"),
     )
     network = {"externalNetwork": "public", "existing": {"network": "n", "subnet": "s"}}
     recording = recorded.run(recorded.settings_with(network=network), existing)

@@ -84,9 +84,9 @@ def test_what_was_applied_is_an_output_of_its_component_and_of_an_older_program_
             {"urn": "v", "type": POLICIES, "outputs": applied},
         ).policies
 
-    declared = {"datasources": {}, "policies": {"P": {}}}
+    declared: dict[str, Any] = {"datasources": {}, "policies": {"P": {}}}
     summary = {"policies": {"datasources": 0, "policies": 1, "rules": 0, "digest": "d"}}
-    former = {"policies": {"datasources": {}, "policies": {}}}
+    former: dict[str, Any] = {"policies": {"datasources": {}, "policies": {}}}
     assert policies(summary, {"applied": declared}) == declared
     # An `up` that failed after the policies were applied: the stack keeps its outputs.
     assert policies(former, {"applied": declared}) == declared
