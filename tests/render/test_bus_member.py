@@ -28,6 +28,7 @@ SYSTEMCTL = """case $1 in
   is-active) [ -e {folder}/active ] ;;
   stop) rm -f {folder}/active ;;
   start|restart)
+    [ "$2" = rabbitmq-server ] || exit 0
     touch {folder}/active
     if [ ! -e {mnesia} ]; then mkdir -p {mnesia}; cp {folder}/joined {folder}/node-{member}; fi ;;
 esac"""
