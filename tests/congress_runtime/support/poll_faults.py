@@ -100,7 +100,7 @@ def main(folder: str, *words: str) -> None:
         return answer
 
     bad = [*urls, "hangs"]
-    seen["under way"] = congress_node.until(lambda: "that started" in status("hangs")["last_error"])
+    seen["under way"] = congress_node.until(lambda: "that started" in status("hangs").get("last_error", ""))
     congress_node.until(lambda: all(node.updates(name) for name in bad))
     seen["errors"] = {name: status(name)["last_error"] for name in bad}
     before = node.updates("good")
