@@ -47,15 +47,19 @@ def cloud() -> Iterator[Cloud]:
 @pytest.fixture
 def credentials(cloud: Cloud, tmp_path: Path) -> Path:
     file = tmp_path / "fencing.json"
-    write(
-        file,
-        auth_url=cloud.url,
-        application_credential_id="the-id",
-        application_credential_secret=SECRET,
-        region="RegionOne",
-        servers={"one": ONE, "two": TWO},
-    )
+    write(file, **login(cloud))
     return file
+
+
+def login(cloud: Cloud) -> dict[str, Any]:
+    """What every file with a login to the cloud has."""
+    return {
+        "auth_url": cloud.url,
+        "application_credential_id": "the-id",
+        "application_credential_secret": SECRET,
+        "region": "RegionOne",
+        "servers": {"one": ONE, "two": TWO},
+    }
 
 
 def write(file: Path, **values: Any) -> None:

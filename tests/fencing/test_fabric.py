@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.fencing.conftest import AGENT, Done, write
-from tests.fencing.support.fake_cloud import GROUP, NAMES, ONE, PROBE_GROUP, SECRET, TWO, Cloud, Server
+from tests.fencing.conftest import AGENT, Done, login, write
+from tests.fencing.support.fake_cloud import GROUP, NAMES, ONE, PROBE_GROUP, TWO, Cloud, Server
 
 NEVER = (10**6, "", "")
 PAIR_GROUP, PROBE = NAMES[GROUP], NAMES[PROBE_GROUP]
@@ -63,11 +63,7 @@ def start(cloud: Cloud, door: Path, tmp_path: Path) -> Run:
     file = tmp_path / "fencing.json"
     write(
         file,
-        auth_url=cloud.url,
-        application_credential_id="the-id",
-        application_credential_secret=SECRET,
-        region="RegionOne",
-        servers={"one": ONE, "two": TWO},
+        **login(cloud),
         addresses={"one": "10.0.0.1", "two": "10.0.0.2"},
         group=GROUP,
         probe_group=PROBE_GROUP,
