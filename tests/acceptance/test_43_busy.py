@@ -88,7 +88,9 @@ def test_clients_of_a_busy_engine_go_to_the_other_one(deployment: Deployment, nu
         wait_for("all is answered", 20, lambda: asked[-1][0] > end)
     assert {status for _, _, status in asked} == {200}
     # One that went to the stopped engine was answered after it continued.
-    assert [began for began, seconds, _ in asked if marked < began < end - SLOW and began + seconds > end] == []
+    assert [
+        began for began, seconds, _ in asked if marked < began < end - SLOW and began + seconds > end
+    ] == []
     assert taken_down(deployment) == before
 
 
