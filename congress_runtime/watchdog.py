@@ -12,6 +12,8 @@ error at once and recovers 0.2 s after the database returns, which is sooner tha
 RabbitMQ blocks all publishers while it is short of memory or disk. The node then waits without a limit: a restarted
 node could not publish either, and would have lost its rows.
 
+A datasource node also ends if its rounds of synchronisation end no more: it would serve nobody (rounds.py).
+
 A datasource node that has not worked yet waits longer, because it was started when the other host did not work or was
 lost. It waits longer than Pacemaker's failure-timeout, so Pacemaker may try the other host again when this one
 gives up. So an outage of bus or database never leaves the node stopped, however long it lasts.
@@ -26,6 +28,7 @@ from collections.abc import Callable
 
 import eventlet
 import sqlalchemy
+from congress_runtime import rounds
 from congress_runtime.bus import (
     DATASOURCE_MANAGER,
     POLICY_ENGINE,
@@ -139,7 +142,29 @@ def checks(conf: cfg.ConfigOpts) -> list[Check]:
         first_limit=first_limit,
         only_at_start=not conf.datasources,
     )
-    return [answer, bus, database_check]
+    if not conf.datasources:
+        return [answer, bus, database_check]
+    period = conf.datasource_sync_period
+    rounds_check = Check(
+        "a round of synchronisation of its datasources",
+        goes_on(lambda: rounds.ended),
+        limit=deadline + 2 * period,
+        first_limit=first_limit + 2 * period,
+    )
+    return [answer, bus, rounds_check, database_check]
+
+
+def goes_on(count: Callable[[], int]) -> Callable[[], None]:
+    """A probe that succeeds if the count has grown since it was last called."""
+    last = 0
+
+    def probe() -> None:
+        nonlocal last
+        before, last = last, count()
+        if last == before:
+            raise LookupError(f"none since round {before}")
+
+    return probe
 
 
 def send_heartbeats(pipe: int, node_checks: list[Check]) -> None:

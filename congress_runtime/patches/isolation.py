@@ -25,6 +25,7 @@ from congress.dse2.datasource_manager import DSManagerService
 from congress.dse2.dse_node import DseNode
 from congress.exception import DatasourceCreationError, InvalidDriver
 from congress.synchronizer.datasource_synchronizer import DatasourceSynchronizer
+from congress_runtime import rounds
 from congress_runtime.patches.polls import limit_vmware
 from congress_runtime.patches.unmade import PendingDatasource, register
 from futurist import periodics
@@ -42,7 +43,7 @@ def apply() -> None:
     harness.create_datasources = create_datasources
     DatasourceSynchronizer.synchronize_all_datasources = periodics.periodic(
         spacing=cfg.CONF.datasource_sync_period
-    )(lambda synchronizer: synchronize(synchronizer.node))
+    )(lambda synchronizer: run_round(synchronizer.node))
     DatasourceSynchronizer.sync_datasource = lambda synchronizer, _name: synchronize(synchronizer.node)
     DSManagerService.add_datasource = with_first_attempt(DSManagerService.add_datasource)
     DseNode.validate_create_datasource = without_configuration(DseNode.validate_create_datasource)
@@ -94,6 +95,14 @@ def unregister_service(self: Any, service_id: str | None = None, uuid_: str | No
         self._services.remove(service)
         service.stop()
         eventlet.spawn_n(service.wait)  # until its current requests are answered
+
+
+def run_round(node: Any) -> None:
+    try:
+        synchronize(node)
+    except Exception:
+        LOG.exception("the datasources were not synchronized, the next round tries it again")
+    rounds.end()
 
 
 @lockutils.synchronized("congress_synchronize_datasources")  # type: ignore[untyped-decorator]

@@ -146,31 +146,48 @@ def test_failure_timeout_equals_pacemaker_s(watchdog: Any) -> None:
     assert f"failure-timeout={watchdog.FAILURE_TIMEOUT}\n" in text
 
 
-@pytest.mark.parametrize(
-    ("datasources", "only_at_start", "first_limit"), [(True, False, (150,) * 3), (False, True, (60, 30, 30))]
-)
-def test_only_a_datasource_node_ends_without_the_database(
-    watchdog: Any, datasources: object, only_at_start: object, first_limit: tuple[int, int, int]
-) -> None:
-    conf = SimpleNamespace(
+def configuration(*, datasources: bool) -> SimpleNamespace:
+    return SimpleNamespace(
         datasources=datasources,
         watchdog=SimpleNamespace(deadline=30),
         database=SimpleNamespace(connection="mysql://"),
         node_id="n",
+        datasource_sync_period=5,
     )
-    answer, bus, database = watchdog.checks(conf)
+
+
+def test_only_a_datasource_node_ends_without_the_database(watchdog: Any) -> None:
+    answer, bus, _, database = watchdog.checks(configuration(datasources=True))
     assert (answer.limit, bus.limit, database.limit) == (30, 30, 30)
-    assert (answer.first_limit, bus.first_limit, database.first_limit) == first_limit
-    assert (answer.only_at_start, bus.only_at_start, database.only_at_start) == (False, False, only_at_start)
+    assert (answer.first_limit, bus.first_limit, database.first_limit) == (150, 150, 150)
+    assert not any(check.only_at_start for check in (answer, bus, database))
     answer.probe()
-    service = watchdog.DATASOURCE_MANAGER if datasources else watchdog.POLICY_ENGINE
-    assert watchdog.ping.call_args.args[2] is service
+    assert watchdog.ping.call_args.args[2] is watchdog.DATASOURCE_MANAGER
+
+
+def test_an_engine_needs_the_database_at_its_start(watchdog: Any) -> None:
+    answer, bus, database = watchdog.checks(configuration(datasources=False))
+    assert (answer.limit, bus.limit, database.limit) == (30, 30, 30)
+    assert (answer.first_limit, bus.first_limit, database.first_limit) == (60, 30, 30)
+    assert [check.only_at_start for check in (answer, bus, database)] == [False, False, True]
+    answer.probe()
+    assert watchdog.ping.call_args.args[2] is watchdog.POLICY_ENGINE
+
+
+def test_a_datasource_node_ends_when_its_rounds_stand_still(watchdog: Any) -> None:
+    _, _, rounds, _ = watchdog.checks(configuration(datasources=True))
+    assert (rounds.limit, rounds.first_limit) == (40, 160)
+    watchdog.rounds.ended = 0
+    with pytest.raises(LookupError, match="none since round 0"):
+        rounds.probe()
+    watchdog.rounds.ended = 2
+    rounds.probe()
+    with pytest.raises(LookupError, match="none since round 2"):
+        rounds.probe()
 
 
 def test_connects_to_the_bus_only_when_the_node_no_longer_answers(watchdog: Any) -> None:
-    conf = MagicMock(datasources=True)
-    conf.watchdog.deadline = 30
-    answer, bus, _ = watchdog.checks(conf)
+    answer, bus, *_ = watchdog.checks(configuration(datasources=True))
     bus.probe()
     assert watchdog.connection.called
     watchdog.connection.reset_mock()
