@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from components.congress_host import MODULES
-from components.database import PRIVILEGES, TIMEOUTS, TLS, max_connections
+from components.database import PRIVILEGES, TIMEOUTS, max_connections, tls
 from components.fencing import credential_login, password_login
 from components.foundation.authority import CA_FILE
 from components.foundation.host import package_environment
@@ -52,7 +52,7 @@ SERVERS = {str(member["name"]): f"b1f2c3d4-0000-4000-8000-00000000000{member['id
 FENCING_LOGIN = {"username": "fencer", "password": PASSWORD, "project": "congress"}
 CONGRESS = {
     "transport_url": f"rabbit://congress:{PASSWORD}@10.20.0.6:5671",
-    "connection": f"mysql+pymysql://congress:{PASSWORD}@10.20.0.5/congress?charset=utf8&{TIMEOUTS}&{TLS}",
+    "connection": f"mysql+pymysql://congress:{PASSWORD}@10.20.0.5/congress?charset=utf8&{TIMEOUTS}&{tls(CA_FILE)}",
     "encryption_key": ENCRYPTION_KEY,
     "sync_period": 5,
     "evaluation_limit": 60,
@@ -60,6 +60,8 @@ CONGRESS = {
     "bus_is_cluster": False,
     "authority": CERTIFICATE,
     "ca_file": CA_FILE,
+    "bus_ca_file": CA_FILE,
+    "more_authorities": {},
 }
 AUTHTOKEN = {
     **keystone_options(Identity("https://cloud.example:5000/v3", "RegionOne", "public")),
@@ -102,6 +104,7 @@ ENGINE = {
     "port": 1789,
     "agent_port": 1889,
     "state_port": 8405,
+    "balanced_outside": False,
     "drain_limit": 30,
     "per_host": 2,
     "on_this_host": ["policy-engine-1", "policy-engine-10"],
