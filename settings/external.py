@@ -131,7 +131,7 @@ class ExternalLoadBalancer(Model):
 
 NOT_OURS = (
     "the password is not the stack's: change it at the service, then pulumi config set --secret --path "
-    "'congress-ha:{}.external.password'"
+    "'congress-ha:{section}.external.password'"
 )
 
 
@@ -140,11 +140,12 @@ def without_meaning(settings: Settings) -> Iterator[str]:
     database, messaging, balancer = settings.database, settings.messaging, settings.load_balancer
     rotation, tls = settings.rotation, settings.tls
     for external, key, is_set, why in (
-        (database, "rotation.database", rotation.database != 1, NOT_OURS.format("database")),
-        (messaging, "rotation.messaging", rotation.messaging != 1, NOT_OURS.format("messaging")),
+        (database, "rotation.database", rotation.database != 1, NOT_OURS),
+        (messaging, "rotation.messaging", rotation.messaging != 1, NOT_OURS),
         (messaging, "messaging.hosts", messaging.hosts != 1, "it counts hosts of the stack's own bus"),
         (balancer, "loadBalancer.hosts", balancer.hosts != 1, "it counts the stack's own load balancers"),
         (balancer, "tls", tls != type(tls)(), "it is for the endpoint of the stack's own load balancer"),
     ):
         if external.external is not None and is_set:
-            yield f"{key}: the service is external, and {why}; remove {key}"
+            reason = why.format(section=key.partition(".")[2])
+            yield f"{key}: the service is external, and {reason}; remove {key}"
