@@ -153,7 +153,7 @@ def test_locks_that_do_not_lock_out_are_noticed(server: Server) -> None:
     assert "LOCK TABLES does not lock out a second session" in done.stdout, done.stderr
 
 
-def test_galera_is_refused_by_name(server: Server) -> None:
+def test_galera_is_refused_by_name() -> None:
     """Its variable alone: a real one takes a library that is not installed here."""
     text = (
         "import check_database as c\n"

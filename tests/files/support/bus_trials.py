@@ -22,7 +22,8 @@ import json, sys
 import check_bus
 request = json.load(sys.stdin)
 host, port = request["brokers"][0]
-with check_bus.connection(request, host, port) as one, check_bus.connection({**request, "vhost": "/"}, host, port) as two:
+elsewhere = {**request, "vhost": "/"}
+with check_bus.connection(request, host, port) as one, check_bus.connection(elsewhere, host, port) as two:
     try:
         check_bus.one_queue(one, "reply_congress-ha-check", {"mq2:5671": two})
     except check_bus.UnfitError as error:
