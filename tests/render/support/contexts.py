@@ -71,7 +71,26 @@ AUTHTOKEN = {
     "project_name": "service",
     "project_domain_name": "Default",
 }
-AUTHENTICATIONS = {"noauth": CONGRESS, "keystone": {**CONGRESS, "authtoken": AUTHTOKEN}}
+BUS_CA = "/etc/congress-ha/messaging-ca.pem"
+AUTHENTICATIONS = {
+    "noauth": CONGRESS,
+    "keystone": {**CONGRESS, "authtoken": AUTHTOKEN},
+    "external bus": {
+        **CONGRESS,
+        "bus_is_cluster": True,
+        "bus_ca_file": BUS_CA,
+        "more_authorities": {BUS_CA: CERTIFICATE},
+    },
+}
+EXTERNAL_BUS = {
+    "ca": CERTIFICATE,
+    "ca_file": BUS_CA,
+    "program": "messaging/check_bus.py",
+    "installed": "/usr/local/lib/congress-ha/check_bus.py",
+    "request": json.dumps({"brokers": [["mq1.example.org", 5671]], "password": f"{PASSWORD}'$x`"}),
+    "place": "mq1.example.org:5671",
+    "seconds": 240,
+}
 DATABASE = {
     "database": "congress",
     "user": "congress",
@@ -253,7 +272,11 @@ HARDENING = {
     }
     for name, upgrades in (("upgrades", True), ("no-upgrades", False))
 }
-ENGINES = {"first": ENGINE, "tenth": {**ENGINE, "node_id": "policy-engine-10", "port": 1798}}
+ENGINES = {
+    "first": ENGINE,
+    "tenth": {**ENGINE, "node_id": "policy-engine-10", "port": 1798},
+    "balanced outside": {**ENGINE, "balanced_outside": True, "state_port": 1789},
+}
 SOFTWARE = {
     name: {"environment": dict(package_environment(guest)), "modules": MODULES}
     for name, guest in (("plain", Guest()), ("mirrors", GUEST))
