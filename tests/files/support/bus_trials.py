@@ -6,11 +6,14 @@ own.pem, and the program that tries.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +34,41 @@ with check_bus.connection(request, host, port) as one, check_bus.connection(else
 """
 
 
+def listens() -> bool:
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", PORT)) == 0
+
+
+def definitions() -> dict[str, Any]:
+    """Two users: one that may do everything, and one that may configure Congress's own names alone."""
+    salt = b"salt"
+    hashed = base64.b64encode(salt + sha256(salt + PASSWORD.encode()).digest()).decode()
+    users = {"congress": ".*", "narrow": "^congress.*"}
+    return {
+        "users": [
+            {
+                "name": name,
+                "password_hash": hashed,
+                "hashing_algorithm": "rabbit_password_hashing_sha256",
+                "tags": "",
+            }
+            for name in users
+        ],
+        "vhosts": [{"name": "con/gress"}, {"name": "/"}],
+        "permissions": [
+            {"user": name, "vhost": vhost, "configure": configure, "write": ".*", "read": ".*"}
+            for name, configure in users.items()
+            for vhost in ("con/gress", "/")
+        ],
+    }
+
+
 def main(folder: Path, program: str) -> None:
+    (folder / "definitions.json").write_text(json.dumps(definitions()))
     (folder / "rabbitmq.conf").write_text(
         f"listeners.tcp.1 = 127.0.0.1:{PLAIN}\nlisteners.ssl.1 = 127.0.0.1:{PORT}\n"
         f"ssl_options.cacertfile = {folder}/ca.pem\nssl_options.certfile = {folder}/own.pem\n"
-        f"ssl_options.keyfile = {folder}/own.pem\nloopback_users = none\n"
+        f"ssl_options.keyfile = {folder}/own.pem\nload_definitions = {folder}/definitions.json\n"
     )
     environment = {
         **os.environ,
@@ -44,17 +77,10 @@ def main(folder: Path, program: str) -> None:
         "RABBITMQ_CONFIG_FILE": f"{folder}/rabbitmq.conf",
         "RABBITMQ_MNESIA_BASE": f"{folder}/mnesia",
         "RABBITMQ_LOG_BASE": str(folder),
-        "RABBITMQ_PID_FILE": f"{folder}/pid",
         "RABBITMQ_ENABLED_PLUGINS_FILE": f"{folder}/plugins",
     }
     with (folder / "broker.log").open("wb") as log:
         broker = subprocess.Popen([f"{RABBITMQ}/rabbitmq-server"], env=environment, stdout=log, stderr=log)
-
-    def control(*words: str, stdin: str = "") -> None:
-        subprocess.run(
-            [f"{RABBITMQ}/rabbitmqctl", "-q", "-n", "trial@localhost", *words],
-            env=environment, input=stdin, text=True, check=True, capture_output=True,
-        )  # fmt: skip
 
     request: dict[str, Any] = {
         "brokers": [["localhost", PORT]],
@@ -74,14 +100,9 @@ def main(folder: Path, program: str) -> None:
         return done.stderr.strip()
 
     try:
-        while not (folder / "pid").exists():
+        while not listens():
             assert broker.poll() is None, (folder / "broker.log").read_text()
             time.sleep(0.2)
-        control("wait", f"{folder}/pid", "--timeout", "200")
-        control("add_vhost", "con/gress")
-        control("add_user", "congress", stdin=f"{PASSWORD}\n")
-        for vhost in ("con/gress", "/"):
-            control("set_permissions", "-p", vhost, "congress", ".*", ".*", ".*")
         said = {
             "fit": trial(),
             "another name": trial(brokers=[["127.0.0.1", PORT]]),
@@ -91,10 +112,8 @@ def main(folder: Path, program: str) -> None:
             "wrong password": trial(password="wrong"),
             "missing vhost": trial(vhost="missing"),
             "apart": trial("-c", APART),
+            "own names alone": trial(user="narrow"),
         }
-        control("set_permissions", "-p", "con/gress", "congress", "^congress.*", ".*", ".*")
-        said["own names alone"] = trial()
-        control("set_permissions", "-p", "con/gress", "congress", ".*", ".*", ".*")
         left = subprocess.run(
             [f"{RABBITMQ}/rabbitmqctl", "-q", "-n", "trial@localhost", "list_queues", "-p", "con/gress", "name"],
             env=environment, capture_output=True, text=True, check=True,
