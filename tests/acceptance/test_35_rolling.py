@@ -1,4 +1,4 @@
-"""Changes of the engines and of the load balancer, which clients at the endpoint must not notice."""
+"""Changes of settings, engines and load balancer: `up` runs the steps concerned, and clients notice nothing."""
 
 from __future__ import annotations
 
@@ -14,6 +14,15 @@ pytestmark = pytest.mark.timeout(900)
 SYNC, LATER = "policyEngines.syncPeriod=8", "policyEngines.syncPeriod=9"
 BALANCERS = {"load-balancer-haproxy", "load-balancer-2-haproxy"}
 UNIT = "congress-policy-engine@{}.service"
+AGENTS = {"datasource-1-agent", "datasource-2-agent"}
+CONGRESS_STEPS = {
+    *AGENTS,
+    *(f"{host}-configuration" for host in ("datasource-1", "datasource-2")),
+    *(f"policy-engine-host-{i}-configuration" for i in (1, 2)),
+    "datasource-node",
+    "policy-engine-1",
+    "policy-engine-2",
+}
 
 
 def change(deployment: Deployment, *settings: str) -> dict[str, str]:
@@ -24,7 +33,11 @@ def change(deployment: Deployment, *settings: str) -> dict[str, str]:
 def test_a_setting_of_the_engines(deployment: Deployment, clients: Traffic) -> None:
     before = deployment.engine_pids()
     with clients.unnoticed():
-        change(deployment, "policyEngines.syncPeriod=7")
+        changed = change(deployment, "policyEngines.syncPeriod=7")
+    assert changed == dict.fromkeys(CONGRESS_STEPS, "updated")
+    for engine in deployment.engines:
+        period = deployment.on(engine["host"], "grep datasource_sync_period /etc/congress/congress.conf")
+        assert period.endswith("= 7")
     after = deployment.engine_pids()
     assert all(after[node_id] != before[node_id] for node_id in before)
 
@@ -94,6 +107,23 @@ def test_an_engine_more_and_fewer_again(deployment: Deployment, clients: Traffic
     assert [engine["node_id"] for engine in deployment.engines] == list(before)
 
 
+def test_a_setting_of_the_cluster_does_not_touch_the_engines(
+    deployment: Deployment, clients: Traffic
+) -> None:
+    before = deployment.engine_pids()
+    with clients.unnoticed():
+        changed = change(deployment, LATER, "datasourceNode.monitorInterval=20s")
+    assert changed == dict.fromkeys({*AGENTS, "datasource-node"}, "updated")
+    assert "op monitor interval=20s timeout=30s" in deployment.on(
+        "datasource-1", "crm configure show ds-node"
+    )
+    assert deployment.engine_pids() == before
+
+
 def test_what_was_edited_is_put_back(deployment: Deployment, clients: Traffic) -> None:
     with clients.unnoticed():
-        change(deployment)
+        changed = change(deployment)
+    assert changed == dict.fromkeys(CONGRESS_STEPS, "updated")
+    assert "op monitor interval=30s timeout=30s" in deployment.on(
+        "datasource-1", "crm configure show ds-node"
+    )

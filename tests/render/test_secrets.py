@@ -20,12 +20,14 @@ from tests.render.support.contexts import CANARY
 
 HEREDOC = re.compile(r"<<'?(\w+)'?$")
 # The readers of a here-document with a secret, which they read from standard input.
-READERS = (r'put_file "[^"]+" \S+ \d+', r"mariadb", r"out=\$\(apply")
+READERS = (r'put_file "[^"]+" \S+ \d+', r"mariadb", r"out=\$\(apply", r'cat > "\$account"')
 SECRET = rf"'?{CANARY}\S*?'?(?=[ )]|$)"
 WORD = r"[\w./$:-]+"
 HARMLESS = re.compile(
     # Not exported, because a child would pass it on to its own children.
     rf"^\w+={SECRET}$"
+    # Taken out of what a program printed.
+    rf"|^(\w+)=\$\{{\1//'{CANARY}-\w+'/\*\*\*\}}$"
     # Commands that read standard input.
     rf"|<<< {SECRET}"
     # Builtins of bash at the start of a command, or read by another one through a pipe or <(...).
@@ -121,6 +123,7 @@ def test_an_exposed_secret_is_found(line: str) -> None:
     [
         heredoc(f"password = {CANARY}1\n", "/etc/file", "root:root", "0600"),
         f"password={CANARY}1\nprintf '%s\\n' \"$password\" | rabbitmqctl -q add_user congress",
+        f'password={CANARY}1\nout=${{out//"$password"/***}}',
         f"put_file /etc/key congress:congress 0600 <<< '{CANARY}1'",
         f"base64 -d <<< {CANARY}1 | put_file $key.new root:root 0400",
     ],

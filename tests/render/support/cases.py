@@ -51,6 +51,7 @@ class Validator(Enum):
     RABBITMQ = auto()
     RABBITMQ_ENV = auto()
     ERLANG = auto()
+    ERLANG_EXPRESSIONS = auto()
     CLOUD_INIT = auto()
     SSH = auto()
 
@@ -113,6 +114,10 @@ TABLE: Mapping[str, tuple[Validator, Contexts]] = {
     "load_balancer/keepalived.conf.j2": (Validator.KEEPALIVED, PAIRED),
     "load_balancer/keepalived.sh.j2": (Validator.BASH, PAIRED),
     "load_balancer/vrrp.nft.j2": (Validator.NFTABLES, PAIRED),
+    "messaging/account.erl.j2": (
+        Validator.ERLANG_EXPRESSIONS,
+        {"messaging": MESSAGING, "cluster": BUS_CLUSTER},
+    ),
     "messaging/former_users.sh.j2": (Validator.BASH, {"second": {"user": "congress-2"}}),
     "messaging/inter_node_tls.config.j2": (Validator.ERLANG, {"cluster": BUS_CLUSTER}),
     "messaging/rabbitmq-env.conf.j2": (Validator.RABBITMQ_ENV, {"cluster": BUS_CLUSTER}),
