@@ -121,7 +121,9 @@ class Catalog(pulumi.ComponentResource):
             self._register(name, keystone, site.cloud.identity.region, load_balancer)
         self.register_outputs({})
 
-    def _register(self, name: str, keystone: Keystone, region: str, load_balancer: LoadBalancer) -> None:
+    def _register(
+        self, name: str, keystone: Keystone, region: str, load_balancer: LoadBalancer | ExternalLoadBalancer
+    ) -> None:
         child = keystone.registered_by(self)
         self.service = identity.ServiceV3(
             f"{name}-service",

@@ -40,6 +40,8 @@ class Server(Model):
         description="its DNS name or IPv4 address, as in its certificate", examples=["db.example.org"]
     )
 
+    port: Port
+
     @property
     def range(self) -> IPv4Network | None:
         """The range with its address alone; None if the settings have its name."""
