@@ -14,7 +14,7 @@ state = recorded.begin()
 import settings
 from components import inventory
 from components.congress_host import CongressArgs, EncryptionKey, congress_hosts
-from components.database import Database, Schema
+from components.database import Schema
 from components.datasource_node import DatasourceNode
 from components.fencing import Fencing
 from components.foundation import debug_log, first_boot
@@ -23,13 +23,18 @@ from components.foundation.authority import Authority
 from components.foundation.firewall import Firewall, rules
 from components.foundation.network import Network, NetworkArgs
 from components.keystone import Catalog, Keystone
-from components.load_balancer import LoadBalancer
-from components.messaging import Messaging
 from components.policies import policies
 from components.policy_engines import PolicyEngines
-from components.preflight import cloud
+from components.preflight import cloud, external
 from components.preflight import policies as policies_folder
 from components.rotation import FormerUsers
+from components.services import (
+    closed_by_groups,
+    database_of,
+    load_balancer_of,
+    messaging_of,
+    with_rotated_users,
+)
 from roles import DATASOURCE_NODE, POLICY_ENGINE
 
 debug_log.switch_off()
@@ -39,6 +44,7 @@ prefix = f"congress-{stack}"
 first_boot.check(stack, prefix, config.guest, inventory.roles(config))
 folder = policies_folder.look_up(config)
 exported = state.result()
+external.check(config, exported)
 policies_folder.require_simulation(config, stack, folder, exported.policies)
 existing_cloud = cloud.look_up(config, prefix, inventory.servers(prefix, config), exported)
 pulumi.log.info(existing_cloud.image_description)
@@ -51,11 +57,13 @@ access = Access(
 site = access.site
 authority = Authority("authority", prefix, config.rotation.certificates)
 
-# 1. "Deploy messaging and database infrastructure to be shared by all the Congress nodes."
-database = Database("database", site, authority)
-messaging = Messaging("messaging", site, authority)
+# 2. "Prepare the hosts to run Congress nodes." One of them tries services that are not the stack's.
+pair = congress_hosts(DATASOURCE_NODE, site)
+engine_hosts = congress_hosts(POLICY_ENGINE, site)
 
-# 2. "Prepare the hosts to run Congress nodes."
+# 1. "Deploy messaging and database infrastructure to be shared by all the Congress nodes."
+database = database_of("database", site, authority, pair[0], exported)
+messaging = messaging_of("messaging", site, authority, pair[0])
 keystone = Keystone("keystone", site)
 key = EncryptionKey("encryption-key").key
 congress = CongressArgs(
@@ -65,13 +73,15 @@ congress = CongressArgs(
     keystone.authtoken,
     authority.certificate,
     bus_is_cluster=messaging.is_cluster,
+    bus_ca_file=messaging.ca_file,
+    more_authorities={**database.authorities, **messaging.authorities},
 )
-pair = congress_hosts(DATASOURCE_NODE, site, congress)
-engine_hosts = congress_hosts(POLICY_ENGINE, site, congress)
+for host in (*pair, *engine_hosts):
+    host.configure(congress)
 schema = Schema("schema", database, [*pair, *engine_hosts])
 
 # 4. "Deploy one datasource-drivers node." It is the fourth step of the document's list, but must precede the third one.
-fencing = Fencing("fencing", site, pair, services=[*database.hosts, *messaging.hosts])
+fencing = Fencing("fencing", site, pair, services=closed_by_groups(database, messaging))
 datasource_node = DatasourceNode(
     "datasource-node", config.datasource_node, pair, fencing=fencing, after=[schema.ready, messaging.ready]
 )
@@ -83,12 +93,13 @@ engines = PolicyEngines(
     engine_hosts,
     after=[datasource_node.ready],
     existing=exported.step_names,
+    balanced_outside=config.load_balancer.external is not None,
 )
 
 # 5. "Deploy a load-balancer to load-balance between the N policy-engine nodes."
-load_balancer = LoadBalancer("load-balancer", site, engines, authority)
+load_balancer = load_balancer_of("load-balancer", site, engines, authority)
 Catalog("catalog", keystone, load_balancer)
-FormerUsers("former-users", [database, messaging], load_balancer)
+FormerUsers("former-users", with_rotated_users(database, messaging), load_balancer)
 declared = policies(
     "policies",
     folder,
@@ -99,8 +110,14 @@ declared = policies(
     before=exported.policies,
 )
 
-hosts = [access.bastion, database.host, *messaging.hosts, *load_balancer.hosts]
+hosts = [access.bastion, *database.hosts, *messaging.hosts, *load_balancer.hosts]
 hosts += [congress_host.host for congress_host in (*pair, *engine_hosts)]
 inventory.export(
-    access, {host.name: host for host in hosts}, datasource_node, engines, load_balancer, policies=declared
+    access,
+    {host.name: host for host in hosts},
+    datasource_node,
+    engines,
+    load_balancer,
+    policies=declared,
+    external=external.places(config),
 )

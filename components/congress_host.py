@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
@@ -32,7 +32,8 @@ class CongressArgs:
     `encryption_key`: the Fernet key of the datasources' secrets. Congress would create one key per host, and a standby
     with another key could not decrypt them (congress/encryption.py). `authtoken`: [keystone_authtoken], None with
     noauth. `authority` (PEM): certificate of the authority that signs the certificates of bus and database.
-    `bus_is_cluster`: each queue is copied to all hosts of the bus.
+    `bus_is_cluster`: each queue is copied to all hosts of the bus. `bus_ca_file`: the authority of the bus.
+    `more_authorities`: file -> PEM of authorities that sign certificates of external services.
     """
 
     transport_url: pulumi.Input[str]
@@ -41,6 +42,8 @@ class CongressArgs:
     authtoken: pulumi.Input[dict[str, Any]] | None
     authority: pulumi.Input[str]
     bus_is_cluster: bool = False
+    bus_ca_file: str = CA_FILE
+    more_authorities: Mapping[str, str] = field(default_factory=dict)
 
 
 class EncryptionKey(pulumi.ComponentResource):
@@ -65,8 +68,8 @@ class CongressHost(pulumi.ComponentResource):
     """A host on which Congress is installed and configured, but not started.
 
     It has three steps, one after another: `packages` (Debian's), `software` (Congress in its virtual environment),
-    `ready` (the configuration). None of them waits for another host. `config_sha256` (secret): SHA-256 of the expected
-    congress.conf.
+    `ready` (the configuration, by `configure`: external services are tried on such a host before). None of them waits
+    for another host. `config_sha256` (secret): SHA-256 of the expected congress.conf.
     """
 
     host: Host
@@ -80,13 +83,13 @@ class CongressHost(pulumi.ComponentResource):
         name: str,
         role: Role,
         site: Site,
-        args: CongressArgs,
         *,
         server_group: compute.ServerGroup,
         server_after: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("congress-ha:index:CongressHost", name, None, opts)
+        self._engines = site.settings.policy_engines
         self.host = Host(
             name,
             role,
@@ -107,16 +110,20 @@ class CongressHost(pulumi.ComponentResource):
             parent=self,
             after=[self.packages],
         )
+
+    def configure(self, args: CongressArgs) -> None:
         configuration = {
             "transport_url": args.transport_url,
             "connection": args.connection,
             "encryption_key": args.encryption_key,
-            "sync_period": site.settings.policy_engines.sync_period,
-            "evaluation_limit": site.settings.policy_engines.evaluation_limit,
+            "sync_period": self._engines.sync_period,
+            "evaluation_limit": self._engines.evaluation_limit,
             "authtoken": args.authtoken,
             "authority": args.authority,
             "bus_is_cluster": args.bus_is_cluster,
             "ca_file": CA_FILE,
+            "bus_ca_file": args.bus_ca_file,
+            "more_authorities": args.more_authorities,
         }
         self.config_sha256 = pulumi.Output.secret(
             pulumi.Output.from_input(configuration).apply(
@@ -124,7 +131,7 @@ class CongressHost(pulumi.ComponentResource):
             )
         )
         self.ready = Step(
-            f"{name}-configuration",
+            f"{self.host.name}-configuration",
             self.host,
             "congress_host/configuration.sh.j2",
             configuration,
@@ -139,11 +146,11 @@ class CongressHost(pulumi.ComponentResource):
         return pulumi.Output.concat(self.software.digest, "-", self.ready.digest)
 
 
-def congress_hosts(role: Role, site: Site, args: CongressArgs) -> list[CongressHost]:
+def congress_hosts(role: Role, site: Site) -> list[CongressHost]:
     """The Congress hosts of one role, in one anti-affinity server group."""
     group = server_group(role, site)
     hosts: list[CongressHost] = []
     for name in role.hosts(site.settings):
         after = one_by_one(site, [congress.host for congress in hosts])
-        hosts.append(CongressHost(name, role, site, args, server_group=group, server_after=after))
+        hosts.append(CongressHost(name, role, site, server_group=group, server_after=after))
     return hosts

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
+from typing import TYPE_CHECKING
 
 import pulumi
 
@@ -17,6 +18,9 @@ from components.foundation.host import Site
 from components.foundation.step import Step
 from components.shared_service import SharedService
 from roles import DATABASE
+
+if TYPE_CHECKING:
+    from components.external_database import ExternalDatabase
 
 NAME = "congress"
 
@@ -33,13 +37,17 @@ STEP = 500
 
 # Seconds. Without them, PyMySQL waits without a limit for a lost host. A rule insert waits for the locks of others.
 TIMEOUTS = "connect_timeout=5&read_timeout=60&write_timeout=60"
-TLS = f"ssl_ca={CA_FILE}&ssl_check_hostname=true"
+
+
+def tls(ca_file: str) -> str:
+    return f"ssl_ca={ca_file}&ssl_check_hostname=true"
 
 
 class Database(SharedService):
-    """`connection` is the value of Congress's `[database] connection`."""
+    """`connection` is the value of Congress's `[database] connection`. `identity` changes with its server."""
 
     connection: pulumi.Output[str]
+    identity: pulumi.Output[str]
 
     def __init__(
         self, name: str, site: Site, authority: Authority, opts: pulumi.ResourceOptions | None = None
@@ -64,53 +72,64 @@ class Database(SharedService):
         )
         self.connection = self.url(
             lambda password, addresses: (
-                f"mysql+pymysql://{self.user}:{password}@{addresses[0]}/{NAME}?charset=utf8&{TIMEOUTS}&{TLS}"
+                f"mysql+pymysql://{self.user}:{password}@{addresses[0]}/{NAME}?charset=utf8&{TIMEOUTS}&{tls(CA_FILE)}"
             )
         )
+        self.identity = self.host.server.id
         self.register_outputs({})
 
 
+def connections(engines: int) -> int:
+    """Of all engines and two datasource nodes: a lost node keeps its connections for a while."""
+    return CONNECTIONS * (engines + 2)
+
+
 def max_connections(engines: int) -> int:
-    """MariaDB's limit, for all engines and two datasource nodes: a lost node keeps its connections for a while."""
-    return STEP * ceil((CONNECTIONS * (engines + 2) + SPARE) / STEP)
+    """MariaDB's limit."""
+    return STEP * ceil((connections(engines) + SPARE) / STEP)
 
 
 class Schema(pulumi.ComponentResource):
     """Congress's tables: `congress-db-manage upgrade head`, run once, on the first of the Congress hosts.
 
     It waits until Congress is installed on all of them. So nothing is migrated for a Congress that cannot be installed,
-    and after a failed upgrade, an `up` with the old pins still finds the old Congress everywhere. `dump` first saves
-    the tables on the database's host, for a return to the old version; on a first deployment there are none.
+    and after a failed upgrade, an `up` with the old pins still finds the old Congress everywhere. `dumps` first save
+    the tables on the database's host, for a return to the old version; on a first deployment there are none. Backups of
+    an external database are its operator's.
     """
 
-    dump: Step
+    dumps: Sequence[Step]
     ready: Step
 
     def __init__(
         self,
         name: str,
-        database: Database,
+        database: Database | ExternalDatabase,
         hosts: Sequence[CongressHost],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("congress-ha:index:Schema", name, None, opts)
         software = {"software": hosts[0].software.digest}
-        self.dump = Step(
-            f"{name}-dump",
-            database.host,
-            "database/dump.sh.j2",
-            software,
-            parent=self,
-            after=[database.ready, *(host.ready for host in hosts)],
-            limit=1800,
-        )
+        after = [database.ready, *(host.ready for host in hosts)]
+        self.dumps = [
+            Step(
+                f"{name}-dump",
+                host,
+                "database/dump.sh.j2",
+                software,
+                parent=self,
+                after=after,
+                limit=1800,
+            )
+            for host in database.hosts[:1]
+        ]
         self.ready = Step(
             name,
             hosts[0].host,
             "database/schema.sh.j2",
-            {**software, "database": database.host.server.id},
+            {**software, "database": database.identity},
             parent=self,
-            after=[self.dump],
+            after=self.dumps or after,
             limit=300,
         )
         self.register_outputs({})

@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 
 from components.datasource_node import DatasourceNode
+from components.external_load_balancer import ExternalLoadBalancer
 from components.foundation.access import Access
 from components.foundation.host import Host
 from components.load_balancer import LoadBalancer
@@ -33,15 +34,18 @@ def export(
     hosts: Mapping[str, Host],
     datasource_node: DatasourceNode,
     engines: PolicyEngines,
-    load_balancer: LoadBalancer,
+    load_balancer: LoadBalancer | ExternalLoadBalancer,
     *,
     policies: Policies | None,
+    external: Mapping[str, str],
 ) -> None:
-    """Export the stack's outputs, which docs/install.md lists. The endpoint is known after it has answered."""
-    answered = load_balancer.ready.id
+    """Export the stack's outputs, which docs/install.md lists. The endpoint is known after it has answered.
+
+    `external`: name of each role whose service is not the stack's -> where it is.
+    """
+    answered = [step.id for step in load_balancer.ready]
     outputs: dict[str, Any] = {
-        "endpoint": pulumi.Output.all(load_balancer.endpoint, answered).apply(lambda values: values[0]),
-        "endpoint_address": load_balancer.address,
+        "endpoint": pulumi.Output.all(load_balancer.endpoint, *answered).apply(lambda values: values[0]),
         "ca_certificate": load_balancer.ca_certificate,
         "auth": access.site.settings.auth,
         scope.OUTPUT: access.site.cloud.scope.as_output(),
@@ -64,6 +68,12 @@ def export(
         "ssh_known_hosts": access.known_hosts(hosts),
         "ssh_private_key": pulumi.Output.secret(access.key.private_key_openssh),
     }
+    if isinstance(load_balancer, ExternalLoadBalancer):
+        outputs["load_balancer"] = load_balancer.duties
+    else:
+        outputs["endpoint_address"] = load_balancer.address
+    if external:
+        outputs["external"] = dict(external)
     if load_balancer.virtual_address is not None:
         outputs["virtual_address"] = load_balancer.virtual_address
     if policies is not None:

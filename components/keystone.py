@@ -10,6 +10,7 @@ import pulumi_random as random
 from pulumi_openstack import identity
 from pydantic import SecretStr
 
+from components.external_load_balancer import ExternalLoadBalancer
 from components.foundation.host import Site
 from components.load_balancer import LoadBalancer
 from components.preflight.identity import SERVICE, TYPE, Identity, Registration, mark
@@ -111,7 +112,7 @@ class Catalog(pulumi.ComponentResource):
         self,
         name: str,
         keystone: Keystone,
-        load_balancer: LoadBalancer,
+        load_balancer: LoadBalancer | ExternalLoadBalancer,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("congress-ha:index:Catalog", name, None, opts)
@@ -120,7 +121,9 @@ class Catalog(pulumi.ComponentResource):
             self._register(name, keystone, site.cloud.identity.region, load_balancer)
         self.register_outputs({})
 
-    def _register(self, name: str, keystone: Keystone, region: str, load_balancer: LoadBalancer) -> None:
+    def _register(
+        self, name: str, keystone: Keystone, region: str, load_balancer: LoadBalancer | ExternalLoadBalancer
+    ) -> None:
         child = keystone.registered_by(self)
         self.service = identity.ServiceV3(
             f"{name}-service",
@@ -128,7 +131,7 @@ class Catalog(pulumi.ComponentResource):
             type=TYPE,
             description=mark(keystone.site.prefix),
             opts=pulumi.ResourceOptions.merge(
-                child, pulumi.ResourceOptions(depends_on=[load_balancer.ready])
+                child, pulumi.ResourceOptions(depends_on=[*load_balancer.ready])
             ),
         )
         self.endpoints = [

@@ -18,7 +18,7 @@ from settings import Tls
 
 
 class LoadBalancer(pulumi.ComponentResource):
-    """`endpoint`: URL of the Congress API. `ready`: the step that has got an answer through HAProxy on every host.
+    """`endpoint`: URL of the Congress API. `ready`: the last step, which has got an answer through HAProxy.
 
     One of two hosts holds the virtual address, a port of its own with the floating IP. keepalived decides which one.
     `ca_certificate`: PEM of the stack's authority if it signed the endpoint's certificate, else "".
@@ -29,7 +29,7 @@ class LoadBalancer(pulumi.ComponentResource):
     address: pulumi.Output[str]
     virtual_address: pulumi.Output[str] | None
     ca_certificate: pulumi.Output[str]
-    ready: Step
+    ready: Sequence[Step]
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class LoadBalancer(pulumi.ComponentResource):
                 limit=300,
             )
             haproxy.append(step)
-        self.ready = haproxy[-1]
+        self.ready = haproxy[-1:]
         self.endpoint = pulumi.Output.concat("https://", reached_at, f":{API}")
         self.register_outputs({"endpoint": self.endpoint})
 

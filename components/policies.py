@@ -9,6 +9,7 @@ from typing import Any
 
 import pulumi
 
+from components.external_load_balancer import ExternalLoadBalancer
 from components.foundation.host import Site
 from components.foundation.step import Step
 from components.foundation.template import ROOT
@@ -53,7 +54,7 @@ class Policies(pulumi.ComponentResource):
         *,
         key: pulumi.Input[str],
         engines: PolicyEngines,
-        load_balancer: LoadBalancer,
+        load_balancer: LoadBalancer | ExternalLoadBalancer,
         before: Declaration | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -94,7 +95,7 @@ class Policies(pulumi.ComponentResource):
                 "declaration": rendered["declaration"],
             },
             parent=self,
-            after=[load_balancer.ready],
+            after=[*load_balancer.ready],
             limit=LIMIT,
             # Without the record, the next declaration is compared with what Congress has, not with what was applied.
             # That is right for a folder that is named again later, and for what `make repair` applies again.

@@ -79,6 +79,7 @@ class PolicyEngines(pulumi.ComponentResource):
     `predecessors` says which may do so at the same time. If one does not come back, its step fails, and those that have
     not begun stay unchanged.
 
+    `balanced_outside`: the load balancer is not the stack's, and has no port that tells an engine's state.
     `existing`: names of the steps in the stack's state. `after`: "This step should be done only after the Datasource
     Drivers Node is deployed".
     """
@@ -95,6 +96,7 @@ class PolicyEngines(pulumi.ComponentResource):
         after: Sequence[pulumi.Resource],
         *,
         existing: Collection[str],
+        balanced_outside: bool = False,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("congress-ha:index:PolicyEngines", name, None, opts)
@@ -113,7 +115,9 @@ class PolicyEngines(pulumi.ComponentResource):
                     "address": congress.host.address,
                     "port": placement.port,
                     "agent_port": placement.agent_port,
-                    "state_port": ENGINE_STATE,
+                    "balanced_outside": balanced_outside,
+                    # Outside there is no such port: congress-drain counts the connections of the engine's own one.
+                    "state_port": placement.port if balanced_outside else ENGINE_STATE,
                     "drain_limit": DRAIN_LIMIT,
                     "per_host": engines.per_host,
                     "on_this_host": [p.node_id for p in self.placements if p.host == placement.host],

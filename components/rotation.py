@@ -13,6 +13,7 @@ import pulumi
 from components.foundation.step import Step
 
 if TYPE_CHECKING:
+    from components.external_load_balancer import ExternalLoadBalancer
     from components.load_balancer import LoadBalancer
     from components.shared_service import SharedService
 
@@ -28,7 +29,7 @@ class FormerUsers(pulumi.ComponentResource):
         self,
         name: str,
         services: Sequence[SharedService],
-        load_balancer: LoadBalancer,
+        load_balancer: LoadBalancer | ExternalLoadBalancer,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("congress-ha:index:FormerUsers", name, None, opts)
@@ -39,7 +40,7 @@ class FormerUsers(pulumi.ComponentResource):
                 f"{service.host.role.name}/former_users.sh.j2",
                 {"user": service.user},
                 parent=self,
-                after=[load_balancer.ready],
+                after=[*load_balancer.ready],
                 limit=120,
             )
         self.register_outputs({})

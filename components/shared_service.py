@@ -6,6 +6,7 @@ The common part of database and messaging.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import pulumi
@@ -32,6 +33,9 @@ class SharedService(pulumi.ComponentResource):
     members: tuple[Host, ...]
     user: str
     ready: Step
+    # The stack's own authority signs its certificate.
+    ca_file = CA_FILE
+    authorities: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
         self,

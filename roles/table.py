@@ -43,12 +43,22 @@ def from_each_other(
     return lambda settings: (name,) if count(settings) > 1 else ()
 
 
+# A role whose service is external has no hosts.
+def databases(settings: Settings) -> int:
+    return 0 if settings.database.external else 1
+
+
 def brokers(settings: Settings) -> int:
-    return settings.messaging.hosts
+    return 0 if settings.messaging.external else settings.messaging.hosts
 
 
 def load_balancers(settings: Settings) -> int:
-    return settings.load_balancer.hosts
+    return 0 if settings.load_balancer.external else settings.load_balancer.hosts
+
+
+def from_load_balancers(settings: Settings) -> Iterable[str | IPv4Network]:
+    external = settings.load_balancer.external
+    return external.cidrs if external else ("load-balancer",)
 
 
 def engine_ports(settings: Settings) -> Ports:
@@ -75,6 +85,7 @@ DATABASE = Role(
     outage="the API answers 503 for a minute or more; the data is dumped before and loaded afterwards",
     row="database",
     host="database",
+    count=databases,
     flavor="m1.medium",
     openings=(Opening("tcp", port_range(MYSQL), from_roles("datasource-node", "policy-engine")),),
     services=("mariadb",),
@@ -137,8 +148,8 @@ POLICY_ENGINE = Role(
     count=lambda settings: settings.policy_engines.hosts,
     flavor="m1.medium",
     openings=(
-        Opening("tcp", engine_ports, from_roles("load-balancer")),
-        Opening("tcp", agent_ports, from_roles("load-balancer")),
+        Opening("tcp", engine_ports, from_load_balancers),
+        Opening("tcp", agent_ports, from_load_balancers),
     ),
     packages=CONGRESS,
     services=(f"congress-policy-engine@{NODE_ID}",),

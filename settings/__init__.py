@@ -5,6 +5,7 @@ camelCase in the namespace `congress-ha`; Pulumi.prod.yaml documents them.
 """
 
 from settings.errors import SettingsError, models_in
+from settings.external import ExternalDatabase, ExternalLoadBalancer, ExternalMessaging
 from settings.hosts import Database, Flavors, Guest, LoadBalancer, Messaging
 from settings.keystone import Keystone, KeystoneLogin
 from settings.loading import NAMESPACE, load, parse
@@ -23,6 +24,9 @@ __all__ = [
     "Database",
     "DatasourceNode",
     "ExistingNetwork",
+    "ExternalDatabase",
+    "ExternalLoadBalancer",
+    "ExternalMessaging",
     "FencingLogin",
     "Flavors",
     "Guest",

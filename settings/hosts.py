@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, create_model
 
 from roles import ROLES, Role
+from settings.external import ExternalDatabase, ExternalLoadBalancer, ExternalMessaging
 from settings.types import CertificateFile, Model, Name, Url
 
 
@@ -35,6 +36,11 @@ class Database(Model):
         description="refuse to replace or destroy the database's server, which holds all policies and datasources",
         examples=[True],
     )
+    external: ExternalDatabase | None = Field(
+        None,
+        description="a database that you have, in place of the stack's",
+        examples=[{"host": "db.example.org"}],
+    )
 
 
 class LoadBalancer(Model):
@@ -45,6 +51,11 @@ class LoadBalancer(Model):
         description="load balancers; 2 share a virtual address, which takes a cloud with allowed address pairs",
         examples=[2],
     )
+    external: ExternalLoadBalancer | None = Field(
+        None,
+        description="a load balancer that you have, in place of the stack's",
+        examples=[{"endpoint": "https://congress.example.org:1789"}],
+    )
 
 
 class Messaging(Model):
@@ -52,6 +63,11 @@ class Messaging(Model):
         1,
         description="hosts of the message bus; 3 are a cluster, of which any one may fail",
         examples=[3],
+    )
+    external: ExternalMessaging | None = Field(
+        None,
+        description="a message bus that you have, in place of the stack's",
+        examples=[{"hosts": [{"host": "mq1.example.org"}]}],
     )
 
 

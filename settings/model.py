@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from roles import ROLES
+from settings import external
 from settings.hosts import Database, Flavors, Guest, LoadBalancer, Messaging
 from settings.keystone import Keystone
 from settings.network import EVERYWHERE, Access, Network
@@ -77,7 +78,7 @@ class Settings(Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        problems: list[str] = []
+        problems: list[str] = [*external.without_meaning(self)]
         if self.auth == "noauth" and self.keystone != Keystone():
             problems.append(
                 "keystone is for auth: keystone; remove it, because with noauth the API authenticates nobody"

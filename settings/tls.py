@@ -12,9 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from settings.types import Model
+from settings.types import LABEL, Model
 
-LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 # The last label starts with a letter, so an IP address does not match.
 HostName = Annotated[str, Field(pattern=rf"^({LABEL}\.)*[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=253)]
 RSA_BITS = 2048  # OpenSSL on the load balancer refuses shorter keys

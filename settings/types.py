@@ -100,6 +100,8 @@ def _certificates(path: Path) -> Path:
 
 
 Name = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
+# One part of a DNS name.
+LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 # A text that is written into congress.conf.
 OsloName = Annotated[str, Field(min_length=1), AfterValidator(fits_oslo_config)]
 # The document's example of an operation's interval and timeout: "30s".

@@ -10,7 +10,7 @@ from typing import Literal
 import pulumi
 from pulumi_openstack import networking
 
-from roles import BASTION, ROLES, SSH, Protocol
+from roles import BASTION, ROLES, SSH, Protocol, Role
 from settings import EVERYWHERE, Settings
 
 DNS = 53
@@ -41,6 +41,11 @@ class Rule:
         return f"{self.role}-{self.protocol}{port}-{'from' if self.direction == 'ingress' else 'to'}-{peer}"
 
 
+def with_hosts(settings: Settings) -> list[Role]:
+    """The roles that have hosts: one whose service is external has none."""
+    return [role for role in ROLES if role.count(settings)]
+
+
 def rules(settings: Settings) -> tuple[Rule, ...]:
     """The whole firewall of a stack."""
     ingress = ingress_rules(settings)
@@ -49,12 +54,13 @@ def rules(settings: Settings) -> tuple[Rule, ...]:
 
 def ingress_rules(settings: Settings) -> tuple[Rule, ...]:
     """SSH from the bastion, and the openings in the table of roles."""
-    behind = (role for role in ROLES if role is not BASTION)
+    present = with_hosts(settings)
+    behind = (role for role in present if role is not BASTION)
     return (
         *(Rule(role.name, "tcp", (SSH, SSH), BASTION.name) for role in behind),
         *(
             Rule(role.name, opening.protocol, opening.ports(settings), peer)
-            for role in ROLES
+            for role in present
             for opening in role.openings
             for peer in opening.peers(settings)
         ),
@@ -65,11 +71,12 @@ def egress_rules(settings: Settings, ingress: Iterable[Rule]) -> Iterator[Rule]:
     """TCP, UDP and ICMP to network.egressCidrs, and other protocols to the hosts whose `ingress` accepts them.
 
     If the ranges are limited, also everything else to the hosts whose `ingress` accepts it, DNS to the resolvers, and
-    the metadata service.
+    the metadata service. Then the Congress hosts reach external services, too, of which the settings have the address.
     """
     ranges = settings.network.egress_cidrs
     limited = EVERYWHERE not in ranges
-    for role in ROLES:
+    present = with_hosts(settings)
+    for role in present:
         for protocol in ALL:
             yield from (Rule(role.name, protocol, None, cidr, "egress") for cidr in ranges)
     for rule in ingress:
@@ -78,10 +85,21 @@ def egress_rules(settings: Settings, ingress: Iterable[Rule]) -> Iterator[Rule]:
     if not limited:
         return
     resolvers = [IPv4Network(server) for server in settings.network.dns_servers] or [settings.network.cidr]
-    for role in ROLES:
+    for role in present:
         yield Rule(role.name, "tcp", (80, 80), METADATA, "egress")
         for protocol in RESOLUTION:
             yield from (Rule(role.name, protocol, (DNS, DNS), resolver, "egress") for resolver in resolvers)
+        if role.runs_congress:
+            for address, port in external_services(settings):
+                yield Rule(role.name, "tcp", (port, port), address, "egress")
+
+
+def external_services(settings: Settings) -> Iterator[tuple[IPv4Network, int]]:
+    """Address and port of those that the settings do not name by a DNS name."""
+    database, messaging = settings.database.external, settings.messaging.external
+    for server in (*([database] if database else []), *(messaging.hosts if messaging else ())):
+        if (address := server.range) is not None:
+            yield address, server.port
 
 
 class Firewall(pulumi.ComponentResource):
@@ -101,6 +119,8 @@ class Firewall(pulumi.ComponentResource):
     ) -> None:
         super().__init__("congress-ha:index:Firewall", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
+        table = tuple(table)
+        present = {rule.role for rule in table}
         self.groups = {
             role.name: networking.SecGroup(
                 role.name,
@@ -110,6 +130,7 @@ class Firewall(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self, ignore_changes=["deleteDefaultRules"]),
             )
             for role in ROLES
+            if role.name in present
         }
         resources = [(rule, self._rule(rule, child)) for rule in table]
         self.egress = {
@@ -119,6 +140,7 @@ class Firewall(pulumi.ComponentResource):
                 if (rule.role, rule.direction) == (role.name, "egress")
             ]
             for role in ROLES
+            if role.name in present
         }
         self.register_outputs({})
 

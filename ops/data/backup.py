@@ -19,11 +19,15 @@ from ops.data import archive
 from ops.data.database import CongressDatabase, Software, first_reachable
 from ops.data.dump import DatabaseError, revision_in
 from ops.ssh.commands import HostError, Hosts, connected
-from ops.stack.outputs import Stack, parse
+from ops.stack.outputs import Stack, StackError, parse
 from ops.stack.pulumi import read_outputs
 from ops.stack.reporting import reported_errors
 from roles import DATABASE, DATASOURCE_NODE
 
+BACK_UP_THERE = (
+    "back it up there, and keep Congress's encryption key with it, without which nobody reads the datasources' secrets "
+    "(docs/operate.md, Services that you have)"
+)
 # A disk with less free space, in bytes, counts as full.
 FULL_BELOW = 64 * 1024
 PROBLEMS = (archive.ArchiveError, DatabaseError, HostError, StoppedError)
@@ -36,10 +40,13 @@ def reported(tool: str) -> Iterator[None]:
         yield
 
 
-def read_deployment() -> tuple[Stack, Mapping[str, Any]]:
-    """Stack $STACK and its outputs. Raises StackError."""
+def read_deployment(way_out: str) -> tuple[Stack, Mapping[str, Any]]:
+    """Stack $STACK and its outputs. Raises StackError, with `way_out` for a database that is the operator's own."""
     outputs = read_outputs()
-    return parse(os.environ.get("STACK", "dev"), outputs), outputs
+    stack = parse(os.environ.get("STACK", "dev"), outputs)
+    if yours := stack.yours(DATABASE):
+        raise StackError(f"{yours}: {way_out}")
+    return stack, outputs
 
 
 def backup(stack: Stack, outputs: Mapping[str, Any], file: Path, progress: Progress) -> None:
@@ -117,5 +124,5 @@ def main(name: Annotated[str, typer.Argument(metavar="FILE")] = "") -> None:
     file = Path(name).resolve()
     with reported("backup"):
         archive.refuse_existing(file)
-        stack, outputs = read_deployment()
+        stack, outputs = read_deployment(BACK_UP_THERE)
         backup(stack, outputs, file, Progress("backup"))

@@ -25,6 +25,9 @@ from ops.stack.outputs import Stack
 from roles import DATABASE, DATASOURCE_NODE
 
 KIND = "before-restore"
+RESTORE_THERE = (
+    "restore it there, while no engine and no datasource node runs (docs/operate.md, Services that you have)"
+)
 
 
 class RestoreError(DatabaseError):
@@ -205,8 +208,10 @@ def main(
     with reported("restore"):
         if file is not None and dump is None:
             with archive.read(file) as backup:
-                restore(*read_deployment(), lambda into: into.from_backup(backup, file), progress)
+                restore(
+                    *read_deployment(RESTORE_THERE), lambda into: into.from_backup(backup, file), progress
+                )
         elif dump is not None and file is None:
-            restore(*read_deployment(), lambda into: into.from_dump(dump), progress)
+            restore(*read_deployment(RESTORE_THERE), lambda into: into.from_dump(dump), progress)
         else:
             raise DatabaseError("name one: make restore FILE=a-backup, or DUMP=a-dump-on-the-database's-host")

@@ -83,6 +83,7 @@ def compare_stack(name: str) -> Comparison:
     row_summaries = summaries(None if isinstance(view, str) else view, state)
     row_summaries |= {host: view.summary for host, view in views.items()}
     row_summaries |= policies.summaries(found, state.policies)
+    row_summaries |= {name: f"yours: {place}, not compared" for name, place in stack.external.items()}
     silent = frozenset(
         host for host, view in views.items() if view.answer is None and host not in not_running
     )

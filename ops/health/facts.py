@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -18,6 +18,10 @@ class Unseen:
 
     why: str
     explained: bool = False
+
+
+# Of a service that has no hosts here.
+EXTERNAL = Unseen("it is not the stack's", explained=True)
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class Facts:
 
     `cloud`: why the cloud did not answer, None if it did. `endpoint`: milliseconds. `certificates`: row of the table ->
     days until its certificate ends. `health`: what the roles' own probes saw, in the order of the table of roles.
+    `external`: row of a role whose service is the operator's own -> where that is.
     """
 
     cloud: str | None
@@ -63,6 +68,7 @@ class Facts:
     certificates: Mapping[str, int | Unseen]
     disks: Mapping[str, tuple[Disk, ...] | Unseen]
     health: Mapping[type[Health], Health]
+    external: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, kind: type[H]) -> H:
         """What the probes of one role saw."""

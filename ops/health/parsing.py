@@ -33,6 +33,7 @@ def parse_facts(
         hosts_of.setdefault(host.role, []).append(name)
     # A stack that an older program deployed may lack a role.
     deployed = [role for role in ROLES if role.name in hosts_of]
+    external = [role for role in ROLES if role.name in stack.external]
     return Facts(
         cloud=servers if isinstance(servers, str) else None,
         hosts={name: _host(name, stack, reports[name], servers) for name in stack.hosts},
@@ -47,10 +48,11 @@ def parse_facts(
         # df prints what it finds and then fails if a folder does not exist (yet).
         disks={name: parsed(reports[name], "disks", disks, {0, 1}) for name in stack.hosts},
         health={
-            kind: kind.parse(stack, {name: reports[name] for name in hosts_of[role.name]})
-            for role in deployed
-            if (kind := health_of(role))
+            kind: kind.parse(stack, {name: reports[name] for name in hosts_of.get(role.name, ())})
+            for role in ROLES
+            if (role in deployed or role in external) and (kind := health_of(role))
         },
+        external={role.row: stack.external[role.name] for role in external},
     )
 
 

@@ -41,10 +41,10 @@ def _summaries(facts: Facts) -> dict[str, str]:
     reached = sum(host.ssh is None for host in facts.hosts.values())
     active = sum(host.status == "ACTIVE" for host in facts.hosts.values())
     in_cloud = "cloud not asked" if facts.cloud else f"{active} of {len(facts.hosts)} active in the cloud"
-    return {
-        "servers": f"{in_cloud}, {reached} reached",
-        **{row: seen for health in facts.health.values() for row, seen in health.rows(facts).items()},
-    }
+    seen = {row: summary for health in facts.health.values() for row, summary in health.rows(facts).items()}
+    for row, place in facts.external.items():
+        seen[row] = ", ".join(part for part in (f"yours: {place}", seen.get(row, "")) if part)
+    return {"servers": f"{in_cloud}, {reached} reached", **seen}
 
 
 def details(facts: Facts) -> dict[str, Any]:

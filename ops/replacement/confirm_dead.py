@@ -68,6 +68,11 @@ def refusal(stack: Stack, facts: Facts, host: str) -> str | None:
     node = view.member(stack.hosts[host].server)
     if node is None or not (node.unclean or node.is_off):
         return not_needed(stack, host)
+    if yours := [sentence for role in REFUSING_ROLES if (sentence := stack.yours(role))]:
+        return (
+            f"{' and '.join(yours)}, and no security group closes that to {host}: make sure that its compute host is "
+            f"off, then on {other}: sudo stonith_admin --confirm {stack.hosts[host].server}"
+        )
     return None
 
 

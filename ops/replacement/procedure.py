@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ from ops.ssh.files import write_ssh_files
 from ops.stack.host_server import Server, server
 from ops.stack.outputs import Stack, parse
 from ops.stack.pulumi import read_outputs, read_state, work
-from roles import DATABASE, by_name
+from roles import DATABASE, ROLES, by_name
 
 # Seconds for services to reconnect, failures to expire and datasources to be polled again.
 RECOVERY_TIMEOUT = 240.0
@@ -56,6 +57,9 @@ class Replacement:
         self.outputs: Mapping[str, Any] = read_outputs()
         self.stack: Stack = parse(name, self.outputs)
         if host not in self.stack.hosts:
+            for role in (role for role in ROLES if re.fullmatch(role.host_pattern, host)):
+                if yours := self.stack.yours(role):
+                    raise RefusedError(f"{yours}, so there is no host {host} to replace")
             problem = f"no host {host!r} on this stack" if host else "name a host"
             raise RefusedError(
                 f"{problem}: make replace HOST=... with one of {', '.join(sorted(self.stack.hosts))}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,8 @@ class Stack:
 
     `scope`: project and region of the stack; None if its last `up` ran a version that did not record them.
     `virtual_address`: the address that several load balancers share, "" with one. `policies`, `datasources`: names that
-    the stack declares, if the declaration was read.
+    the stack declares, if the declaration was read. `external`: name of each role whose service is the operator's own,
+    so that it has no hosts here -> where that is.
     """
 
     name: str
@@ -54,6 +55,12 @@ class Stack:
     virtual_address: str = ""
     policies: tuple[str, ...] = ()
     datasources: tuple[str, ...] = ()
+    external: Mapping[str, str] = field(default_factory=dict)
+
+    def yours(self, role: Role) -> str:
+        """Whose service a role is, for a sentence, if it is not the stack's; else ""."""
+        place = self.external.get(role.name)
+        return f"the {role.name} of stack {self.name} is yours ({place})" if place else ""
 
     def hosts_of(self, role: Role) -> list[str]:
         return [name for name, known in self.hosts.items() if known.role == role.name]
@@ -115,4 +122,5 @@ def parse(name: str, outputs: Mapping[str, Any], declared: Mapping[str, Any] | N
         virtual_address=outputs.get("virtual_address", ""),
         policies=tuple((declared or {}).get("policies", ())),
         datasources=tuple((declared or {}).get("datasources", ())),
+        external=outputs.get("external", {}),
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from ops.health.facts import Facts, Unseen
+from ops.health.facts import EXTERNAL, Facts, Unseen
 from ops.health.finding import Finding, unanswered, wrong
 from ops.health.parsing import parsed
 from ops.health.role_health import Candidate, Health, Probe
@@ -62,8 +62,9 @@ class DatabaseHealth(Health):
 
     @classmethod
     def parse(cls, _stack: Stack, reports: Mapping[str, Report]) -> Self:
-        (report,) = reports.values()
-        return cls(parsed(report, "database", read))
+        for report in reports.values():
+            return cls(parsed(report, "database", read))
+        return cls(EXTERNAL)
 
     def findings(self, _facts: Facts) -> Iterator[Finding]:
         if isinstance(self.database, Unseen):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from ops.health.facts import Facts, Unseen
+from ops.health.facts import EXTERNAL, Facts, Unseen
 from ops.health.finding import Finding, unanswered, wrong
 from ops.health.parsing import parsed
 from ops.health.role_health import Candidate, Health, Probe
@@ -70,7 +70,7 @@ class MessagingHealth(Health):
         seen = {name: parsed(report, "bus", read) for name, report in reports.items()}
         answers = [one for one in seen.values() if isinstance(one, Bus)]
         if not answers:
-            return cls(next(iter(seen.values())), seen if len(seen) > 1 else {})
+            return cls(next(iter(seen.values()), EXTERNAL), seen if len(seen) > 1 else {})
         # Only the host with the queue's leader counts its consumers.
         whole = replace(answers[0], consumers=max(one.consumers for one in answers))
         return cls(whole, seen if len(seen) > 1 else {})

@@ -122,7 +122,7 @@ def test_restore_requires_exactly_one_source(arguments: list[str]) -> None:
 
 def test_a_file_is_checked_before_the_deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (backup, restore):
-        monkeypatch.setattr(module, "read_deployment", lambda: pytest.fail("the deployment was asked"))
+        monkeypatch.setattr(module, "read_deployment", lambda _: pytest.fail("the deployment was asked"))
     existing = tmp_path / "there"
     existing.write_text("mine")
     for command, problem in (("backup", "already exists"), ("restore", "is not a backup of congress-ha")):

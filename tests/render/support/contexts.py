@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from components.congress_host import MODULES
-from components.database import PRIVILEGES, TIMEOUTS, TLS, max_connections
+from components.database import PRIVILEGES, TIMEOUTS, max_connections, tls
 from components.fencing import credential_login, password_login
 from components.foundation.authority import CA_FILE
 from components.foundation.host import package_environment
@@ -52,7 +52,7 @@ SERVERS = {str(member["name"]): f"b1f2c3d4-0000-4000-8000-00000000000{member['id
 FENCING_LOGIN = {"username": "fencer", "password": PASSWORD, "project": "congress"}
 CONGRESS = {
     "transport_url": f"rabbit://congress:{PASSWORD}@10.20.0.6:5671",
-    "connection": f"mysql+pymysql://congress:{PASSWORD}@10.20.0.5/congress?charset=utf8&{TIMEOUTS}&{TLS}",
+    "connection": f"mysql+pymysql://congress:{PASSWORD}@10.20.0.5/congress?charset=utf8&{TIMEOUTS}&{tls(CA_FILE)}",
     "encryption_key": ENCRYPTION_KEY,
     "sync_period": 5,
     "evaluation_limit": 60,
@@ -60,6 +60,8 @@ CONGRESS = {
     "bus_is_cluster": False,
     "authority": CERTIFICATE,
     "ca_file": CA_FILE,
+    "bus_ca_file": CA_FILE,
+    "more_authorities": {},
 }
 AUTHTOKEN = {
     **keystone_options(Identity("https://cloud.example:5000/v3", "RegionOne", "public")),
@@ -69,7 +71,26 @@ AUTHTOKEN = {
     "project_name": "service",
     "project_domain_name": "Default",
 }
-AUTHENTICATIONS = {"noauth": CONGRESS, "keystone": {**CONGRESS, "authtoken": AUTHTOKEN}}
+BUS_CA = "/etc/congress-ha/messaging-ca.pem"
+AUTHENTICATIONS = {
+    "noauth": CONGRESS,
+    "keystone": {**CONGRESS, "authtoken": AUTHTOKEN},
+    "external bus": {
+        **CONGRESS,
+        "bus_is_cluster": True,
+        "bus_ca_file": BUS_CA,
+        "more_authorities": {BUS_CA: CERTIFICATE},
+    },
+}
+EXTERNAL_BUS = {
+    "ca": CERTIFICATE,
+    "ca_file": BUS_CA,
+    "program": "messaging/check_bus.py",
+    "installed": "/usr/local/lib/congress-ha/check_bus.py",
+    "request": json.dumps({"brokers": [["mq1.example.org", 5671]], "password": f"{PASSWORD}'$x`"}),
+    "place": "mq1.example.org:5671",
+    "seconds": 240,
+}
 DATABASE = {
     "database": "congress",
     "user": "congress",
@@ -102,6 +123,7 @@ ENGINE = {
     "port": 1789,
     "agent_port": 1889,
     "state_port": 8405,
+    "balanced_outside": False,
     "drain_limit": 30,
     "per_host": 2,
     "on_this_host": ["policy-engine-1", "policy-engine-10"],
@@ -250,7 +272,11 @@ HARDENING = {
     }
     for name, upgrades in (("upgrades", True), ("no-upgrades", False))
 }
-ENGINES = {"first": ENGINE, "tenth": {**ENGINE, "node_id": "policy-engine-10", "port": 1798}}
+ENGINES = {
+    "first": ENGINE,
+    "tenth": {**ENGINE, "node_id": "policy-engine-10", "port": 1798},
+    "balanced outside": {**ENGINE, "balanced_outside": True, "state_port": 1789},
+}
 SOFTWARE = {
     name: {"environment": dict(package_environment(guest)), "modules": MODULES}
     for name, guest in (("plain", Guest()), ("mirrors", GUEST))

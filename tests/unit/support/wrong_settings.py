@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from roles import ROLES
+from tests.unit.support import external_settings
 from tests.unit.support.parsing import parse
 from tests.unit.support.recording import settings_with
 
@@ -46,6 +47,7 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
         [f"too small for {HOSTS + 1} hosts"],
     ),
     ({"messaging": {"hosts": 2}}, ["congress-ha:messaging.hosts", "1", "3"]),
+    *external_settings.WRONG,
     ({"policyEngines": "two"}, ["congress-ha:policyEngines", "object"]),
     (
         {"datasourceNode": {"nodeId": "policy-engine-1"}},
