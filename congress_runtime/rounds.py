@@ -1,7 +1,7 @@
 """Counts the rounds in which a datasource node synchronises its datasources; the watchdog wants the number to grow.
 
-Observed once, with a datasource deleted at the moment in which it was polled: from then on the node answered the watchdog
-over the bus, but it logged, polled, created and deleted nothing, for eight minutes, until it was restarted by hand.
+Seen once, after a datasource was deleted at the moment of its poll: the node answered the watchdog over the bus, but
+it logged, polled, created and deleted nothing for eight minutes, until it was restarted by hand.
 """
 
 ended = 0
