@@ -13,7 +13,17 @@ from typing import Any
 
 import pytest
 
-from tests.fencing.support.fake_cloud import ONE, SECRET, TOKEN, TWO, Cloud, serving
+from tests.fencing.support.fake_cloud import (
+    GROUP,
+    NAMES,
+    ONE,
+    PROBE_GROUP,
+    SECRET,
+    TOKEN,
+    TWO,
+    Cloud,
+    serving,
+)
 
 AGENT = Path(__file__).parents[2] / "files" / "fencing" / "fence_congress_openstack.py"
 # An agent with a deadline of seconds instead of a minute, for cases in which it must give up.
@@ -26,6 +36,23 @@ power.PAUSE_LIMIT = 0.5
 fence_congress_split.HOLD_LIMIT = 3.0
 sys.exit(agent.main())
 """
+NEVER = (10**6, "", "")
+PAIR_GROUP, PROBE = NAMES[GROUP], NAMES[PROBE_GROUP]
+ISOLATES = [(TWO, f"remove {PAIR_GROUP}"), (ONE, f"add {PROBE}"), (ONE, f"remove {PROBE}")]
+# An agent on a named host, with shorter limits; `door`: a file that exists while this host reaches the probed ports.
+HOST = """
+import platform, sys
+from pathlib import Path
+sys.path.insert(0, {folder!r})
+platform.node = lambda: {host!r}
+import fence_congress_openstack as agent, fence_congress_fabric as fabric, fence_congress_power as power
+import fence_congress_split as split
+agent.LIMITS |= {{"reboot": 20.0, "monitor": 20.0}}
+agent.NOVA_LIMIT, power.PAUSE_LIMIT, fabric.RESERVE, fabric.CHECK_LIMIT = 2.0, 1.0, 1.0, 1.0
+split.HOLD_LIMIT = 4.0
+fabric.reaches = lambda address, port: Path({door!r}).exists()
+sys.exit(agent.main())
+"""
 
 
 @dataclass
@@ -36,6 +63,7 @@ class Done:
 
 
 Fence = Callable[..., Done]
+Run = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
@@ -88,3 +116,61 @@ def fence(credentials: Path) -> Fence:
         return Done(done.returncode, done.stdout, done.stderr)
 
     return fence
+
+
+def dead(cloud: Cloud, server: str) -> None:
+    """Its compute host takes orders and carries out none."""
+    cloud.ends |= {"pause": NEVER, "reboot": NEVER}
+    assert cloud.servers[server].task is None
+
+
+@pytest.fixture
+def door(cloud: Cloud, tmp_path: Path) -> Path:
+    """Open while the host that fences is in the group that opens the probed ports."""
+    door = tmp_path / "door"
+
+    def move(server: str, _: str) -> None:
+        if PROBE_GROUP in cloud.servers[server].groups:
+            door.touch()
+        else:
+            door.unlink(missing_ok=True)
+
+    cloud.joined = move
+    return door
+
+
+@pytest.fixture
+def start(cloud: Cloud, door: Path, tmp_path: Path) -> Run:
+    """An agent on host `one` (or `host`), which sees an isolated host nowhere (or what `isolated` says)."""
+    file = tmp_path / "fencing.json"
+    write(
+        file,
+        **login(cloud),
+        addresses={"one": "10.0.0.1", "two": "10.0.0.2"},
+        group=GROUP,
+        probe_group=PROBE_GROUP,
+        probed=[["10.0.0.5", 22], ["10.0.0.6", 22]],
+    )
+
+    def start(action: str, plug: str, *more: str, host: str = "one", isolated: str = "true") -> Any:
+        orders = tmp_path / f"{host}.orders"
+        lines = [f"action={action}", f"plug={plug}", f"credentials={file}", f"isolated={isolated}", *more]
+        orders.write_text("\n".join(lines))
+        code = HOST.format(folder=str(AGENT.parent), host=host, door=str(door))
+        with orders.open() as stdin:
+            return subprocess.Popen(
+                [sys.executable, "-c", code],
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "NO_PROXY": "*"},
+                text=True,
+            )
+
+    return start
+
+
+def ended(process: subprocess.Popen[str]) -> Done:
+    out, error = process.communicate(timeout=90)
+    assert "Traceback" not in error, error
+    return Done(process.returncode, out, error)

@@ -1,97 +1,16 @@
-"""A host whose compute host is down is isolated by its security groups, with a proof, and later readmitted."""
+"""A host whose compute host is down is isolated by its security groups, with a proof."""
 
 from __future__ import annotations
 
 import importlib
-import os
 import socket
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.fencing.conftest import AGENT, Done, login, write
-from tests.fencing.support.fake_cloud import GROUP, NAMES, ONE, PROBE_GROUP, TWO, Cloud, Server
-
-NEVER = (10**6, "", "")
-PAIR_GROUP, PROBE = NAMES[GROUP], NAMES[PROBE_GROUP]
-ISOLATES = [(TWO, f"remove {PAIR_GROUP}"), (ONE, f"add {PROBE}"), (ONE, f"remove {PROBE}")]
-# An agent on a named host, with shorter limits; `door`: a file that exists while this host reaches the probed ports.
-HOST = """
-import platform, sys
-from pathlib import Path
-sys.path.insert(0, {folder!r})
-platform.node = lambda: {host!r}
-import fence_congress_openstack as agent, fence_congress_fabric as fabric, fence_congress_power as power
-import fence_congress_split as split
-agent.LIMITS |= {{"reboot": 20.0, "monitor": 20.0}}
-agent.NOVA_LIMIT, power.PAUSE_LIMIT, fabric.RESERVE, fabric.CHECK_LIMIT = 2.0, 1.0, 1.0, 1.0
-split.HOLD_LIMIT = 4.0
-fabric.reaches = lambda address, port: Path({door!r}).exists()
-sys.exit(agent.main())
-"""
-Run = Callable[..., "subprocess.Popen[str]"]
-
-
-def dead(cloud: Cloud, server: str) -> None:
-    """Its compute host takes orders and carries out none."""
-    cloud.ends |= {"pause": NEVER, "reboot": NEVER}
-    assert cloud.servers[server].task is None
-
-
-@pytest.fixture
-def door(cloud: Cloud, tmp_path: Path) -> Path:
-    """Open while the host that fences is in the group that opens the probed ports."""
-    door = tmp_path / "door"
-
-    def move(server: str, _: str) -> None:
-        if PROBE_GROUP in cloud.servers[server].groups:
-            door.touch()
-        else:
-            door.unlink(missing_ok=True)
-
-    cloud.joined = move
-    return door
-
-
-@pytest.fixture
-def start(cloud: Cloud, door: Path, tmp_path: Path) -> Run:
-    """An agent on host `one` (or `host`), which sees an isolated host nowhere (or what `isolated` says)."""
-    file = tmp_path / "fencing.json"
-    write(
-        file,
-        **login(cloud),
-        addresses={"one": "10.0.0.1", "two": "10.0.0.2"},
-        group=GROUP,
-        probe_group=PROBE_GROUP,
-        probed=[["10.0.0.5", 22], ["10.0.0.6", 22]],
-    )
-
-    def start(action: str, plug: str, *more: str, host: str = "one", isolated: str = "true") -> Any:
-        orders = tmp_path / f"{host}.orders"
-        lines = [f"action={action}", f"plug={plug}", f"credentials={file}", f"isolated={isolated}", *more]
-        orders.write_text("\n".join(lines))
-        code = HOST.format(folder=str(AGENT.parent), host=host, door=str(door))
-        with orders.open() as stdin:
-            return subprocess.Popen(
-                [sys.executable, "-c", code],
-                stdin=stdin,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "NO_PROXY": "*"},
-                text=True,
-            )
-
-    return start
-
-
-def ended(process: subprocess.Popen[str]) -> Done:
-    out, error = process.communicate(timeout=90)
-    assert "Traceback" not in error, error
-    return Done(process.returncode, out, error)
+from tests.fencing.conftest import AGENT, ISOLATES, Run, dead, ended
+from tests.fencing.support.fake_cloud import GROUP, ONE, TWO, Cloud, Server
 
 
 def test_a_host_on_a_dead_compute_host_is_isolated(cloud: Cloud, start: Run, tmp_path: Path) -> None:
@@ -235,65 +154,6 @@ def test_two_that_isolate_each_other_at_once_never_both_succeed(cloud: Cloud, st
     assert [GROUP] in (cloud.servers[ONE].groups, cloud.servers[TWO].groups)
 
 
-@pytest.mark.parametrize("status", ["ACTIVE", "PAUSED", "SHUTOFF"])
-def test_it_is_readmitted_once_nova_has_ended_its_guest_and_rebooted_it(
-    cloud: Cloud, start: Run, status: str
-) -> None:
-    """The agent keeps no state: neutron says that the host is isolated."""
-    cloud.servers[TWO] = Server(status, groups=[])
-    done = ended(start("monitor", TWO))
-    assert done.status == 0, done.error
-    assert "two is readmitted: nova has ended its old guest" in done.out
-    pause = [(TWO, "pause")] if status == "ACTIVE" else []
-    assert cloud.actions == [*pause, (TWO, "reboot"), (TWO, f"add {PAIR_GROUP}")]
-    assert cloud.servers[TWO].groups == [GROUP]
-
-
-def test_while_its_compute_host_is_down_it_stays_isolated(cloud: Cloud, start: Run) -> None:
-    dead(cloud, TWO)
-    cloud.servers[TWO].groups = []
-    for _ in range(2):
-        done = ended(start("monitor", TWO))
-        assert done.status == 0, done.error
-        assert "two stays isolated: nova does not stop" in done.out
-    assert cloud.actions == [(TWO, "pause"), (TWO, "reboot")]
-    assert cloud.servers[TWO].groups == []
-
-
-def test_a_reboot_that_nova_did_not_carry_out_readmits_nobody(cloud: Cloud, start: Run) -> None:
-    cloud.servers[TWO].groups = []
-    cloud.ends["reboot"] = (1, "PAUSED", "Error")
-    done = ended(start("monitor", TWO))
-    assert "two stays isolated: its hard reboot ended with Error" in done.out
-    assert cloud.servers[TWO].groups == []
-    cloud.ends["reboot"] = (1, "ACTIVE", "Success")
-    assert "two is readmitted" in ended(start("monitor", TWO)).out
-
-
-def test_no_host_readmits_itself(cloud: Cloud, start: Run) -> None:
-    cloud.servers[ONE].groups = []
-    assert ended(start("monitor", TWO)).status == 0
-    assert cloud.actions == []
-
-
-def test_the_monitor_says_whether_a_host_could_be_isolated(cloud: Cloud, start: Run) -> None:
-    assert ended(start("monitor", TWO)).out == "a host whose compute host dies can be isolated\n"
-    cloud.refused = "removeSecurityGroup"
-    done = ended(start("monitor", TWO))
-    assert done.status == 0
-    assert "can NOT be isolated (make confirm-dead); nova: HTTP 403" in done.out
-    cloud.refused, cloud.group_faults = "", [500] * 1000
-    done = ended(start("monitor", TWO))
-    assert done.status == 0
-    assert "can NOT be isolated (make confirm-dead): no success with POST" in done.out
-
-
-def test_the_monitor_leaves_the_group_of_an_interrupted_proof(cloud: Cloud, start: Run) -> None:
-    cloud.servers[ONE].groups.append(PROBE_GROUP)
-    assert ended(start("monitor", TWO)).status == 0
-    assert cloud.servers[ONE].groups == [GROUP]
-
-
 def test_a_port_that_refuses_is_reached_and_one_that_is_silent_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -309,12 +169,3 @@ def test_a_port_that_refuses_is_reached_and_one_that_is_silent_is_not(
 
     monkeypatch.setattr(fabric.socket, "create_connection", silent)
     assert not fabric.reaches("127.0.0.1", port)
-
-
-def test_where_nova_shows_no_groups_nobody_counts_as_isolated(cloud: Cloud, start: Run) -> None:
-    """Otherwise a host would reboot its healthy partner, and fence nobody itself."""
-    for server in cloud.servers.values():
-        server.groups = []
-    assert ended(start("monitor", TWO)).status == 0
-    assert cloud.actions == []
-    assert ended(start("reboot", TWO)).status == 0
