@@ -61,7 +61,7 @@ class Bus(TlsServer):
 
     def configuration(self, ca_file: Path | None = None, *, tls: bool = True) -> Path:
         """congress.conf, for this bus."""
-        text = render("congress_host/congress.conf.j2", {**CONGRESS, "ca_file": ca_file or self.ca_file})
+        text = render("congress_host/congress.conf.j2", {**CONGRESS, "bus_ca_file": ca_file or self.ca_file})
         assert "\nssl = True\n" in text
         file = self.folder / "congress.conf"
         file.write_text(
@@ -178,6 +178,16 @@ def test_after_a_lost_connection_another_host_is_tried_first() -> None:
     urls = "amqp://first//;amqp://second//"
     assert connect("upstream-lost", urls) == "['first']"
     assert connect("lost", urls) == "['second']"
+
+
+def test_the_step_s_account_logs_in(bus: Bus, tmp_path: Path) -> None:
+    account = tmp_path / "account.erl"
+    for password in ("first", "second"):
+        context = {**MESSAGING, "user": "another", "password": password}
+        account.write_text(render("messaging/account.erl.j2", context))
+        assert "{logs_in,true}" in bus.control("eval_file", str(account))
+        bus.control("authenticate_user", "another", password)
+    assert "guest" not in bus.control("list_users")
 
 
 def test_a_client_without_tls_is_refused(bus: Bus) -> None:

@@ -20,7 +20,7 @@ from tests.render.support.contexts import CANARY
 
 HEREDOC = re.compile(r"<<'?(\w+)'?$")
 # The readers of a here-document with a secret, which they read from standard input.
-READERS = (r'put_file "[^"]+" \S+ \d+', r"mariadb", r"out=\$\(apply", r'cat > "\$account"')
+READERS = (r'put_file "[^"]+" \S+ \d+', r"mariadb", r"out=\$\((apply|try)", r'cat > "\$account"')
 SECRET = rf"'?{CANARY}\S*?'?(?=[ )]|$)"
 WORD = r"[\w./$:-]+"
 HARMLESS = re.compile(
@@ -80,6 +80,7 @@ def test_the_contexts_hold_secrets() -> None:
     secret = {c.template for c in cases(Validator.BASH) if CANARY in render_step(c.template, c.context)}
     assert secret == {
         "congress_host/configuration.sh.j2",
+        "congress_host/external_service.sh.j2",
         "database/mariadb.sh.j2",
         "datasource_node/cluster.sh.j2",
         "fencing/fence_openstack.sh.j2",

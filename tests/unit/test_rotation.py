@@ -37,7 +37,7 @@ def test_a_generation_has_a_user_and_a_password_of_its_own(
 ) -> None:
     user = login.split("/")[2].split(":", maxsplit=1)[0]
     made = rotated.step(step).inputs["stdin"]
-    assert f"'{user}'" in made or f"add_user {user} " in made
+    assert f"'{user}'" in made or f'User = <<"{user}">>' in made
     assert f"CANARY-password-of-{role}-password-{user[-1]}" in made
     for host in CONGRESS_HOSTS:
         assert login in rotated.step(f"{host}-configuration").inputs["stdin"]
