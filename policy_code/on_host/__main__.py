@@ -53,7 +53,7 @@ def main(configuration: str, file: str) -> str:
         with connection(cfg.CONF, CONNECT):
             pass
         if request["do"] == "rows":
-            return json.dumps(rows(Caller(cfg.CONF), request["tables"]))
+            return json.dumps(rows(Caller(cfg.CONF), live.datasource_names(), request["tables"]))
         bus = Bus(cfg.CONF, request["engines"], cfg.CONF.dse.long_timeout)
         known = [applied] if isinstance(applied, dict) else []
         state = live.read(request["stack"], *known, request["declaration"])

@@ -113,6 +113,11 @@ def fingerprints(secrets: Mapping[str, str]) -> dict[str, str]:
     return {name: fingerprint(key, value) for name, value in secrets.items()}
 
 
+def datasource_names() -> set[str]:
+    session = datasources_db.db.get_session()
+    return {one.name for one in session.query(datasources_db.Datasource)}
+
+
 def adopt(name: str, stack: str) -> str:
     """Put the stack's mark on a policy or datasource. Raises LookupError if there is none."""
     session = datasources_db.db.get_session()

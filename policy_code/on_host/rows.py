@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 from policy_code.on_host.bus import Caller, CallError
@@ -12,10 +12,12 @@ LIMIT = 60.0  # seconds for the rows of a table
 MOST = 200_000
 
 
-def rows(caller: Caller, wanted: Sequence[str]) -> dict[str, list[Any]]:
-    """`wanted`: DATASOURCE:TABLE. Raises CallError, which names the datasource or table."""
+def rows(caller: Caller, datasources: Container[str], wanted: Sequence[str]) -> dict[str, list[Any]]:
+    """`datasources`: names of all that Congress has. `wanted`: DATASOURCE:TABLE. Raises CallError, which names one."""
     found = {}
     for name in sorted({one.partition(":")[0] for one in wanted}):
+        if name not in datasources:
+            raise CallError(f"Congress has no datasource {name}")
         words: dict[str, Any] = {"source_id": name, "params": {}}
         status = caller.call(name, "get_status", server=None, limit=LIMIT, **words)
         if int(status["number_of_rows"]) > MOST:

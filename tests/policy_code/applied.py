@@ -50,7 +50,7 @@ def done(step: dict[str, Any], engine: Any) -> Any:  # noqa: PLR0911  one for ea
         if "adopt" in step:
             return live.adopt(step["adopt"], STACK)
         if "rows" in step:
-            return rows(bus, step["rows"])
+            return rows(bus, live.datasource_names(), step["rows"])
         if "service" in step:
             name, method, words = step["service"]
             return bus.call(name, method, server=None, limit=LIMIT, **words)
