@@ -1,0 +1,244 @@
+"""The MariaDB of this host: its unit, its role in replication, and a copy of another one's data."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+from congress_database_look import LOOK, Configuration, DatabaseError, Look, wait_until
+
+# Seconds to connect, for one statement, for a dump, and for a regular stop of the unit.
+CONNECT_LIMIT, SQL_LIMIT, DUMP_LIMIT, STOP_LIMIT = 5.0, 10.0, 900.0, 30.0
+# Waits for statements that hold LOCK TABLES; their sessions were ended before.
+LOCK_WAIT = 5
+SESSIONS = """SELECT CONCAT('KILL ', ID, ';') FROM information_schema.PROCESSLIST
+WHERE ID <> CONNECTION_ID() AND USER <> 'system user'
+  AND COMMAND NOT IN ('Binlog Dump', 'Daemon', 'Slave_IO', 'Slave_SQL')"""
+
+
+class Server:
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+
+    # -- statements
+
+    def sql(self, text: str, *options: str, limit: float = SQL_LIMIT) -> str:
+        """Send statements as root over the socket, which takes no password. Raises DatabaseError."""
+        try:
+            done = subprocess.run(
+                self._client(*options), input=text, capture_output=True, text=True, timeout=limit, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise DatabaseError(
+                f"MariaDB of {self.configuration.name} does not answer within {limit:.0f} s"
+            ) from None
+        if done.returncode:
+            problem = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
+            raise DatabaseError(f"MariaDB of {self.configuration.name}: {problem[0]}")
+        return done.stdout.strip()
+
+    def _client(self, *options: str) -> list[str]:
+        return [
+            "mariadb",
+            "--no-defaults",
+            f"--socket={self.configuration.socket}",
+            "--connect-timeout=5",
+            "--batch",
+            "--skip-column-names",
+            *options,
+        ]
+
+    def look(self) -> Look:
+        """What it is now, in one statement. Raises DatabaseError if it does not answer."""
+        lines = self.sql(LOOK, "--vertical", "--column-names").splitlines()
+        pairs = (line.strip().partition(":") for line in lines if not line.startswith("*"))
+        return Look({name: value.strip() for name, _, value in pairs})
+
+    @property
+    def answers(self) -> bool:
+        try:
+            self.sql("SELECT 1")
+        except DatabaseError:
+            return False
+        return True
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is a process, which may hang."""
+        state = subprocess.run(
+            ["systemctl", "is-active", "mariadb"], capture_output=True, text=True, check=False
+        )
+        return state.stdout.strip() not in {"inactive", "failed"}
+
+    # -- the unit
+
+    def start(self, *, keeps_tail: bool) -> None:
+        """Start the unit. `keeps_tail`: whether a recovery keeps writes of which no replica has said that it has them.
+
+        A former writer would have writes that the new one lacks. The last writer must keep them: after a power cut,
+        replicas have lost what they had received and not applied yet.
+        """
+        role = "MASTER" if keeps_tail else "SLAVE"
+        Path(self.configuration.recovery).write_text(f"[mysqld]\ninit_rpl_role = {role}\n")
+        done = subprocess.run(["systemctl", "start", "mariadb"], capture_output=True, text=True, check=False)
+        if done.returncode or not wait_until(20, lambda: self.answers):
+            raise DatabaseError(
+                f"MariaDB of {self.configuration.name} does not start: sudo journalctl -u mariadb there"
+            )
+
+    def stop(self) -> bool:
+        """Stop the unit, if necessary by force; whether it ended regularly."""
+        try:
+            subprocess.run(
+                ["systemctl", "stop", "mariadb"], capture_output=True, timeout=STOP_LIMIT, check=True
+            )
+        except subprocess.SubprocessError:
+            subprocess.run(
+                ["systemctl", "kill", "--signal=KILL", "mariadb"], capture_output=True, check=False
+            )
+            if not wait_until(STOP_LIMIT, lambda: not self.runs):
+                raise DatabaseError(f"MariaDB of {self.configuration.name} does not stop") from None
+            return False
+        return True
+
+    # -- replication
+
+    def hold(self, seconds: float) -> int | None:
+        """Receive nothing more, and apply what was received; the position then, None if it cannot be applied in time.
+
+        A restart of the receiving thread would delete what is not applied, so it is never restarted before.
+        """
+        look = self.look()
+        if not look.is_replica:
+            return look.number
+        if look.values["Slave_IO_Running"] != "No":
+            self.sql("STOP SLAVE IO_THREAD")
+        if look.values["Slave_SQL_Running"] == "No" and look.values["Last_SQL_Errno"] == "0":
+            self.sql("START SLAVE SQL_THREAD")
+        return self.look().number if wait_until(seconds, lambda: self.look().has_applied) else None
+
+    def replication_error(self) -> str:
+        look = self.look()
+        return look.error("IO") or look.error("SQL") or "it has not caught up yet"
+
+    def follow(self, node: str) -> None:
+        """Replicate from a writer. What was received from another one must be applied before."""
+        configuration = self.configuration
+        demoted = self.look().has_written
+        self.sql(f"""STOP SLAVE;
+SET GLOBAL rpl_semi_sync_master_enabled = 0;
+CHANGE MASTER TO MASTER_HOST = '{self.address(node)}', MASTER_PORT = {self.port(node)},
+  MASTER_USER = '{configuration.user}', MASTER_PASSWORD = '{configuration.password}', MASTER_CONNECT_RETRY = 1,
+  MASTER_HEARTBEAT_PERIOD = 1, MASTER_SSL = 1, MASTER_SSL_CA = '{configuration.authority}',
+  MASTER_SSL_VERIFY_SERVER_CERT = 1, MASTER_USE_GTID = slave_pos{", MASTER_DEMOTE_TO_SLAVE = 1" if demoted else ""};
+START SLAVE""")
+
+    def open(self) -> None:
+        """Become the writer, which answers a client only when a replica has the write."""
+        self.sql(
+            "STOP SLAVE; RESET SLAVE ALL; SET GLOBAL rpl_semi_sync_master_enabled = 1; SET GLOBAL read_only = 0"
+        )
+
+    def close(self, seconds: float) -> None:
+        """End the writer's sessions, also those that wait for a replica. None of them gets an answer any more."""
+
+        def closed() -> bool:
+            try:
+                kill = self.sql(SESSIONS)
+                self.sql(kill, "--force") if kill else None
+            except DatabaseError:
+                # A session ended by itself meanwhile.
+                pass
+            try:
+                self.sql(
+                    f"SET lock_wait_timeout = {LOCK_WAIT}; SET GLOBAL read_only = 1", limit=LOCK_WAIT + 5
+                )
+            except DatabaseError:
+                return False
+            return True
+
+        if not wait_until(seconds, closed):
+            raise DatabaseError(f"MariaDB of {self.configuration.name} still takes writes")
+        kill = self.sql(SESSIONS)
+        if kill:
+            self.sql(kill, "--force")
+        self.sql("SET GLOBAL rpl_semi_sync_master_enabled = 0")
+
+    # -- a copy of the writer's data
+
+    def copy_from(self, node: str) -> None:
+        """Replace all data by those of another member. Raises DatabaseError; then the data are incomplete."""
+        with tempfile.NamedTemporaryFile("w+", dir=Path(self.configuration.state).parent) as dump:
+            self._dump(node, Path(dump.name))
+            position = re.search(
+                r"^-- SET GLOBAL gtid_slave_pos='([^']*)'", Path(dump.name).read_text(), re.MULTILINE
+            )
+            if position is None:
+                raise DatabaseError(
+                    f"the copy of {node} has no position in the sequence of writes: try again"
+                )
+            self.sql("STOP SLAVE; RESET SLAVE ALL; SET sql_log_bin = 0; DROP DATABASE IF EXISTS congress")
+            self.sql(f"SET sql_log_bin = 0;\nSOURCE {dump.name}", limit=DUMP_LIMIT)
+        self.sql(f"""RESET MASTER; SET GLOBAL gtid_slave_pos = '{position[1]}';
+SET GLOBAL gtid_binlog_state = '{position[1]}'; SET GLOBAL read_only = 1""")
+
+    def _dump(self, node: str, file: Path) -> None:
+        options = [
+            "--all-databases",
+            "--single-transaction",
+            "--gtid",
+            "--master-data=2",
+            "--flush-privileges",
+        ]
+        self._at(node, "mariadb-dump", *options, f"--result-file={file}", limit=DUMP_LIMIT)
+
+    def is_writer_elsewhere(self, node: str) -> bool | None:
+        """Whether another member takes writes, None if it refuses connections: it has no MariaDB that runs.
+
+        Raises DatabaseError if it does not say.
+        """
+        try:
+            socket.create_connection((self.address(node), self.port(node)), CONNECT_LIMIT).close()
+        except ConnectionRefusedError:
+            return None
+        except OSError as error:
+            raise DatabaseError(f"{node} does not answer: {error}") from None
+        return self._at(node, "mariadb", "-NBe", "SELECT @@read_only", limit=SQL_LIMIT) == "0"
+
+    def _at(self, node: str, *command: str, limit: float) -> str:
+        """Run a client of MariaDB with the login of the replication at another member. Raises DatabaseError."""
+        configuration, (program, *options) = self.configuration, command
+        with tempfile.NamedTemporaryFile("w", dir=Path(configuration.state).parent) as login:
+            login.write(f"""[client]
+host={self.address(node)}
+port={self.port(node)}
+user={configuration.user}
+password={configuration.password}
+ssl-ca={configuration.authority}
+ssl-verify-server-cert
+[mariadb]
+connect-timeout=5
+""")
+            login.flush()
+            try:
+                done = subprocess.run(
+                    [program, f"--defaults-file={login.name}", *options],
+                    capture_output=True,
+                    text=True,
+                    timeout=limit,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired:
+                raise DatabaseError(f"MariaDB of {node} does not answer within {limit:.0f} s") from None
+        if done.returncode:
+            raise DatabaseError(f"MariaDB of {node}: {' '.join(done.stderr.split())}")
+        return done.stdout.strip()
+
+    def address(self, node: str) -> str:
+        return self.configuration.members[node]
+
+    def port(self, node: str) -> int:
+        return self.configuration.ports.get(node, 3306)
