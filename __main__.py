@@ -99,7 +99,7 @@ declared = policies(
     before=exported.policies,
 )
 
-hosts = [access.bastion, database.host, *messaging.hosts, *load_balancer.hosts]
+hosts = [access.bastion, *database.hosts, *messaging.hosts, *load_balancer.hosts]
 hosts += [congress_host.host for congress_host in (*pair, *engine_hosts)]
 inventory.export(
     access, {host.name: host for host in hosts}, datasource_node, engines, load_balancer, policies=declared

@@ -1,17 +1,19 @@
 """Step 1 of the document, first half: "All the Congress nodes share a database backend".
 
-MariaDB on one host. "If a replicated database solution is used, it must support table locking. Galera, for
-example, would not work": Congress 11 still locks tables when a rule is inserted, so there is only one server.
+MariaDB on one host, or on three. "If a replicated database solution is used, it must support table locking. Galera, for
+example, would not work": Congress 11 still locks tables when a rule is inserted, so only one server takes writes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
+from typing import Any
 
 import pulumi
 
 from components.congress_host import CongressHost
+from components.database_cluster import DatabaseCluster, replication
 from components.foundation.authority import CA_FILE, Authority
 from components.foundation.host import Site
 from components.foundation.step import Step
@@ -19,6 +21,10 @@ from components.shared_service import SharedService
 from roles import DATABASE
 
 NAME = "congress"
+UNTRIED = (
+    "database.hosts: 3 has not run on a lab yet: its parts are tested with real MariaDB servers, the whole is not; "
+    "do not use it for data that you cannot lose"
+)
 
 # The privileges that Congress and congress-db-manage use. congress/db/api.py locks tables at rule inserts.
 PRIVILEGES = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, LOCK TABLES"
@@ -45,6 +51,22 @@ class Database(SharedService):
         self, name: str, site: Site, authority: Authority, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         settings = site.settings
+        several = settings.database.hosts > 1
+        common = {
+            "database": NAME,
+            "clients": site.network.cidr,
+            "privileges": PRIVILEGES,
+            "max_connections": max_connections(settings.policy_engines.count),
+        }
+
+        def context(child: pulumi.ResourceOptions) -> dict[str, Any]:
+            if not self.is_cluster:
+                return common
+            nodes = [host.hostname for host in self.hosts]
+            return {**common, "nodes": nodes, "replication": replication(name, child)}
+
+        if several:
+            pulumi.log.warn(UNTRIED)
         super().__init__(
             "congress-ha:index:Database",
             name,
@@ -53,15 +75,29 @@ class Database(SharedService):
             authority,
             software="mariadb",
             generation=settings.rotation.database,
-            context=lambda _: {
-                "database": NAME,
-                "clients": site.network.cidr,
-                "privileges": PRIVILEGES,
-                "max_connections": max_connections(settings.policy_engines.count),
-            },
+            template="member" if several else "",
+            first_host_first=several,
+            context=context,
             protect=settings.database.protect,
             opts=opts,
         )
+        if self.is_cluster:
+            self.cluster = DatabaseCluster(
+                f"{name}-cluster",
+                site,
+                self.hosts,
+                installed=self.installed,
+                members=self.steps,
+                context={
+                    "database": NAME,
+                    "user": self.user,
+                    "password": self.password.result,
+                    "ca_file": CA_FILE,
+                    "virtual_address": self.virtual_address,
+                },
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            self.ready = self.cluster.ready
         self.connection = self.url(
             lambda password, addresses: (
                 f"mysql+pymysql://{self.user}:{password}@{addresses[0]}/{NAME}?charset=utf8&{TIMEOUTS}&{TLS}"
@@ -79,11 +115,11 @@ class Schema(pulumi.ComponentResource):
     """Congress's tables: `congress-db-manage upgrade head`, run once, on the first of the Congress hosts.
 
     It waits until Congress is installed on all of them. So nothing is migrated for a Congress that cannot be installed,
-    and after a failed upgrade, an `up` with the old pins still finds the old Congress everywhere. `dump` first saves
+    and after a failed upgrade, an `up` with the old pins still finds the old Congress everywhere. The dump first saves
     the tables on the database's host, for a return to the old version; on a first deployment there are none.
     """
 
-    dump: Step
+    dumps: tuple[Step, ...]
     ready: Step
 
     def __init__(
@@ -95,14 +131,18 @@ class Schema(pulumi.ComponentResource):
     ) -> None:
         super().__init__("congress-ha:index:Schema", name, None, opts)
         software = {"software": hosts[0].software.digest}
-        self.dump = Step(
-            f"{name}-dump",
-            database.host,
-            "database/dump.sh.j2",
-            software,
-            parent=self,
-            after=[database.ready, *(host.ready for host in hosts)],
-            limit=1800,
+        # Of several, the writer does it.
+        self.dumps = tuple(
+            Step(
+                f"{name}-dump" if host is database.host else f"{host.name}-{name}-dump",
+                host,
+                "database/dump.sh.j2",
+                {**software, "members": [one.address for one in database.members]},
+                parent=self,
+                after=[database.ready, *(congress.ready for congress in hosts)],
+                limit=1800,
+            )
+            for host in database.hosts
         )
         self.ready = Step(
             name,
@@ -110,7 +150,7 @@ class Schema(pulumi.ComponentResource):
             "database/schema.sh.j2",
             {**software, "database": database.host.server.id},
             parent=self,
-            after=[self.dump],
+            after=self.dumps,
             limit=300,
         )
         self.register_outputs({})

@@ -43,6 +43,10 @@ def from_each_other(
     return lambda settings: (name,) if count(settings) > 1 else ()
 
 
+def databases(settings: Settings) -> int:
+    return settings.database.hosts
+
+
 def brokers(settings: Settings) -> int:
     return settings.messaging.hosts
 
@@ -73,10 +77,19 @@ BASTION = Role(
 DATABASE = Role(
     name="database",
     outage="the API answers 503 for a minute or more; the data is dumped before and loaded afterwards",
+    outage_of_several="another host takes the writes within seconds, if this one has them; the new one copies the data",
     row="database",
     host="database",
+    count=databases,
+    has_virtual_address=True,
     flavor="m1.medium",
-    openings=(Opening("tcp", port_range(MYSQL), from_roles("datasource-node", "policy-engine")),),
+    openings=(
+        Opening("tcp", port_range(MYSQL), from_roles("datasource-node", "policy-engine")),
+        Opening("tcp", port_range(MYSQL), from_each_other("database", databases)),
+        Opening("udp", port_range(COROSYNC), from_each_other("database", databases)),
+    ),
+    # Of several hosts. A single one installs mariadb-server in its own step.
+    packages=("corosync", "crmsh", "mariadb-server", "pacemaker", "resource-agents"),
     services=("mariadb",),
     health="ops.health.roles.database:DatabaseHealth",
     folders={

@@ -76,6 +76,15 @@ class Settings(Model):
     guest: Guest = Field(Guest(), description="packages of the hosts", examples=[{"caFiles": []}])
 
     @model_validator(mode="after")
+    def _fenced_where_needed(self) -> Self:
+        if self.database.hosts > 1 and self.datasource_node.fencing != "openstack":
+            raise ValueError(
+                "database.hosts: 3 takes datasourceNode.fencing: openstack, because a host of the database that is "
+                "lost must be stopped before another one takes its place; set it, or database.hosts to 1"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _consistent(self) -> Self:
         problems: list[str] = []
         if self.auth == "noauth" and self.keystone != Keystone():

@@ -134,6 +134,7 @@ class Member:
     def _lead(self) -> None:
         mine = f"writer:{self.state.term}"
         if self.cluster.states().get(self.name) != mine:
+            self.server.wait_for_replicas()
             self.cluster.publish(mine)
         self.cluster.set_score(WRITER_SCORE)
 
@@ -229,7 +230,8 @@ class Member:
             if self.server.is_writer_elsewhere(node) is not None:
                 raise DatabaseError(f"{node} has a database already, so {self.name} must not begin a new one")
         State("writer", 1).write(self.configuration)
-        self.server.open()
+        # Until there are others, no write waits for one. Pacemaker's first monitor changes that.
+        self.server.sql("SET GLOBAL read_only = 0")
 
     def join(self) -> None:
         """Get a copy of the database, if this member has none."""

@@ -138,9 +138,13 @@ START SLAVE""")
 
     def open(self) -> None:
         """Become the writer, which answers a client only when a replica has the write."""
-        self.sql(
-            "STOP SLAVE; RESET SLAVE ALL; SET GLOBAL rpl_semi_sync_master_enabled = 1; SET GLOBAL read_only = 0"
-        )
+        self.sql("STOP SLAVE; RESET SLAVE ALL")
+        self.wait_for_replicas()
+        self.sql("SET GLOBAL read_only = 0")
+
+    def wait_for_replicas(self) -> None:
+        """Answer a client from now on when a replica has its write."""
+        self.sql("SET GLOBAL rpl_semi_sync_master_enabled = 1")
 
     def close(self, seconds: float) -> None:
         """End the writer's sessions, also those that wait for a replica. None of them gets an answer any more."""

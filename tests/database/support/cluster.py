@@ -128,13 +128,10 @@ class Cluster:
         one.start_unit()
         done = one.run("congress_database.py", "found")
         assert done.returncode == 0, done.stderr
-        # Nobody can confirm a write yet.
-        one.sql("""SET GLOBAL rpl_semi_sync_master_enabled = 0;
-CREATE USER 'replica'@'127.0.0.1' IDENTIFIED BY 'secret' REQUIRE SSL;
+        one.sql("""CREATE USER 'replica'@'127.0.0.1' IDENTIFIED BY 'secret' REQUIRE SSL;
 GRANT SELECT, RELOAD,
  LOCK TABLES, SHOW VIEW, EVENT, TRIGGER, PROCESS, BINLOG MONITOR, REPLICATION SLAVE ON *.* TO 'replica'@'127.0.0.1';
-CREATE DATABASE congress; CREATE TABLE congress.writes (number INT PRIMARY KEY);
-SET GLOBAL rpl_semi_sync_master_enabled = 1""")
+CREATE DATABASE congress; CREATE TABLE congress.writes (number INT PRIMARY KEY)""")
         for node in (two, three):
             node.start_unit()
             done = node.run("congress_database.py", "join")
