@@ -23,6 +23,8 @@ PRIVILEGES = (
     "SELECT, RELOAD, LOCK TABLES, SHOW VIEW, EVENT, TRIGGER, PROCESS, BINLOG MONITOR, REPLICATION SLAVE"
 )
 USER = "congress-replica"
+# The last step, on the first host.
+WRITER_STEP = "database-writer"
 
 
 class DatabaseCluster(pulumi.ComponentResource):
@@ -72,7 +74,7 @@ class DatabaseCluster(pulumi.ComponentResource):
             )
         devices = {host.hostname: host.server.id for host in hosts}
         self.ready = Step(
-            name,
+            WRITER_STEP,
             hosts[0],
             "database/cluster.sh.j2",
             {

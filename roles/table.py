@@ -82,6 +82,8 @@ DATABASE = Role(
     host="database",
     count=databases,
     has_virtual_address=True,
+    # Pacemaker moves the writer and stops MariaDB.
+    leave="systemctl stop pacemaker && systemctl stop corosync",
     flavor="m1.medium",
     openings=(
         Opening("tcp", port_range(MYSQL), from_roles("datasource-node", "policy-engine")),

@@ -17,6 +17,7 @@ WHERE VARIABLE_NAME = 'RPL_SEMI_SYNC_MASTER_CLIENTS'"""
 def status(member: Member) -> None:
     """Lines of `name value`: of this member, and what the cluster says of all."""
     look, state = member.server.look(), State.read(member.configuration)
+    print(f"name\t{member.name}")
     print(f"role\t{'writer' if look.writable else 'replica'}")
     print(f"kept\t{state.role if state else 'nothing'}")
     print(f"number\t{look.number}")

@@ -21,6 +21,7 @@ PARTS = {
     "congress_host/environment.sh",
     "congress_host/flat_modules.j2",
     "congress_host/sandbox.j2",
+    "database/accounts.j2",
     "datasource_node/serving.j2",
     "messaging/cluster.j2",
     "policy_engines/sandbox.j2",

@@ -45,6 +45,11 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
         {"loadBalancer": {"hosts": 2}, "network": {"externalNetwork": "public", "cidr": "10.20.0.0/28"}},
         [f"too small for {HOSTS + 1} hosts"],
     ),
+    ({"database": {"hosts": 2}}, ["congress-ha:database.hosts", "1", "3"]),
+    (
+        {"database": {"hosts": 3}, "datasourceNode": {"fencing": "none"}},
+        ["database.hosts: 3 takes datasourceNode.fencing: openstack"],
+    ),
     ({"messaging": {"hosts": 2}}, ["congress-ha:messaging.hosts", "1", "3"]),
     ({"policyEngines": "two"}, ["congress-ha:policyEngines", "object"]),
     (
