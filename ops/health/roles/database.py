@@ -70,7 +70,7 @@ class Member:
 
 def read_member(lines: str) -> Member:
     rows = [line.split("\t") for line in lines.splitlines()]
-    values = {row[0]: row[1] for row in rows if len(row) == 2}
+    values = {row[0]: row[1] for row in rows if row[0] != "state"}
     states = {row[1]: row[2] for row in rows if row[0] == "state"}
     lag = None if values["lag"] == "NULL" else int(values["lag"])
     return Member(values["role"], states.get(values["name"], ""), lag, int(values["clients"]))
