@@ -82,7 +82,10 @@ class Server:
         replicas have lost what they had received and not applied yet.
         """
         role = "MASTER" if keeps_tail else "SLAVE"
-        Path(self.configuration.recovery).write_text(f"[mysqld]\ninit_rpl_role = {role}\n")
+        file = Path(self.configuration.recovery)
+        file.write_text(f"[mysqld]\ninit_rpl_role = {role}\n")
+        # MariaDB's own user reads it, whatever Pacemaker's mask for new files is.
+        file.chmod(0o644)
         done = subprocess.run(["systemctl", "start", "mariadb"], capture_output=True, text=True, check=False)
         if done.returncode or not wait_until(20, lambda: self.answers):
             raise DatabaseError(
