@@ -7,6 +7,7 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping
 
+from congress_database_copies import found, join, rebuild, vouch
 from congress_database_look import Configuration, DatabaseError
 from congress_database_member import Member, State
 
@@ -35,10 +36,10 @@ def require_writer(member: Member) -> None:
 COMMANDS: Mapping[str, tuple[Callable[[Member], None], str]] = {
     "status": (status, "what this member is, and what the cluster knows of all"),
     "is-writer": (require_writer, "whether this member takes writes"),
-    "rebuild": (Member.rebuild, "replace this member's data by the writer's"),
-    "vouch": (Member.vouch, "count as a full member, after the absent ones are known to be lost"),
-    "found": (Member.found, "become the first writer (for the stack's own step)"),
-    "join": (Member.join, "get a copy of the database, if there is none (for the stack's own step)"),
+    "rebuild": (rebuild, "replace this member's data by the writer's"),
+    "vouch": (vouch, "count as a full member, after the absent ones are known to be lost"),
+    "found": (found, "become the first writer (for the stack's own step)"),
+    "join": (join, "get a copy of the database, if there is none (for the stack's own step)"),
 }
 
 

@@ -76,7 +76,7 @@ class Member:
             )
         return state
 
-    def _save(self, role: str, term: int) -> None:
+    def save(self, role: str, term: int) -> None:
         if (new := State(role, term)) != State.read(self.configuration):
             new.write(self.configuration)
 
@@ -88,7 +88,7 @@ class Member:
         self.cluster.publish("starts")
         without_it = before.role == "writer" and self._others_decide()
         role = {"stopped": "replica", "replica": "part"}.get(before.role, before.role)
-        self._save("part" if without_it else role, before.term)
+        self.save("part" if without_it else role, before.term)
         self.server.start(keeps_tail=not without_it)
 
     def _others_decide(self) -> bool:
@@ -114,7 +114,7 @@ class Member:
         if self.server.runs:
             whole = self.server.stop() and whole
             if whole and state is not None and state.role == "replica":
-                self._save("stopped", state.term)
+                self.save("stopped", state.term)
         self.leave()
 
     def leave(self) -> None:
@@ -176,12 +176,12 @@ class Member:
             server.hold(APPLY_LIMIT)
             self.cluster.publish("follows")
             # Before it confirms the first write of this term.
-            self._save("part" if role == "part" else "replica", term)
+            self.save("part" if role == "part" else "replica", term)
             server.follow(writer)
             return
         if mine != "follows":
             self.cluster.publish("follows")
-        self._save("replica" if look.is_level else role, term)
+        self.save("replica" if look.is_level else role, term)
 
     def _hold(self) -> None:
         state = self.state
@@ -205,7 +205,7 @@ class Member:
             )
         positions = [position for state in self.cluster.states().values() if (position := position_of(state))]
         # Before the first write, so that no later election takes a former writer for this one.
-        self._save("writer", max(term for term, _ in positions) + 1)
+        self.save("writer", max(term for term, _ in positions) + 1)
         self.server.open()
         self._lead()
 
@@ -219,56 +219,3 @@ class Member:
     def described(self) -> str:
         states = self.cluster.states()
         return ", ".join(f"{node} {states.get(node, 'is absent')}" for node in self.order)
-
-    # -- what an operator or a step of the stack does
-
-    def found(self) -> None:
-        """Become the first writer, of a database that no other member has."""
-        if State.read(self.configuration) is not None:
-            return
-        for node in self._others():
-            if self.server.is_writer_elsewhere(node) is not None:
-                raise DatabaseError(f"{node} has a database already, so {self.name} must not begin a new one")
-        State("writer", 1).write(self.configuration)
-        # Until there are others, no write waits for one. Pacemaker's first monitor changes that.
-        self.server.sql("SET GLOBAL read_only = 0")
-
-    def join(self) -> None:
-        """Get a copy of the database, if this member has none."""
-        if State.read(self.configuration) is None:
-            self.rebuild()
-
-    def rebuild(self) -> None:
-        """Replace this member's data by the writer's, and follow it."""
-        if self.server.look().writable and State.read(self.configuration) is not None:
-            raise DatabaseError(f"{self.name} is the writer, so there is nothing to rebuild it from")
-        source = self._writer()
-        self._save("copies", 0)
-        self.server.copy_from(source)
-        State("part", 0).write(self.configuration)
-        self.server.follow(source)
-        if not wait_until(60, lambda: self.server.look().is_level):
-            raise DatabaseError(
-                f"{self.name} has copied {source}, but cannot follow it: {self.server.replication_error()}"
-            )
-
-    def _others(self) -> list[str]:
-        return [node for node in self.order if node != self.name]
-
-    def _writer(self) -> str:
-        """The member to copy from. It answers without Pacemaker, which a new host joins only with its data."""
-        for node in self._others():
-            try:
-                if self.server.is_writer_elsewhere(node):
-                    return node
-            except DatabaseError:
-                # The others may know more.
-                continue
-        raise DatabaseError(
-            f"{self.name} finds no writer to copy from: sudo congress-database status on the others"
-        )
-
-    def vouch(self) -> None:
-        """Count as a full member, by the word of an operator who knows that the absent ones are lost."""
-        state = self.state
-        self._save("replica" if state.role == "part" else state.role, state.term)
