@@ -187,10 +187,14 @@ START SLAVE""")
                 raise DatabaseError(
                     f"the copy of {node} has no position in the sequence of writes: try again"
                 )
-            self.sql("STOP SLAVE; RESET SLAVE ALL; SET sql_log_bin = 0; DROP DATABASE IF EXISTS congress")
+            clear = "STOP SLAVE; RESET SLAVE ALL; SET sql_log_bin = 0; DROP DATABASE IF EXISTS congress"
+            self.sql(clear, limit=DUMP_LIMIT)
             self.sql(f"SET sql_log_bin = 0;\nSOURCE {dump.name}", limit=DUMP_LIMIT)
-        self.sql(f"""RESET MASTER; SET GLOBAL gtid_slave_pos = '{position[1]}';
-SET GLOBAL gtid_binlog_state = '{position[1]}'; SET GLOBAL read_only = 1""")
+        self.sql(
+            f"""RESET MASTER; SET GLOBAL gtid_slave_pos = '{position[1]}';
+SET GLOBAL gtid_binlog_state = '{position[1]}'; SET GLOBAL read_only = 1""",
+            limit=DUMP_LIMIT,
+        )
 
     def _dump(self, node: str, file: Path) -> None:
         options = [
