@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import pytest
 from pulumi import log
 
+from components.foundation.template import ROOT
 from components.preflight.error import CloudError
 from tests.unit.support import recording as recorded
 from tests.unit.support.external_settings import ALL, CA, CA_FILE, DATABASE, LOAD_BALANCER, PASSWORD
@@ -156,6 +157,11 @@ def test_the_outputs_say_what_the_load_balancer_must_do(external: Recording) -> 
     ]
     assert duties["health"]["path"] == "/health"
     assert duties["stickiness"]["by"] == "source address"
+    # As the stack's own load balancer does it.
+    own = (ROOT / "templates/load_balancer/haproxy.cfg.j2").read_text()
+    assert f"timeout server {duties['timeouts']['server_seconds']:.0f}s" in own
+    assert f"timeout client {duties['timeouts']['client_seconds']:.0f}s" in own
+    assert f"expire {duties['stickiness']['minutes']:.0f}m" in own
     assert not {"endpoint_address", "virtual_address"} & outputs.keys()
     assert "CANARY-external" not in json.dumps(outputs)
 

@@ -66,7 +66,7 @@ class Folder(DeclaredFolder):
 
     def __init__(self, path: Path, admin: Connection) -> None:
         super().__init__(path, admin)
-        # No test waits for a second poll, and each takes nova and neutron a third of a second of processor time.
+        # No test waits for a second poll, and each costs nova and neutron processor time that `up` needs here.
         self.login["poll_time"] = 10
         shutil.copy(EXAMPLES / "forbidden_flavors.yaml", path)
         self.write("datasources/nova", name="nova", driver="nova", config=self.login)
