@@ -1,18 +1,19 @@
 """Step 1 of the document, first half: "All the Congress nodes share a database backend".
 
-MariaDB on one host. "If a replicated database solution is used, it must support table locking. Galera, for
-example, would not work": Congress 11 still locks tables when a rule is inserted, so there is only one server.
+MariaDB on one host, or on three. "If a replicated database solution is used, it must support table locking. Galera, for
+example, would not work": Congress 11 still locks tables when a rule is inserted, so only one server takes writes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 
 from components.congress_host import CongressHost
+from components.database_cluster import DatabaseCluster, replication
 from components.foundation.authority import CA_FILE, Authority
 from components.foundation.host import Site
 from components.foundation.step import Step
@@ -53,6 +54,21 @@ class Database(SharedService):
         self, name: str, site: Site, authority: Authority, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         settings = site.settings
+        several = settings.database.hosts > 1
+        common = {
+            "database": NAME,
+            "clients": site.network.cidr,
+            "privileges": PRIVILEGES,
+            "max_connections": max_connections(settings.policy_engines.count),
+        }
+
+        def context(child: pulumi.ResourceOptions) -> dict[str, Any]:
+            if not self.is_cluster:
+                return common
+            nodes = [host.hostname for host in self.hosts]
+            of_several = {"nodes": nodes, "virtual_address": self.virtual_address}
+            return {**common, **of_several, "replication": replication(name, child)}
+
         super().__init__(
             "congress-ha:index:Database",
             name,
@@ -61,15 +77,29 @@ class Database(SharedService):
             authority,
             software="mariadb",
             generation=settings.rotation.database,
-            context=lambda _: {
-                "database": NAME,
-                "clients": site.network.cidr,
-                "privileges": PRIVILEGES,
-                "max_connections": max_connections(settings.policy_engines.count),
-            },
+            template="member" if several else "",
+            first_host_first=several,
+            context=context,
             protect=settings.database.protect,
             opts=opts,
         )
+        if self.is_cluster:
+            self.cluster = DatabaseCluster(
+                f"{name}-cluster",
+                site,
+                self.hosts,
+                installed=self.installed,
+                members=self.steps,
+                context={
+                    "database": NAME,
+                    "user": self.user,
+                    "password": self.password.result,
+                    "ca_file": CA_FILE,
+                    "virtual_address": self.virtual_address,
+                },
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            self.ready = self.cluster.ready
         self.connection = self.url(
             lambda password, addresses: (
                 f"mysql+pymysql://{self.user}:{password}@{addresses[0]}/{NAME}?charset=utf8&{TIMEOUTS}&{tls(CA_FILE)}"
@@ -94,8 +124,8 @@ class Schema(pulumi.ComponentResource):
 
     It waits until Congress is installed on all of them. So nothing is migrated for a Congress that cannot be installed,
     and after a failed upgrade, an `up` with the old pins still finds the old Congress everywhere. `dumps` first save
-    the tables on the database's host, for a return to the old version; on a first deployment there are none. Backups of
-    an external database are its operator's.
+    the tables on the database's hosts, for a return to the old version; on a first deployment there are none. Backups
+    of an external database are its operator's.
     """
 
     dumps: Sequence[Step]
@@ -111,17 +141,19 @@ class Schema(pulumi.ComponentResource):
         super().__init__("congress-ha:index:Schema", name, None, opts)
         software = {"software": hosts[0].software.digest}
         after = [database.ready, *(host.ready for host in hosts)]
+        members = [host.address for host in database.hosts] if len(database.hosts) > 1 else []
+        # Of several, the writer does it.
         self.dumps = [
             Step(
-                f"{name}-dump",
+                f"{name}-dump" if host is database.hosts[0] else f"{host.name}-{name}-dump",
                 host,
                 "database/dump.sh.j2",
-                software,
+                {**software, "members": members},
                 parent=self,
                 after=after,
                 limit=1800,
             )
-            for host in database.hosts[:1]
+            for host in database.hosts
         ]
         self.ready = Step(
             name,

@@ -98,27 +98,45 @@ class Fencing(pulumi.ComponentResource):
         """Text of the agent's file with the login: JSON, or a clouds.yaml for fence_openstack."""
         if node.fencing_login is not None:
             return pulumi.Output.secret(password_login(login, node.fencing_login))
-        self.credential = self._credential(name, login, node)
+        self.credential = credential(
+            name,
+            login,
+            self.devices,
+            hosts=f"the pair {', '.join(self.devices)}",
+            limited=node.fencing_access_rules,
+            parent=self,
+        )
         return pulumi.Output.secret(
             pulumi.Output.all(
                 id=self.credential.id, secret=self.credential.secret, servers=self.devices, **isolated
             ).apply(lambda values: credential_login(login, **values))
         )
 
-    def _credential(
-        self, name: str, login: Login, node: settings.DatasourceNode
-    ) -> identity.ApplicationCredential:
-        """A credential that may only read these two servers and act on them. A replaced server replaces it."""
-        rules = pulumi.Output.all(*self.devices.values()).apply(
-            lambda servers: access_rules(login.compute_path, servers)
-        )
-        return identity.ApplicationCredential(
-            name,
-            description=f"fencing of the pair {', '.join(self.devices)}",
-            roles=list(login.roles),
-            access_rules=rules if node.fencing_access_rules else None,
-            opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["secret"]),
-        )
+
+def credential(
+    name: str,
+    login: Login,
+    devices: Mapping[str, pulumi.Output[str]],
+    *,
+    hosts: str,
+    limited: bool,
+    parent: pulumi.Resource,
+) -> identity.ApplicationCredential:
+    """A credential that may only read these servers and act on them. A replaced server replaces it.
+
+    `devices`: host name -> id of its server. `hosts`: whose servers they are, for the description. `limited`: by access
+    rules of keystone, which not every cloud has.
+    """
+    rules = pulumi.Output.all(*devices.values()).apply(
+        lambda servers: access_rules(login.compute_path, servers)
+    )
+    return identity.ApplicationCredential(
+        name,
+        description=f"fencing of {hosts}",
+        roles=list(login.roles),
+        access_rules=rules if limited else None,
+        opts=pulumi.ResourceOptions(parent=parent, additional_secret_outputs=["secret"]),
+    )
 
 
 def isolation(

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import pulumi
-from pulumi_openstack import networking
 
 from components.foundation.authority import Authority, Certificate
 from components.foundation.host import Host, Site
-from components.foundation.role_hosts import hosts_of
+from components.foundation.role_hosts import hosts_of, virtual_port
 from components.foundation.step import Step
 from components.policy_engines import PolicyEngines
 from roles import API, ENGINE_STATE, LOAD_BALANCER, STICKY_CLIENTS
@@ -40,7 +39,7 @@ class LoadBalancer(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("congress-ha:index:LoadBalancer", name, None, opts)
-        shared = self._virtual_port(site) if LOAD_BALANCER.shares_an_address(site.settings) else None
+        shared = virtual_port(LOAD_BALANCER, site, pulumi.ResourceOptions(parent=self))
         self.virtual_address = None
         if shared is not None:
             self.virtual_address = shared.all_fixed_ips.apply(lambda addresses: addresses[0])
@@ -85,17 +84,6 @@ class LoadBalancer(pulumi.ComponentResource):
         self.ready = haproxy[-1:]
         self.endpoint = pulumi.Output.concat("https://", reached_at, f":{API}")
         self.register_outputs({"endpoint": self.endpoint})
-
-    def _virtual_port(self, site: Site) -> networking.Port:
-        return networking.Port(
-            LOAD_BALANCER.virtual_name,
-            name=f"{site.prefix}-{LOAD_BALANCER.virtual_name}",
-            network_id=site.network.id,
-            fixed_ips=[networking.PortFixedIpArgs(subnet_id=site.network.subnet_id)],
-            security_group_ids=[site.firewall.groups[LOAD_BALANCER.name].id],
-            admin_state_up=True,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
 
     def _packages(self, host: Host) -> Step:
         packages = {"packages": sorted(LOAD_BALANCER.packages)}

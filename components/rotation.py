@@ -34,13 +34,15 @@ class FormerUsers(pulumi.ComponentResource):
     ) -> None:
         super().__init__("congress-ha:index:FormerUsers", name, None, opts)
         for service in services:
-            Step(
-                f"{service.host.name}-{name}",
-                service.host,
-                f"{service.host.role.name}/former_users.sh.j2",
-                {"user": service.user},
-                parent=self,
-                after=[*load_balancer.ready],
-                limit=120,
-            )
+            # Of several hosts of the database, the writer does it. The members of the bus have the same users.
+            for host in service.hosts if service.virtual_address is not None else service.hosts[:1]:
+                Step(
+                    f"{host.name}-{name}",
+                    host,
+                    f"{host.role.name}/former_users.sh.j2",
+                    {"user": service.user, "members": [one.address for one in service.members]},
+                    parent=self,
+                    after=[*load_balancer.ready],
+                    limit=120,
+                )
         self.register_outputs({})

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from lab.facts import CGROUPS, COMMANDS, Facts, gather
 
-MEMORY_GIB = 8  # controller 4, two compute hosts 0.7 each, rest for the servers of a deployment
+MEMORY_GIB = 9  # controller 4, two compute hosts 0.7 each, rest for the 13 servers of stack dev
 DISK_GIB = 10  # root of the nodes 2, image, data of the servers
 
 NODE_NAME = 10  # the kernel limits an interface's name to 15 characters, and one is called NODE-mgmt

@@ -10,6 +10,8 @@ import yaml
 
 Where = tuple[str | int, ...]
 TEXT = "tag:yaml.org,2002:str"
+# Of a file: more than a file of the largest size has without aliases.
+MOST_VALUES = 1_000_000
 COLLECTIONS = {"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
 
 
@@ -22,7 +24,16 @@ class Problem:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.text}"
+        return printable(f"{self.file}:{self.line}: {self.text}")
+
+
+def printable(text: str) -> str:
+    """One line that each terminal and Pulumi can show, whatever characters a file or its name has."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+class TooManyError(Exception):
+    """Aliases of aliases make more of a few lines than a machine can hold."""
 
 
 class Document:
@@ -35,6 +46,7 @@ class Document:
         self.data: Any = None
         self.lines: dict[Where, int] = {}
         self.problems: list[tuple[int, str]] = []
+        self.values = 0
         try:
             self.loader = yaml.SafeLoader(text)
             node = self.loader.get_single_node()
@@ -45,6 +57,10 @@ class Document:
             self.problems.append((at, "a character that YAML does not allow: remove it"))
         except yaml.MarkedYAMLError as error:
             self.problems.append((line_of(error), f"no valid YAML: {reason(error)}"))
+        except TooManyError:
+            self.problems = [
+                (1, f"its aliases make more than {MOST_VALUES:,} values: write out what is needed")
+            ]
         except RecursionError:
             self.problems.append(
                 (1, "lists or keys are nested too deep: fewer levels are enough for each kind of file")
@@ -57,6 +73,9 @@ class Document:
         return self.lines.get(where, 1)
 
     def build(self, node: yaml.Node, where: Where, around: tuple[yaml.Node, ...]) -> Any:
+        self.values += 1
+        if self.values > MOST_VALUES:
+            raise TooManyError
         if node in around:
             self.wrong(node, "an alias refers to the value that it is a part of: write the value out")
             return None

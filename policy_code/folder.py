@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from policy_code.documents import Document, Problem, Where
-from policy_code.model import Case, Cases, Datasource, Policy, Rule
+from policy_code.files import SUFFIXES, UnreadableError, find, text_of
+from policy_code.model import Cases, Datasource, Policy
+from policy_code.sentences import misplaced, no_mapping, sentence
 
 T = TypeVar("T", bound=BaseModel)
 
-SUFFIXES = (".yaml", ".yml")
 CASES = ".test"
+# What a file that is no valid YAML most likely declares.
+NAMES = re.compile(r"^name:\s*['\"]?(\w+)", re.MULTILINE)
 # Congress makes these itself.
 RESERVED = {"action", "builtin", "classification"}
 SERVICE = re.compile(r"([A-Za-z]\w*):[A-Za-z_.]")
@@ -34,6 +36,10 @@ class Source:
 
     file: str
     document: Document
+
+    @property
+    def stem(self) -> str:
+        return Path(self.file).stem
 
     def problem(self, where: Where, text: str) -> Problem:
         return Problem(self.file, self.document.line(where), text)
@@ -97,14 +103,9 @@ def uses(policy: Policy) -> set[str]:
 
 def read(path: Path) -> Folder:
     folder = Folder()
-    if not path.is_dir():
-        what = "is a file, not a folder" if path.exists() else "there is no such folder"
-        folder.problems.append(Problem(str(path), 1, f"{what}: name the one that has the policies"))
-        return folder
-    for file in sorted(path.rglob("*")):
-        # A link that leads nowhere is read, too: what it declared would be deleted without a word.
-        if file.suffix in SUFFIXES and (file.is_file() or not file.exists()):
-            add(folder, file, datasource=file.relative_to(path).parts[0] == "datasources")
+    files, folder.problems = find(path)
+    for file in files:
+        add(folder, file, datasource=file.relative_to(path).parts[0] == "datasources")
     if not (folder.policies or folder.datasources or folder.problems):
         folder.problems.append(
             Problem(str(path), 1, "the folder declares nothing: add a policy, as docs/policies.md shows")
@@ -117,15 +118,16 @@ def read(path: Path) -> Folder:
 
 def add(folder: Folder, file: Path, *, datasource: bool) -> None:
     try:
-        source = Source(str(file), Document(file.read_bytes().decode()))
-    except UnicodeDecodeError:
-        folder.problems.append(Problem(str(file), 1, "is not text in UTF-8: save it so"))
+        text = text_of(file)
+    except UnreadableError as error:
+        folder.problems.append(Problem(str(file), error.line, str(error)))
+        # By custom a datasource's file has its name. Rules that refer to it are not wrong because of that.
+        folder.unread.append(file.stem)
         return
-    except OSError as error:
-        folder.problems.append(Problem(str(file), 1, f"cannot be read: {error.strerror}"))
-        return
+    source = Source(str(file), Document(text))
     if source.document.problems:
-        folder.problems.extend(Problem(source.file, line, text) for line, text in source.document.problems)
+        folder.problems.extend(Problem(source.file, line, wrong) for line, wrong in source.document.problems)
+        folder.unread.extend(NAMES.findall(text))
     elif datasource:
         folder.datasources.extend(declared(folder, source, Datasource))
     elif file.stem.endswith(CASES):
@@ -135,53 +137,20 @@ def add(folder: Folder, file: Path, *, datasource: bool) -> None:
 
 
 def declared(folder: Folder, source: Source, model: type[T]) -> Iterator[Declared[T]]:
-    if not isinstance(source.document.data, dict):
-        keys = ", ".join(required(model))
-        text = f"should be a {model.__name__.lower()} with the keys {keys}: docs/policies.md shows one"
-        folder.problems.append(source.problem((), text))
+    data = source.document.data
+    wrong = misplaced(data, model) if isinstance(data, dict) else no_mapping(model)
+    if wrong:
+        folder.unread.append(str(data["name"]) if isinstance(data, dict) and "name" in data else source.stem)
+        folder.problems.append(source.problem((), wrong))
         return
     try:
-        yield Declared(source, model.model_validate(source.document.data))
+        yield Declared(source, model.model_validate(data))
     except ValidationError as error:
-        folder.unread.append(str(source.document.data.get("name")))
+        folder.unread.append(str(data.get("name")))
         folder.problems.extend(
             source.problem(detail["loc"], sentence(detail, model))
             for detail in error.errors(include_url=False)
         )
-
-
-def required(model: type[BaseModel]) -> list[str]:
-    return [name for name, info in model.model_fields.items() if info.is_required()]
-
-
-def sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
-    """Without what was given: it may be a password."""
-    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"]).lstrip(
-        "."
-    )
-    reason = detail["msg"].removeprefix("Value error, ")
-    reason = reason[:1].lower() + reason[1:]
-    match detail["type"]:
-        case "missing":
-            reason = "is missing: add it"
-        case "extra_forbidden":
-            keys = ", ".join(
-                info.alias or name for name, info in model_at(model, detail["loc"]).model_fields.items()
-            )
-            reason = f"no such key: known here are {keys}"
-        case "string_type":
-            reason = "should be text: put it between quotes"
-        case "string_pattern_mismatch":
-            reason = "should be a name: a letter, then letters, digits and _"
-        case "literal_error":
-            reason += ": Congress's other kinds cannot be declared here"
-    return f"{where}: {reason}" if where else reason
-
-
-def model_at(model: type[BaseModel], where: tuple[Any, ...]) -> type[BaseModel]:
-    """The model whose key is the last of `where`."""
-    parts: dict[Any, type[BaseModel]] = {"rules": Rule, "cases": Case}
-    return parts.get(where[0], model) if len(where) > 1 else model
 
 
 def unique(folder: Folder) -> None:

@@ -6,6 +6,7 @@ import math
 from typing import Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -17,12 +18,28 @@ from pydantic import (
     model_validator,
 )
 
+# Bytes that Congress's database has for a text, without room for the mark of the stack (policy_code/on_host/live.py).
+LARGEST = 65_000
+
+
+def storable(text: str) -> str:
+    """MariaDB would refuse it in the middle of an `up`: its character set is utf8mb3, and a TEXT has 65,535 bytes."""
+    if any(one > "\uffff" for one in text):
+        raise ValueError("has a character that Congress's database cannot hold, such as an emoji: remove it")
+    if len(text.encode()) > LARGEST:
+        raise ValueError(
+            f"has more than {LARGEST:,} bytes, which Congress's database cannot hold: shorten it"
+        )
+    return text
+
+
+Storable = Annotated[StrictStr, AfterValidator(storable)]
 Name = Annotated[
     StrictStr,
     StringConstraints(min_length=1, max_length=255, pattern=r"^[A-Za-z][A-Za-z0-9_]*$"),
 ]
 Text = Annotated[StrictStr, StringConstraints(min_length=1)]
-Short = Annotated[StrictStr, StringConstraints(max_length=255)]
+Short = Annotated[StrictStr, StringConstraints(max_length=255), AfterValidator(storable)]
 Cell = str | int | float | bool | None
 Row = tuple[Cell, ...] | dict[str, Cell]
 
@@ -76,7 +93,7 @@ CheckedRow = Annotated[Row, PlainValidator(row), PlainSerializer(plain)]
 
 
 class Rule(Model):
-    rule: Text
+    rule: Annotated[Text, AfterValidator(storable)]
     name: Short | None = None
     comment: Short | None = None
 
@@ -85,9 +102,11 @@ class Policy(Model):
     """Congress has other kinds: they need what is not installed (z3), or are its own affair (datasource)."""
 
     name: Name
-    description: StrictStr = ""
+    description: Storable = ""
     kind: Literal["nonrecursive", "action"] = "nonrecursive"
-    abbreviation: Annotated[StrictStr, StringConstraints(min_length=1, max_length=5)] | None = None
+    abbreviation: (
+        Annotated[StrictStr, StringConstraints(min_length=1, max_length=5), AfterValidator(storable)] | None
+    ) = None
     depends_on: tuple[Name, ...] = Field(default=(), alias="depends-on")
     protect: StrictBool = False
     rules: tuple[Rule, ...]
@@ -96,7 +115,7 @@ class Policy(Model):
 class Datasource(Model):
     name: Name
     driver: Text
-    description: StrictStr = ""
+    description: Storable = ""
     protect: StrictBool = False
     config: dict[StrictStr, Annotated[ConfigValue, PlainValidator(config_value)]] = {}
 

@@ -45,7 +45,7 @@ def from_each_other(
 
 # A role whose service is external has no hosts.
 def databases(settings: Settings) -> int:
-    return 0 if settings.database.external else 1
+    return 0 if settings.database.external else settings.database.hosts
 
 
 def brokers(settings: Settings) -> int:
@@ -83,11 +83,21 @@ BASTION = Role(
 DATABASE = Role(
     name="database",
     outage="the API answers 503 for a minute or more; the data is dumped before and loaded afterwards",
+    outage_of_several="another host takes the writes within seconds, if this one has them; the new one copies the data",
     row="database",
     host="database",
     count=databases,
+    has_virtual_address=True,
+    # Pacemaker moves the writer and stops MariaDB.
+    leave="systemctl stop pacemaker && systemctl stop corosync",
     flavor="m1.medium",
-    openings=(Opening("tcp", port_range(MYSQL), from_roles("datasource-node", "policy-engine")),),
+    openings=(
+        Opening("tcp", port_range(MYSQL), from_roles("datasource-node", "policy-engine")),
+        Opening("tcp", port_range(MYSQL), from_each_other("database", databases)),
+        Opening("udp", port_range(COROSYNC), from_each_other("database", databases)),
+    ),
+    # Of several hosts. A single one installs mariadb-server in its own step.
+    packages=("corosync", "crmsh", "mariadb-server", "pacemaker", "resource-agents"),
     services=("mariadb",),
     health="ops.health.roles.database:DatabaseHealth",
     folders={

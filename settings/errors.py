@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, get_args
 
 import pulumi
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, RootModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -49,6 +49,10 @@ def _sentence(detail: ErrorDetails, root: type[BaseModel], namespace: str) -> st
         )
         return f"{name}: no such setting; settings here: {settings}"
     field = _field_at(root, location)
+    if field is not None and _is_secret(field.annotation) and isinstance(detail.get("input"), (int, float)):
+        # The value is not shown. What `config set --secret` stores is always text.
+        way_out = f"store it by: pulumi config set --secret --path '{name}'"
+        return f"{name}{index}: is written as a number, true or false, and should be an encrypted text; {way_out}"
     text = f"{name}{index}: {_reason(detail)}"
     if field is None:
         return text
@@ -80,6 +84,12 @@ def _reason(detail: ErrorDetails) -> str:
     given = detail.get("input")
     # Show only numbers: a text may be secret (an index URL with a password), and an object does not help.
     return f"{message} (is {json.dumps(given)})" if isinstance(given, (int, float)) else message
+
+
+def _is_secret(annotation: Any) -> bool:
+    if inspect.isclass(annotation) and issubclass(annotation, RootModel):
+        annotation = annotation.model_fields["root"].annotation
+    return annotation is SecretStr or any(map(_is_secret, get_args(annotation)))
 
 
 def models_in(annotation: Any) -> list[type[BaseModel]]:

@@ -144,6 +144,7 @@ def without_meaning(settings: Settings) -> Iterator[str]:
     for external, key, is_set, why in (
         (database, "rotation.database", rotation.database != 1, NOT_OURS),
         (messaging, "rotation.messaging", rotation.messaging != 1, NOT_OURS),
+        (database, "database.hosts", database.hosts != 1, "it counts hosts of the stack's own database"),
         (messaging, "messaging.hosts", messaging.hosts != 1, "it counts hosts of the stack's own bus"),
         (balancer, "loadBalancer.hosts", balancer.hosts != 1, "it counts the stack's own load balancers"),
         (balancer, "tls", tls != type(tls)(), "it is for the endpoint of the stack's own load balancer"),

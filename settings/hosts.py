@@ -31,6 +31,11 @@ class Flavors(FlavorsByRole):
 
 
 class Database(Model):
+    hosts: Literal[1, 3] = Field(
+        1,
+        description="hosts of the database; 3 are one that takes writes and two with a copy, of which any one may fail",
+        examples=[3],
+    )
     protect: bool = Field(
         default=True,
         description="refuse to replace or destroy the database's server, which holds all policies and datasources",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -76,9 +77,16 @@ class Settings(Model):
     rotation: Rotation = Field(Rotation(), description="generations of secrets", examples=[{"database": 2}])
     guest: Guest = Field(Guest(), description="packages of the hosts", examples=[{"caFiles": []}])
 
+    def _unfenced(self) -> Iterator[str]:
+        if self.database.hosts > 1 and self.datasource_node.fencing != "openstack":
+            yield (
+                "database.hosts: 3 takes datasourceNode.fencing: openstack, because a host of the database that is "
+                "lost must be stopped before another one takes its place; set it, or database.hosts to 1"
+            )
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        problems: list[str] = [*external.without_meaning(self)]
+        problems: list[str] = [*external.without_meaning(self), *self._unfenced()]
         if self.auth == "noauth" and self.keystone != Keystone():
             problems.append(
                 "keystone is for auth: keystone; remove it, because with noauth the API authenticates nobody"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pulumi
-from pulumi_openstack import compute
+from pulumi_openstack import compute, networking
 
 from components.foundation.host import Host, Site
 from roles import Role
@@ -36,6 +36,21 @@ def hosts_of(
         )
         hosts.append(host)
     return tuple(hosts)
+
+
+def virtual_port(role: Role, site: Site, opts: pulumi.ResourceOptions) -> networking.Port | None:
+    """Has the address that several hosts of a role share, without a server; None if they share none."""
+    if not role.shares_an_address(site.settings):
+        return None
+    return networking.Port(
+        role.virtual_name,
+        name=f"{site.prefix}-{role.virtual_name}",
+        network_id=site.network.id,
+        fixed_ips=[networking.PortFixedIpArgs(subnet_id=site.network.subnet_id)],
+        security_group_ids=[site.firewall.groups[role.name].id],
+        admin_state_up=True,
+        opts=opts,
+    )
 
 
 def server_group(role: Role, site: Site) -> compute.ServerGroup:

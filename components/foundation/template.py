@@ -90,6 +90,8 @@ def _environment() -> jinja2.Environment:
     environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "default": str}
     environment.filters["sh"] = lambda value: shlex.quote(str(value))
     environment.filters["oslo"] = oslo
+    environment.filters["zip"] = zip
+    environment.filters["digest"] = digest
     environment.filters["netmask"] = lambda cidr: IPv4Network(cidr).with_netmask
     environment.globals["put"] = _put
     environment.globals["asset"] = _asset

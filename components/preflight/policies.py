@@ -35,6 +35,10 @@ def look_up(settings: Settings) -> Folder | None:
         return None
     folder = read(settings.policies)
     problems = [*secret_problems(folder, settings.policy_secrets.root)]
+    # Of the whole folder, not of a file in it: the setting may name another one.
+    path = str(settings.policies)
+    problems += [f"{NAMESPACE}:policies: {path}: {one.text}" for one in folder.problems if one.file == path]
+    folder.problems = [one for one in folder.problems if one.file != path]
     try:
         problems += map(str, sorted(congress.problems(folder)))
     except CongressError as error:

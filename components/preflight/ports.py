@@ -7,30 +7,32 @@ from typing import TYPE_CHECKING
 
 from openstack.exceptions import ForbiddenException, NotFoundException
 
-from roles import ROLES
+from roles import DATABASE, LOAD_BALANCER
 from settings import NAMESPACE, Settings
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
 
 PAIRS = "allowed-address-pairs"
-SETTING = f"{NAMESPACE}:loadBalancer.hosts"
+SETTINGS = {LOAD_BALANCER: f"{NAMESPACE}:loadBalancer.hosts", DATABASE: f"{NAMESPACE}:database.hosts"}
 
 
 def problems(cloud: Connection, settings: Settings, prefix: str, servers: Iterable[str]) -> Iterator[str]:
     """Yields sentences. `servers`: names of all servers of the stack, which are also the names of their ports."""
-    virtual = [f"{prefix}-{role.virtual_name}" for role in ROLES if role.shares_an_address(settings)]
-    if not virtual:
+    roles = [role for role in SETTINGS if role.shares_an_address(settings)]
+    if not roles:
         return
+    virtual = [f"{prefix}-{role.virtual_name}" for role in roles]
+    named = " and ".join(SETTINGS[role] for role in roles)
     if cloud.network.find_extension(PAIRS, ignore_missing=True) is None:
         yield (
-            f"{SETTING}: this cloud's neutron has no extension {PAIRS}, without which a virtual address cannot move "
+            f"{named}: this cloud's neutron has no extension {PAIRS}, without which a virtual address cannot move "
             "between hosts: set 1"
         )
-    yield from _quota(cloud, {*servers, *virtual})
+    yield from _quota(cloud, {*servers, *virtual}, named)
 
 
-def _quota(cloud: Connection, names: set[str]) -> Iterator[str]:
+def _quota(cloud: Connection, names: set[str], settings: str) -> Iterator[str]:
     """Existing ports already count as used, so only ports that are still to be created need room."""
     project = cloud.current_project_id or ""
     try:
@@ -42,5 +44,5 @@ def _quota(cloud: Connection, names: set[str]) -> Iterator[str]:
     if ports["limit"] >= 0 and missing > room:
         yield (
             f"the project's quota allows {room} more ports (of {ports['limit']}), the stack needs {missing}; ask for "
-            f"more, or set {SETTING} to 1"
+            f"more, or set {settings} to 1"
         )

@@ -6,8 +6,8 @@ While a datasource node hangs, nobody can read a policy, and `/health` of every 
 released first. The client that inserts waits for the answers, as in upstream. Without an answer, the rule is inserted
 all the same, and patches.subscriptions repeats the request. Other clients and engines may change rules meanwhile, so
 the engine then subscribes to the tables that rules name at that moment; upstream uses the difference before and after.
-Whether a change of rules changes any subscription is seen from the policies that it concerns. Upstream lists the tables
-of all rules of all policies, before and after each change.
+Whether a change of rules changes any subscription is seen from the policies that it concerns, and from what the engine
+is subscribed to. Upstream lists the tables of all rules of all policies, before and after each change.
 
 Synchronisation. The synchronisations of rules and of policies hold locks of the engine, which each insert needs as
 well, and run in one green thread. Under these locks, upstream requests the tables of rules that other engines
@@ -52,11 +52,11 @@ inserting: dict[Any, Insertion] = {}
 registering: dict[str, GreenThread] = {}
 
 
-def named_in(policies: Mapping[str, Any], targets: set[Any]) -> set[tuple[str, str]]:
-    """Policy and table, for each table in a body of a rule of these policies; of all, if one of them is not known."""
+def named_in(policies: Mapping[str, Any], targets: set[Any]) -> set[str]:
+    """Each table in a body of a rule of these policies; of all, if one of them is not known."""
     unknown = targets - policies.keys()
     named = policies.keys() if unknown else targets
-    return {(name, table) for name in named for table in policies[name].tablenames(body_only=True)}
+    return {table for name in named for table in policies[name].tablenames(body_only=True)}
 
 
 def update_then_compare(self: Any, events: Any, persistent: bool = False) -> Any:  # noqa: FBT001, FBT002
@@ -101,7 +101,7 @@ def apply_to_rules() -> None:
         return answer
 
     def subscribe_or_defer(self: Any, before: set[Any], after: set[Any]) -> None:
-        if before == after:
+        if before == after or not self.subscriptions.concerned(before, after):
             return
         thread = eventlet.getcurrent()
         if thread in inserting:

@@ -23,6 +23,7 @@ that arrive meanwhile wait for it.
 
 import time
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 import eventlet
@@ -71,6 +72,10 @@ class Subscriptions:
         """DataService.subscribe, but it raises nothing without an answer, because `watch` repeats the request."""
         self.add((datasource, table))
         self.request((datasource, table), timeout)
+
+    def concerned(self, before: set[str], after: set[str]) -> bool:
+        """Whether a change of rules may change the subscriptions: `before` and `after` it, they name these tables."""
+        return bool(tables_in(before - after)) or not tables_in(after - before) <= self.subscribed()
 
     def follow_rules(self, *, wait: bool) -> None:
         """Subscribe to exactly the tables that rules name. With `wait`, return when the new tables have arrived.
@@ -174,10 +179,7 @@ class Subscriptions:
     def in_rules(self) -> set[Table]:
         """Tables of datasources, and of other policies, that rules name."""
         names = self.engine.tablenames(body_only=True)
-        pairs = (
-            Tablename.parse_service_table(name) for name in names if not self.engine.reserved_tablename(name)
-        )
-        return {(service, table) for service, table in pairs if service is not None}
+        return tables_in(name for name in names if not self.engine.reserved_tablename(name))
 
     def received(self, table: Table) -> bool:
         """Whether the engine has received the table at least once."""
@@ -193,6 +195,12 @@ class Subscriptions:
         """Whether a publication waits for its predecessor."""
         queue = self.engine.msg_queues.get(table[0], {}).get(table[1])
         return queue is not None and not queue.empty()
+
+
+def tables_in(names: Iterable[str]) -> set[Table]:
+    """Without those of a policy's own, which have no service."""
+    pairs = (Tablename.parse_service_table(name) for name in names)
+    return {(service, table) for service, table in pairs if service is not None}
 
 
 def apply() -> None:

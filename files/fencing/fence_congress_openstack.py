@@ -5,7 +5,8 @@ It implements Pacemaker's fence agent API: `name=value` lines on standard input,
 also works by hand: fence_congress_openstack -o status -n SERVER-ID.
 
 `reboot` ends the guest and reboots the server hard (fence_congress_power). If nova does not carry that out because the
-compute host is down, `reboot` isolates the server from the services that the cluster shares (fence_congress_fabric).
+compute host is down, `reboot` isolates the server from the services that the cluster shares (fence_congress_fabric), or
+has it shown that the server can do no harm (fence_congress_harmless).
 
 A server that is stopped but cannot be started again is fenced. So the action succeeds, or the pair would wait for
 nothing. The output says so, and the monitor of the server's fence device tries again.
@@ -27,6 +28,7 @@ from typing import Any
 from fence_congress_cloud import FROZEN, Nova, Server
 from fence_congress_credentials import Credentials, FenceError
 from fence_congress_fabric import isolate, readmit, require_admitted, tidy
+from fence_congress_harmless import prove
 from fence_congress_power import StuckError, described, end_guest, restart
 from fence_congress_split import hold_back, holds_back, is_here
 
@@ -79,6 +81,11 @@ credential from a file that only root may read.</longdesc>
 <shortdesc lang="en">Command that succeeds once a host without security groups is seen on no shared service; gets its \
 address and the number of resources on this host. Without, no host is isolated</shortdesc>
 </parameter>
+<parameter name="harmless" unique="0" required="0">
+<getopt mixed="--harmless=[command]" />
+<content type="string" default="" />
+<shortdesc lang="en">Command that succeeds once a host can do no harm, even if it runs; gets its name</shortdesc>
+</parameter>
 </parameters>
 <actions>
 <action name="on" automatic="0" />
@@ -93,15 +100,18 @@ address and the number of resources on this host. Without, no host is isolated</
 </resource-agent>"""
 
 
-def reboot(nova: Nova, server: str, proof: str, resource: str | None) -> str:
+def reboot(nova: Nova, server: str, arguments: argparse.Namespace) -> str:
     """Fence and restart a server. Return as soon as the old guest cannot do harm any more. Raises FenceError."""
-    if not (proof and nova.credentials.group):
+    resource, isolates = arguments.resource, arguments.isolated and nova.credentials.group
+    if not (isolates or arguments.harmless):
         return restart(end_guest(nova, server), nova, server)
     try:
         return restart(end_guest(nova, server, NOVA_LIMIT), nova, server)
     except StuckError as stuck:
+        if arguments.harmless:
+            return f"Success: {prove(nova, server, arguments.harmless)}, as {stuck}"
         nodes = int(resource is not None and is_here(resource))
-        return f"Success: {isolate(nova, server, proof, nodes)}, as {stuck}"
+        return f"Success: {isolate(nova, server, arguments.isolated, nodes)}, as {stuck}"
 
 
 def switch(nova: Nova, server: str, action: Mapping[str, Any], done: Callable[[Server | None], bool]) -> None:
@@ -161,6 +171,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--resource", metavar="ID")
     parser.add_argument("--witness", metavar="COMMAND", default="false")
     parser.add_argument("--isolated", metavar="COMMAND", default="")
+    parser.add_argument("--harmless", metavar="COMMAND", default="")
     parser.add_argument("--delay", metavar="SECONDS", type=float, default=10.0)
     if len(sys.argv) > 1:
         return parser.parse_args()
@@ -216,7 +227,7 @@ def act(arguments: argparse.Namespace, action: str, credentials: Credentials) ->
         print(f"Status: {'OFF' if off else 'ON'}")
         return 2 if off else 0
     elif action == "reboot":
-        print(reboot(nova, arguments.plug, arguments.isolated, arguments.resource))
+        print(reboot(nova, arguments.plug, arguments))
     elif action == "off":
         switch(nova, arguments.plug, {"os-stop": None}, is_off)
     else:

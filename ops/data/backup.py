@@ -16,7 +16,7 @@ import typer
 from ops.common.limits import Limits
 from ops.common.progress import Progress, StoppedError, signals_raise
 from ops.data import archive
-from ops.data.database import CongressDatabase, Software, first_reachable
+from ops.data.database import CongressDatabase, Software, first_reachable, writer
 from ops.data.dump import DatabaseError, revision_in
 from ops.ssh.commands import HostError, Hosts, connected
 from ops.stack.outputs import Stack, StackError, parse
@@ -90,7 +90,7 @@ def prepare(hosts: Hosts, stack: Stack) -> tuple[CongressDatabase, Software, str
     """
     unlocked = CongressDatabase(
         hosts,
-        first_reachable(hosts, stack, DATABASE),
+        writer(hosts, stack),
         first_reachable(hosts, stack, DATASOURCE_NODE),
     )
     unlocked.install_programs()

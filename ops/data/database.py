@@ -19,7 +19,7 @@ from ops.data.dump import NAME, DatabaseError, TrialLoad, parse_trial_load, revi
 from ops.remote import REMOTE
 from ops.ssh.commands import HostError, Hosts
 from ops.stack.outputs import ROOT, Stack
-from roles import CONFIGURATION, Role
+from roles import CONFIGURATION, DATABASE, Role
 
 FOLDER = "/var/backups/congress"
 # This checkout's own programs: those on the host may be older, because a backup precedes an `up`.
@@ -217,6 +217,12 @@ def require_known_revision(software: Software, wanted: str, of: str) -> None:
             f"{of} has schema revision {wanted}, which this deployment's Congress {software.congress} does not"
             " support: deploy at least the version of Congress that made it first"
         )
+
+
+def writer(hosts: Hosts, stack: Stack) -> str:
+    """The host of the database that takes writes. Raises HostError."""
+    several = len(stack.hosts_of(DATABASE)) > 1
+    return first_reachable(hosts, stack, DATABASE, "congress-database is-writer" if several else "true")
 
 
 def first_reachable(hosts: Hosts, stack: Stack, role: Role, command: str = "true") -> str:

@@ -17,12 +17,19 @@ from ops.common.limits import Limits
 from ops.common.progress import Progress
 from ops.data import archive
 from ops.data.backup import read_deployment, reported
-from ops.data.database import FOLDER, INCOMING, CongressDatabase, first_reachable, require_known_revision
+from ops.data.database import (
+    FOLDER,
+    INCOMING,
+    CongressDatabase,
+    first_reachable,
+    require_known_revision,
+    writer,
+)
 from ops.data.dump import DatabaseError
 from ops.data.services import Services
 from ops.ssh.commands import HostError, Hosts, connected
 from ops.stack.outputs import Stack
-from roles import DATABASE, DATASOURCE_NODE
+from roles import DATASOURCE_NODE
 
 KIND = "before-restore"
 RESTORE_THERE = (
@@ -176,7 +183,7 @@ def prepared(hosts: Hosts, stack: Stack, progress: Progress) -> Iterator[Restore
     for engine in stack.engines:
         if not hosts.is_reachable(engine.host):
             raise HostError(f"{engine.host} is unreachable, but its engines must stop: make status")
-    database = CongressDatabase(hosts, first_reachable(hosts, stack, DATABASE), member)
+    database = CongressDatabase(hosts, writer(hosts, stack), member)
     database.install_programs()
     with database.locked(progress) as locked:
         yield Restore(hosts, stack, locked, progress)

@@ -99,6 +99,8 @@ def hosts_not_running(view: CloudInventory, state: State) -> set[str]:
 
 def _servers(view: CloudInventory, state: State) -> Iterator[Drift]:
     wanted = state.of(SERVER)
+    # Of several hosts, a new one copies the data of the others.
+    only_database = sum(server.name.startswith(DATABASE.host) for server in wanted.values()) == 1
     for id_, server in wanted.items():
         name = server.inputs["name"]
         others = [o for o in view[SERVER].values() if o.name == name and o.id not in wanted]
@@ -109,7 +111,7 @@ def _servers(view: CloudInventory, state: State) -> Iterator[Drift]:
             remedy = "creates it again"
             if server.protected:
                 remedy = f"make up GONE={name}, which creates an empty one; then, with a backup: make restore FILE=..."
-            elif server.name == DATABASE.host:
+            elif server.name == DATABASE.host and only_database:
                 remedy += ", empty; with the data of a backup: make replace HOST=database FILE=..."
             what = f"{server.name}: the cloud has no server {name} ({id_})"
             yield Drift("servers", what, remedy, by_hand=server.protected)

@@ -14,7 +14,7 @@ from ops.policy.report import counted
 from ops.policy.results import Results
 from policy_code import congress
 from policy_code.congress import CongressError
-from policy_code.documents import Problem
+from policy_code.documents import Problem, printable
 from policy_code.folder import Folder, read
 
 app = typer.Typer(name="policy", no_args_is_help=True)
@@ -154,7 +154,11 @@ def the_case(folder: Folder, name: str) -> tuple[int, int]:
         or [*every.values()]
     )
     count = "several cases match" if matches else "no case matches"
-    stop("\n".join([f"policy explain: {count} {name!r}: name one of", *(f"  {one}" for one in names)]))
+    stop(
+        "\n".join(
+            [f"policy explain: {count} {name!r}: name one of", *(f"  {printable(one)}" for one in names)]
+        )
+    )
 
 
 def no_table(table: str, answer: dict[str, object]) -> NoReturn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from policy_code.documents import Problem
+from policy_code.documents import Problem, printable
 from policy_code.folder import Declared, Folder
 from policy_code.model import Policy
 
@@ -68,7 +68,13 @@ class Results:
                 line = cases.source.document.line(("cases", position))
                 outcomes.append(
                     Outcome(
-                        cases.source.file, line, name, case.name, one["seconds"], differing(one), one["error"]
+                        cases.source.file,
+                        line,
+                        name,
+                        printable(case.name),
+                        one["seconds"],
+                        differing(one),
+                        one["error"],
                     )
                 )
                 for rule in one["rules"]:

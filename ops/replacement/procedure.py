@@ -66,8 +66,14 @@ class Replacement:
             )
         self.host, self.file, self.limits = host, file, Limits.for_this_machine()
         self.role = by_name(self.stack.hosts[host].role)
+        # The others of several have the data.
+        alone = not self.stack.others(host)
+        self.holds_data, self.replaced_alone = (
+            (self.role.holds_data and alone),
+            (self.role.replaced_alone and alone),
+        )
         if file is not None:
-            if not self.role.holds_data:
+            if not self.holds_data:
                 raise RefusedError(f"{host} holds no data that could be loaded from {file}")
             with archive.read(file):
                 pass
@@ -104,12 +110,12 @@ class Replacement:
                 self._up(now)
             else:
                 record = self._replace(Departure(self.stack, self.host, now, hosts, facts), record)
-            if self.role.holds_data and not record.loaded:
+            if self.holds_data and not record.loaded:
                 with stage("load", f"{record.file} into the new database"):
                     self._data(hosts).load(Path(record.file), record.content)
                 # From here on Congress writes into the database, so it must not be loaded again.
                 self.record_file.write(replace(record, loaded=True))
-            if self.role.replaced_alone:
+            if self.replaced_alone:
                 self._update_dependents(facts)
             if self.role.outage_is_remembered:
                 with stage("cleanup", "clear the failures that Pacemaker recorded during the outage"):
@@ -144,7 +150,7 @@ class Replacement:
             if not _pulumi("preview", "--replace", departure.server.urn, *self._targets(departure.server)):
                 raise RefusedError("Pulumi refuses, see above; nothing was changed")
         now = ReplacementRecord(departure.server.id)
-        if self.role.holds_data:
+        if self.holds_data:
             now = self._save_data(departure, record if saved else None)
         self.record_file.write(now)
         self._require_same_server(departure.server)
@@ -210,7 +216,7 @@ class Replacement:
 
     def _targets(self, now: Server) -> list[str]:
         """Pulumi options for this host alone: others must not see an empty database, nor a bastion wait for others."""
-        urns = (now.urn, *now.steps) if self.role.replaced_alone else ()
+        urns = (now.urn, *now.steps) if self.replaced_alone else ()
         return [part for urn in urns for part in ("--target", urn)]
 
     def _wait_until_healthy(self) -> None:

@@ -102,7 +102,7 @@ class Evaluation:
             answer["tables"].append(difference("execute", actions, self.actions(policy)))
             answer["seconds"] = time.perf_counter() - begin
             answer["rules"] = self.measure(policy)
-        except CongressException as error:
+        except (CongressException, RecursionError) as error:
             answer["error"] = str(error)
             answer.setdefault("seconds", time.perf_counter() - begin)
         return answer

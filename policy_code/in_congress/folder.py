@@ -9,7 +9,7 @@ from congress.exception import CongressException
 from congress.policy_engines.agnostic import Runtime
 
 from policy_code.in_congress import cases, drivers, rules
-from policy_code.in_congress.recursion import recursions
+from policy_code.in_congress.recursion import recursions, too_deep
 from policy_code.in_congress.rules import Names, Parsed
 
 
@@ -17,7 +17,7 @@ class Folder:
     """`request`: datasources, policies and cases as the front end read them.
     `problems`: (kind, position, where, text).
 
-    Without problems `runtime` has all rules, and no rows.
+    Without problems, and with nothing unread, `runtime` has all rules, and no rows.
     """
 
     def __init__(self, request: dict[str, Any]) -> None:
@@ -31,7 +31,8 @@ class Folder:
         for position, one in enumerate(request["cases"]):
             for where, text in cases.check(self.names, one["policy"], one["cases"]):
                 self.wrong("cases", position, where, text)
-        if not self.problems:
+        # Rules may name columns of a datasource whose file could not be read.
+        if not self.problems and not request["unread"]:
             self.load()
 
     def wrong(self, kind: str, position: int, where: list[Any], text: str) -> None:
@@ -63,7 +64,7 @@ class Folder:
             for rule in self.rules[policy["name"]]:
                 for text in dict.fromkeys(rules.check(self.names, policy["name"], policy["kind"], rule)):
                     self.wrong("policies", position, rule.where, f"rules[{rule.position}]: {text}")
-        for rule, text in recursions(every):
+        for rule, text in [*recursions(every), *too_deep(every)]:
             self.wrong("policies", positions[id(rule)], rule.where, f"rules[{rule.position}]: {text}")
 
     def parse(self, position: int, policy: dict[str, Any]) -> None:

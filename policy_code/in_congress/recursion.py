@@ -1,4 +1,4 @@
-"""Tables that need each other, in all policies together. Congress does not support recursion."""
+"""Tables that need each other, or too many others, in all policies together. Congress does not support recursion."""
 
 from __future__ import annotations
 
@@ -8,19 +8,48 @@ from graphlib import CycleError, TopologicalSorter
 
 from policy_code.in_congress.rules import Parsed
 
+# The evaluator calls itself for each table that a table needs, and within that for each table in the body of a rule.
+# Python ends at 1000 calls in all, and an engine has some dozens before.
+CALLS, MOST_CALLS = 4, 800
 
-def recursions(rules: Iterable[tuple[str, Parsed]]) -> Iterator[tuple[Parsed, str]]:
-    """Each group of tables that need each other, at the first rule of it."""
+
+def graph_of(rules: Iterable[tuple[str, Parsed]]) -> dict[str, dict[str, Parsed]]:
+    """Table -> the tables that its rules use, each with the first rule that does."""
     graph: dict[str, dict[str, Parsed]] = {}
     for policy, rule in rules:
         for head in rule.heads():
             edges = graph.setdefault(head.table.global_tablename(policy), {})
             for one in rule.body():
                 edges.setdefault(one.tablename(policy), rule)
+    return graph
+
+
+def recursions(rules: Iterable[tuple[str, Parsed]]) -> Iterator[tuple[Parsed, str]]:
+    """Each group of tables that need each other, at the first rule of it."""
+    graph = graph_of(rules)
     try:
         TopologicalSorter(graph).prepare()
     except CycleError:
         yield from cycles(graph)
+
+
+def too_deep(rules: Iterable[tuple[str, Parsed]]) -> Iterator[tuple[Parsed, str]]:
+    """The first table that the evaluator cannot reach, because too many tables are below it."""
+    graph = graph_of(rules)
+    calls: dict[str, int] = {}
+    try:
+        order = [*TopologicalSorter(graph).static_order()]
+    except CycleError:
+        return
+    for table in order:
+        calls[table] = 0
+        for below, rule in graph.get(table, {}).items():
+            calls[table] = max(calls[table], calls[below] + len(rule.body()) + CALLS)
+            if calls[table] > MOST_CALLS:
+                text = "too many tables one after another are named by its rules and by those of the tables below it"
+                out = "put values into facts, or let rules use fewer tables in between"
+                yield rule, f"{table} is too deep for Congress's evaluator: {text}: {out}"
+                return
 
 
 def cycles(graph: dict[str, dict[str, Parsed]]) -> Iterator[tuple[Parsed, str]]:

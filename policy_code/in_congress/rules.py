@@ -7,7 +7,7 @@ two sizes of one table: such a rule finds no row, for ever. Here these are probl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
@@ -82,6 +82,9 @@ def parse(text: str) -> Any:
         if not match:
             raise ValueError(first) from None
         at = text.splitlines()[int(match[1]) - 1][int(match[2]) :] if int(match[1]) else ""
+        if match[3].startswith("no viable alternative at character"):
+            text = f"outside of quotes there may be no {match[3].rpartition(' ')[2]}"
+            raise ValueError(f"is no rule: {text}: put text between quotes, or remove it") from None
         around = f' near "{at[:30].strip()}"' if at.strip() else " at its end"
         raise ValueError(f"is no rule{around}: {match[3]}") from None
     if len(formulas) != 1:
@@ -162,6 +165,19 @@ def define(names: Names, policy: str, rule: Parsed) -> Iterator[str]:
             yield f"{shown} has {len(head.arguments)} columns here and {size} in another rule: give both the same"
 
 
+def foreign_texts(literals: Sequence[Any]) -> Iterator[str]:
+    """Congress leaves such characters out of the rows of datasources, so the rule would never find its row."""
+    for one in literals:
+        for term in [*one.arguments, *one.named_arguments.values()]:
+            text = term.name
+            if not term.is_variable() and isinstance(text, str) and not text.isascii():
+                kept = text.encode("ascii", "ignore").decode()
+                yield (
+                    f"{text!r} is {kept!r} in the rows of datasources, because Congress leaves out what is not ASCII: "
+                    "write that"
+                )
+
+
 def flat(one: Any) -> Any:
     """A table with the values of named columns after the others, for checks of variables."""
     new = copy(one)
@@ -202,6 +218,9 @@ def language(kind: str, rule: Parsed) -> Iterator[Any]:
 
 def check(names: Names, policy: str, kind: str, rule: Parsed) -> Iterator[str]:
     """All problems of a rule by itself."""
+    # In facts, and between tables of policies, such texts are what they are.
+    if any(one.table.service in names.schemas for one in rule.body()):
+        yield from foreign_texts(rule.body())
     for one in rule.body():
         yield from literal(names, policy, one)
     for head in rule.heads():

@@ -45,8 +45,7 @@ def main(configuration: str, file: str) -> str:
         if request["do"] == "read":
             there = live.read(request["stack"], request["declaration"]).declared
             return json.dumps({**there, "fingerprints": live.fingerprints(request.get("secrets", {}))})
-        record = Path(file)
-        applied = json.loads(record.read_text()) if record.exists() else None
+        applied = recorded(Path(file))
         if request["do"] == "drift":
             return "\n".join(apply.drift(live, request["stack"], applied))
         # Without a bus, each call would only run into its limit.
@@ -65,6 +64,17 @@ def main(configuration: str, file: str) -> str:
             f"Congress's database does not answer as it should: {first_line(str(error))}"
         ) from None
     return "\n".join(map(str, actions)) or "nothing to do"
+
+
+def recorded(file: Path) -> Any:
+    """What was applied last, None if this host does not know. Raises LookupError."""
+    try:
+        return json.loads(file.read_text()) if file.exists() else None
+    except (OSError, ValueError) as error:
+        way_out = (
+            "congress-ha policy overwrite makes a new one, and the next `up` makes everything as declared"
+        )
+        raise LookupError(f"the record {file} cannot be read ({error}): {way_out}") from None
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ def test_hosts_of_one_role_run_on_different_compute_hosts(
         server.name.removeprefix("congress-dev-"): server.hypervisor_hostname
         for server in admin.compute.servers(all_projects=True)  # type: ignore[attr-defined]
     }
-    for role in ("datasource-node", "policy-engine", "load-balancer"):
+    for role in ("datasource-node", "policy-engine", "load-balancer", "messaging", "database"):
         hosts = [placed[name] for name in deployment.hosts(role)]
         assert len(set(hosts)) == len(hosts), placed
 

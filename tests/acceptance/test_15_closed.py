@@ -9,7 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.acceptance.support.deployment import Deployment
-from tests.support.openings import NAMES, OF_THREE_BROKERS, OF_TWO_LOAD_BALANCERS, OPENINGS
+from tests.support.openings import (
+    NAMES,
+    OF_THREE_BROKERS,
+    OF_THREE_DATABASES,
+    OF_TWO_LOAD_BALANCERS,
+    OPENINGS,
+)
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -18,7 +24,10 @@ FOR_A_MOMENT = range(35672, 35683)
 # Client role or range of addresses, server role, TCP port.
 OPEN = {
     (peer, role, port)
-    for role, protocol, first, last, peer in OPENINGS | OF_TWO_LOAD_BALANCERS | OF_THREE_BROKERS
+    for role, protocol, first, last, peer in OPENINGS
+    | OF_TWO_LOAD_BALANCERS
+    | OF_THREE_BROKERS
+    | OF_THREE_DATABASES
     if protocol == "tcp"
     for port in range(first, last + 1)
     if port not in FOR_A_MOMENT

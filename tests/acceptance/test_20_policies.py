@@ -21,6 +21,8 @@ def engines(deployment: Deployment) -> Iterator[dict[str, str]]:
     congress.forget(deployment, POLICY, congress.NOVA)
     with deployment.engine_urls() as urls:
         yield urls
+    # Polled every 2 s, it would take a tenth of a core from each later test.
+    congress.forget(deployment, POLICY, congress.NOVA)
 
 
 def test_a_rule_made_at_the_endpoint_is_evaluated_by_every_engine(

@@ -107,7 +107,7 @@ def test_a_host_that_is_off(balancers: Balancers, asking: Traffic) -> None:
     assert balancers.holder.name == other.name, "whoever has the address keeps it"
 
 
-@pytest.mark.parametrize("turn", ["there", "back"])
+@pytest.mark.parametrize("turn", ["there", pytest.param("back", marks=pytest.mark.full)])
 def test_a_planned_move_fails_no_request(balancers: Balancers, asking: Traffic, turn: str) -> None:
     before, other = balancers.holder, balancers.standby
     asking.served()

@@ -13,7 +13,7 @@ from openstack.connection import Connection
 
 from roles import MESSAGING
 from tests.acceptance.support import congress
-from tests.acceptance.support.bus import bus_is_whole
+from tests.acceptance.support.bus import AWAIT_MAJORITY, bus_is_whole
 from tests.acceptance.support.deployment import CONGRESS_HA, Deployment, run
 from tests.acceptance.support.guests import Server, init_of
 from tests.acceptance.support.resource_changes import as_previewed
@@ -109,13 +109,14 @@ def test_they_are_one_cluster_with_a_copy_of_each_queue_on_each(members: Members
     assert len(stand) == len(members.servers)
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", [0, *(pytest.param(n, marks=pytest.mark.full) for n in (1, 2))])
 def test_a_killed_rabbitmq(members: Members, asking: Traffic, number: int) -> None:
     with fault(asking, members, f"RabbitMQ {number} killed"):
         members.servers[number].run("systemctl kill -s KILL --kill-whom=all rabbitmq-server")
 
 
-@pytest.mark.parametrize("number", [0, pytest.param(1, marks=pytest.mark.full)])
+@pytest.mark.full
+@pytest.mark.parametrize("number", [0, 1])
 def test_a_host_that_is_off(members: Members, asking: Traffic, number: int) -> None:
     server = members.servers[number]
     asking.served()
@@ -138,7 +139,7 @@ def test_one_after_another_restarts_without_a_failed_request(members: Members, a
     asking.served()
     moment = time.time()
     for server in members.servers:
-        server.run("rabbitmq-upgrade -q await_online_quorum_plus_one", 150)
+        server.run(AWAIT_MAJORITY, 150)
         server.run("systemctl restart rabbitmq-server", 150)
     asking.answered()
     report(asking, moment, "one after another restarted")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from openstack.connection import Connection
 
-from tests.acceptance.support import canary_deployment, secret_locations
+from tests.acceptance.support import canary_deployment, databases, secret_locations
 from tests.acceptance.support.canary_deployment import (
     DATASOURCES,
     DECOY,
@@ -116,15 +116,12 @@ def fail_requests(canary: CanaryDeployment, admin: Connection) -> None:
     body = canary.datasource(REFUSED, GOOD, admin)
     with canary.deployment.engine_urls() as urls:
         url = urls[engine["node_id"]]
-        canary.deployment.on("database", "systemctl stop mariadb")
-        try:
+        with databases.stopped(canary.deployment):
             # It may also miss the deadline.
             with contextlib.suppress(TimeoutError, urllib.error.URLError):
                 request("GET", f"{url}/v1/policies", timeout=15, token=canary.token)
             with contextlib.suppress(TimeoutError, urllib.error.URLError):
                 request("POST", f"{url}/v1/data-sources", body, timeout=15, token=canary.token)
-        finally:
-            canary.deployment.on("database", "systemctl start mariadb")
     canary.deployment.well(120)
     assert int(canary.deployment.on(engine["host"], ENGINE_JOURNAL.format(engine["node_id"]))) > 0
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from openstack.connection import Connection
 
-from tests.acceptance.support import congress
+from tests.acceptance.support import backup_sample, congress
 from tests.acceptance.support.deployment import CONGRESS_HA, LAB_STATE, STACK, STEP, Deployment, run
 from tests.acceptance.support.pair import Expected, watched
 from tests.acceptance.support.resource_changes import as_previewed
@@ -168,6 +168,7 @@ def content(deployment: Deployment) -> dict[str, Any]:
 def test_a_host_without_a_second_is_replaced_with_its_data(
     deployment: Deployment, clouds: dict[str, Connection], host: str
 ) -> None:
+    backup_sample.prepare(deployment, clouds["lab-admin"])
     before, public = content(deployment), (deployment.endpoint, deployment.outputs["bastion"])
     assert any(before["policies"].values())
     assert before["datasources"]

@@ -30,6 +30,8 @@ def test_the_locks_are_released_before_a_call_over_the_bus(tmp_path: Path) -> No
     assert observed["a fact"] == {"answer": 201, "asked": []}
     assert observed["no rows"] == {"answer": 201, "asked": [["another", ROWS, False]]}
     assert observed["inserted"] == 4
+    # The engine reads all rules of all policies only where its subscriptions may change.
+    assert {what for what, times in observed["listed"].items() if times} == {"a rule", "no rows"}
 
 
 def test_an_engine_subscribes_to_the_tables_of_concurrently_changed_rules(

@@ -47,6 +47,29 @@ def test_without_a_command_nobody_is_isolated(cloud: Cloud, start: Run) -> None:
     assert cloud.servers[TWO].groups == [GROUP]
 
 
+def test_a_host_that_can_do_no_harm_is_not_isolated(cloud: Cloud, start: Run, tmp_path: Path) -> None:
+    dead(cloud, TWO)
+    asked = tmp_path / "asked"
+    command = f"harmless=sh -c 'echo $0 > {asked}'"
+    done = ended(start("reboot", TWO, command, isolated=""))
+    assert done.status == 0, done.error
+    assert done.out.startswith("Success: two can do no harm, even if it still runs, as nova does not stop")
+    assert (cloud.servers[TWO].groups, asked.read_text()) == ([GROUP], "two\n")
+
+
+def test_a_host_that_could_do_harm_is_not_fenced(cloud: Cloud, start: Run) -> None:
+    dead(cloud, TWO)
+    done = ended(start("reboot", TWO, "harmless=sh -c 'echo one follows it; exit 1'", isolated=""))
+    assert done.status == 1
+    assert "two may do harm if it still runs: one follows it" in done.error
+
+
+def test_a_host_that_nova_stops_need_not_be_harmless(cloud: Cloud, start: Run) -> None:
+    assert TWO in cloud.servers
+    done = ended(start("reboot", TWO, "harmless=false", isolated=""))
+    assert done.out.lower() == "success: paused, rebooting\n"
+
+
 def test_what_is_seen_of_it_is_no_proof_and_the_next_try_goes_on(cloud: Cloud, start: Run) -> None:
     dead(cloud, TWO)
     done = ended(start("reboot", TWO, isolated="sh -c 'echo 2 sessions of it; exit 1'"))

@@ -15,7 +15,7 @@ def test_metadata_says_what_pacemaker_asks_for(fence: Fence) -> None:
     assert root.attrib["name"] == "fence_congress_openstack"
     # Pacemaker passes the server as `plug` because of the metadata, and never turns a server on by itself.
     assert {p.attrib["name"] for p in root.iter("parameter")} == {
-        *("action", "plug", "credentials", "resource", "witness", "delay", "isolated")
+        *("action", "plug", "credentials", "resource", "witness", "delay", "isolated", "harmless")
     }
     actions = {a.attrib["name"]: a.attrib.get("automatic") for a in root.iter("action")}
     assert {"on", "off", "reboot", "status", "list", "monitor", "metadata", "validate-all"} == set(actions)

@@ -103,6 +103,7 @@ def test_the_longest_fencing_ends_before_pacemaker_gives_up(
         witness="true",
         delay=10.0,
         isolated="",
+        harmless="",
     )
     with pytest.raises(agent.FenceError, match="in time"):
         agent.run(asked)

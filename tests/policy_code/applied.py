@@ -3,7 +3,7 @@
 usage: applied.py FOLDER < STEPS: STEPS is a JSON list of objects. `apply`: a declaration, with `record` and `secrets`;
 `engine`, `datasources`: a call by hand, [method, arguments]; `adopt`: a name; `drift`: a record; `verify`: what was
 applied; `rows`: tables of datasources; `service`: a call of a datasource, [name, method, arguments]; `synchronize`: the
-engine does it once. Prints a list with a result for each, its processor time, and what is there afterwards.
+engine does it once. Prints a list with a result for each, its processor time, its calls, and what is there afterwards.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from oslo_config import cfg
 
 STACK = "congress-test"
 LIMIT = 20.0  # seconds for a call over the bus
+# Of the last step: methods that were called, and what was waited for.
+calls: list[str] = []
 
 
 def start(folder: str) -> Any:
@@ -39,14 +41,31 @@ def start(folder: str) -> Any:
     return node.service_object("__engine")
 
 
+def noted(bus: Any) -> Any:
+    """The bus, whose calls of services are noted, and what it waits for."""
+
+    def noting(name: str, function: Any) -> Any:
+        def call(first: str, **words: Any) -> Any:
+            known = "known" if words.get("known") else "gone"
+            calls.append(f"wait until {first} is {known}" if name == "wait_for_tables" else first)
+            return function(first, **words)
+
+        return call
+
+    for name in ("engine", "datasources", "wait_for_tables"):
+        setattr(bus, name, noting(name, getattr(bus, name)))
+    return bus
+
+
 def done(step: dict[str, Any], engine: Any) -> Any:  # noqa: PLR0911  one for each kind of step
     from policy_code.on_host import apply, live  # noqa: PLC0415
     from policy_code.on_host.bus import Bus, CallError  # noqa: PLC0415
     from policy_code.on_host.differences import differences  # noqa: PLC0415
     from policy_code.on_host.rows import rows  # noqa: PLC0415
 
+    del calls[:]
     try:
-        bus = Bus(cfg.CONF, step.get("engines", ["node"]), LIMIT)
+        bus = noted(Bus(cfg.CONF, step.get("engines", ["node"]), LIMIT))
         if "adopt" in step:
             return live.adopt(step["adopt"], STACK)
         if "rows" in step:
@@ -76,7 +95,7 @@ def done(step: dict[str, Any], engine: Any) -> Any:  # noqa: PLR0911  one for ea
 def timed(step: dict[str, Any], engine: Any) -> dict[str, Any]:
     began = time.process_time()
     result = done(step, engine)
-    return {"result": result, "seconds": time.process_time() - began}
+    return {"result": result, "seconds": time.process_time() - began, "calls": list(calls)}
 
 
 def there(step: dict[str, Any]) -> dict[str, Any]:

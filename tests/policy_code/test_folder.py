@@ -18,17 +18,22 @@ from tests.policy_code.test_documents import DATA, PIECES
 
 NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,8}", fullmatch=True)
 TEXT = st.text(max_size=20)
+# What Congress's database holds.
+STORABLE = st.characters(max_codepoint=0xFFFF, exclude_categories=["Cs"])
 CELLS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT
 ROWS = st.lists(st.lists(CELLS, max_size=3) | st.dictionaries(TEXT, CELLS, max_size=3), max_size=3)
 TABLES = st.dictionaries(TEXT, ROWS, max_size=2)
 POLICIES = st.builds(
     lambda **words: {key: value for key, value in words.items() if value is not None},
     name=NAMES,
-    description=TEXT,
+    description=st.text(STORABLE, max_size=20),
     kind=st.none() | st.sampled_from(["nonrecursive", "action"]),
-    abbreviation=st.none() | st.text(min_size=1, max_size=5),
+    abbreviation=st.none() | st.text(STORABLE, min_size=1, max_size=5),
     rules=st.lists(
-        st.fixed_dictionaries({"rule": st.text(min_size=1)}, optional={"comment": TEXT}), max_size=3
+        st.fixed_dictionaries(
+            {"rule": st.text(STORABLE, min_size=1)}, optional={"comment": st.text(STORABLE, max_size=20)}
+        ),
+        max_size=3,
     ),
 )
 
@@ -77,13 +82,13 @@ def test_every_problem_of_every_file_at_once(tmp_path: Path) -> None:
     reported = texts(tmp_path)
     assert reported == sorted(reported, key=lambda text: (text.split(":")[0], int(text.split(":")[1])))
     expected = [
-        ("a.yaml:2", "kind: input should be 'nonrecursive' or 'action'"),
+        ("a.yaml:2", "kind: should be 'nonrecursive' or 'action'"),
         ("a.yaml:4", "rules[0].rule: is missing"),
         ("a.yaml:4", "rules[0].rul: no such key: known here are rule, name, comment"),
         ("a.yaml:5", "rules[1].rule: should be text: put it between quotes"),
         ("b.yaml:1", "name: should be a name"),
-        ("b.yaml:2", "abbreviation: string should have at most 5 characters"),
-        ("b.yaml:3", "rules: input should be a valid tuple"),
+        ("b.yaml:2", "abbreviation: should have at most 5 characters"),
+        ("b.yaml:3", "rules: should be a list, whose items begin with a dash"),
         ("c.yaml:1", "name: action is Congress's own"),
         ("d.test.yaml:2", "cases[0]: expects nothing"),
         ("d.test.yaml:3", "cases[1].given.t[0]: should be a row"),
@@ -99,7 +104,7 @@ def test_every_problem_of_every_file_at_once(tmp_path: Path) -> None:
             "config.password: should be text, a whole number, true, false or {secret: NAME}",
         ),
         ("e.yaml:1", f"name: same is declared in {tmp_path}/d.yaml as well"),
-        ("f.yaml:1", "should be a policy with the keys name, rules"),
+        ("f.yaml:1", "declares nothing: a policy should be here, with the keys name and rules"),
         ("g.yaml:2", "depends-on: there is no datasource or policy Nobody"),
         ("g.yaml:5", "rules[1].name: rules[0] is called x as well"),
         ("h.test.yaml:1", f"there is no {tmp_path}/h.yaml whose policy these cases are about"),
@@ -113,14 +118,21 @@ def test_every_problem_of_every_file_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "word"), [(False, "there is no such folder"), (True, "the folder declares nothing")]
+    ("name", "word"),
+    [
+        ("none", "there is no such folder"),
+        ("empty", "the folder declares nothing"),
+        ("circle", "cannot be read: Too many levels of symbolic links"),
+        ("x" * 300, "cannot be read: File name too long"),
+        ("p.yaml/q", "cannot be read: Not a directory"),
+    ],
 )
-def test_a_folder_without_anything(tmp_path: Path, *, made: bool, word: str) -> None:
-    folder = tmp_path / "policies"
-    if made:
-        folder.mkdir()
-    [problem] = read(folder).problems
-    assert (problem.file, word in problem.text) == (str(folder), True)
+def test_a_folder_without_anything(tmp_path: Path, name: str, word: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "p.yaml").touch()
+    (tmp_path / "circle").symlink_to("circle")
+    [problem] = read(tmp_path / name).problems
+    assert (problem.file, word in problem.text) == (str(tmp_path / name), True), problem
 
 
 @settings(deadline=None)
@@ -177,7 +189,10 @@ def test_a_link_that_leads_nowhere_is_a_problem(tmp_path: Path) -> None:
     write(tmp_path, p=policy("P", "p(1)"))
     (tmp_path / "q.yaml").symlink_to("nowhere")
     [problem] = read(tmp_path).problems
-    assert str(problem) == f"{tmp_path}/q.yaml:1: cannot be read: No such file or directory"
+    assert (
+        str(problem)
+        == f"{tmp_path}/q.yaml:1: cannot be read: No such file or directory: mend it, or remove it"
+    )
 
 
 @pytest.mark.timeout(20)

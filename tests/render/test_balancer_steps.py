@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,16 @@ def test_an_address_that_nobody_holds_ends_the_step(tmp_path: Path, step: str) -
     status, _, errors = Balancer(tmp_path, holds=False).does(step)
     assert status == 1
     assert errors.startswith("nobody holds 10.20.0.8: ")
+
+
+def test_the_engines_of_before_are_those_of_the_configuration_alone(tmp_path: Path) -> None:
+    """It waits for each that it takes away, so for nothing else."""
+    script = case("load_balancer/haproxy.sh.j2", "first-of-two").text
+    (function,) = re.findall(r"^configured\(\) \{.*\}$", script, re.MULTILINE)
+    (tmp_path / "haproxy.cfg").write_text(case("load_balancer/haproxy.cfg.j2", "first-of-two").text)
+    function = function.replace("/etc/haproxy/haproxy.cfg", f"{tmp_path}/haproxy.cfg")
+    done = run(program("bash"), "-c", f"{function}\nconfigured")
+    assert done.stdout.split() == ["policy-engine-1", "policy-engine-2"]
 
 
 def test_one_that_is_alone_again_has_nothing_of_the_pair(tmp_path: Path, step: str) -> None:

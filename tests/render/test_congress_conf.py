@@ -114,7 +114,7 @@ def test_engine_adds_its_address_and_port(read: Reader) -> None:
     ("old", "new", "option"),
     [
         ("transport_url", "transport_uri", "DEFAULT.transport_uri"),
-        ("[database]", "[data_base]", "data_base.connection"),
+        ("connection = mysql", "connexion = mysql", "database.connexion"),
         ("deadline = 30", "deadline = 3", "watchdog.deadline"),
         ("limit = 60", "limit = 0", "evaluation.limit"),
         ("datasource_sync_period = 5", "datasource_sync_period = five", "DEFAULT.datasource_sync_period"),

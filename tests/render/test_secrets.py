@@ -81,7 +81,9 @@ def test_the_contexts_hold_secrets() -> None:
     assert secret == {
         "congress_host/configuration.sh.j2",
         "congress_host/external_service.sh.j2",
+        "database/cluster.sh.j2",
         "database/mariadb.sh.j2",
+        "database/member.sh.j2",
         "datasource_node/cluster.sh.j2",
         "fencing/fence_openstack.sh.j2",
         "fencing/openstack.sh.j2",

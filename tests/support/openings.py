@@ -35,4 +35,9 @@ OF_THREE_BROKERS: set[Opening] = {
     ("messaging", "tcp", 25672, 25672, "messaging"),
     ("messaging", "tcp", 35672, 35682, "messaging"),
 }
+# In addition, with three hosts of the database.
+OF_THREE_DATABASES: set[Opening] = {
+    ("database", "tcp", 3306, 3306, "database"),
+    ("database", "udp", 5405, 5405, "database"),
+}
 DIFFERENT = "the openings of roles/table.py and of tests/support/openings.py differ: correct one of them"

@@ -118,6 +118,7 @@ def preview(
 
 
 def test_the_first_preview_shows_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    congress_python()
     write(tmp_path, datasources__nova=NOVA, active=ACTIVE)
     assert preview(monkeypatch, tmp_path, None) == [
         "policies: 2 changes, in this order:",
@@ -167,6 +168,7 @@ def test_a_preview_shows_rules_and_keys_in_the_order_of_their_change(
 
 
 def test_a_protected_policy_is_not_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    congress_python()
     write(tmp_path, datasources__nova=NOVA, active=f"protect: true\n{ACTIVE}")
     first = recorded.run(settings_with(policies=str(tmp_path), policySecrets=SECRETS))
     (tmp_path / "active.yaml").unlink()

@@ -32,6 +32,20 @@ def test_a_stack_without_the_setting_has_no_folder() -> None:
     assert look_up(parse(settings_with(policies=""))) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("none", "there is no such folder: name the one that has the policies"),
+        ("file", "is a file, not a folder: name the one that has the policies"),
+        ("empty", "the folder declares nothing: add a policy, as docs/policies.md shows"),
+    ],
+)
+def test_a_setting_that_names_no_folder_is_named(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "empty").mkdir()
+    assert refused(tmp_path / name) == [f"congress-ha:policies: {tmp_path}/{name}: {text}"]
+
+
 def test_a_sound_folder_is_taken(tmp_path: Path) -> None:
     congress_python()
     write(tmp_path, datasources__nova=NOVA, active=ACTIVE)

@@ -89,6 +89,18 @@ def test_an_error_never_repeats_a_text_that_may_be_secret() -> None:
     assert "CANARY" not in problem
 
 
+@pytest.mark.parametrize("value", [471147, 47.1147])
+def test_an_error_never_repeats_a_number_that_is_a_secret(value: float) -> None:
+    login = {"username": "congress", "password": value}
+    for change in (
+        {"auth": "keystone", "keystone": {"login": login}},
+        {"policies": "p", "policySecrets": {"a": value}},
+    ):
+        (problem,) = problems(settings_with(**change))
+        assert "47" not in problem
+        assert "should be an encrypted text; store it by: pulumi config set --secret --path" in problem
+
+
 def declared() -> dict[str, dict[str, Any]]:
     keys: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
     return {key.removeprefix("congress-ha:"): value for key, value in keys.items()}

@@ -1,9 +1,9 @@
-"""The health of the database host: MariaDB's connections and locks, and when policies last changed."""
+"""The health of the database: MariaDB's connections and locks, when policies last changed, and the copies."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from ops.health.facts import EXTERNAL, Facts, Unseen
@@ -18,6 +18,7 @@ from roles import DATABASE, by_name
 FULL = 0.8
 # Prints lines of `name value`. `changed`: seconds since the last change of policies and rules, whose dates Congress
 # stores in its hosts' local time; NULL on a stack that never had any.
+MEMBER = "if [ -e /etc/congress-ha/database.json ]; then congress-database status; fi"
 QUERIES = """
 SELECT 'connections', VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS
   WHERE VARIABLE_NAME = 'THREADS_CONNECTED';
@@ -55,37 +56,102 @@ def read(lines: str) -> Database:
 
 
 @dataclass(frozen=True)
-class DatabaseHealth(Health):
-    database: Database | Unseen
+class Member:
+    """One of several hosts. `role`: writer or replica. `state`: what it said last to the cluster, "" if nothing.
 
-    probes = (Probe("database", "mariadb -N -B", QUERIES),)
+    `lag`: seconds that a replica is behind, None if it follows nobody. `copies`: replicas that receive from a writer.
+    """
+
+    role: str
+    state: str
+    lag: int | None
+    copies: int
+
+
+def read_member(lines: str) -> Member:
+    rows = [line.split("\t") for line in lines.splitlines()]
+    values = {row[0]: row[1] for row in rows if row[0] != "state"}
+    states = {row[1]: row[2] for row in rows if row[0] == "state"}
+    lag = None if values["lag"] == "NULL" else int(values["lag"])
+    return Member(values["role"], states.get(values["name"], ""), lag, int(values["clients"]))
+
+
+@dataclass(frozen=True)
+class DatabaseHealth(Health):
+    """`database`: of the single host, or of the writer. `members`: each host, empty if there is only one."""
+
+    database: Database | Unseen
+    members: Mapping[str, Member | Unseen] = field(default_factory=dict)
+
+    probes = (Probe("database", "mariadb -N -B", QUERIES), Probe("member", "bash -s", MEMBER))
 
     @classmethod
     def parse(cls, _stack: Stack, reports: Mapping[str, Report]) -> Self:
-        for report in reports.values():
+        if not reports:
+            return cls(EXTERNAL)
+        if len(reports) == 1:
+            (report,) = reports.values()
             return cls(parsed(report, "database", read))
-        return cls(EXTERNAL)
+        members = {name: parsed(report, "member", read_member) for name, report in reports.items()}
+        writer = next((name for name, member in members.items() if _is_writer(member)), next(iter(members)))
+        return cls(parsed(reports[writer], "database", read), members)
 
     def findings(self, _facts: Facts) -> Iterator[Finding]:
+        yield from self._of_members()
         if isinstance(self.database, Unseen):
-            way_out = "on database: sudo journalctl -u mariadb -n 50; sudo systemctl restart mariadb"
-            yield from unanswered(DATABASE.row, self.database, "MariaDB does not answer", way_out)
+            # Of several, the members' findings say it, and Pacemaker starts them.
+            if not self.members:
+                way_out = "on database: sudo journalctl -u mariadb -n 50; sudo systemctl restart mariadb"
+                yield from unanswered(DATABASE.row, self.database, "MariaDB does not answer", way_out)
             return
+        here = next((name for name, member in self.members.items() if _is_writer(member)), DATABASE.host)
         used, most = self.database.connections, self.database.max_connections
         if used >= FULL * most:
-            way_out = "on database: sudo mariadb -e 'SHOW PROCESSLIST' shows whose; restart that engine"
+            way_out = f"on {here}: sudo mariadb -e 'SHOW PROCESSLIST' shows whose; restart that engine"
             yield wrong(DATABASE.row, f"{used} of {most} connections are used", way_out)
         if self.database.waiting:
             what = (
                 f"{self.database.waiting} statements wait for locks, up to {self.database.waiting_seconds} s"
             )
             way_out = (
-                "on database: sudo mariadb -e 'SHOW FULL PROCESSLIST'; KILL the one that holds the tables"
+                f"on {here}: sudo mariadb -e 'SHOW FULL PROCESSLIST'; KILL the one that holds the tables"
             )
             yield wrong(DATABASE.row, what, way_out)
 
+    def _of_members(self) -> Iterator[Finding]:
+        if self.members and not any(map(_is_writer, self.members.values())):
+            what = "no host of the database takes writes"
+            yield wrong(
+                DATABASE.row, what, f"on {DATABASE.host}: sudo congress-database status; sudo crm_mon -1"
+            )
+        for host, member in self.members.items():
+            log = f"on {host}: sudo journalctl -u pacemaker -n 50; sudo crm_mon -1"
+            if isinstance(member, Unseen):
+                yield from unanswered(DATABASE.row, member, f"the database at {host}", log)
+            elif member.state in {"diverged", "copies"}:
+                what = f"the copy at {host} cannot follow the writer"
+                yield wrong(DATABASE.row, what, f"on {host}: sudo congress-database rebuild")
+            elif member.role == "writer" and not member.copies:
+                what = f"no replica receives from {host}, so every write waits until one does"
+                yield wrong(DATABASE.row, what, "see the other hosts of the database")
+            elif member.role == "replica" and member.state != "follows":
+                yield wrong(
+                    DATABASE.row, f"the copy at {host} receives nothing ({member.state or 'no state'})", log
+                )
+
+    def _refusal_of_several(self, host: str) -> str | None:
+        """Refuses unless both others go on without it: the writer needs a replica."""
+        lost = [name for name, member in self.members.items() if name != host and not _serves(member)]
+        if not lost or not _serves(self.members[host]):
+            return None
+        return (
+            f"without {host}, the database would have one host: repair {', '.join(lost)} first (make status)"
+        )
+
     def refusal(self, candidate: Candidate) -> str | None:
         """Refuses if its data would be lost."""
+        if self.members:
+            return self._refusal_of_several(candidate.host)
         for name, described in candidate.facts.hosts.items():
             # For a consistent backup, every Congress process must be stopped first.
             if by_name(described.role).runs_congress and described.ssh:
@@ -111,4 +177,17 @@ class DatabaseHealth(Health):
         if isinstance(self.database, Unseen):
             return {DATABASE.row: ""}
         used, most = self.database.connections, self.database.max_connections
-        return {DATABASE.row: f"answers, {used} of {most} connections used"}
+        parts = [f"answers, {used} of {most} connections used"]
+        for host, member in self.members.items():
+            if not isinstance(member, Unseen):
+                behind = "" if member.lag is None else f" ({member.lag} s behind)"
+                parts.append(f"{host} {'takes writes' if member.role == 'writer' else 'has a copy'}{behind}")
+        return {DATABASE.row: ", ".join(parts)}
+
+
+def _is_writer(member: Member | Unseen) -> bool:
+    return isinstance(member, Member) and member.role == "writer"
+
+
+def _serves(member: Member | Unseen) -> bool:
+    return isinstance(member, Member) and (member.role == "writer" or member.state == "follows")

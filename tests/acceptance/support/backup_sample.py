@@ -11,6 +11,7 @@ from typing import Any
 from openstack.connection import Connection
 
 from tests.acceptance.support import congress
+from tests.acceptance.support.databases import writers_host
 from tests.acceptance.support.deployment import Deployment, run
 from tests.support.waiting import wait_for
 
@@ -76,8 +77,8 @@ def aes_key(deployment: Deployment) -> str:
 
 
 def dumps(deployment: Deployment) -> list[str]:
-    """Names of the dumps on the database's host."""
-    (host,) = deployment.hosts("database")
+    """Names of the dumps on the database's host, which takes the writes."""
+    host = writers_host(deployment)
     return deployment.on(host, "ls /var/backups/congress 2>/dev/null || true").split()
 
 

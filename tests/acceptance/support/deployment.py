@@ -134,7 +134,7 @@ class Deployment:
 
     def exported(self) -> dict[str, Any]:
         """The stack's state."""
-        state: dict[str, Any] = json.loads(run([PULUMI, "stack", "export"], timeout=60))["deployment"]
+        state: dict[str, Any] = json.loads(run([PULUMI, "stack", "export"], timeout=120))["deployment"]
         return state
 
     def resources(self) -> dict[str, dict[str, Any]]:
@@ -149,7 +149,7 @@ class Deployment:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         assert done.returncode in {0, 1, 3}, done.stderr
@@ -181,7 +181,7 @@ class Deployment:
 
     @cached_property
     def outputs(self) -> dict[str, Any]:
-        printed = run([PULUMI, "stack", "output", "--json", "--show-secrets"], timeout=60)
+        printed = run([PULUMI, "stack", "output", "--json", "--show-secrets"], timeout=120)
         outputs: dict[str, Any] = json.loads(printed)
         for name, output in (
             ("ssh_config",) * 2,

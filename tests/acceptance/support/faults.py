@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
+from tests.acceptance.support import databases
 from tests.acceptance.support.bus import restart_bus
 from tests.acceptance.support.guests import Server, init_of
 from tests.acceptance.support.observer import Record
@@ -146,8 +147,11 @@ def rabbitmq_restarted(pair: Pair) -> Iterator[float]:
 
 @fault("MariaDB restarted", limit=30, absences=0)
 def mariadb_restarted(pair: Pair) -> Iterator[float]:
+    """Of three, another host takes over."""
     stop, start = "systemctl stop mariadb", "systemctl start mariadb"
-    yield float(pair.deployment.on("database", f"{stop} && date +%s.%N && {start}"))
+    yield float(
+        pair.deployment.on(databases.writers_host(pair.deployment), f"{stop} && date +%s.%N && {start}")
+    )
 
 
 @fault("both hosts off and on", limit=150, vanishes=True)
@@ -183,8 +187,8 @@ def bus_lost(pair: Pair) -> Iterator[None]:
 @fault("database lost for the host", limit=90)
 def database_lost(pair: Pair) -> Iterator[None]:
     """The datasources continue without it, so rows stay fresh; but nobody can create a datasource."""
-    host, database = pair.active, pair.deployment.outputs["hosts"]["database"]["address"]
-    with blackhole([host], [database]):
+    host = pair.active
+    with blackhole([host], [databases.address(pair.deployment)]):
         wait_for(
             "the node leaves the host", 80, lambda: {at for at, _ in pair.observer.running()} - {host.name}
         )

@@ -1,30 +1,19 @@
-"""Counts the running datasource nodes ten times a second, on both hosts and on the message bus.
-
-The servers share this machine's kernel, so every process of every server is in this machine's /proc, and no network
-fault hides it.
-"""
+"""Counts the running datasource nodes several times a second, on both hosts and on the message bus."""
 
 from __future__ import annotations
 
-import contextlib
-import signal
+import json
 import subprocess
+import sys
 import threading
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
 from typing import Self
 
-from tests.acceptance.support.guests import PROC, hostname, pids
-
-PERIOD = 0.1
-# A process of this age does not execute another program any more.
-YOUNG = 3.0
-CGROUP = Path("/sys/fs/cgroup/freezer")
-# PF_EXITING, linux/sched.h
-EXITING = 0x4
+from tests.acceptance.support import node_processes
+from tests.acceptance.support.deployment import ROOT
+from tests.acceptance.support.node_processes import Nodes
 
 # Runs on a Congress host: prints the number of consumers of the datasource manager's queue, several times a second.
 # If one host of the bus does not answer, it asks the next one.
@@ -111,108 +100,67 @@ class Observer:
 
     def __init__(self, hosts: Iterable[str], bus: list[str]) -> None:
         self.hosts, self.bus = frozenset(hosts), bus
+        self._nodes = Nodes(self.hosts)
         self._record = Record()
-        self._over = threading.Event()
-        self._first_seen: dict[tuple[int, str], tuple[float, str | None]] = {}
         self._trouble: BaseException | None = None
 
     def __enter__(self) -> Self:
-        self._watcher = subprocess.Popen(
-            self.bus, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        look = [sys.executable, "-m", node_processes.__name__, *sorted(self.hosts)]
+        self._programs = (
+            subprocess.Popen(look, stdout=subprocess.PIPE, cwd=ROOT, text=True),
+            subprocess.Popen(
+                self.bus, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            ),
         )
-        assert self._watcher.stdin is not None
-        self._watcher.stdin.write(CONSUMERS)
-        self._watcher.stdin.close()
+        bus = self._programs[1]
+        assert bus.stdin is not None
+        bus.stdin.write(CONSUMERS)
+        bus.stdin.close()
         self._threads = [
-            threading.Thread(target=self._guarded, args=(loop,)) for loop in (self._look, self._read)
+            threading.Thread(target=self._guarded, args=(program, read))
+            for program, read in zip(self._programs, (self._look, self._count), strict=True)
         ]
         for thread in self._threads:
             thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._watcher.kill()
+        for program in self._programs:
+            program.kill()
         for thread in self._threads:
             thread.join(10)
-        self._watcher.wait(10)
-        assert self._watcher.stdout is not None
-        self._watcher.stdout.close()
+        for program in self._programs:
+            program.wait(10)
+            assert program.stdout is not None
+            program.stdout.close()
+
+    def running(self) -> Iterator[tuple[str, int]]:
+        """Host and pid of each datasource node of the pair, now."""
+        return self._nodes.running()
 
     def since(self, moment: float) -> Record:
         """Fails if the observer itself could not observe all the time."""
         if self._trouble:
             raise AssertionError("the observer failed") from self._trouble
+        ended = self._programs[0].poll()
+        assert ended is None, f"the observer of the processes ended with {ended}"
         return Record(
             [sample for sample in list(self._record.samples) if sample.time >= moment],
             [count for count in list(self._record.consumers) if count[0] >= moment],
         )
 
-    def _guarded(self, loop: object) -> None:
+    def _guarded(self, program: subprocess.Popen[str], read: Callable[[str], None]) -> None:
         try:
-            loop()  # type: ignore[operator]
+            assert program.stdout is not None
+            for line in program.stdout:
+                read(line)
         except Exception as error:  # noqa: BLE001  told by `since`
             self._trouble = error
 
-    def _look(self) -> None:
-        while not self._over.wait(PERIOD):
-            self._record.samples.append(Sample(time.time(), tuple(sorted(self.running()))))
+    def _look(self, line: str) -> None:
+        moment, nodes = json.loads(line)
+        self._record.samples.append(Sample(moment, tuple((host, pid) for host, pid in nodes)))
 
-    def _read(self) -> None:
-        assert self._watcher.stdout is not None
-        for line in self._watcher.stdout:
-            moment, count = line.split()
-            self._record.consumers.append((float(moment), int(count)))
-
-    def running(self) -> Iterator[tuple[str, int]]:
-        """Datasource nodes of the pair that can run: neither frozen with their server nor already dead."""
-        seen = set()
-        for pid in pids():
-            with contextlib.suppress(OSError, ValueError):
-                state, started = stat(pid)
-                key = (pid, started)
-                seen.add(key)
-                first, host = self._first_seen.get(key, (time.monotonic(), None))
-                if time.monotonic() - first < YOUNG:
-                    host = self._node_of(pid)
-                    self._first_seen[key] = (first, host)
-                if host is not None and state != "Z" and not frozen(pid) and not killed(pid):
-                    yield host, pid
-        for key in self._first_seen.keys() - seen:
-            del self._first_seen[key]
-
-    def _node_of(self, pid: int) -> str | None:
-        """The host of the pair, if the process is a datasource node there."""
-        words = (PROC / f"{pid}/cmdline").read_bytes().split(b"\0")
-        if b"--datasources" not in words:
-            return None
-        host = hostname(pid)
-        return host if host in self.hosts else None
-
-
-def stat(pid: int) -> tuple[str, str]:
-    """The state and the start time."""
-    fields = (PROC / f"{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return fields[0], fields[19]
-
-
-def killed(pid: int) -> bool:
-    """SIGKILL is pending, or the process is exiting: it does not run its own code any more.
-
-    libvirt kills a paused container before it thaws it (virLXCProcessStop); on a busy machine this takes a while.
-    """
-    status = dict(
-        line.split(":", 1) for line in (PROC / f"{pid}/status").read_text().splitlines() if ":" in line
-    )
-    pending = int(status["SigPnd"], 16) | int(status["ShdPnd"], 16)
-    flags = int((PROC / f"{pid}/stat").read_text().rsplit(")", 1)[1].split()[6])
-    return bool(pending & 1 << (signal.SIGKILL - 1) or flags & EXITING)
-
-
-def frozen(pid: int) -> bool:
-    """The cloud paused the process with its whole server, so it cannot do anything."""
-    for line in (PROC / f"{pid}/cgroup").read_text().splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers == "freezer":
-            return (CGROUP / path.strip("/") / "freezer.state").read_text().strip() == "FROZEN"
-    return False
+    def _count(self, line: str) -> None:
+        moment, count = line.split()
+        self._record.consumers.append((float(moment), int(count)))

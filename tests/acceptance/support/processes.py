@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from tests.acceptance.support.guests import PROC, hostname, pids
-from tests.acceptance.support.observer import stat
+from tests.acceptance.support.node_processes import stat
 from tests.acceptance.support.searcher import Search
 
 # A process of this age has been checked after it executed its program.

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 from tests.acceptance.support.bus import bus_is_whole
+from tests.acceptance.support.databases import writers_host
 from tests.acceptance.support.faults import FAULTS, Fault, fault
 from tests.acceptance.support.guests import init_of
 from tests.acceptance.support.pair import Pair
@@ -58,8 +59,13 @@ def host_of_the_bus(pair: Pair) -> Iterator[float]:
 
 @fault("MariaDB killed", limit=60, absences=0, among=ROLE_FAULTS)
 def mariadb_killed(pair: Pair) -> Iterator[None]:
-    pair.deployment.on("database", "systemctl kill -s KILL --kill-whom=all mariadb")
+    pair.deployment.on(writers_host(pair.deployment), "systemctl kill -s KILL --kill-whom=all mariadb")
     yield
+
+
+@fault("host of the database off and on", limit=BOOTED, among=ROLE_FAULTS)
+def host_of_the_database(pair: Pair) -> Iterator[float]:
+    yield off_and_on(pair, writers_host(pair.deployment))
 
 
 def off_and_on(pair: Pair, host: str) -> float:

@@ -57,6 +57,13 @@ def allowed(host: str, role: str, login: str, number: int) -> set[Location]:
         configuration = ("/etc/congress/congress.conf", "root:congress", "0640")
         locations |= {(name, *configuration) for name in ("database-password", "messaging-password", login)}
         locations |= {("encryption-key", "/etc/congress/keys/aes_key", "congress:congress", "0600")}
+    if role == "database" and number > 1:
+        locations |= {
+            ("database-cluster-key", "/etc/corosync/authkey", "root:root", "0400"),
+            ("database-fencing", "/etc/congress-ha/fencing.json", "root:root", "0600"),
+            ("database-replication-password", "/etc/congress-ha/database.json", "root:root", "0600"),
+            ("database-replication-password", "/var/lib/mysql/master.info", "mysql:mysql", "0660"),
+        }
     if role == "datasource-node":
         locations |= {
             ("fencing", "/etc/congress-ha/fencing.json", "root:root", "0600"),

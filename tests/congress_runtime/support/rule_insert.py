@@ -1,7 +1,8 @@
 """Runs in Congress's virtual environment: an engine inserts rules over datasources.
 
 usage: rule_insert.py FOLDER [upstream]: with `upstream`, without our patches.
-Prints one JSON object: scenario -> the calls over the bus, and whether tables were locked meanwhile.
+Prints one JSON object: scenario -> the calls over the bus, and whether tables were locked meanwhile; `listed`: how
+often the tables of all rules were listed.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from oslo_config import cfg
 
 locked: list[bool] = [False]
 asked: list[tuple[str, str, bool]] = []
+# One for each time that the tables of all rules of all policies were listed.
+listed: list[None] = []
 
 
 def watch_locks() -> None:
@@ -37,6 +40,16 @@ def watch_locks() -> None:
     db_api.lock_tables = watched(db_api.lock_tables, now=True)
     db_api.commit_unlock_tables = watched(db_api.commit_unlock_tables, now=False)
     db_api.rollback_unlock_tables = watched(db_api.rollback_unlock_tables, now=False)
+
+
+def watch_lists(subscriptions: Any) -> None:
+    in_rules = subscriptions.in_rules
+
+    def counted(self: Any) -> Any:
+        listed.append(None)
+        return in_rules(self)
+
+    subscriptions.in_rules = counted
 
 
 def answer(service: str, method: str) -> Any:
@@ -56,16 +69,18 @@ def main(folder: str, *words: str) -> None:
 
         subscriptions.apply()
         rule_insert.apply()
+        watch_lists(subscriptions.Subscriptions)
     api = congress_node.Api(DseNode(cfg.CONF, "node", [], partition_id="bus"))
     for name in ("source", "another"):
         datasources.add_datasource(f"id-of-{name}", name, "doctor", {}, "", True)  # noqa: FBT003
     engine = api.app.resource_mgr.node.service_object("__engine")
     engine.synchronizer.sync_one_policy("source")
-    seen: dict[str, Any] = {}
+    seen: dict[str, Any] = {"listed": {}}
 
     def post(what: str, path: str, body: dict[str, Any]) -> None:
-        del asked[:]
+        del asked[:], listed[:]
         seen[what] = {"answer": api.ask("POST", path, body)[0], "asked": list(asked)}
+        seen["listed"][what] = len(listed)
 
     post("a policy", "/v1/policies", {"name": "ours"})
     post("a rule", "/v1/policies/ours/rules", {"rule": "p(x) :- source:things(x)"})

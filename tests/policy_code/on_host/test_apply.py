@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
+from components.foundation.template import ROOT
+from tests.congress_runtime.support.congress_python import ENVIRONMENT
 from tests.policy_code.folders import NOVA, policy
 from tests.policy_code.on_host.engine_host import ACTIVE, EMPTY, NAMED, Host, declared
+from tests.support.programs import congress_python, run
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -36,6 +42,18 @@ def test_what_is_declared_is_made_changed_and_removed(host: Host) -> None:
         "delete rule second of Named",
         "create rule second of Named",
         "create policy Other",
+    ]
+    # Each engine knows a datasource's tables, or has forgotten them, before anything else happens.
+    assert changed["calls"] == [
+        "persistent_delete_rule",
+        "delete_datasource",
+        "wait until nova is gone",
+        "add_datasource",
+        "wait until nova is known",
+        "persistent_insert_rule",
+        "persistent_delete_rule",
+        "persistent_insert_rule",
+        "persistent_create_policy_with_rules",
     ]
     assert declared(changed["ours"]) == declared(second)
     assert changed["passwords"] == ["CANARY-2"]
@@ -128,10 +146,18 @@ def test_a_rule_that_congress_refuses_stops_the_rest_and_the_next_run_continues(
     right = host.declare(
         a=policy("A", "p(1)", "p(2)"), named=NAMED.replace("p(x)", "p(x), gt(x, 0)"), z=policy("Z", "r(1)")
     )
+    half = host.declare(
+        a=policy("A", "p(1)"), named=NAMED, y=policy("Y", "s(1)", '"s(x) :- "'), z=policy("Z", "r(1)")
+    )
     host.apply(first, None)
+    host.apply(half, first)
     host.apply(wrong, first)
     host.apply(right, first)
-    _, refused, continued = host.run()
+    _, not_half, refused, continued = host.run()
+    # A new policy comes with all its rules, or not at all.
+    assert not_half["result"].startswith("RefusedError: create policy Y failed: ")
+    assert "applied before it: nothing; not applied: create policy Z" in not_half["result"]
+    assert declared(not_half["ours"]) == declared(first)
     assert refused["result"].startswith("RefusedError: create rule second of Named failed: ")
     assert (
         "(the former rule is in its place again); applied before it: create rule p(2) of A; "
@@ -157,3 +183,9 @@ def test_errors_have_no_secret_and_no_engine_is_named(host: Host) -> None:
         away["result"]
         == "CallError: no policy engine answers on the bus: policy-engine-1: `make status` says why"
     )
+
+
+def test_each_engine_that_runs_has_a_datasource_s_tables_before_the_next_action() -> None:
+    done = run(congress_python(), Path(__file__).with_name("waiting.py"), env=ENVIRONMENT, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [{"first": 1, "late": 4}, "late does not get the tables of nova"]

@@ -61,6 +61,11 @@ def test_the_program_says_in_one_line_what_it_did_or_what_is_wrong(host: Host) -
     assert code == 1
     assert errors.splitlines()[-1].startswith("no message bus at 127.0.0.1:1 as congress: ")
     assert "CANARY" not in errors
+    (host.folder / "policies.json").write_text("{")
+    code, _, errors = ask(host, {"do": "drift", "stack": "congress-test"})
+    assert (code, errors.count("Traceback")) == (1, 0)
+    assert "policies.json cannot be read (Expecting property name" in errors.splitlines()[-1]
+    assert "congress-ha policy overwrite" in errors.splitlines()[-1]
     (host.folder / "congress.sqlite").unlink()
     code, _, errors = ask(host, {**adopt, "name": "Theirs"})
     assert code == 1

@@ -95,7 +95,7 @@ CHANGES = {
     "policyEngines": ENGINES,
     "datasourceNode": DATASOURCE_NODE,
     "loadBalancer": maybe(hosts=st.integers(0, 3)),
-    "database": maybe(protect=st.booleans()),
+    "database": maybe(protect=st.booleans(), hosts=st.integers(0, 4)),
     "rotation": ROTATION,
     "guest": GUEST,
 }

@@ -16,7 +16,11 @@ from tests.render.support.contexts import (
     AUTHENTICATIONS,
     BUS_CLUSTER,
     CLUSTER,
+    COROSYNC_OF_DATABASE,
     DATABASE,
+    DATABASE_CLUSTER,
+    DATABASE_MEMBER,
+    DATABASE_MEMBERS,
     DS_NODES,
     ENGINE,
     ENGINES,
@@ -44,10 +48,12 @@ class Validator(Enum):
     KEEPALIVED = auto()
     NFTABLES = auto()
     CRM = auto()
+    CRM_OF_DATABASE = auto()
     CONGRESS = auto()
     SYSTEMD = auto()
     SYSTEMD_DROP_IN = auto()
     MARIADB = auto()
+    MARIADB_MEMBER = auto()
     RABBITMQ = auto()
     RABBITMQ_ENV = auto()
     ERLANG = auto()
@@ -82,16 +88,26 @@ TABLE: Mapping[str, tuple[Validator, Contexts]] = {
     "congress_host/external_service.sh.j2": (Validator.BASH, {"bus": EXTERNAL_BUS}),
     "congress_host/packages.sh.j2": (Validator.BASH, {"two": {"packages": ["curl", "python3-venv"]}}),
     "congress_host/software.sh.j2": (Validator.BASH, SOFTWARE),
+    "database/cluster.sh.j2": (Validator.BASH, {"three": DATABASE_CLUSTER}),
     "database/congress.cnf.j2": (Validator.MARIADB, {"database": DATABASE}),
-    "database/dump.sh.j2": (Validator.BASH, {"dump": {"software": "0a1b2c3d"}}),
-    "database/former_users.sh.j2": (Validator.BASH, {"second": {"user": "congress-2"}}),
+    "database/database.crm.j2": (Validator.CRM_OF_DATABASE, {"three": DATABASE_CLUSTER}),
+    "database/dump.sh.j2": (
+        Validator.BASH,
+        {name: {"software": "0a1b2c3d", "members": members} for name, members in DATABASE_MEMBERS.items()},
+    ),
+    "database/former_users.sh.j2": (
+        Validator.BASH,
+        {name: {"user": "congress-2", "members": members} for name, members in DATABASE_MEMBERS.items()},
+    ),
+    "database/member.cnf.j2": (Validator.MARIADB_MEMBER, {"member": DATABASE_MEMBER}),
+    "database/member.sh.j2": (Validator.BASH, {"member": DATABASE_MEMBER}),
     "database/mariadb.sh.j2": (Validator.BASH, {"database": DATABASE}),
     "database/schema.sh.j2": (
         Validator.BASH,
         {"schema": {"software": "0a1b2c3d", "database": "server-of-the-database"}},
     ),
     "datasource_node/agent.sh.j2": (Validator.BASH, AGENTS),
-    "datasource_node/cluster.sh.j2": (Validator.BASH, {"pair": CLUSTER}),
+    "datasource_node/cluster.sh.j2": (Validator.BASH, {"pair": CLUSTER, "database": COROSYNC_OF_DATABASE}),
     "datasource_node/corosync.conf.j2": (Validator.COROSYNC, {"pair": CLUSTER}),
     "datasource_node/pacemaker.conf.j2": (Validator.SYSTEMD_DROP_IN, {"pair": CLUSTER}),
     "datasource_node/ds_node.crm.j2": (Validator.CRM, DS_NODES),
@@ -118,7 +134,7 @@ TABLE: Mapping[str, tuple[Validator, Contexts]] = {
         Validator.ERLANG_EXPRESSIONS,
         {"messaging": MESSAGING, "cluster": BUS_CLUSTER},
     ),
-    "messaging/former_users.sh.j2": (Validator.BASH, {"second": {"user": "congress-2"}}),
+    "messaging/former_users.sh.j2": (Validator.BASH, {"second": {"user": "congress-2", "members": []}}),
     "messaging/inter_node_tls.config.j2": (Validator.ERLANG, {"cluster": BUS_CLUSTER}),
     "messaging/rabbitmq-env.conf.j2": (Validator.RABBITMQ_ENV, {"cluster": BUS_CLUSTER}),
     "messaging/rabbitmq.conf.j2": (Validator.RABBITMQ, {"messaging": MESSAGING, "cluster": BUS_CLUSTER}),

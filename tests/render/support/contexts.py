@@ -9,6 +9,7 @@ from typing import Any
 
 from components.congress_host import MODULES
 from components.database import PRIVILEGES, TIMEOUTS, max_connections, tls
+from components.database_cluster import PRIVILEGES as REPLICA_PRIVILEGES
 from components.fencing import credential_login, password_login
 from components.foundation.authority import CA_FILE
 from components.foundation.host import package_environment
@@ -103,6 +104,34 @@ DATABASE = {
     "ca_file": CA_FILE,
     "max_connections": max_connections(2),
 }
+DATABASE_MEMBERS: dict[str, list[str]] = {"one": [], "three": ["10.20.0.5", "10.20.0.8", "10.20.0.10"]}
+DATABASE_NAMES = ["congress-dev-database", "congress-dev-database-2", "congress-dev-database-3"]
+DATABASE_MEMBER = {
+    **DATABASE,
+    "members": ["10.20.0.5", "10.20.0.8", "10.20.0.10"],
+    "nodes": DATABASE_NAMES,
+    "virtual_address": "10.20.0.9",
+    "name": DATABASE_NAMES[1],
+    "replication": {"user": "congress-replica", "password": PASSWORD, "privileges": REPLICA_PRIVILEGES},
+}
+DATABASE_NODES = [
+    {"id": index, "name": name, "address": address}
+    for index, (name, address) in enumerate(
+        zip(DATABASE_NAMES, ["10.20.0.5", "10.20.0.8", "10.20.0.10"], strict=True), 1
+    )
+]
+DATABASE_CLUSTER = {
+    "database": "congress",
+    "user": "congress",
+    "password": PASSWORD,
+    "ca_file": CA_FILE,
+    "virtual_address": "10.20.0.40",
+    "members": DATABASE_NODES,
+    "devices": {
+        name: f"b1f2c3d4-0000-4000-8000-00000000001{index}" for index, name in enumerate(DATABASE_NAMES)
+    },
+    "cluster_since": ["1764081500.123", "1764081500.124", "1764081500.125"],
+}
 MESSAGING = {
     "user": "congress",
     "password": PASSWORD,
@@ -116,6 +145,13 @@ MESSAGING = {
 }
 BUS_MEMBERS = ["10.20.0.6", "10.20.0.7", "10.20.0.9"]
 BUS_CLUSTER = {**MESSAGING, "members": BUS_MEMBERS, "virtual_host": "congress", "cookie": PASSWORD}
+COROSYNC_OF_DATABASE = {
+    "members": DATABASE_NODES,
+    "port": 5405,
+    "token": 1,
+    "authkey": AUTHKEY,
+    "hidden": (),
+}
 CLUSTER = {"members": MEMBERS, "port": 5405, "token": 1, "authkey": AUTHKEY, "hidden": ("/home", "/root")}
 ENGINE = {
     "node_id": "policy-engine-1",

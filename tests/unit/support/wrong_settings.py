@@ -46,6 +46,11 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
         {"loadBalancer": {"hosts": 2}, "network": {"externalNetwork": "public", "cidr": "10.20.0.0/28"}},
         [f"too small for {HOSTS + 1} hosts"],
     ),
+    ({"database": {"hosts": 2}}, ["congress-ha:database.hosts", "1", "3"]),
+    (
+        {"database": {"hosts": 3}, "datasourceNode": {"fencing": "none"}},
+        ["database.hosts: 3 takes datasourceNode.fencing: openstack"],
+    ),
     ({"messaging": {"hosts": 2}}, ["congress-ha:messaging.hosts", "1", "3"]),
     *external_settings.WRONG,
     ({"policyEngines": "two"}, ["congress-ha:policyEngines", "object"]),
@@ -247,4 +252,11 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"policies": "p", "policySecrets": {"a": ""}}, ["congress-ha:policySecrets.a", "at least 1"]),
     ({"policies": "p", "policySecrets": {"a b": "CANARY"}}, ["congress-ha:policySecrets", "pattern"]),
     ({"policies": "p", "policySecrets": ["CANARY"]}, ["congress-ha:policySecrets", "object"]),
+    (
+        {"policies": "p", "policySecrets": {"a": 4711}},
+        [
+            "congress-ha:policySecrets.a: is written as a number",
+            "set --secret --path 'congress-ha:policySecrets.a'",
+        ],
+    ),
 ]

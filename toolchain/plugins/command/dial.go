@@ -20,6 +20,13 @@ const (
 	longestPause = 5 * time.Second
 )
 
+// When a host whose command runs is asked whether it is still there, and how long it may take to answer. TCP
+// itself waits for a host that died for as long as nothing is sent, and a bastion's connection hides its end.
+const (
+	askAfter     = 15 * time.Second
+	answerWithin = time.Minute
+)
+
 // dialer opens a TCP connection: the network's own, or a bastion's.
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
@@ -106,4 +113,29 @@ func (e Endpoint) handshake(ctx context.Context, open dialer) (*ssh.Client, erro
 		return nil, err
 	}
 	return ssh.NewClient(inner, channels, requests), nil
+}
+
+// watch asks the host again and again, until the context ends or the host does not answer in time: then it
+// calls gone. Any answer will do; OpenSSH refuses the request.
+func watch(ctx context.Context, client *ssh.Client, after, within time.Duration, gone func()) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(after):
+		}
+		answered := make(chan struct{})
+		go func() {
+			_, _, _ = client.SendRequest("keepalive@openssh.com", true, nil)
+			close(answered)
+		}()
+		select {
+		case <-ctx.Done():
+			return
+		case <-answered:
+		case <-time.After(within):
+			gone()
+			return
+		}
+	}
 }

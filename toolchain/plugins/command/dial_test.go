@@ -5,8 +5,11 @@ import (
 	"errors"
 	"net"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -215,4 +218,38 @@ func compare(password string) error {
 		return errors.New("wrong password")
 	}
 	return nil
+}
+
+func TestHostThatAnswersNoMoreIsNoticed(t *testing.T) {
+	private, public := keyPair(t, "")
+	server := newServer(t, public).start(t)
+	me, err := user.Current()
+	must(t, err)
+	port := float64(server.port)
+	endpoint := Endpoint{Host: "127.0.0.1", Port: &port, User: &me.Username, PrivateKey: &private, HostKey: &server.hostKey}
+	client, err := endpoint.dial(t.Context(), (&net.Dialer{}).DialContext)
+	must(t, err)
+	defer func() { _ = client.Close() }()
+	session, err := client.NewSession()
+	must(t, err)
+	// The parent of its shell is the process that answers for this connection.
+	printed, err := session.Output("echo $PPID")
+	must(t, err)
+	process, err := strconv.Atoi(strings.TrimSpace(string(printed)))
+	must(t, err)
+
+	gone := make(chan struct{})
+	go watch(t.Context(), client, 20*time.Millisecond, 2*time.Second, func() { close(gone) })
+	select {
+	case <-gone:
+		t.Fatal("the host answers")
+	case <-time.After(3 * time.Second):
+	}
+	must(t, syscall.Kill(process, syscall.SIGSTOP))
+	defer func() { _ = syscall.Kill(process, syscall.SIGKILL) }()
+	select {
+	case <-gone:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the host answers no more")
+	}
 }

@@ -83,14 +83,22 @@ func (a RemoteArgs) runner() runner {
 		}
 		streams := newStreams(ctx, script.Logging)
 		session.Stdout, session.Stderr = streams.stdout, streams.stderr
-		// A cancelled update ends the remote command, which else would run on beside the next one.
-		done := context.AfterFunc(ctx, func() {
-			_ = session.Signal(ssh.SIGTERM)
+		watched, end := context.WithCancelCause(ctx)
+		defer end(nil)
+		go watch(watched, client, askAfter, answerWithin, func() {
+			end(fmt.Errorf("%s has answered nothing for %s: the host is off, or cut off. "+
+				"Run the update again when it is back", a.Connection.address(), answerWithin))
+		})
+		done := context.AfterFunc(watched, func() {
+			// A cancelled update ends the remote command, which else would run on beside the next one.
+			if ctx.Err() != nil {
+				_ = session.Signal(ssh.SIGTERM)
+			}
 			close()
 		})
 		err = session.Run(command)
 		if !done() {
-			err = context.Cause(ctx)
+			err = context.Cause(watched)
 		}
 		return streams.result(command, err)
 	}

@@ -1,4 +1,4 @@
-"""Which processes the observer of the acceptance tests regards as dead."""
+"""Which processes count as dead in the list of the pair's datasource nodes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.support import observer
+from tests.acceptance.support import node_processes
 
 STAT = "7 (congress-server) {state} 1 7 7 0 -1 {flags} 0 0 0 0"
 STATUS = "Name:\tcongress-server\nSigPnd:\t{own}\nShdPnd:\t{shared}\n"
@@ -30,12 +30,12 @@ NONE, KILL, TERM = (
 def test_one_that_sigkill_waits_for_or_that_is_ending(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str, shared: str, flags: int, *, killed: bool
 ) -> None:
-    monkeypatch.setattr(observer, "PROC", tmp_path)
+    monkeypatch.setattr(node_processes, "PROC", tmp_path)
     (tmp_path / "7").mkdir()
     (tmp_path / "7/status").write_text(STATUS.format(own=own, shared=shared))
     (tmp_path / "7/stat").write_text(STAT.format(state="R", flags=flags))
-    assert observer.killed(7) is killed
+    assert node_processes.killed(7) is killed
 
 
 def test_this_one_lives() -> None:
-    assert not observer.killed(os.getpid())
+    assert not node_processes.killed(os.getpid())

@@ -1,0 +1,145 @@
+"""Three hosts of the database: who takes writes, rules that are written all the time, and the audit of both."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count, pairwise
+from urllib.parse import urlsplit
+
+from openstack.connection import Connection
+
+from tests.acceptance.support import congress
+from tests.acceptance.support.deployment import Deployment
+from tests.acceptance.support.guests import Server, init_of
+from tests.support.waiting import wait_for
+
+POLICY = "three_databases"
+IS_WRITER = "congress-database is-writer 2> /dev/null && echo yes || true"
+
+
+def writers_host(deployment: Deployment) -> str:
+    """The host of the database that takes writes."""
+    hosts = deployment.hosts("database")
+    if len(hosts) == 1:
+        return hosts[0]
+    (found,) = wait_for(
+        "a host of the database takes writes",
+        60,
+        lambda: [host for host in hosts if deployment.on(host, IS_WRITER)],
+    )
+    return str(found)
+
+
+def address(deployment: Deployment) -> str:
+    """Where Congress finds the database."""
+    line = deployment.on(deployment.engines[0]["host"], "grep '^connection = ' /etc/congress/congress.conf")
+    return str(urlsplit(line.partition(" = ")[2]).hostname)
+
+
+@contextmanager
+def stopped(deployment: Deployment) -> Iterator[None]:
+    """No host of the database runs MariaDB."""
+    host, *others = deployment.hosts("database")
+    role = "crm_resource --resource database-clone --meta {} target-role"
+    stop, start = (
+        (f"{role.format('--set-parameter')} --parameter-value Stopped", role.format("--delete-parameter"))
+        if others
+        else ("systemctl stop mariadb", "systemctl start mariadb")
+    )
+    deployment.on(host, stop)
+    try:
+        yield
+    finally:
+        deployment.on(host, start)
+
+
+class Rules(threading.Thread):
+    """Adds one rule after another. `known`: those that the API has confirmed, each with the time of that."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        super().__init__(daemon=True)
+        self.deployment, self.known, self.over = deployment, dict[int, float](), threading.Event()
+
+    def run(self) -> None:
+        for number in count():
+            if self.over.wait(0.2):
+                return
+            try:
+                made = self.deployment.api(
+                    "POST", f"/v1/policies/{POLICY}/rules", {"rule": f"known({number})"}
+                )
+            except OSError:
+                continue
+            if made.status == 201:
+                self.known[number] = time.time()
+
+    @property
+    def last(self) -> float:
+        """Time of the last confirmation, 0 without one."""
+        return max(list(self.known.values()), default=0)
+
+    def silence(self, moment: float) -> float:
+        """The longest time since then without a confirmation, in seconds."""
+        times = [moment, *(confirmed for confirmed in list(self.known.values()) if confirmed > moment)]
+        return max(later - earlier for earlier, later in pairwise(times))
+
+    def stored(self) -> list[int]:
+        """The rules that are there, each as often as it is there."""
+        rules = congress.ok(self.deployment.api("GET", f"/v1/policies/{POLICY}/rules"))["results"]
+        return [int(found[1]) for rule in rules if (found := re.search(r"known\((\d+)\)", rule["rule"]))]
+
+
+class Members:
+    def __init__(self, deployment: Deployment, admin: Connection) -> None:
+        self.deployment, self.admin = deployment, admin
+
+    @property
+    def servers(self) -> list[Server]:
+        return Server.of_role("database", self.deployment, self.admin)
+
+    def writers(self) -> list[Server]:
+        running = [server for server in self.servers if init_of(server.name)]
+        return [server for server in running if server.run(IS_WRITER).strip()]
+
+    @property
+    def writer(self) -> Server:
+        (found,) = wait_for("there is a writer", 60, self.writers)
+        return found
+
+    @property
+    def replica(self) -> Server:
+        writer = self.writer
+        return next(server for server in self.servers if server.name != writer.name)
+
+    def audit(self, rules: Rules) -> None:
+        """Nothing is wrong, one takes writes and has the address, and every known rule is there once on each host."""
+        self.deployment.well(300)
+        self.data_is_whole(rules)
+
+    def data_is_whole(self, rules: Rules) -> None:
+        """One takes writes and has the address, and every known rule is there once on each host."""
+        assert len(self.writers()) == 1
+        known, stored = set(rules.known), rules.stored()
+        assert known <= set(stored)
+        assert len(stored) == len(set(stored))
+        holds = "ip -o -4 address show | grep -c '/32 ' || true"
+        assert [server.name for server in self.servers if server.run(holds).strip() == "1"] == [
+            self.writer.name
+        ]
+        wait_for("all copies are equal", 60, lambda: self.equal(known))
+
+    def equal(self, known: set[int]) -> bool:
+        """Every known rule is there once on each host; and all have the same rules up to the last of them.
+
+        Later ones come while one host is asked after another.
+        """
+        query = "mariadb -NBe 'SELECT policy_name, rule FROM congress.policy_rules WHERE deleted_at IS NULL'"
+        ours = re.compile(rf"^{POLICY}\tknown\((\d+)\)$", re.MULTILINE)
+        stored = [[int(number) for number in ours.findall(server.run(query))] for server in self.servers]
+        assert all(len(numbers) == len(set(numbers)) for numbers in stored)
+        first, *others = [{number for number in numbers if number <= max(known)} for numbers in stored]
+        return known <= first and all(other == first for other in others)

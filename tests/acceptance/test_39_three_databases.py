@@ -1,0 +1,141 @@
+"""Three hosts of the database: any one may fail, no rule that a client knows of is lost, and nobody must help."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from openstack.connection import Connection
+
+from tests.acceptance.support import congress
+from tests.acceptance.support.databases import POLICY, Members, Rules
+from tests.acceptance.support.deployment import CONGRESS_HA, Deployment, run
+from tests.acceptance.support.guests import init_of
+from tests.acceptance.support.traffic import Traffic, traffic
+from tests.support.waiting import wait_for
+
+pytestmark = pytest.mark.timeout(900)
+
+# --config-path replaces the whole section.
+ONE = ("database.hosts=1", "database.protect=false")
+
+
+@pytest.fixture(scope="module")
+def members(deployment: Deployment, clouds: dict[str, Connection]) -> Members:
+    if len(deployment.hosts("database")) == 1:
+        pytest.skip("database.hosts is 1")
+    return Members(deployment, clouds["lab-admin"])
+
+
+@pytest.fixture(scope="module")
+def rules(deployment: Deployment, members: Members) -> Iterator[Rules]:
+    assert members.servers
+    congress.forget(deployment, POLICY)
+    congress.ok(deployment.api("POST", "/v1/policies", {"name": POLICY}))
+    writing = Rules(deployment)
+    writing.start()
+    try:
+        yield writing
+    finally:
+        writing.over.set()
+        writing.join(60)
+        congress.forget(deployment, POLICY)
+
+
+@pytest.fixture(scope="module")
+def asking(deployment: Deployment, members: Members, rules: Rules) -> Iterator[Traffic]:
+    """After `rules`: while others write, Congress's database cannot delete a policy with many rules (deadlocks)."""
+    assert members.servers
+    assert rules.is_alive()
+    with traffic(deployment) as clients:
+        clients.served()
+        yield clients
+
+
+@contextmanager
+def fault(asking: Traffic, members: Members, rules: Rules, what: str) -> Iterator[None]:
+    """Something is lost inside: writes succeed again, and all are well afterwards. Prints how long that took."""
+    asking.served()
+    moment = time.time()
+    yield
+    asking.served()
+    writes = Traffic([client for client in asking.clients if client.writes])
+    silence = writes.silence(moment)
+    print(f"{what}: {silence:.2f} s without a write, {len(asking.failed(moment))} requests failed")
+    members.audit(rules)
+
+
+def test_one_takes_writes_and_the_hosts_stand_apart(members: Members, rules: Rules) -> None:
+    members.audit(rules)
+    stand = {server.cloud.compute.get_server(server.id).hypervisor_hostname for server in members.servers}
+    assert len(stand) == len(members.servers)
+
+
+def test_the_writers_process_is_killed(members: Members, asking: Traffic, rules: Rules) -> None:
+    with fault(asking, members, rules, "MariaDB killed"):
+        members.writer.run("systemctl kill -s KILL mariadb")
+
+
+def test_the_writers_host_is_off(members: Members, asking: Traffic, rules: Rules) -> None:
+    with fault(asking, members, rules, "host off"):
+        members.writer.power_off()
+
+
+@pytest.mark.full
+def test_a_lost_replica_is_no_outage(members: Members, asking: Traffic, rules: Rules) -> None:
+    with fault(asking, members, rules, "replica off"):
+        members.replica.power_off()
+
+
+def test_the_writer_is_moved(members: Members, asking: Traffic, rules: Rules) -> None:
+    new = members.replica
+    with fault(asking, members, rules, "writer moved"):
+        new.run("congress-database take", 120)
+    assert members.writer.name == new.name
+
+
+@pytest.mark.full
+def test_a_host_in_standby_has_no_writer(members: Members, asking: Traffic, rules: Rules) -> None:
+    writer = members.writer
+    with fault(asking, members, rules, "standby"):
+        writer.run("crm_standby --update on", 60)
+        wait_for("another one takes writes", 60, lambda: members.writer.name != writer.name)
+        writer.run("crm_standby --delete", 60)
+
+
+@pytest.mark.full
+def test_all_off_and_on(members: Members, asking: Traffic, rules: Rules) -> None:
+    for server in members.servers:
+        server.power_off()
+    for server in members.servers:
+        wait_for("the server is off", 60, lambda server=server: not init_of(server.name))  # type: ignore[misc]
+        server.power_on()
+    asking.served()
+    members.audit(rules)
+
+
+@pytest.mark.full
+def test_a_member_is_replaced(
+    deployment: Deployment, members: Members, asking: Traffic, rules: Rules
+) -> None:
+    host = members.writer.name.removeprefix(members.servers[0].name.removesuffix("database"))
+    run([*CONGRESS_HA, "replace", host], timeout=840)
+    deployment.hang_up([host])
+    asking.served()
+    members.audit(rules)
+
+
+@pytest.mark.full
+def test_from_three_to_one_and_back(
+    deployment: Deployment, members: Members, asking: Traffic, rules: Rules
+) -> None:
+    with fault(asking, members, rules, "three, one, three"):
+        known = set(rules.known)
+        deployment.up(*ONE)
+        assert len(members.servers) == 1
+        asking.served()
+        assert known <= set(rules.stored())
+        deployment.well(240)
+        deployment.up()

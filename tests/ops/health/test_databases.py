@@ -1,0 +1,101 @@
+"""Findings about three hosts of the database, and which of them may be replaced."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ops.health.facts import Facts, Unseen
+from ops.health.roles.database import Database, DatabaseHealth, Member
+from ops.ssh.survey import Report
+from roles import DATABASE
+from tests.ops.replacement.test_preconditions import refusal
+from tests.ops.support import fact_changes as changes
+from tests.ops.support.sample_stack import STACK, facts
+
+NAMES = ("database", "database-2", "database-3")
+WRITER, REPLICA = Member("writer", "writer:3", None, 2), Member("replica", "follows", 0, 0)
+WHOLE = {"database": REPLICA, "database-2": WRITER, "database-3": REPLICA}
+STATUS = """\
+name\t{name}
+role\t{role}
+kept\t{role}
+number\t17
+lag\t{lag}
+clients\t{clients}
+state\tdatabase\tfollows
+state\tdatabase-2\twriter:3
+state\tdatabase-3\tfollows
+"""
+
+
+def cluster(**changed: Member | Unseen) -> DatabaseHealth:
+    known: dict[str, Member | Unseen] = {**WHOLE}
+    known |= {name.replace("_", "-"): member for name, member in changed.items()}
+    return DatabaseHealth(Database(10, 500, 0, 0, 60), known)
+
+
+def report(name: str) -> Report:
+    is_writer = name == "database-2"
+    values = ("writer", "NULL", 2) if is_writer else ("replica", "0", 0)
+    text = STATUS.format(name=name, role=values[0], lag=values[1], clients=values[2])
+    rows = f"connections\t{10 if is_writer else 1}\nmax_connections\t500\nwaiting\t0\nwaiting_seconds\t0\nchanged\t60\n"
+    return Report(
+        answers={
+            probe: {"code": 0, "out": out, "err": "", "seconds": 0.1}
+            for probe, out in (("database", rows), ("member", text))
+        }
+    )
+
+
+def test_a_whole_cluster_is_ok_and_its_writer_counts_the_connections() -> None:
+    known = DatabaseHealth.parse(STACK, {name: report(name) for name in NAMES})
+    assert known == cluster()
+    assert list(known.findings(facts())) == []
+    assert known.rows(facts()) == {
+        DATABASE.row: "answers, 10 of 500 connections used, database has a copy (0 s behind), "
+        "database-2 takes writes, database-3 has a copy (0 s behind)"
+    }
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        ({"database_3": Unseen("no socket")}, "the database at database-3: no socket"),
+        (
+            {"database_3": replace(REPLICA, state="diverged")},
+            "the copy at database-3 cannot follow the writer",
+        ),
+        (
+            {"database_3": replace(REPLICA, state="full:2:17")},
+            "the copy at database-3 receives nothing (full:2:17)",
+        ),
+        (
+            {"database_2": replace(WRITER, copies=0)},
+            "no replica receives from database-2, so every write waits until one does",
+        ),
+        ({"database_2": replace(REPLICA)}, "no host of the database takes writes"),
+    ],
+)
+def test_a_fault_is_one_line(changed: dict[str, Member | Unseen], what: str) -> None:
+    assert [finding.what for finding in cluster(**changed).findings(facts())] == [what]
+
+
+def test_a_host_that_is_off_says_so_itself() -> None:
+    off = cluster(database_3=Unseen("off", explained=True))
+    assert list(off.findings(facts())) == []
+
+
+def test_a_host_stays_while_the_others_could_not_go_on() -> None:
+    lost = Unseen("off")
+
+    def seen(**changed: Member | Unseen) -> Facts:
+        return changes.changed(changes.healthy(), DatabaseHealth, members=cluster(**changed).members)
+
+    stack = replace(STACK, hosts={**STACK.hosts, **dict.fromkeys(NAMES, STACK.hosts["database"])})
+    assert refusal(stack, seen(), "database-2") is None
+    assert refusal(stack, seen(database_3=lost), "database-3") is None
+    assert refusal(stack, seen(database_3=lost), "database-2") == (
+        "without database-2, the database would have one host: repair database-3 first (make status)"
+    )
