@@ -12,7 +12,7 @@ from components.keystone import keystone_options
 from components.preflight.identity import Identity
 from tests.congress_runtime.support.congress_python import run_script
 from tests.congress_runtime.support.fake_keystone import keystone
-from tests.render.support.contexts import CONGRESS
+from tests.render.support.contexts.congress_host import CONGRESS
 
 PASSWORD = 'it\'s $HOME "quoted" # ; ='
 Step = str | tuple[str, str, str | None]

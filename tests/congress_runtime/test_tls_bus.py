@@ -16,7 +16,9 @@ import pytest
 from components.foundation.template import render
 from tests.congress_runtime.support.congress_python import ENVIRONMENT
 from tests.congress_runtime.support.tls_server import OWN, TlsServer, connect
-from tests.render.support.contexts import CONGRESS, MESSAGING, PASSWORD
+from tests.render.support.contexts.common import PASSWORD
+from tests.render.support.contexts.congress_host import CONGRESS
+from tests.render.support.contexts.messaging import MESSAGING
 from tests.support.certificates import authority
 from tests.support.ports import free_port
 from tests.support.programs import congress_python, missing, run, running

@@ -15,7 +15,8 @@ from components.foundation.authority import CA_FILE
 from components.foundation.template import render
 from tests.congress_runtime.support.congress_python import ENVIRONMENT
 from tests.congress_runtime.support.tls_server import OWN, TlsServer, connect
-from tests.render.support.contexts import CONGRESS, DATABASE
+from tests.render.support.contexts.congress_host import CONGRESS
+from tests.render.support.contexts.database import DATABASE
 from tests.render.test_mariadb import sql_of
 from tests.support import mariadb
 from tests.support.certificates import authority

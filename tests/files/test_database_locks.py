@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from components.foundation.template import ROOT, render
-from tests.render.support.contexts import DATABASE
+from tests.render.support.contexts.database import DATABASE
 from tests.support import mariadb
 from tests.support.ports import free_port
 from tests.support.programs import missing, program, run

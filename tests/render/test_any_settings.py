@@ -20,7 +20,9 @@ from components.preflight.cloud import ExistingNetwork
 from roles import DATABASE
 from settings import Settings, SettingsError
 from tests.render.support.any_settings import settings as any_settings
-from tests.render.support.contexts import AUTHTOKEN, CONGRESS, DEPLOYER_KEYS, HOST_KEY, PRIVATE_KEY
+from tests.render.support.contexts.common import PRIVATE_KEY
+from tests.render.support.contexts.congress_host import AUTHTOKEN, CONGRESS
+from tests.render.support.contexts.host import DEPLOYER_KEYS, HOST_KEY
 from tests.render.test_cluster import Pacemaker, corosync
 from tests.render.test_congress_conf import Reader, read
 from tests.render.test_haproxy import check

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from components.foundation.template import render
-from tests.render.support.contexts import BUS_CLUSTER, BUS_MEMBERS
+from tests.render.support.contexts.messaging import BUS_CLUSTER, BUS_MEMBERS
 from tests.render.support.library import ME, Library
 
 MEMBER = BUS_MEMBERS[0]

@@ -10,7 +10,7 @@ import pytest
 
 from components.foundation.template import ROOT
 from tests.render.support.cases import Case, Validator, case, cases
-from tests.render.support.contexts import CLUSTER, MEMBERS, SERVERS
+from tests.render.support.contexts.datasource_node import CLUSTER, MEMBERS, SERVERS
 from tests.support.programs import ocf_agent, private, program, run
 
 HERE = str(MEMBERS[0]["address"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.foundation.template import render
-from tests.render.support.contexts import CLUSTER
+from tests.render.support.contexts.datasource_node import CLUSTER
 from tests.render.support.library import ME, Library
 
 # A unit is active if its file exists, which has corosync.conf as it was at the start.

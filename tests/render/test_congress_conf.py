@@ -14,7 +14,7 @@ import pytest
 
 from components.foundation.template import ROOT, render
 from tests.render.support.cases import Case, Validator, case, cases
-from tests.render.support.contexts import AUTHTOKEN, CONGRESS
+from tests.render.support.contexts.congress_host import AUTHTOKEN, CONGRESS
 from tests.support.programs import congress_python
 
 

@@ -15,7 +15,8 @@ import pytest
 
 from components.foundation.template import ROOT, render
 from tests.render.support.cases import Case, Validator, case, cases
-from tests.render.support.contexts import COROSYNC_OF_DATABASE, DATABASE_NAMES
+from tests.render.support.contexts.database import DATABASE_NAMES
+from tests.render.support.contexts.datasource_node import COROSYNC_OF_DATABASE
 from tests.render.test_mariadb import mariadb
 from tests.support.programs import missing, private, program, run
 

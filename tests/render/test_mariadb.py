@@ -10,7 +10,8 @@ import pytest
 
 from components.database import PRIVILEGES
 from tests.render.support.cases import Case, Validator, case, cases
-from tests.render.support.contexts import DATABASE, PASSWORD
+from tests.render.support.contexts.common import PASSWORD
+from tests.render.support.contexts.database import DATABASE
 from tests.support.mariadb import install, of_folder
 from tests.support.programs import program, run
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from components.foundation.template import render
-from tests.render.support.contexts import POLICIES
+from tests.render.support.contexts.policies import POLICIES
 from tests.render.support.library import ME, Library
 from tests.support.programs import run
 

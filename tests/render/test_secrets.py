@@ -16,7 +16,7 @@ import pytest
 
 from components.foundation.template import heredoc, render_step
 from tests.render.support.cases import Case, Validator, cases
-from tests.render.support.contexts import CANARY
+from tests.render.support.contexts.common import CANARY
 
 HEREDOC = re.compile(r"<<'?(\w+)'?$")
 # The readers of a here-document with a secret, which they read from standard input.

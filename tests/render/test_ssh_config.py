@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.render.support.cases import Case, Validator, cases
-from tests.render.support.contexts import HOSTS
+from tests.render.support.contexts.host import HOSTS
 from tests.support.programs import program, run
 
 

@@ -10,7 +10,8 @@ import yaml
 
 from components.foundation.template import ROOT
 from tests.render.support.cases import Case, Validator, case, cases
-from tests.render.support.contexts import CERTIFICATE, DEPLOYER_KEYS, HOST_KEY, PRIVATE_KEY
+from tests.render.support.contexts.common import CERTIFICATE, PRIVATE_KEY
+from tests.render.support.contexts.host import DEPLOYER_KEYS, HOST_KEY
 from tests.support.programs import private, program, run
 
 TEMPLATE = "host/user_data.yaml.j2"

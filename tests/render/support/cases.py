@@ -11,31 +11,25 @@ from enum import Enum, auto
 from typing import Any
 
 from components.foundation.template import ROOT, render, whole
-from tests.render.support.contexts import (
-    AGENTS,
-    AUTHENTICATIONS,
-    BUS_CLUSTER,
-    CLUSTER,
-    COROSYNC_OF_DATABASE,
+from tests.render.support.contexts.congress_host import AUTHENTICATIONS, EXTERNAL_BUS, SOFTWARE
+from tests.render.support.contexts.database import (
     DATABASE,
     DATABASE_CLUSTER,
     DATABASE_MEMBER,
     DATABASE_MEMBERS,
-    DS_NODES,
-    ENGINE,
-    ENGINES,
-    EXTERNAL_BUS,
-    FENCING,
-    HARDENING,
-    HOSTS,
-    LOAD_BALANCERS,
-    MESSAGING,
-    PAIRED,
-    POLICIES,
-    REACHABLE,
-    SOFTWARE,
-    USER_DATA,
 )
+from tests.render.support.contexts.datasource_node import (
+    AGENTS,
+    CLUSTER,
+    COROSYNC_OF_DATABASE,
+    DS_NODES,
+    FENCING,
+)
+from tests.render.support.contexts.host import HARDENING, HOSTS, REACHABLE, USER_DATA
+from tests.render.support.contexts.load_balancer import LOAD_BALANCERS, PAIRED
+from tests.render.support.contexts.messaging import BUS_CLUSTER, MESSAGING
+from tests.render.support.contexts.policies import POLICIES
+from tests.render.support.contexts.policy_engines import ENGINE, ENGINES
 
 TEMPLATES = ROOT / "templates"
 

@@ -1,0 +1,20 @@
+"""Policies and datasources as code."""
+
+from __future__ import annotations
+
+import json
+
+from components.policies import MODULES as POLICY_MODULES
+from policy_code.on_host import COMMAND, LIBRARY, RECORD
+from tests.render.support.contexts.common import PASSWORD
+
+POLICIES = {
+    "modules": POLICY_MODULES,
+    "library": LIBRARY,
+    "command": COMMAND,
+    "record": RECORD,
+    "request": json.dumps(
+        {"do": "apply", "secrets": {"congress-password": f"{PASSWORD}'\"$(id)\nEND_OF_REQUEST"}}
+    ),
+    "declaration": json.dumps({"datasources": {}, "policies": {}}, indent=1),
+}
