@@ -6,8 +6,8 @@ import pulumi
 
 from components.preflight import recorded
 
-# What this program makes lives as long as it does, so looking for garbage after each 700 objects finds none and takes a
-# quarter of its time.
+# What this program creates lives as long as the program. A search for garbage after each 700 objects would find none,
+# and would take a quarter of the program's time.
 gc.set_threshold(100_000)
 state = recorded.begin()
 
@@ -57,7 +57,7 @@ access = Access(
 site = access.site
 authority = Authority("authority", prefix, config.rotation.certificates)
 
-# 2. "Prepare the hosts to run Congress nodes." One of them tries services that are not the stack's.
+# 2. "Prepare the hosts to run Congress nodes." One of them tries the external services.
 pair = congress_hosts(DATASOURCE_NODE, site)
 engine_hosts = congress_hosts(POLICY_ENGINE, site)
 

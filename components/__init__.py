@@ -1,6 +1,6 @@
 """Component resources for the five steps of the HA document, numbered as in its list.
 
-1. database (with the schema) and messaging; both are a shared_service, and rotation deletes their former users.
+1. database (with the schema) and messaging: shared_service is their common part, and rotation deletes former users.
 2. congress_host (with the encryption key), and keystone (the login of the hosts, and the catalog after step 5).
 3. policy_engines, after step 4.
 4. datasource_node, and fencing of its hosts.

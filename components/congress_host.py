@@ -68,8 +68,9 @@ class CongressHost(pulumi.ComponentResource):
     """A host on which Congress is installed and configured, but not started.
 
     It has three steps, one after another: `packages` (Debian's), `software` (Congress in its virtual environment),
-    `ready` (the configuration, by `configure`: external services are tried on such a host before). None of them waits
-    for another host. `config_sha256` (secret): SHA-256 of the expected congress.conf.
+    `ready` (the configuration). The method `configure` creates the last one, because external services are first tried
+    on such a host. None of them waits for another host. `config_sha256` (secret): SHA-256 of the expected
+    congress.conf.
     """
 
     host: Host

@@ -28,8 +28,8 @@ NAME = "congress"
 # The privileges that Congress and congress-db-manage use. congress/db/api.py locks tables at rule inserts.
 PRIVILEGES = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, LOCK TABLES"
 
-# Connections of one node: oslo.db's pool as Congress configures it, 10 and 20 more (congress/common/config.py), one of
-# its watchdog and one of a session that locks tables.
+# Connections of one node: oslo.db's pool as Congress configures it, 10 and 20 more (congress/common/config.py), one for
+# its watchdog and one for a session that locks tables.
 CONNECTIONS = 32
 # For dumps, `make status` and an operator.
 SPARE = 20
@@ -122,8 +122,8 @@ def max_connections(engines: int) -> int:
 class Schema(pulumi.ComponentResource):
     """Congress's tables: `congress-db-manage upgrade head`, run once, on the first of the Congress hosts.
 
-    It waits until Congress is installed on all of them. So nothing is migrated for a Congress that cannot be installed,
-    and after a failed upgrade, an `up` with the old pins still finds the old Congress everywhere. `dumps` first save
+    It waits until Congress is installed on all of them. If a version of Congress cannot be installed, the schema is not
+    migrated for it, and an `up` with the old pins still finds the old Congress everywhere. `dumps` first save
     the tables on the database's hosts, for a return to the old version; on a first deployment there are none. Backups
     of an external database are its operator's.
     """
@@ -142,7 +142,7 @@ class Schema(pulumi.ComponentResource):
         software = {"software": hosts[0].software.digest}
         after = [database.ready, *(host.ready for host in hosts)]
         members = [host.address for host in database.hosts] if len(database.hosts) > 1 else []
-        # Of several, the writer does it.
+        # Of several hosts, only the writer makes the dump.
         self.dumps = [
             Step(
                 f"{name}-dump" if host is database.hosts[0] else f"{host.name}-{name}-dump",

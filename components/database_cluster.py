@@ -1,6 +1,6 @@
 """Three hosts of the database: one takes writes, two have a copy, and Pacemaker moves the writer and its address.
 
-A host that is lost is stopped by the cloud before another one becomes the writer, as for the datasource node's pair.
+The cloud stops a lost host before another one becomes the writer, as it does for the pair of the datasource node.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from components.foundation.host import Host, Site
 from components.foundation.step import Step
 from roles import COROSYNC
 
-# Of the account of the replicas: to copy all data once, and to receive every write.
+# Privileges of the replicas' account: to copy all data once, and to receive every write.
 PRIVILEGES = (
     "SELECT, RELOAD, LOCK TABLES, SHOW VIEW, EVENT, TRIGGER, PROCESS, BINLOG MONITOR, REPLICATION SLAVE"
 )

@@ -23,7 +23,7 @@ SECONDS = 240  # for the whole trial
 
 
 class ExternalService(pulumi.ComponentResource):
-    """`ready`: the step that has tried the service, for which everything waits that uses it.
+    """`ready`: the step that has tried the service. Everything that uses the service waits for it.
 
     `authorities`: file on the Congress hosts -> PEM of the authority that signs the service's certificate. `place`: for
     the operator.

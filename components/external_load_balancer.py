@@ -13,7 +13,7 @@ from components.load_balancer import servers
 from components.policy_engines import DRAIN_LIMIT, PolicyEngines
 from settings import ExternalLoadBalancer as Setting
 
-# Congress may need 120 s to answer a request for a datasource node that has just died.
+# Congress may need 120 s to answer a request that goes to a datasource node which has just died.
 ANSWER_SECONDS = 130
 STICKY_MINUTES = 30
 

@@ -144,8 +144,8 @@ def isolation(
 ) -> Mapping[str, pulumi.Input[Any]]:
     """What the agent needs to isolate a host of the pair from `services`, as keys of its file.
 
-    With the bastion's group, a host of the pair reaches port 22 of the services, which no other group opens. The agent
-    joins it for a moment, to see that the services' compute hosts enforce a change.
+    Only the bastion's group lets a host of the pair reach port 22 of the services. The agent puts its own host into
+    that group for a moment, to see that the services' compute hosts enforce a change.
     """
     groups = site.firewall.groups
     return {

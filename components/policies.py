@@ -34,13 +34,13 @@ LIMIT = 3600  # seconds; 10,000 rules take minutes
 
 
 class Policies(pulumi.ComponentResource):
-    """One step, on the host of the first policy engine. `summary`: of the declaration, known after it is in force.
+    """One step, on the host of the first policy engine. `summary`: of the declaration, known after it was applied.
 
     The declaration itself is an output of this component: `applied` in the state. As an output of the stack, it would
-    be printed at the end of each `up`, below the reason of one that failed.
+    be printed at the end of each `up`, even below the reason why an `up` failed.
 
-    `before`: what the last `up` applied, None if there was none. `key`: the deployment's encryption key, with which
-    fingerprints of secrets are made.
+    `before`: what the last `up` applied, None if nothing was applied. `key`: the deployment's encryption key, which is
+    also the key of the fingerprints of secrets.
     """
 
     summary: pulumi.Output[dict[str, Any]]
@@ -61,7 +61,7 @@ class Policies(pulumi.ComponentResource):
         super().__init__("congress-ha:index:Policies", name, None, opts)
         secrets = site.settings.policy_secrets.values()
         if before is None:
-            # The key may not be known yet, and with nothing before, fingerprints do not matter.
+            # The key may not be known yet. If nothing was applied before, there is no fingerprint to compare.
             self.show(NOTHING, declaration(folder, None))
 
         def declared(known_key: str) -> Declaration:
@@ -98,7 +98,7 @@ class Policies(pulumi.ComponentResource):
             after=[*load_balancer.ready],
             limit=LIMIT,
             # Without the record, the next declaration is compared with what Congress has, not with what was applied.
-            # That is right for a folder that is named again later, and for what `make repair` applies again.
+            # This is right if the settings later name a folder again, and if `make repair` applies the folder again.
             delete=f"sudo -n bash -c {shlex.quote(FORGET)}",
         )
         # Without the key, a fingerprint of a secret tells nothing about it.
@@ -120,7 +120,7 @@ class Policies(pulumi.ComponentResource):
 def policies(
     name: str, folder: Folder | None, site: Site, *, before: Mapping[str, Any] | None, **words: Any
 ) -> Policies | None:
-    """The component if the settings name a folder. Without one, what a former `up` applied stays in Congress."""
+    """The component, if the settings name a folder. If they do not, what a former `up` applied stays in Congress."""
     if folder is not None:
         return Policies(name, folder, site, before=before, **words)
     if before is not None:

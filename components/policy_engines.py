@@ -45,15 +45,15 @@ def placements(engines: settings.PolicyEngines) -> tuple[Placement, ...]:
 def predecessors(
     engines: Sequence[Placement], existing: Collection[str], max_unavailable: int
 ) -> dict[str, tuple[str, ...]]:
-    """Node id of each engine -> those whose steps must have succeeded before its own step begins.
+    """Node id of each engine -> the engines whose steps must have succeeded before its own step begins.
 
-    - The first engine is alone. On an empty database, two engines that create the first policies race, and one of them
-      ends. In a change, the first one shows whether the others may follow.
+    - The first engine starts alone. On an empty database, two engines would race to create the first policies, and one
+      of them would end. In a change, the first engine shows whether the change works.
     - The engines of one host follow one another, because their steps write the same files.
-    - The load balancer may send requests to `existing` engines, so the hosts of these take turns: an engine waits for
-      the turns up to its own minus `max_unavailable`. So at most that many are away, even if one of them is slow, and
-      after a failure, the turns that wait for it do not begin.
-    - A new engine takes no turn: it serves nobody, because the load balancer's step comes after the engines' steps.
+    - The load balancer may send requests to `existing` engines, so their hosts take turns. An engine waits for all
+      turns that are at least `max_unavailable` before its own. So at most that many are away, even if one of them is
+      slow, and after a failure, the turns that wait for the failed one do not begin.
+    - A new engine takes no turn. It serves no clients yet, because the load balancer's step follows the engines' steps.
     """
     last = {engine.host: engine.node_id for engine in engines if engine.node_id in existing}
     turn = {host: number for number, host in enumerate(last)}
@@ -63,7 +63,7 @@ def predecessors(
     for engine in engines:
         awaited = [before[engine.host]] if engine.host in before else []
         if engine.node_id in existing:
-            # Turns before these are awaited by these.
+            # Earlier turns need not be named, because these turns wait for them.
             end = max(0, turn[engine.host] - max_unavailable + 1)
             awaited += turns[max(0, end - max_unavailable) : end]
         if not awaited and engine is not engines[0]:
@@ -76,10 +76,10 @@ def predecessors(
 class PolicyEngines(pulumi.ComponentResource):
     """`steps` drain each engine at the load balancer, restart and check it, and wait until it gets requests again.
 
-    `predecessors` says which may do so at the same time. If one does not come back, its step fails, and those that have
-    not begun stay unchanged.
+    `predecessors` says which engines may do so at the same time. If an engine does not come back, its step fails, and
+    the engines whose steps have not begun stay unchanged.
 
-    `balanced_outside`: the load balancer is not the stack's, and has no port that tells an engine's state.
+    `balanced_outside`: the load balancer is external, and has no port that tells an engine's state.
     `existing`: names of the steps in the stack's state. `after`: "This step should be done only after the Datasource
     Drivers Node is deployed".
     """
@@ -116,7 +116,8 @@ class PolicyEngines(pulumi.ComponentResource):
                     "port": placement.port,
                     "agent_port": placement.agent_port,
                     "balanced_outside": balanced_outside,
-                    # Outside there is no such port: congress-drain counts the connections of the engine's own one.
+                    # An external load balancer has no such port. congress-drain then counts the connections at the
+                    # engine's own port.
                     "state_port": placement.port if balanced_outside else ENGINE_STATE,
                     "drain_limit": DRAIN_LIMIT,
                     "per_host": engines.per_host,

@@ -34,7 +34,7 @@ class FormerUsers(pulumi.ComponentResource):
     ) -> None:
         super().__init__("congress-ha:index:FormerUsers", name, None, opts)
         for service in services:
-            # Of several hosts of the database, the writer does it. The members of the bus have the same users.
+            # With several hosts of the database, only the writer does it. All members of the bus have the same users.
             for host in service.hosts if service.virtual_address is not None else service.hosts[:1]:
                 Step(
                     f"{host.name}-{name}",

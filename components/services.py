@@ -65,5 +65,5 @@ def closed_by_groups(
 def with_rotated_users(
     *services: SharedService | ExternalDatabase | ExternalMessaging,
 ) -> list[SharedService]:
-    """The passwords of external services are not the stack's."""
+    """External services are left out, because the stack does not rotate their passwords."""
     return [service for service in services if isinstance(service, SharedService)]

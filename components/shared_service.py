@@ -23,12 +23,12 @@ from settings import of_generation
 class SharedService(pulumi.ComponentResource):
     """A server to which all Congress nodes log in by TLS, on one host or on several that are a cluster.
 
-    `generation`: of its user and password (see rotation). `software`: name of its steps and, without `template`, of
-    their template, in the folder of the role; `context`: its further values. `members`: hosts of the cluster, empty
-    with one host. `virtual_address`: of the cluster, None without one. `steps`: one for each host, the first host's is
-    the last one unless `first_host_first`; `ready`: the last of them, which has seen `user` log in. Each certificate
-    has the server's address, because hosts have no names for each other; the port keeps the address when the server is
-    replaced.
+    `generation`: of its user and password (see rotation). `software`: the name of its steps and, unless `template` is
+    given, of their template in the folder of the role. `context`: further values for the template. `members`: hosts of
+    the cluster, empty with one host. `virtual_address`: of the cluster, None without one. `steps`: one for each host;
+    that of the first host is the last one unless `first_host_first`. `ready`: the last step, which has seen `user` log
+    in. Each certificate has the server's address, because hosts have no names for each other. The port keeps the
+    address when the server is replaced.
     """
 
     hosts: tuple[Host, ...]
@@ -86,7 +86,7 @@ class SharedService(pulumi.ComponentResource):
             for host in self.members
         ]
         steps: list[Step] = []
-        # Where the first host was the only one, it serves until the others are a cluster.
+        # If the first host was the only one, it serves until the others are a cluster.
         for host in self.hosts if first_host_first else reversed(self.hosts):
             own: dict[str, Any] = {
                 "address": host.address,
@@ -126,7 +126,7 @@ class SharedService(pulumi.ComponentResource):
         return self.hosts[0]
 
     def url(self, of: Callable[[str, Sequence[str]], str]) -> pulumi.Output[str]:
-        """A secret URL, known after `ready`; `of` builds it from password and addresses, or the virtual address."""
+        """A secret URL, known after `ready`. `of` builds it from password and addresses, or the virtual address."""
         shared = self.virtual_address
         addresses = pulumi.Output.all(
             *([shared] if shared is not None else (one.address for one in self.hosts))

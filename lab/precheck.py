@@ -16,11 +16,11 @@ from dataclasses import dataclass
 
 from lab.facts import CGROUPS, COMMANDS, Facts, gather
 
-MEMORY_GIB = 9  # controller 4, two compute hosts 0.7 each, rest for the 13 servers of stack dev
-DISK_GIB = 10  # root of the nodes 2, image, data of the servers
+MEMORY_GIB = 9  # the controller takes 4, two compute hosts 0.7 each, the 13 servers of stack dev the rest
+DISK_GIB = 10  # the root of the nodes takes 2; the rest is for the image and the data of the servers
 
 NODE_NAME = 10  # the kernel limits an interface's name to 15 characters, and one is called NODE-mgmt
-# Some VPNs set a default route in two halves. Any narrower route takes precedence over it.
+# Some VPNs set a default route in two halves. Any narrower route takes precedence over these.
 DEFAULT_ROUTES = ("default", "0.0.0.0/1", "128.0.0.0/1")
 
 

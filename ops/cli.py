@@ -36,7 +36,7 @@ COMMANDS = {
     "leftovers": "ops.stack.leftovers:main",
     "pulumi": "ops.stack.program:pulumi",
 }
-# The base class of typer's usage errors, which has no public name.
+# The base class of typer's usage errors. It has no public name.
 WrongWords: Any = typer.BadParameter.__bases__[0]
 # Commands that need a deployment.
 NEED_DEPLOYMENT = {"status", "verify", "repair", "restore", "replace", "confirm-dead"}

@@ -23,7 +23,7 @@ class CongressError(Exception):
 
 
 def ask(do: str, folder: Folder, **words: Any) -> dict[str, Any]:
-    """Secrets are not a part of the request: of a datasource's configuration Congress gets the keys."""
+    """Ask Congress. The request contains no secrets: Congress gets only the keys of a datasource's configuration."""
     if not PYTHON.exists():
         raise CongressError(f"Congress is not installed on this machine, in {PYTHON.parents[1]}: {MADE_BY}")
     done = subprocess.run(
@@ -78,7 +78,7 @@ def request(folder: Folder) -> dict[str, Any]:
 
 
 def request_of(declared: Declaration) -> dict[str, Any]:
-    """The same of what Congress has."""
+    """The same request for what Congress has."""
     return {
         "datasources": [
             {
@@ -103,14 +103,14 @@ def request_of(declared: Declaration) -> dict[str, Any]:
 
 
 def problems(folder: Folder) -> list[Problem]:
-    """All problems of a folder: its own, and what Congress finds in what could be read. Sets `executing`."""
+    """All problems of a folder: its own, and those that Congress finds in what could be read. Sets `executing`."""
     answer = ask("check", folder)
     folder.executing = answer["executing"]
     return [*folder.problems, *reported_problems(folder, answer)]
 
 
 def reported_problems(folder: Folder, answer: dict[str, Any]) -> list[Problem]:
-    """What Congress found, with file and line."""
+    """The problems that Congress found, with file and line."""
     sources = {
         "datasources": [one.source for one in folder.datasources],
         "policies": [one.source for one in folder.policies],

@@ -11,7 +11,7 @@ from policy_code.folder import Folder
 from policy_code.model import ConfigValue, Datasource, Policy, Secret
 from policy_code.plan import Declaration, fingerprint, rule_key
 
-ABBREVIATION = 5  # characters of the name that Congress takes without one
+ABBREVIATION = 5  # characters of a policy's name that Congress uses if the policy has no abbreviation
 
 
 def declaration(folder: Folder, values: Mapping[str, str] | None, key: str = "") -> Declaration:
@@ -26,7 +26,7 @@ def declaration(folder: Folder, values: Mapping[str, str] | None, key: str = "")
 
 
 def summary(declared: Declaration) -> dict[str, Any]:
-    """What the stack shows of a declaration: how many there are of what, and a digest that changes with anything."""
+    """What the stack shows of a declaration: the number of each kind, and a digest that changes with any change."""
     text = json.dumps(declared, sort_keys=True)
     return {
         "datasources": len(declared["datasources"]),

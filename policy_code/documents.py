@@ -1,4 +1,4 @@
-"""YAML documents in which each value knows its line, and everything that is wrong with them is found at once."""
+"""YAML documents that keep the line of each value. All problems of a document are found at once."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import yaml
 
 Where = tuple[str | int, ...]
 TEXT = "tag:yaml.org,2002:str"
-# Of a file: more than a file of the largest size has without aliases.
+# Limit for a file. A file of the largest size has fewer values, unless it uses aliases.
 MOST_VALUES = 1_000_000
 COLLECTIONS = {"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
 
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """`file` is as the user named it; `text` says what is wrong and the way out."""
+    """`file`: the path as the user gave it. `text`: what is wrong, and the way out."""
 
     file: str
     line: int
@@ -28,12 +28,12 @@ class Problem:
 
 
 def printable(text: str) -> str:
-    """One line that each terminal and Pulumi can show, whatever characters a file or its name has."""
+    """The text as one line that every terminal and Pulumi can show, whatever characters a file or its name has."""
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 class TooManyError(Exception):
-    """Aliases of aliases make more of a few lines than a machine can hold."""
+    """Aliases of aliases expand a few lines to more values than a machine can hold."""
 
 
 class Document:

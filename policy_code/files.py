@@ -1,6 +1,6 @@
 """The files of a folder with policies, and their text.
 
-What cannot be read is a problem, whatever it is: `up` would delete what it declared without a word.
+Anything that cannot be read is a problem. Otherwise `up` would silently delete what it declared.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class UnreadableError(Exception):
 
 
 def find(path: Path) -> tuple[list[Path], list[Problem]]:
-    """The YAML files of a folder and of the folders in it, in order, and what cannot be looked into."""
+    """The YAML files of a folder and its subfolders, in order, and the problems of folders that cannot be read."""
     try:
         if not stat.S_ISDIR(path.stat().st_mode):
             return [], [problem(path, "is a file, not a folder: name the one that has the policies")]
@@ -48,7 +48,7 @@ def find(path: Path) -> tuple[list[Path], list[Problem]]:
 
 
 def links(folders: Iterator[Path]) -> Iterator[Problem]:
-    """A link may lead around in a circle, or twice to one policy."""
+    """Problems of links to folders, which may lead in a circle, or twice to one policy."""
     for one in folders:
         if one.is_symlink():
             text = "is a link to a folder, which is not followed: link its files instead, or copy them"

@@ -1,4 +1,4 @@
-"""A folder with policies: which file declares what, all of it valid by itself, in the order in which it is applied.
+"""A folder with policies: what each file declares, valid by itself, in the order in which it is applied.
 
 datasources/NAME.yaml    a datasource
 NAME.yaml                a policy, also in folders of any other name
@@ -23,9 +23,9 @@ from policy_code.sentences import misplaced, no_mapping, sentence
 T = TypeVar("T", bound=BaseModel)
 
 CASES = ".test"
-# What a file that is no valid YAML most likely declares.
+# The kind of declaration that a file with invalid YAML most likely has.
 NAMES = re.compile(r"^name:\s*['\"]?(\w+)", re.MULTILINE)
-# Congress makes these itself.
+# Congress creates these itself.
 RESERVED = {"action", "builtin", "classification"}
 SERVICE = re.compile(r"([A-Za-z]\w*):[A-Za-z_.]")
 
@@ -52,7 +52,7 @@ class Declared(Generic[T]):
 
     @property
     def place(self) -> str:
-        """What files of a policy and of its cases have in common."""
+        """The part of the path that the files of a policy and of its cases have in common."""
         stem = self.source.file
         for end in (*SUFFIXES, CASES):
             stem = stem.removesuffix(end)
@@ -61,7 +61,7 @@ class Declared(Generic[T]):
 
 @dataclass
 class Folder:
-    """With `problems`, the rest is what could be read beside them; `unread` has the names of what could not.
+    """If there are `problems`, the rest is what could still be read. `unread`: names of what could not be read.
 
     `executing`: names of the policies that execute actions, after Congress was asked.
     """
@@ -74,10 +74,10 @@ class Folder:
     executing: list[str] = field(default_factory=list)
 
     def in_order(self) -> list[Datasource | Policy]:
-        """As they are to be applied: a rule comes after everything that it names.
+        """The policies in the order in which they are applied: a rule comes after everything that it names.
 
-        Of policies that name each other the first by name comes first: Congress takes a rule that names a table which
-        is not there yet.
+        If policies name each other, the order is that of their names. This works because Congress accepts a rule that
+        names a table which does not exist yet.
         """
         policies = {policy.is_.name: policy.is_ for policy in self.policies}
         ordered: dict[str, Policy] = {}
@@ -97,7 +97,7 @@ class Folder:
 
 
 def uses(policy: Policy) -> set[str]:
-    """Names of policies and datasources that it may name: more than it does only where a text looks like one."""
+    """Names of policies and datasources that it may refer to. There are too many only if a text looks like a name."""
     return {*policy.depends_on, *(name for rule in policy.rules for name in SERVICE.findall(rule.rule))}
 
 
@@ -121,7 +121,7 @@ def add(folder: Folder, file: Path, *, datasource: bool) -> None:
         text = text_of(file)
     except UnreadableError as error:
         folder.problems.append(Problem(str(file), error.line, str(error)))
-        # By custom a datasource's file has its name. Rules that refer to it are not wrong because of that.
+        # The file of a datasource usually has the datasource's name. Rules that refer to it are then not reported, too.
         folder.unread.append(file.stem)
         return
     source = Source(str(file), Document(text))
@@ -154,8 +154,8 @@ def declared(folder: Folder, source: Source, model: type[T]) -> Iterator[Declare
 
 
 def unique(folder: Folder) -> None:
-    """Leaves of each name the first. Names are the policies' and the datasources' together: a rule names both in the
-    same way. The database does not tell upper from lower case.
+    """Keeps only the first of each name. Policies and datasources must not share a name, because a rule refers to both
+    in the same way. The database does not distinguish upper and lower case.
     """
     taken: dict[str, str] = {}
 

@@ -18,12 +18,12 @@ from pydantic import (
     model_validator,
 )
 
-# Bytes that Congress's database has for a text, without room for the mark of the stack (policy_code/on_host/live.py).
+# Bytes of a text that Congress's database can store, minus room for the stack's mark (policy_code/on_host/live.py).
 LARGEST = 65_000
 
 
 def storable(text: str) -> str:
-    """MariaDB would refuse it in the middle of an `up`: its character set is utf8mb3, and a TEXT has 65,535 bytes."""
+    """Refuse a text that MariaDB would refuse in the middle of an `up`: it has utf8mb3, and a TEXT has 65,535 bytes."""
     if any(one > "\uffff" for one in text):
         raise ValueError("has a character that Congress's database cannot hold, such as an emoji: remove it")
     if len(text.encode()) > LARGEST:
@@ -45,7 +45,7 @@ Row = tuple[Cell, ...] | dict[str, Cell]
 
 
 class Model(BaseModel):
-    """Input is left out of errors: it may be a password."""
+    """Errors do not show the input, because it may be a password."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, hide_input_in_errors=True)
 
@@ -99,7 +99,7 @@ class Rule(Model):
 
 
 class Policy(Model):
-    """Congress has other kinds: they need what is not installed (z3), or are its own affair (datasource)."""
+    """Congress has other kinds of policies, too. They need z3, which is not installed, or are internal (datasource)."""
 
     name: Name
     description: Storable = ""
@@ -121,7 +121,7 @@ class Datasource(Model):
 
 
 class Case(Model):
-    """`given`: rows of datasources by table. What `expect` does not name is not compared; actions always are."""
+    """`given`: rows of datasources by table. Only tables that `expect` names are compared, and actions always."""
 
     name: Text
     given: dict[StrictStr, tuple[CheckedRow, ...]] = {}

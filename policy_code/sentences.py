@@ -1,4 +1,4 @@
-"""What is wrong with the values of a file, in words of the file's author: pydantic speaks of its own types."""
+"""Describes wrong values of a file in words that the file's author knows. pydantic's messages name its own types."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from policy_code.model import Case, Cases, Datasource, Policy, Rule
 
 LIST = "should be a list, whose items begin with a dash"
 KEYS = "should have keys with values, each in a line KEY: VALUE"
-# pydantic's type of an error -> what is said instead.
+# pydantic's type of an error -> the text that replaces pydantic's message.
 SENTENCES = {
     "missing": "is missing: add it",
     "string_type": "should be text: put it between quotes",
@@ -28,7 +28,7 @@ KINDS: dict[type[BaseModel], str] = {
     Datasource: "a datasource",
     Cases: "cases",
 }
-# A key that the model does not have, and one that it needs: with the first alone, the file is of another kind.
+# A key that the model does not have, and a key that it needs. A file that has only the first one is of another kind.
 MISPLACED = (
     (
         Policy,
@@ -55,7 +55,7 @@ def no_mapping(model: type[BaseModel]) -> str:
 
 
 def sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
-    """Without what was given: it may be a password."""
+    """The error as a sentence. It does not show the value, because that may be a password."""
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"]).lstrip(
         "."
     )

@@ -1,7 +1,7 @@
 """Which policies were simulated on which stack: a file in their folder, which `up` reads before it lets them execute.
 
-The file has a digest for each policy that executes actions. It covers the policy, and all policies and datasources that
-it uses directly or through others, as any change of these may execute its actions.
+The file has a digest for each policy that executes actions. The digest covers the policy, and all policies and
+datasources that the policy uses directly or through others, because a change of any of these may execute its actions.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def used(declared: Declaration, name: str) -> Iterator[tuple[str, str]]:
 
 
 def relevant(kind: str, one: Mapping[str, Any]) -> dict[str, Any]:
-    """Without the fingerprint of secrets, which is not known before `up` runs, and without what executes nothing."""
+    """The part of it that may execute actions, without fingerprints of secrets, which are unknown before `up` runs."""
     known = {key: one[key] for key in FIXED[kind]}
     if kind == "policy":
         # As plan.same_rule: Pulumi's state may lack a name that is None.
@@ -81,7 +81,7 @@ def read(folder: Path) -> dict[str, Any]:
 def unsimulated(
     folder: Path, stack: str, before: Declaration | None, after: Declaration, executing: Collection[str]
 ) -> list[str]:
-    """Names of policies that would execute actions by something that is new or changed, and that were not simulated."""
+    """Names of policies that were not simulated, although something new or changed may make them execute actions."""
     known = read(folder).get(stack, {})
     return [
         name

@@ -38,8 +38,9 @@ class Role:
     """A kind of host, with everything that the program and the operator's commands need to know about it.
 
     `host`: base of the hosts' names, see `host_name`. `count`: number of hosts. `outage`: the effect of a replacement,
-    which `make replace` shows; `outage_of_several`: if other hosts go on meanwhile. `leave`: command by which
-    the host then hands its work over, or waits until it may. `row`: the row of `make status` that shows it.
+    which `make replace` shows. `outage_of_several`: the same if other hosts continue meanwhile. `leave`: in that case,
+    the command by which the host hands its work over, or waits until it may. `row`: the row of `make status` that shows
+    the role.
     """
 
     name: str
@@ -89,7 +90,7 @@ class Role:
 
     @property
     def virtual_name(self) -> str:
-        """Of the port that has the virtual address."""
+        """Name of the port that has the virtual address."""
         return f"{self.host}-virtual-address"
 
     def units(self, node_ids: Iterable[str]) -> list[str]:

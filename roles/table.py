@@ -96,7 +96,7 @@ DATABASE = Role(
         Opening("tcp", port_range(MYSQL), from_each_other("database", databases)),
         Opening("udp", port_range(COROSYNC), from_each_other("database", databases)),
     ),
-    # Of several hosts. A single one installs mariadb-server in its own step.
+    # For several hosts. A single one installs mariadb-server in its own step.
     packages=("corosync", "crmsh", "mariadb-server", "pacemaker", "resource-agents"),
     services=("mariadb",),
     health="ops.health.roles.database:DatabaseHealth",

@@ -28,7 +28,7 @@ LAB = Stage("lab", "OpenStack on this machine", "make lab-up", ["lab/up"])
 
 
 def compiled(log: Path = GO_LOG, packages: Path = GO_PACKAGES) -> str:
-    """Return how many Go packages are compiled; "" if that is unknown. Those of Go's cache are only in the total."""
+    """Return how many Go packages are compiled; "" if unknown. Packages in Go's cache count only in the total."""
     try:
         total = int(packages.read_text())
         # Where Go compiles a package, it prints its name: example.com/name
@@ -50,9 +50,9 @@ def available_memory(meminfo: str) -> int:
 
 
 def lanes(*, lab: bool, memory: int) -> list[list[Stage]]:
-    """Return what is made side by side before the program runs, with `memory` GiB available.
+    """Return the stages before the program, as lanes that run side by side, with `memory` GiB available.
 
-    The lab follows .venv, because both may install Debian packages, and apt does one thing at a time.
+    The lab follows .venv, because both may install Debian packages, and apt allows only one installation at a time.
     """
     if memory < MEMORY_FOR_BOTH:
         return [[VENV, TOOLCHAIN, *([LAB] if lab else [])]]

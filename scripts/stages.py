@@ -1,4 +1,4 @@
-"""Run stages side by side: their lines, their logs, their errors, and how far they are.
+"""Run stages side by side, with their output, their logs, their errors and their progress.
 
 The system's Python runs this before there is a .venv.
 """
@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
-# A stage that had nothing to do is over sooner, and its time says nothing about the next one that has.
+# A stage that had nothing to do ends sooner than this. Its duration does not predict that of a run with work to do.
 WORTH_AN_ESTIMATE = 10  # seconds
 
 
@@ -80,8 +80,8 @@ class _Running:
 class Stages:
     """Runs lanes side by side, the stages of a lane one after another.
 
-    After an error no further stage begins, and those at work are ended. SIGINT, SIGTERM and SIGHUP are passed on to the
-    stages at work, which end as they do by themselves; so a second Ctrl-C has the effect that it has on the command.
+    After an error, no further stage begins, and running stages are ended. SIGINT, SIGTERM and SIGHUP are passed on to
+    the running stages, which handle them in their own way. So a second Ctrl-C has the same effect as on the command.
     """
 
     def __init__(self, logs: Path, out: TextIO = sys.stdout) -> None:
@@ -94,7 +94,7 @@ class Stages:
         self._signal: int | None = None
 
     def run(self, *lanes: list[Stage]) -> None:
-        """Run all stages. Ends this program with the error of the first that failed, or as the signal asks."""
+        """Run all stages. Ends this program with the error of the first stage that failed, or as a signal demands."""
         signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         earlier = {number: signal.signal(number, self._pass_on) for number in signals}
         width = max(len(stage.name) for lane in lanes for stage in lane) if len(lanes) > 1 else 0
@@ -173,7 +173,7 @@ class Stages:
                 self._durations.record(name, seconds)
                 self.say(f"== {name}: done in {seconds} s")
                 return True
-            # What was ended because of another error, or by a signal, is no error of its own.
+            # A stage that was ended because of another error, or by a signal, did not fail itself.
             if not self._errors and self._signal is None:
                 self._errors.append(
                     f"up: stage {name} failed after {seconds} s; log: {_short(log)}; try: {running.stage.remedy}"
@@ -192,7 +192,7 @@ class Stages:
 
     def _signal_all(self, number: int) -> None:
         for running in self._running.values():
-            # It may have ended at this moment.
+            # It may have just ended.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(running.process.pid, number)
 

@@ -59,7 +59,7 @@ def _sentence(detail: ErrorDetails, root: type[BaseModel], namespace: str) -> st
     if field.description:
         text += f" ({field.description})"
     if field.examples:
-        # A secret is never an argument: Pulumi asks for it, or reads it from the standard input.
+        # A secret is never an argument: Pulumi asks for it, or reads it from standard input.
         secret = "--secret " if SecretStr in {field.annotation, *get_args(field.annotation)} else ""
         text += f". Example: pulumi config set {secret}--path '{_settable(name, field)}".rstrip()
     return text

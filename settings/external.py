@@ -1,7 +1,7 @@
-"""Settings of services that the operator already has, and which the stack uses in place of its own.
+"""Settings of services that the operator already has, and that the stack uses in place of its own.
 
-Their secrets stay SecretStr until a component of the running program wraps them: an Output that is made anywhere else
-belongs to no program, and one that runs later would wait for it.
+Their secrets stay SecretStr until a component of the running program wraps them in an Output. An Output that is made
+anywhere else belongs to no program, and a program that runs later would wait for it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Server(Model):
 
     @property
     def range(self) -> IPv4Network | None:
-        """The range with its address alone; None if the settings have its name."""
+        """The range that contains only its address; None if the settings name it by DNS."""
         try:
             return IPv4Network(self.host)
         except ValueError:
@@ -138,7 +138,7 @@ NOT_OURS = (
 
 
 def without_meaning(settings: Settings) -> Iterator[str]:
-    """Sentences about settings of the stack's own services that have no meaning beside an external one."""
+    """Sentences about settings of the stack's own services that mean nothing if an external service is used."""
     database, messaging, balancer = settings.database, settings.messaging, settings.load_balancer
     rotation, tls = settings.rotation, settings.tls
     for external, key, is_set, why in (

@@ -62,7 +62,7 @@ class Keystone(Model):
 
     @model_validator(mode="after")
     def _one_who_registers(self) -> Self:
-        # Compare with the defaults: Pulumi.yaml's own defaults also appear as set values.
+        # Compare with the defaults, because the defaults in Pulumi.yaml look like values that the user set.
         fields = type(self).model_fields
         given = [
             n for n in ("administrator", "project", "domain", "role") if getattr(self, n) != fields[n].default

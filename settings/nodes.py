@@ -33,7 +33,7 @@ Token = Annotated[str, Field(pattern=r"^([1-9]|10)s$")]
 
 
 def _free_for_the_stack(path: str) -> str:
-    """The stack creates a link at this path, which must not replace a file of another program."""
+    """Check that the path is free: the stack creates a link there, which must not replace a file of another program."""
     if not PurePosixPath(posixpath.normpath(path)).match("/etc/congress*/*.conf"):
         raise ValueError(
             "the stack puts a link there: choose a name that ends in .conf in /etc/congress, "

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, RootModel, SecretStr
 
 
 def _empty_is_none(given: Any) -> Any:
-    """Pulumi.yaml needs a default, and has no null."""
+    """An empty text means None: Pulumi.yaml needs a default, and has no null."""
     return given or None
 
 

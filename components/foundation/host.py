@@ -138,7 +138,7 @@ class Host(pulumi.ComponentResource):
     def floating_ip(
         self, site: Site, port: networking.Port, after: Sequence[pulumi.Resource] = ()
     ) -> networking.FloatingIp:
-        """This host's floating IP: on its own port, or on one that several hosts share and serve `after` these."""
+        """This host's floating IP, on its own port or on one that several hosts share. It is created `after` these."""
         return networking.FloatingIp(
             f"{self.name}-address",
             pool=site.settings.network.external_network,

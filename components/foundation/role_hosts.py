@@ -39,7 +39,7 @@ def hosts_of(
 
 
 def virtual_port(role: Role, site: Site, opts: pulumi.ResourceOptions) -> networking.Port | None:
-    """Has the address that several hosts of a role share, without a server; None if they share none."""
+    """The port, without a server, with the address that several hosts of a role share; None if they share none."""
     if not role.shares_an_address(site.settings):
         return None
     return networking.Port(

@@ -20,8 +20,8 @@ RUNNER = "sudo -n /usr/local/sbin/congress-ha-step {name} {limit}"
 class Step(remote.Command):
     """`templates/<template>` with `context`, run on `host` after `after` and after the host is ready.
 
-    `limit`: seconds. `delete`: a command that runs when the step is removed from the program while its host stays. It
-    also runs before `make repair` replaces the step: after that, it would undo what the new step did. The script
+    `limit`: seconds. `delete`: a command that runs when the step is removed from the program while its host stays. When
+    `make repair` replaces the step, the command runs first: later, it would undo what the new step did. The script
     contains the server's id, so a replaced server gets its steps again by an update (a changed trigger would replace
     the resource, pulumi-command#189). `digest` changes with the content, not with the server.
     """

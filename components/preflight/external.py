@@ -1,4 +1,4 @@
-"""What external services replace: where they are, and the refusal to lose the data of the stack's own database."""
+"""External services: where they are, and a check that replacing the stack's own database loses no data."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Servers that have this stack's names but are not in its state: they belong to a deployment with another state.
 
-A checkout or backend that does not know a deployment of the same name would make a second one beside it. The cloud
-would not prevent that, because names are not unique there. This module does not use Pulumi, because ops/ uses it, too.
+If a checkout or backend does not know an existing deployment, it would make a second one with the same name. The cloud
+would not prevent this, because names are not unique there. This module does not use Pulumi, because ops/ uses it, too.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def look_up(settings: Settings) -> Folder | None:
         return None
     folder = read(settings.policies)
     problems = [*secret_problems(folder, settings.policy_secrets.root)]
-    # Of the whole folder, not of a file in it: the setting may name another one.
+    # A problem of the whole folder, not of a file in it: the setting may name the wrong folder.
     path = str(settings.policies)
     problems += [f"{NAMESPACE}:policies: {path}: {one.text}" for one in folder.problems if one.file == path]
     folder.problems = [one for one in folder.problems if one.file != path]
@@ -82,7 +82,7 @@ def secret_problems(folder: Folder, known: Collection[str]) -> Iterator[str]:
                             f"'{NAMESPACE}:policySecrets.{value.secret}'",
                         )
                     )
-    # A file that could not be read may name any of them.
+    # A file that could not be read may name any of these secrets.
     if not folder.problems:
         for name in sorted(set(known) - named):
             yield f"{NAMESPACE}:policySecrets.{name}: no datasource names this secret: remove it"

@@ -16,7 +16,7 @@ from components.preflight.state import State, parse_state
 
 
 def begin() -> Future[State]:
-    """Begin to export the state, empty before the stack has resources in a cloud; result() raises CloudError."""
+    """Begin to export the state; it is empty until the stack has resources in a cloud. result() raises CloudError."""
     stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     pool = ThreadPoolExecutor(1)
     exporting = pool.submit(_exported, stack)

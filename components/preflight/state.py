@@ -159,7 +159,7 @@ def parse_state(exported: Mapping[str, Any]) -> State:
 
 
 def _declaration(stack: Mapping[str, Any], listed: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The component's output; of an older program, the stack's output `policies`, which is only a summary now."""
+    """The component's output. An older program wrote the stack's output `policies`, which is only a summary now."""
     component = next((one for one in listed if one["type"] == POLICIES), {})
     applied: Mapping[str, Any] | None = (component.get("outputs") or {}).get("applied")
     former: Mapping[str, Any] | None = stack.get("policies")

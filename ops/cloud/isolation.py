@@ -1,4 +1,4 @@
-"""Isolates a host from the stack's other hosts: without security groups on its port, they accept nothing from it."""
+"""Isolates a host from the stack's other hosts. Without security groups on its port, they accept nothing from it."""
 
 from __future__ import annotations
 

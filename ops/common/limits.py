@@ -14,8 +14,9 @@ CLOUD_TIMEOUT = 20.0
 class Limits:
     """The limits of one run. On an idle machine a hung host costs `host` seconds, all hosts together about six.
 
-    The cloud answers in parallel and gets up to `cloud` seconds. `factor` is above 1 on a machine with more runnable
-    processes than processors: a slow answer there does not mean a hung host, and a lab's hosts share the processors.
+    The cloud is asked in parallel and gets up to `cloud` seconds. `factor` is above 1 on a machine with more runnable
+    processes than processors. On such a machine, a slow answer does not mean a hung host. The hosts of a lab also share
+    its processors.
     """
 
     factor: float = 1.0

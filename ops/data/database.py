@@ -32,7 +32,7 @@ INCOMING = "incoming.sql.gz"
 RESTORING = "restoring"
 MIGRATE = ROOT / "files/database/congress_migrate.py"
 PYTHON = "/opt/congress/bin/python"
-# Seconds to wait for the lock, as the programs themselves do, and for which its holder may be silent.
+# Seconds to wait for the lock, and seconds for which its holder may be silent. The programs have the same limits.
 LOCK_TIMEOUT, HOLDER_TIMEOUT = 600, 60
 # Seconds for commands that transfer the whole database.
 TRANSFER_TIMEOUT = 1800

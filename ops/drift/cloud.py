@@ -99,7 +99,7 @@ def hosts_not_running(view: CloudInventory, state: State) -> set[str]:
 
 def _servers(view: CloudInventory, state: State) -> Iterator[Drift]:
     wanted = state.of(SERVER)
-    # Of several hosts, a new one copies the data of the others.
+    # If there are several hosts, a new one copies the data of the others.
     only_database = sum(server.name.startswith(DATABASE.host) for server in wanted.values()) == 1
     for id_, server in wanted.items():
         name = server.inputs["name"]
@@ -202,7 +202,7 @@ def _of_the_pair(port: Resource, state: State) -> Resource | None:
 
 
 def _readmit(server: str, port: str, groups: set[str], cloud: Connection) -> None:
-    """Hard-reboot first: a host confirmed dead may still run its datasource node, which must not reach the bus."""
+    """Hard-reboot it first: a host confirmed dead may still run its datasource node, which must not reach the bus."""
     hard_reboot.reboot(server, cloud)
     _set_groups(port, groups, cloud)
 

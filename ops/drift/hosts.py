@@ -70,7 +70,7 @@ def read_host(report: Report) -> HostView:
 
 
 def host_drifts(views: Mapping[str, HostView], state: State, explained: Iterable[str]) -> Iterator[Drift]:
-    """The drifts of all hosts. `explained`: hosts that do not answer for a reason which the cloud's drifts name."""
+    """The drifts of all hosts. `explained`: hosts whose silence is explained by the cloud's drifts."""
     bastion_unreachable = views[BASTION].answer is None
     for host, view in views.items():
         if view.answer is not None:

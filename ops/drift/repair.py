@@ -65,7 +65,7 @@ def repair_round(name: str, comparison: Comparison) -> Comparison:
     repairable = [drift for drift in comparison.drifts if not drift.by_hand]
     if by_cloud := [drift for drift in repairable if drift.call]:
         call_cloud(by_cloud)
-        # A step that runs again may need another host's service.
+        # A step that runs again may need a service of another host.
         compare_when_settled(name, comparison.silent)
     if len(by_cloud) < len(repairable):
         up(up_options(repairable))

@@ -37,7 +37,7 @@ def servers(facts: Facts) -> Iterator[Finding]:
 
 
 def _same_compute_host(facts: Facts) -> Iterator[Finding]:
-    """Hosts of a role that share a compute host: a server that is older than its role's server group is not in it."""
+    """Hosts of a role that share a compute host, because a server is older than the server group of its role."""
     places: dict[tuple[str, str], list[str]] = {}
     for name, host in facts.hosts.items():
         places.setdefault((host.role, host.place), []).append(name)

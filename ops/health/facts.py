@@ -20,7 +20,7 @@ class Unseen:
     explained: bool = False
 
 
-# Of a service that has no hosts here.
+# A service that has no hosts in the stack.
 EXTERNAL = Unseen("it is not the stack's", explained=True)
 
 

@@ -88,7 +88,7 @@ def days_left(enddate: str) -> int:
 
 
 def first_to_end(days: Sequence[int | Unseen]) -> int | Unseen:
-    """Of a role's certificates, the one that ends first; one that could not be read, if no other finding says why."""
+    """The days of the certificate that ends first; or why one could not be read, unless another finding says so."""
     unread = [one for one in days if isinstance(one, Unseen)]
     known = [one for one in days if not isinstance(one, Unseen)]
     unexplained = next((one for one in unread if not one.explained), None)

@@ -23,10 +23,10 @@ class Probe:
     """A command that reports a part of a host's health. It changes nothing, and runs as root.
 
     `command`: words separated by blanks, without a shell. Its standard input is the text `stdin`, or `file`, a file in
-    ops/remote, or what `request` makes of the stack; if that is "", there is nothing to ask. Name and command may
-    contain {node_id}, {url} (of an engine), {inside} and {sample} (limits in seconds). With {node_id} in its name, it
-    asks each engine of the host, else the first one. `of_several`: only for hosts that share a virtual address with
-    others of their role.
+    ops/remote, or the text that `request` makes from the stack; if that is "", there is nothing to ask. Name and
+    command may contain {node_id}, {url} (of an engine), {inside} and {sample} (limits in seconds). A probe with
+    {node_id} in its name asks each engine of the host; without it, only the first one. `of_several`: only for hosts
+    that share a virtual address with others of their role.
     """
 
     name: str

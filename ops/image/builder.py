@@ -102,7 +102,7 @@ def properties_of(file: Path) -> Path:
 
 
 def _environment() -> dict[str, str]:
-    """That of this process, with the package index of this machine for uv, which does not read pip's settings."""
+    """The environment of this process, with this machine's package index for uv, which does not read pip's settings."""
     pip = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
     )

@@ -50,7 +50,7 @@ def stop_at(problems: Sequence[Problem]) -> None:
 
 
 def asked(do: str, path: Path, **words: object) -> tuple[Folder, dict[str, Any]]:
-    """What Congress answers about a folder without problems."""
+    """Congress's answer about a folder that has no problems."""
     folder = read(path)
     try:
         answer = congress.ask("check" if folder.problems else do, folder, **words)
@@ -138,7 +138,7 @@ def explain(
 
 
 def the_case(folder: Folder, name: str) -> tuple[int, int]:
-    """Positions of the file and of the case in it."""
+    """The position of the file, and the position of the case in it."""
     every = {(i, j): case.name for i, one in enumerate(folder.cases) for j, case in enumerate(one.is_.cases)}
     matches = [at for at, title in every.items() if title == name]
     matches = matches or [at for at, title in every.items() if name.lower() in title.lower()]

@@ -9,7 +9,7 @@ from policy_code.folder import Folder
 
 
 def lines(folder: Folder, table: str, answer: dict[str, Any]) -> list[str]:
-    """No line for a table that no rule defines."""
+    """The tree as lines. A table that no rule defines gets no line."""
     steps = answer["steps"]
     if not answer["defined"] or (not steps and table.rpartition(":")[2] not in answer["defined"]):
         return []

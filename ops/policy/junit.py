@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 from ops.policy import report
 from ops.policy.results import Outcome, Results
 
-# What XML 1.0 cannot have.
+# Characters that XML 1.0 does not allow.
 CONTROL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 

@@ -1,4 +1,4 @@
-"""What the cases of a folder gave, and which rules they reached."""
+"""The results of a folder's cases, and which rules the cases reached."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Outcome:
-    """`differs`: tables with other rows than expected. `error`: the evaluator's, if it gave up."""
+    """`differs`: tables with other rows than expected. `error`: the evaluator's error, if it gave up."""
 
     file: str
     line: int

@@ -44,11 +44,11 @@ def simulate(path: Path, folder: Folder, executing: list[str]) -> Iterator[str]:
 
 
 def before(engine_host: Host) -> tuple[Declaration, Mapping[str, str]]:
-    """What the stack has in Congress now, also by hand, and the fingerprints of the secrets in its configuration."""
+    """What the stack now has in Congress, including changes by hand, and the fingerprints of its configured secrets."""
     known = read_declared(engine_host.outputs) or NOTHING
     secrets = read_setting("policySecrets") or {}
     there = json.loads(engine_host.ask("read", declaration=known, secrets=secrets))
-    # A host of an older `up` gives none.
+    # A host that an older `up` configured gives none.
     return there, there.pop("fingerprints", {})
 
 

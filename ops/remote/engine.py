@@ -83,7 +83,7 @@ class Engine:
         }
 
     def datasource(self, datasource: dict[str, Any]) -> dict[str, Any]:
-        """Whether the engine has a datasource, and its status, which the engine asks of the datasource node."""
+        """Whether the engine has a datasource, and its status, for which the engine asks the datasource node."""
         present = self.get(f"policies/{quote(datasource['name'])}/status")[0] != NOT_FOUND
         code, body = self.get(f"data-sources/{datasource['id']}/status")
         status = body if code == OK else {}

@@ -1,7 +1,7 @@
-"""`congress-ha confirm-dead`: tells Pacemaker that a host is dead which nova cannot stop as its compute host is down.
+"""`congress-ha confirm-dead`: tells Pacemaker that a host is dead. Nova cannot stop it, as its compute host is down.
 
-Whether the guest still runs is unknown. So the host is isolated from bus and database first, by its security groups:
-whatever still runs there reaches nothing. `make repair` readmits it after a hard reboot that nova carried out.
+It is not known whether the guest still runs. Therefore security groups first isolate the host from bus and database:
+whatever still runs there reaches neither. `make repair` readmits it after a hard reboot that nova carried out.
 
 Exit code 0: confirmed, the other host runs the datasource node; 1: failed, the same command continues; 2: refused.
 """

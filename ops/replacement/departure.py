@@ -55,7 +55,7 @@ class Departure:
                 self.hosts.run(self.host, f"systemctl stop {unit}", timeout=STOP_TIMEOUT)
 
     def _leave_the_cluster(self) -> None:
-        """Leave the cluster: the other host would take the deletion for a fault and try to fence it for ever."""
+        """Leave the cluster. Else the other host takes the deletion for a fault, and tries to fence it for ever."""
         pair = _ClusterMember.of(self)
         if pair.witness is not None:
             # The new server joins the cluster before the datasource node can run on it.

@@ -66,7 +66,7 @@ class Replacement:
             )
         self.host, self.file, self.limits = host, file, Limits.for_this_machine()
         self.role = by_name(self.stack.hosts[host].role)
-        # The others of several have the data.
+        # If there are several hosts, the others have the data.
         alone = not self.stack.others(host)
         self.holds_data, self.replaced_alone = (
             (self.role.holds_data and alone),
@@ -215,7 +215,7 @@ class Replacement:
                 raise IncompleteError("pulumi up failed, see above")
 
     def _targets(self, now: Server) -> list[str]:
-        """Pulumi options for this host alone: others must not see an empty database, nor a bastion wait for others."""
+        """Pulumi options for this host only: others must not see an empty database, and a bastion waits for none."""
         urns = (now.urn, *now.steps) if self.replaced_alone else ()
         return [part for urn in urns for part in ("--target", urn)]
 

@@ -22,7 +22,7 @@ from ops.remote.runner import READY, Command, CommandResult
 from ops.ssh.files import write_ssh_files
 
 BASTION = roles.BASTION.host
-# The first line of a host that was reached.
+# The first line that a host prints once it was reached.
 GREETING = f"{READY}\n"
 
 

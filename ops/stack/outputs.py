@@ -58,7 +58,7 @@ class Stack:
     external: Mapping[str, str] = field(default_factory=dict)
 
     def yours(self, role: Role) -> str:
-        """Whose service a role is, for a sentence, if it is not the stack's; else ""."""
+        """A clause that says whose service it is, if the role's service is external; else ""."""
         place = self.external.get(role.name)
         return f"the {role.name} of stack {self.name} is yours ({place})" if place else ""
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from openstack.compute.v2.server import Server
     from openstack.connection import Connection
 
-# The cloud may work on the last request for so long after the last write of the state, which follows each request.
+# Pulumi writes the state after each request. The cloud may work on the last request for so long after the last write.
 SETTLED = timedelta(seconds=10)
 
 Say = Callable[[str], None]
@@ -107,7 +107,7 @@ def reason_to_refuse(
     missing = {id_: name for id_, name in expected.items() if id_ not in present}
     protected = {name for id_, name in missing.items() if id_ in checkpoint.protected}
     everything = len(missing) > 1 and len(missing) == len(expected)
-    # If all servers are missing, confirming the one with the data is enough.
+    # If all servers are missing, it is enough to confirm the one with the data.
     to_confirm = (
         protected
         or {name for name in missing.values() if name.endswith(f"-{DATABASE.host}")}

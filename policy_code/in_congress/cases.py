@@ -1,4 +1,4 @@
-"""All problems of test cases: tables and columns that are not there, rows of a wrong size, actions that are none."""
+"""All problems of test cases: tables and columns that do not exist, rows of a wrong size, invalid actions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Congress's drivers say of themselves: their configuration's keys and their tables."""
+"""What Congress's drivers report about themselves: the keys of their configuration, and their tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Problem = tuple[list[Any], str]
 
 
 def near(word: str, choices: Any) -> str:
-    """The way out for a word that is not known."""
+    """The way out if a word is not known."""
     close = get_close_matches(word, [*choices], n=3)
     if close:
         return f"did you mean {' or '.join(close)}?"
@@ -32,7 +32,7 @@ def load() -> None:
 
 
 def plugin(name: str) -> Any:
-    """A driver's class, or None of what is no driver."""
+    """The class of a driver, None if there is no such driver."""
     driver = DseNode.loaded_drivers.get(name)
     return driver and driver.plugin
 
@@ -49,7 +49,7 @@ def executes(driver: Any) -> bool:
 
 
 def check(declared: dict[str, Any]) -> Iterator[Problem]:
-    """As DseNode.validate_create_datasource, but all problems. `config`: of each key whether it names a secret."""
+    """Like DseNode.validate_create_datasource, but finds all problems. `config`: key -> whether it names a secret."""
     name, config, driver = declared["name"], declared["config"], plugin(declared["driver"])
     if not string_is_servicename(name):
         yield ["name"], f"name: {name} is a word of the rules' language: choose another name"

@@ -1,4 +1,4 @@
-"""What a folder's policies find in given rows, by the evaluator of an engine on a host."""
+"""What a folder's policies find in given rows, with the evaluator that engines on hosts use."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ Row = tuple[Any, ...]
 
 
 class Evaluation:
-    """One case after another: each begins with the rows of its own alone."""
+    """Evaluates one case after another. Each case begins with its own rows only."""
 
     def __init__(self, folder: Folder) -> None:
         self.folder, self.runtime = folder, folder.runtime
         self.filled: set[tuple[str, str]] = set()
 
     def fill(self, given: dict[str, list[Any]]) -> None:
-        """As an engine takes in what a datasource publishes. A column that is not given has what drivers give for
-        nothing: None, which Congress makes the text 'None'.
+        """Insert rows as an engine does when a datasource publishes them. A column that is not given is None, as from a
+        driver; Congress turns it into the text 'None'.
         """
         for service, table in self.filled:
             self.runtime.initialize_tables([table], [], target=service)
@@ -50,7 +50,7 @@ class Evaluation:
         return {tuple(row["data"]) for row in self.runtime.get_row_data(table, policy)}
 
     def actions(self, policy: str) -> set[str]:
-        """What the policy executes: the contents of its tables of actions, as an engine's trigger finds them."""
+        """The actions that the policy executes: the rows of its action tables, as an engine's trigger finds them."""
         tables = {
             f"{head.table.service}:{head.table.table}" for head in self.heads(policy) if head.table.modal
         }
@@ -64,7 +64,7 @@ class Evaluation:
         return [head for rule in self.folder.rules[policy] for head in rule.heads()]
 
     def solutions(self, policy: str, variables: list[Any], literals: list[Any]) -> list[Row]:
-        """All different values of the variables with which the literals hold."""
+        """All distinct values of the variables for which the literals hold."""
         theory = self.runtime.theory[policy]
         try:
             return list(Query(theory, variables, literals, pauses=True).answers())
@@ -75,7 +75,7 @@ class Evaluation:
         )
 
     def measure(self, policy: str) -> list[dict[str, Any]]:
-        """Of each rule with a body: what it finds, and in which time."""
+        """For each rule with a body: what it finds, and how long that takes."""
         measured = []
         for rule in self.folder.rules[policy]:
             if rule.body():

@@ -1,4 +1,4 @@
-"""Why a row is in a table, and why a table has none: by the rules, one table below the other."""
+"""Explains by the rules why a row is in a table, or why a table is empty, down to the tables that the rules use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Explanation:
         self.explained: set[tuple[str, str]] = set()
 
     def table(self, policy: str, table: str) -> list[Step]:
-        """Of each row why it is there; of an empty table what its rules do not find."""
+        """For each row, why it is there; for an empty table, what its rules do not find."""
         rules = self.rules(policy, table)
         heads = {str(head): head for rule in rules for head in self.instances(policy, rule)}
         if not heads:
@@ -53,7 +53,7 @@ class Explanation:
         return step
 
     def because(self, policy: str, rule: Parsed, binding: dict[Any, Any]) -> list[Step]:
-        """The first of the ways in which the rule finds the row, and how many others there are."""
+        """The first way in which the rule finds the row, and the number of other ways."""
         body = [one.plug(binding) for one in rule.body()]
         free = sorted(set().union(*(one.variables() for one in body)), key=str)
         ways = sorted(self.evaluation.solutions(policy, free, body), key=repr)
@@ -74,7 +74,7 @@ class Explanation:
         return {"row": self.columns(one), "note": "given", "steps": []}
 
     def columns(self, one: Any) -> str:
-        """A datasource's table by its columns, without those that have nothing or are not asked for."""
+        """A datasource's table with its column names, without columns that are empty or not asked for."""
         names = self.evaluation.folder.names.columns(one.table.service, one.table.table)
         pairs = zip(names, one.arguments, strict=True)
         values = ", ".join(f"{column}={value(term)}" for column, term in pairs if not nothing(term))
@@ -89,7 +89,7 @@ class Explanation:
         )
 
     def empty(self, policy: str, rule: Parsed) -> Step:
-        """The first table of a rule's body that has no row for what those before it give."""
+        """The first table of a rule's body that has no row which fits the rows of the tables before it."""
         body, step = rule.body(), {"rule": rule.position, "policy": policy}
         for count in range(1, len(body) + 1):
             variables = sorted(set().union(*(one.variables() for one in body[:count])), key=str)
@@ -111,7 +111,7 @@ class Explanation:
 
 
 def name(head: Any) -> str:
-    """A table's name within its policy; all actions are the table `execute`."""
+    """A table's name within its policy. All actions belong to the table `execute`."""
     return "execute" if head.table.modal else str(head.table.table)
 
 
@@ -120,7 +120,7 @@ def value(term: Any) -> str:
 
 
 def nothing(term: Any) -> bool:
-    """Of a row a column without a value; of a rule one that it does not name: Congress calls these x_0, x_1, ..."""
+    """Whether a row has no value for a column, or a rule does not name it: Congress then calls it x_0, x_1, ..."""
     return bool(re.fullmatch(r"x_+\d+", term.name) if term.is_variable() else term.name == "None")
 
 
@@ -130,7 +130,7 @@ def literal_text(one: Any) -> str:
 
 
 def match(head: Any, row: Any) -> dict[Any, Any] | None:
-    """The values of a head's variables with which it is the row, if it can be."""
+    """The values of the head's variables that turn the head into the row, if there are any."""
     if str(head.table.table) != str(row.table.table) or len(head.arguments) != len(row.arguments):
         return None
     binding: dict[Any, Any] = {}

@@ -1,4 +1,4 @@
-"""A whole folder as Congress's engine takes it: datasources with their drivers' tables, policies with their rules."""
+"""A whole folder as Congress's engine loads it: datasources with their drivers' tables, policies with their rules."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Folder:
                 )
 
     def load(self) -> None:
-        """All at once, so that it does not matter who names whom. What Congress refuses here, the checks missed."""
+        """Load all rules at once, so their order does not matter. If Congress refuses one, the checks missed it."""
         for name, schema in self.names.schemas.items():
             self.runtime.initialize_datasource(name, schema)
         for policy in self.request["policies"]:

@@ -1,4 +1,4 @@
-"""Tables that need each other, or too many others, in all policies together. Congress does not support recursion."""
+"""Finds tables that need each other, or too many others, over all policies. Congress does not support recursion."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from graphlib import CycleError, TopologicalSorter
 
 from policy_code.in_congress.rules import Parsed
 
-# The evaluator calls itself for each table that a table needs, and within that for each table in the body of a rule.
-# Python ends at 1000 calls in all, and an engine has some dozens before.
+# The evaluator calls itself for each table that a table needs, and inside that call for each table in the body of a
+# rule. Python allows 1000 nested calls, of which an engine already uses some dozens.
 CALLS, MOST_CALLS = 4, 800
 
 
@@ -66,7 +66,7 @@ def cycles(graph: dict[str, dict[str, Parsed]]) -> Iterator[tuple[Parsed, str]]:
 
 
 def cycle(graph: dict[str, dict[str, Parsed]], start: str, done: set[str]) -> list[str]:
-    """Shortest way from a table to itself, without those that are reported."""
+    """Shortest path from a table to itself, without tables that were already reported."""
     ways = deque([[start]] if start not in done else [])
     seen: set[str] = set()
     while ways:

@@ -1,7 +1,7 @@
 """All problems of the rules of policies, by Congress's own parser and checks.
 
-Congress itself takes a rule that names a table which does not exist, a builtin with a wrong number of arguments or
-two sizes of one table: such a rule finds no row, for ever. Here these are problems.
+Congress itself accepts a rule that names a table which does not exist, a builtin with a wrong number of arguments, or
+one table with two sizes. Such a rule never finds a row, so this module reports it as a problem.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from congress.exception import CongressException
 from policy_code.in_congress.drivers import Schema, near
 
 QUOTED = r"'(\w+)'"
-# How Congress's errors begin, and the way out.
+# The beginnings of Congress's errors, and the way out of each.
 WAYS_OUT = {
     "Variable": "a value of the head has to come from a table in the body, without `not`",
     "Fact not ground": "a rule without a body has values only: put text between quotes, or add a body after :-",
@@ -66,14 +66,14 @@ class Names:
     unread: set[str] = field(default_factory=set)
 
     def columns(self, service: str, table: str) -> list[str]:
-        """Of a table that is known."""
+        """The columns of a known table."""
         return (self.schemas[service] or {})[table]
 
 
 def parse(text: str) -> Any:
     """Raises ValueError, with the reason."""
     try:
-        # The parser's own text for what it cannot read has a line for each problem: the first is the cause.
+        # If the parser cannot read a rule, its error has a line for each problem. The first line is the cause.
         formulas = compile.parse(text)
     except CongressException as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -156,7 +156,7 @@ def of_policy(names: Names, policy: str, service: str, one: Any) -> Iterator[str
 
 
 def define(names: Names, policy: str, rule: Parsed) -> Iterator[str]:
-    """Takes in what a rule defines."""
+    """Record what a rule defines."""
     for head in rule.heads():
         table = f"execute {head.table}" if head.table.modal else head.table.table
         size = names.defined[policy].setdefault(table, len(head.arguments))
@@ -166,7 +166,7 @@ def define(names: Names, policy: str, rule: Parsed) -> Iterator[str]:
 
 
 def foreign_texts(literals: Sequence[Any]) -> Iterator[str]:
-    """Congress leaves such characters out of the rows of datasources, so the rule would never find its row."""
+    """Texts that are not ASCII. Congress drops such characters from rows of datasources, so the rule finds no row."""
     for one in literals:
         for term in [*one.arguments, *one.named_arguments.values()]:
             text = term.name
@@ -179,7 +179,7 @@ def foreign_texts(literals: Sequence[Any]) -> Iterator[str]:
 
 
 def flat(one: Any) -> Any:
-    """A table with the values of named columns after the others, for checks of variables."""
+    """The table with the values of its named columns after its other values, for checks of variables."""
     new = copy(one)
     new.arguments, new.named_arguments = [*one.arguments, *one.named_arguments.values()], {}
     return new
@@ -196,7 +196,7 @@ def unsafe(error: Exception) -> str:
 
 
 def language(kind: str, rule: Parsed) -> Iterator[Any]:
-    """What Congress finds wrong with a rule, whatever tables there are."""
+    """What Congress finds wrong with a rule, no matter which tables exist."""
     if rule.is_fact():
         fact = flat(rule.formula)
         if not fact.is_ground():
@@ -218,7 +218,7 @@ def language(kind: str, rule: Parsed) -> Iterator[Any]:
 
 def check(names: Names, policy: str, kind: str, rule: Parsed) -> Iterator[str]:
     """All problems of a rule by itself."""
-    # In facts, and between tables of policies, such texts are what they are.
+    # In facts, and between tables of policies, Congress does not change such texts.
     if any(one.table.service in names.schemas for one in rule.body()):
         yield from foreign_texts(rule.body())
     for one in rule.body():

@@ -1,7 +1,7 @@
 """What an `up` would change with the rows that datasources have now: violations that appear or vanish, and actions.
 
-The plan of `up` is done step by step in the evaluator of an engine. After each step, the actions that were not there
-before it are those that engines execute: a rule that is deleted and inserted again executes its actions again.
+The evaluator of an engine carries out the plan of `up` step by step. After each step, the actions that were not there
+before the step are those that engines execute. So a rule that is deleted and inserted again executes its actions again.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def executing(folder: Folder) -> list[str]:
 
 
 class Simulation:
-    """`before`, `after`: the folders as Congress takes them; `old`, `new`: their declarations. `given`: of tables of
-    datasources that Congress has; one that it does not have yet has no rows.
+    """`before`, `after`: the folders as Congress loads them; `old`, `new`: their declarations. `given`: the rows of the
+    datasources that Congress has; a datasource that it does not have yet has no rows.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ from ops.ssh.survey import Report
 from ops.stack.outputs import Stack
 from roles import DATABASE, by_name
 
-# Share of the database's connections from which the next engine or a burst of requests may get none.
+# If this share of the database's connections is in use, the next engine or a burst of requests may get none.
 FULL = 0.8
 # Prints lines of `name value`. `changed`: seconds since the last change of policies and rules, whose dates Congress
 # stores in its hosts' local time; NULL on a stack that never had any.
@@ -57,7 +57,7 @@ def read(lines: str) -> Database:
 
 @dataclass(frozen=True)
 class Member:
-    """One of several hosts. `role`: writer or replica. `state`: what it said last to the cluster, "" if nothing.
+    """One of several hosts. `role`: writer or replica. `state`: what it last reported to the cluster, "" if nothing.
 
     `lag`: seconds that a replica is behind, None if it follows nobody. `copies`: replicas that receive from a writer.
     """
@@ -99,7 +99,7 @@ class DatabaseHealth(Health):
     def findings(self, _facts: Facts) -> Iterator[Finding]:
         yield from self._of_members()
         if isinstance(self.database, Unseen):
-            # Of several, the members' findings say it, and Pacemaker starts them.
+            # Of several hosts, the members' own findings say it, and Pacemaker starts MariaDB.
             if not self.members:
                 way_out = "on database: sudo journalctl -u mariadb -n 50; sudo systemctl restart mariadb"
                 yield from unanswered(DATABASE.row, self.database, "MariaDB does not answer", way_out)

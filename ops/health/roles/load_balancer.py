@@ -45,7 +45,7 @@ def backends(stats: str) -> dict[str, Backend]:
 
 
 def _reason(row: Mapping[str, str]) -> str:
-    """The answer of the agent-check if that took the engine out, else the last health check."""
+    """The answer of the agent-check, if that check took the engine out; else the last health check."""
     if row["status"].endswith("(agent)"):
         return row["last_agt"] or row["agent_status"]
     return row["last_chk"] or row["check_status"]

@@ -15,9 +15,9 @@ from ops.stack.outputs import Stack
 from roles import MESSAGING
 
 # RabbitMQ's own command line takes 1.4 s of processor time for each call. Erlang's erl_call asks the running node in
-# 30 ms, but knows no TLS, which the members of a cluster use among themselves: there a virtual machine of its own asks,
-# in 0.4 s. Both read the cookie from the home folder, not from an argument. On a busy host the first connection may
-# take longer than a member waits for it (net_setuptime).
+# 30 ms, but does not support TLS, which the members of a cluster use with each other. In a cluster, a separate Erlang
+# virtual machine asks, in 0.4 s. Both read the cookie from the home folder, not from an argument. On a busy host, the
+# first connection may take longer than a member waits for it (net_setuptime).
 QUERY = r"""\
 query='
 Consumers = lists:sum([case rabbit_amqqueue:lookup(rabbit_misc:r(V, queue, <<"congress-service-_ds_manager-bus">>)) of

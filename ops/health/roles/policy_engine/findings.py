@@ -14,14 +14,14 @@ from ops.health.roles.policy_engine.engine import DatasourceView, EngineState, E
 if TYPE_CHECKING:
     from ops.health.roles.policy_engine import PolicyEngineHealth
 
-# Seconds that an engine's synchronization may take in addition to its period.
+# Seconds that an engine's synchronisation may take in addition to its period.
 SLACK = 2
-# Share of a core from which an engine counts as busy. It is single-threaded, so it uses at most 1; less if other
-# processes on its host or compute host need the processor.
+# An engine that uses at least this share of a core counts as busy. It is single-threaded, so it uses at most 1, and
+# less if other processes on its host or compute host need the processor.
 BUSY = 0.5
 # Tables that are named in a finding.
 NAMED = 5
-# Of one datasource: neutronv2 of a simulated cloud of 10,000 servers (docs/figures.md, On the lab).
+# Rows of one datasource: neutronv2 of a simulated cloud of 10,000 servers (docs/figures.md, On the lab).
 MANY_ROWS = 200_000
 # Congress's API cannot: docs/recover.md, An engine that is busy.
 ENABLE = "on database: sudo mariadb congress -e \"UPDATE datasources SET enabled = 1 WHERE name = '{}'\""

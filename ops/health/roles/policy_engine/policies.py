@@ -12,7 +12,7 @@ from ops.health.finding import Finding, unseen, wrong
 from ops.stack.outputs import Stack
 
 ROW = "policies"
-# Datasources, and policies with violations, that the row names.
+# How many datasources, and policies with violations, the row names.
 NAMED = 5
 
 
@@ -66,7 +66,7 @@ def most_complete(views: Sequence[Declared | Unseen]) -> Declared | Unseen:
 
 
 def findings(declared: Declared | Unseen, named_elsewhere: set[str]) -> Iterator[Finding]:
-    """`named_elsewhere`: datasources about which the engines' own findings say what is wrong."""
+    """`named_elsewhere`: datasources whose problems are named by the engines' own findings."""
     if isinstance(declared, Unseen):
         if not declared.explained:
             way_out = "see engines above; engines of an older version cannot report it: make up"
