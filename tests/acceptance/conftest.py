@@ -20,7 +20,7 @@ from tests.acceptance.support.traffic import Traffic, traffic
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """The run's first failure also shows the lab; later failures are often a consequence of it."""
+    """Add the state of the lab to the run's first failure. Later failures are often a consequence of the first."""
     report = yield
     if report.failed and not item.session.testsfailed:
         report.sections.append(("the lab", evidence.of_the_lab()))

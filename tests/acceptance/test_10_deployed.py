@@ -101,7 +101,7 @@ def test_hosts_of_one_role_run_on_different_compute_hosts(
 
 
 def test_each_host_has_control_groups_of_its_own(deployment: Deployment) -> None:
-    """Of the lab. In common ones, the systemd of one server removed the group of a unit that another one started."""
+    """On the lab. With shared groups, the systemd of one server removed the group of a unit of another one."""
     groups = [Path(f"/proc/{pid}/cgroup").read_text() for pid in inits()]
     own = [re.findall(r"name=systemd:(.*)", group) for group in groups]
     assert len(own) >= len(deployment.outputs["hosts"])

@@ -1,4 +1,4 @@
-"""Two load balancers: the endpoint outlives one of them, moves without failing a request, and is held by one alone."""
+"""Two load balancers: the endpoint survives the loss of one, moves without a failed request, and only one holds it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Balancers:
         return found
 
     def audit(self) -> None:
-        """Both are at work, and one holds the address."""
+        """Assert that both work, and that one of them holds the address."""
         self.deployment.well(180)
         assert len(self.holders()) == 1, [server.name for server in self.holders()]
 
@@ -98,7 +98,7 @@ def test_a_host_that_is_off(balancers: Balancers, asking: Traffic) -> None:
         wait_for(
             "the other one has the address", 30, lambda: [s.name for s in balancers.holders()] == [other.name]
         )
-        # Not all clients: one that waited for an answer of the host that is off may wait until its own timeout.
+        # Not all clients: a client that waits for an answer of the host that is off may wait until its own timeout.
         wait_for("clients are served", 30, lambda: len(asking.since(moment)) > 100)
         report(asking, moment, "host off")
     finally:

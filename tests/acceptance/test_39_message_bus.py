@@ -1,4 +1,4 @@
-"""Three hosts of the message bus: any one may fail or restart, and after all were off, they serve again."""
+"""Three hosts of the message bus: any one may fail or restart, and after all three were off, they serve again."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Members:
 
     @property
     def servers(self) -> list[Server]:
-        """Of now: a replaced one is another server."""
+        """The present servers: a replaced host has another server."""
         return Server.of_role("messaging", self.deployment, self.admin)
 
     def audit(self) -> None:
@@ -94,7 +94,7 @@ def report(asking: Traffic, moment: float, what: str) -> float:
 
 @contextmanager
 def fault(asking: Traffic, members: Members, what: str) -> Iterator[None]:
-    """One host is lost inside: all clients are served again, and the cluster is whole afterwards."""
+    """One host is lost inside the context. Afterwards, all clients are served again and the cluster is whole."""
     asking.served()
     moment = time.time()
     yield

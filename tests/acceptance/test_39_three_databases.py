@@ -1,4 +1,4 @@
-"""Three hosts of the database: any one may fail, no rule that a client knows of is lost, and nobody must help."""
+"""Three hosts of the database: any one may fail, no confirmed rule is lost, and no operator has to help."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def rules(deployment: Deployment, members: Members) -> Iterator[Rules]:
 
 @pytest.fixture(scope="module")
 def asking(deployment: Deployment, members: Members, rules: Rules) -> Iterator[Traffic]:
-    """After `rules`: while others write, Congress's database cannot delete a policy with many rules (deadlocks)."""
+    """Ends before `rules`: while others write, the database cannot delete a policy with many rules (deadlocks)."""
     assert members.servers
     assert rules.is_alive()
     with traffic(deployment) as clients:
@@ -56,7 +56,7 @@ def asking(deployment: Deployment, members: Members, rules: Rules) -> Iterator[T
 
 @contextmanager
 def fault(asking: Traffic, members: Members, rules: Rules, what: str) -> Iterator[None]:
-    """Something is lost inside: writes succeed again, and all are well afterwards. Prints how long that took."""
+    """A fault happens inside the context. Then writes succeed again and all hosts are well. Prints the duration."""
     asking.served()
     moment = time.time()
     yield

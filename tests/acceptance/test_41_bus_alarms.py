@@ -1,4 +1,4 @@
-"""RabbitMQ short of memory, or of disk space, for minutes: nodes wait, and go on afterwards by themselves."""
+"""RabbitMQ is short of memory or disk space for minutes: nodes wait, and afterwards continue by themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An engine that misses a publication of a datasource gets the rows soon after, even if the table changes no more.
+"""An engine that misses a publication of a datasource soon gets the rows, even if the table does not change again.
 
 The queues of publications end with RabbitMQ. What the datasource node publishes before an engine is connected again
 never reaches that engine. Here one engine is stopped while RabbitMQ restarts and a row changes, so it certainly misses
@@ -69,7 +69,7 @@ def has(role: str, engines: dict[str, str], node_id: str, seconds: float) -> Non
 
 @contextmanager
 def stopped(deployment: Deployment, engine: dict[str, Any]) -> Iterator[None]:
-    """SIGSTOP, for less time than congress_runtime.guard takes for a hang."""
+    """Stop an engine by SIGSTOP, for less time than congress_runtime.guard regards as a hang."""
     unit = f"congress-policy-engine@{engine['node_id']}"
     kill = f"systemctl kill --kill-whom=main {unit} --signal"
     deployment.on(engine["host"], f"{kill} STOP")

@@ -29,7 +29,7 @@ FREE, BUSY = "100", "1"
 
 @contextmanager
 def at_work(deployment: Deployment, *engines: dict[str, Any]) -> Iterator[None]:
-    """HAProxy marks it as busy."""
+    """Whether HAProxy has marked it as busy."""
     kill = "systemctl kill --kill-whom=main congress-policy-engine@{} --signal {}"
     try:
         for engine in engines:

@@ -16,9 +16,9 @@ from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(1500)]
 
-# The token, the limit for nova, the bus that drops a lost node, the proof, and the start of the node.
+# The sum of the token, the limit for nova, the time until the bus drops a lost node, the proof, and the node's start.
 TAKES_OVER = 240.0
-# Nova's start, the reboot, two monitors of the fence device, and the host's boot.
+# The sum of nova's start, the reboot, two monitors of the fence device, and the host's boot.
 READMITTED = 480.0
 # The outage of the only host of one would hide what the pair does.
 NEEDED = ("bastion", "database", "messaging")
@@ -46,7 +46,7 @@ def located(host: Server) -> str:
 
 @contextmanager
 def without_nova(node: str) -> Iterator[None]:
-    """No order of nova is carried out on a compute host; its guests run on."""
+    """Nova's orders are not carried out on a compute host, while its guests continue to run."""
     run([ROOT / "lab/on", node, "systemctl", "stop", "nova-compute"], timeout=120)
     try:
         yield
@@ -56,7 +56,7 @@ def without_nova(node: str) -> Iterator[None]:
 
 @contextmanager
 def killed(node: str) -> Iterator[None]:
-    """A compute host without power: all its processes end, those of its guests, too. Then it boots."""
+    """A compute host loses its power: all its processes end, including those of its guests. Then it boots."""
     run(["bash", "-c", f". {ROOT}/lab/lib/common.sh && end_group {node}"], timeout=60)
     try:
         yield
@@ -73,7 +73,7 @@ def test_a_guest_that_lives_on_is_cut_off(pair: Pair) -> None:
         wait_for("the host is isolated", TAKES_OVER, lambda: not groups(lost))
         wait_for("the other host runs the node", TAKES_OVER, lambda: located(other) == other.name)
         pair.probe.fresh(time.time(), limit=60)
-        # The bus never had two nodes: neither the guest's connection of before nor a new one.
+        # The bus never had two nodes: neither through the guest's old connection nor through a new one.
         counts = [count for _, count in pair.observer.since(moment).consumers]
         assert max(counts) == 1, counts
         assert any("is isolated" in trouble for trouble in pair.troubles()), pair.troubles()

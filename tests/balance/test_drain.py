@@ -72,7 +72,7 @@ def test_a_request_that_takes_too_long_is_told_and_not_waited_for(behind: Balanc
 
 @contextmanager
 def another_balancer(engine: Counting, said: list[str], name: str = "asked-127.0.0.2") -> Iterator[None]:
-    """One more that asks the engine's agent all the time; it says the last of `said` about the engine."""
+    """Another load balancer, which asks the agent all the time. It reports the last of `said` about the engine."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -137,7 +137,7 @@ def test_a_reload_keeps_clients_where_they_are(behind: Balanced[Counting]) -> No
     first.drain("out", "20")
     assert behind.get() == second.node_id
     first.drain("back", "20")
-    # A process passes its table on only after the 5 s in which it waits for that of an older process.
+    # A process first waits 5 s for the table of an older process, and only then passes its own table on.
     wait_for("HAProxy is past its start", 15, lambda: "resync_timeout=<PAST>" in behind.runtime("show peers"))
     behind.reload()
     stuck = "server_key=policy-engine-2"

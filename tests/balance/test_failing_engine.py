@@ -1,4 +1,4 @@
-"""Engines that cannot serve, engines without an agent, and what the step and the drain make of busy engines."""
+"""Engines that cannot serve, engines without an agent, and how the step and the drain treat busy engines."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_the_load_balancer_s_step_ends_when_every_engine_s_agent_said_that_it_ca
 def test_a_configuration_that_knows_nothing_of_busy_engines_is_told_no_less_than_before(
     looping: Balanced[Looping], pool: ThreadPoolExecutor
 ) -> None:
-    """In that configuration an engine has weight 1, of which 1% is nothing."""
+    """In that configuration an engine has weight 1, and 1% of 1 is rounded to 0."""
     engine, _, request = at_work(looping, pool)
 
     def agent_answer(line: bytes) -> bytes:

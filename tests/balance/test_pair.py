@@ -1,6 +1,6 @@
 """Two load balancers with one virtual address: real keepalived, HAProxy and agents on a network of their own.
 
-Seconds are printed (pytest -s); what passes is generous, for this machine may be busy.
+The seconds are printed (pytest -s). The limits are generous, because this machine may be busy.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tests.balance.support.load_balancer_pair import (
 from tests.support.programs import program, running
 from tests.support.waiting import wait_for
 
-# Seconds without an answer: 2 are the mark on hosts that have their processors for themselves.
+# Seconds without an answer. The target is 2 on hosts that share their processors with nothing else.
 LONGEST = 10.0
 
 
@@ -42,7 +42,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 
 @pytest.fixture(autouse=True)
 def whole_again(pair: Pair) -> Iterator[None]:
-    """Each test ends with both at work, one of which holds the address."""
+    """At the end of each test, both load balancers work, and one of them holds the address."""
     wait_for("both are at work", 30, lambda: whole(pair), pause=0.1)
     yield
     wait_for("both are at work", 30, lambda: whole(pair), pause=0.1)
@@ -144,10 +144,10 @@ def test_without_the_other_one_the_address_stays(pair: Pair) -> None:
 
 
 def test_a_killed_keepalived_leaves_no_second_holder(pair: Pair) -> None:
-    """What systemd runs when it ended."""
+    """Tests the command that systemd runs after keepalived has ended."""
     before, other = pair.holder, pair.standby
     parent, child = (before.pid(file) for file in ("keepalived.pid", "vrrp.pid"))
-    # A parent that runs would start another child, and a child whose parent ended would hand the address over.
+    # A running parent would start another child. A child whose parent has ended would hand the address over.
     os.kill(parent, signal.SIGSTOP)
     os.kill(child, signal.SIGKILL)
     os.kill(parent, signal.SIGKILL)
@@ -161,7 +161,7 @@ def test_a_killed_keepalived_leaves_no_second_holder(pair: Pair) -> None:
 
 
 def test_a_killed_vrrp_process_leaves_one_holder(pair: Pair) -> None:
-    """Its parent starts it again, and systemd learns nothing of it."""
+    """Its parent starts it again, and systemd does not notice."""
     before = pair.holder
     file = before.folder / "vrrp.pid"
     pid = file.read_text()

@@ -1,4 +1,4 @@
-"""What these tests listen to is theirs: eight ports a test, drawn and not held, were the same twice in one of 800."""
+"""Each test has its own ports. When eight ports were drawn per test but not held, one of 800 tests got a port twice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.ports import free_port, reserved_port
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> int:
-    """A port that is drawn twice, then others."""
+    """Draws the same port twice, then other ports."""
     port = free_port()
     draws = chain([port, port], count(port + 1))
     monkeypatch.setattr(ports, "randrange", lambda *_: next(draws))
@@ -37,7 +37,7 @@ def test_whom_it_is_for_listens_there_and_nobody_else(drawn: int) -> None:
 
 
 def test_the_oldest_of_many_is_closed() -> None:
-    """Left to the garbage collector, an open socket is a warning in some later test."""
+    """If an open socket is left to the garbage collector, a later test gets a warning."""
     reserved_port()
     oldest = ports.reserved[-1]
     for _ in range(ports.reserved.maxlen or 0):

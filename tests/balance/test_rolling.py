@@ -43,7 +43,7 @@ def several(tmp_path: Path) -> Iterator[Balanced[Restarting]]:
 
 @pytest.fixture
 def clients(several: Balanced[Restarting]) -> Iterator[list[Client]]:
-    """As many as there are engines, each with an address of its own, so that they stick to several engines."""
+    """As many clients as engines, each with its own address, so that they stick to several engines."""
     clients = [Client(several, f"127.0.0.{number}") for number in range(2, COUNT + 2)]
     for client in clients:
         client.start()

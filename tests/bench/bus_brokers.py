@@ -83,9 +83,9 @@ class Broker:
         self.process: subprocess.Popen[bytes] | None = None
 
     def configure(self, *, cluster: bool) -> None:
-        """The files of the step, in the broker's folder."""
+        """Write the files that the step writes into the broker's folder."""
         context = {
-            # Of independent brokers, each also serves at the virtual address.
+            # Each independent broker also serves at the virtual address.
             "address": self.address if cluster else "0.0.0.0",
             "port": PORT,
             "ca_file": self.folder.parent / "ca.pem",
@@ -115,7 +115,7 @@ class Broker:
             )
 
     def start_keepalived(self) -> None:
-        """For an address that the brokers share."""
+        """Start keepalived, which gives one of the brokers the address that they share."""
         script = self.folder / "listens"
         script.write_text(f"#!/bin/sh\nss -Hltn 'sport = :{PORT}' | grep -q .\n")
         script.chmod(0o755)
@@ -160,7 +160,7 @@ class Broker:
         self.reap()
 
     def stop(self) -> None:
-        """As systemd stops the unit: SIGTERM, and wait."""
+        """Stop a broker as systemd stops the unit: send SIGTERM, then wait."""
         self.signal(signal.SIGTERM)
         self.reap()
 

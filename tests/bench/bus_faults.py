@@ -168,7 +168,7 @@ def kill_and_back(bench: Bench) -> None:
 
 
 def off(bench: Bench) -> None:
-    """A host off, and on a minute later."""
+    """A host is switched off, and on again a minute later."""
     broker = bench.holder()
     broker.link("down")
     broker.kill()
@@ -179,7 +179,7 @@ def off(bench: Bench) -> None:
 
 
 def cut(bench: Bench) -> None:
-    """A link of a host that runs on, down for half a minute."""
+    """The link of a host is down for half a minute, while the host continues to run."""
     broker = bench.holder()
     broker.link("down")
     time.sleep(30)

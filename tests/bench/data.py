@@ -153,7 +153,7 @@ def measure(  # noqa: PLR0917  options
 
 
 def numbers(name: str, text: str, least: int, example: str) -> list[int]:
-    """Of an option that takes several."""
+    """The numbers of an option that takes several."""
     try:
         values = [int(one) for one in text.split()]
     except ValueError:

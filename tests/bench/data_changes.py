@@ -145,7 +145,7 @@ def changed(deployment: Deployment, clients: Traffic, table: Alarms, seconds: fl
 
 
 def by_rows(memory: Sequence[int], without: Sequence[int], rows: int) -> list[str]:
-    """What 100,000 of them take, where there are enough to tell."""
+    """The memory that 100,000 rows take, if there are enough rows to tell."""
     more = [after - before for after, before in zip(memory, without, strict=True)]
     return [f"{one * 100_000 / rows:.0f}" if rows >= ENOUGH else "-" for one in more]
 

@@ -27,7 +27,7 @@ from tests.acceptance.support.deployment import Deployment, lab_cloud
 from tests.acceptance.support.guests import Server, init_of
 from tests.support.waiting import wait_for
 
-# Of ten rounds, so many are about the writer.
+# So many of ten rounds have a fault of the writer.
 WRITERS = 7
 PAUSE = 8  # seconds of a paused process
 BACK = 300.0  # seconds for rules to be added again, and for all copies to be level
@@ -53,7 +53,7 @@ def freeze(server: Server) -> None:
 
 
 def cut(server: Server) -> None:
-    """The fencing reboots it, and with it the compute host makes a new link."""
+    """Cut the link. The fencing then reboots the server, for which the compute host creates a new link."""
     server.link("down")
 
 
@@ -72,7 +72,7 @@ FAULTS: Mapping[str, Callable[[Server], None]] = {
 
 
 def level(members: Members) -> bool:
-    """Whether one takes writes and two follow."""
+    """Whether one host takes writes and the two others follow it."""
     try:
         states = members.writer.run("congress-database status").splitlines()
     except (AssertionError, ValueError):

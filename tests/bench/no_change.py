@@ -45,7 +45,7 @@ RUNS = {"up": ("up", "--yes", "--skip-preview", "--expect-no-changes"), "preview
 
 
 def cloud_of_dev() -> Cloud:
-    """What Pulumi.dev.yaml names, and the quotas."""
+    """A simulated cloud with the resources that Pulumi.dev.yaml names, and the quotas."""
     cloud = Cloud(1)
     cloud.items["image/images"] = [image(0) | {"name": "debian-12-congress"}]
     cloud.items["compute/flavors"][0]["name"] = "m1.small"

@@ -21,7 +21,7 @@ from google.protobuf.json_format import MessageToDict
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 from pulumi.runtime.rpc import UNKNOWN, _special_secret_sig, _special_sig_key
 
-# What the cloud decides and is not a text.
+# Values that the cloud decides, and that are not texts.
 DECIDED: tuple[tuple[set[str], Any], ...] = (
     (
         {
@@ -81,7 +81,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
 
 
 def _known(value: Any, key: str = "") -> Any:
-    """The value, with something in place of what the cloud would decide."""
+    """The value, with a substitute for whatever the cloud would decide."""
     match value:
         case dict():
             return {inner_key: _known(inner, inner_key) for inner_key, inner in value.items()}

@@ -26,7 +26,7 @@ def test_each_action_is_executed_once() -> None:
 
 
 def test_upstream_executes_some_twice_and_others_never() -> None:
-    """What patches.actions and patches.action_requests are for."""
+    """The reason for patches.actions and patches.action_requests."""
     observed = executed("upstream")
     assert observed["failover_between"] == ["s1", "s1"]
     assert observed["leader_ends"] == []

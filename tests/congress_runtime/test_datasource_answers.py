@@ -28,6 +28,6 @@ def test_a_datasource_without_a_configuration_is_shown_as_in_upstream() -> None:
 
 
 def test_upstream_shows_the_password() -> None:
-    """What patches.datasource_answers is for; once Congress does better by itself, it can go."""
+    """The reason for patches.datasource_answers. Once Congress has no such flaw, the patch can go."""
     created, _, read, _, _ = answers("upstream")
     assert created["config"]["password"] == read["config"]["password"] == "a password"

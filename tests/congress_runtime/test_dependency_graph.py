@@ -18,6 +18,6 @@ def test_searches_find_what_upstream_finds_without_a_step_for_each_table() -> No
     assert ours == upstream
     assert {cyclic for cyclic, *_ in ours["at random"]} == {True, False}
     assert (work, end) == (0, True)
-    # What patches.dependency_graph is for; once Congress does better by itself, it can go.
+    # The reason for patches.dependency_graph. Once Congress has no such flaw, the patch can go.
     assert more > TABLES * TABLES
     assert upstream_end == "RecursionError"

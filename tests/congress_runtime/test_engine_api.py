@@ -24,7 +24,7 @@ def run_steps(
     steps: Sequence[Step],
     paste: Path = ROOT / "files/congress/api-paste.ini",
 ) -> list[tuple[int, str]]:
-    """Status and body of each question."""
+    """Status and body of each answer."""
     configuration = folder / "congress.conf"
     configuration.write_text(
         render("congress_host/congress.conf.j2", {**CONGRESS, "authtoken": authtoken}) + "\n"
@@ -71,14 +71,14 @@ def test_health_needs_the_database_and_returns_no_data(tmp_path: Path) -> None:
 
 
 def test_with_keystone_only_health_works_without_a_token(tmp_path: Path) -> None:
-    """Keystone itself is away: whoever has no token is refused without asking it."""
+    """Keystone itself is away: a request without a token is refused without asking keystone."""
     api = ["/v1/policies", "/v1/policies/action", "/v1/data-sources", "/v1"]
     steps = [HEALTH, *(("GET", path, None) for path in api), "no engine", HEALTH]
     assert statuses(tmp_path, authtoken("http://127.0.0.1:9/v3"), steps) == [200, 401, 401, 401, 401, 503]
 
 
 def test_congress_s_policy_decides_what_a_token_may_do(tmp_path: Path) -> None:
-    """Lists and single things alike, as policy.yaml beside congress.conf has it."""
+    """For lists and for single resources alike, policy.yaml beside congress.conf decides."""
     (tmp_path / "policy.yaml").write_text('"get_v1": "rule:admin_only or role:auditor"\n')
     tokens = {"admin": ["admin"], "member": ["member", "reader"], "auditor": ["auditor"]}
     with keystone(PASSWORD, tokens) as fake:
@@ -93,7 +93,7 @@ def test_congress_s_policy_decides_what_a_token_may_do(tmp_path: Path) -> None:
         ]
         observed = statuses(tmp_path, authtoken(fake.url), steps)
     assert observed == [200, 403, 401, 200, 403, 401, 403, 403, 405, 200, 403]
-    # What congress.conf says of the user came to keystone unharmed.
+    # Keystone got the user's data exactly as congress.conf has them.
     user = {"name": "congress", "domain": {"name": "Default"}, "password": PASSWORD}
     assert fake.logins[0]["identity"] == {"methods": ["password"], "password": {"user": user}}
     assert fake.logins[0]["scope"] == {"project": {"name": "service", "domain": {"name": "Default"}}}
@@ -106,7 +106,7 @@ def test_without_role_service_no_token_can_be_validated(tmp_path: Path) -> None:
 
 
 def test_upstream_answers_no_request_with_a_token(tmp_path: Path) -> None:
-    """What patches.keystone_context is for; once Congress does better by itself, it can go."""
+    """The reason for patches.keystone_context. Once Congress has no such flaw, the patch can go."""
     upstream = ROOT / ".validators/congress/etc/congress/api-paste.ini"
     with keystone(PASSWORD, {"admin": ["admin"]}) as fake:
         steps: list[Step] = [("GET", "/v1/policies", "admin"), ("GET", "/v1/policies", None)]

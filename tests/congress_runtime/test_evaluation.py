@@ -1,4 +1,4 @@
-"""The same programs, done by upstream's evaluator and by ours."""
+"""The same programs, evaluated by upstream's evaluator and by ours."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ TERMS = st.sampled_from(["x", "y", "z", "w", "x", "y", "1", "1.0", '"a"', '"1"']
 
 @st.composite
 def rules(draw: st.DrawFn) -> list[str]:
-    """Mostly safe: heads, inputs and negated literals of what tables of the body give."""
+    """Rules that are mostly safe: heads, inputs and negated literals use variables of the body's tables."""
     number = draw(st.integers(0, len(RULES) - 1))
     policy, table = RULES[number].split(":")
     tables = st.sampled_from(["d:b0", "d:b1", "d:b2", "e:b1", "p:f", *RULES[:number], *RULES[:number]])

@@ -14,7 +14,7 @@ SILENCE, GRACE = 0.4, 2.0
 
 
 class Guarded:
-    """A process and the guard over it; what the process would write is written by the test."""
+    """A process and its guard. The test writes what the process would write."""
 
     def __init__(self, **env: str) -> None:
         guard_end, self.pipe = os.pipe()

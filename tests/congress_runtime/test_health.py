@@ -1,4 +1,4 @@
-"""What an engine takes for a reason not to serve, and what it costs to ask it."""
+"""What an engine regards as a reason not to serve, and the cost of asking it."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def test_healthy_while_one_call_waits_for_a_database_lock(tmp_path: Path) -> Non
 
 
 def test_a_starting_engine_reports_missing_tables_until_the_limit(tmp_path: Path) -> None:
-    """A table counts until it is taken in, subscribed to or not; one of a policy, or one that a later rule names, does
-    not.
+    """A table of a datasource counts until its rows are processed, subscribed to or not. A table of a policy, or one
+    that a later rule names, does not count.
     """
     lacks = "200 OK\nloading {}\n"
     assert run_case(tmp_path, "loading") == [
@@ -56,7 +56,7 @@ def test_a_starting_engine_reports_missing_tables_until_the_limit(tmp_path: Path
 
 
 def test_a_starting_engine_waits_for_schemas_and_then_reports_missing_ones(tmp_path: Path) -> None:
-    """Without a schema it lacks the rule, too, and so subscribes to no table of it."""
+    """Without the schema, the engine lacks the rule, too, and so does not subscribe to the rule's tables."""
     row = [{"data": ["one"]}]
     assert json.loads(run_script("late_schemas.py", tmp_path).splitlines()[-1]) == {
         "the schema of one is late": {"loading": 1, "late": None, "slow": row, "sound": row},
@@ -66,5 +66,5 @@ def test_a_starting_engine_waits_for_schemas_and_then_reports_missing_ones(tmp_p
 
 @pytest.mark.parametrize(("who", "taken"), [("ours", 400), ("upstream", 129)])
 def test_a_blocked_engine_accepts_connections_that_upstream_does_not(who: str, taken: int) -> None:
-    """What patches.backlog is for."""
+    """The reason for patches.backlog."""
     assert run_script("backlog.py", who) == f"{taken}\n"

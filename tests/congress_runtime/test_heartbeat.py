@@ -6,5 +6,5 @@ def test_the_heartbeat_continues_after_an_error() -> None:
 
 
 def test_upstream_s_heartbeat_ends() -> None:
-    """What patches.heartbeat is for."""
+    """The reason for patches.heartbeat."""
     assert run_script("heartbeat.py", "upstream") == "2\n"

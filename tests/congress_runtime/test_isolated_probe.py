@@ -39,7 +39,7 @@ def probe(load: Load, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def sessions(probe: Any, *turns: list[int]) -> None:
-    """The ids of the host's sessions, turn by turn; the last turn repeats."""
+    """The ids of the host's sessions at each query. The last value is repeated."""
     link = probe.sqlalchemy.create_engine().connect().__enter__()
     link.execute.return_value.scalars.side_effect = itertools.chain(turns, itertools.repeat(turns[-1]))
 

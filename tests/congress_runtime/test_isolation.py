@@ -90,7 +90,7 @@ def test_a_node_that_creates_a_datasource_stops_at_sigterm(tmp_path: Path) -> No
 
 
 def test_upstream_fails_in_each_scenario(tmp_path: Path) -> None:
-    """What patches.isolation is for; what Congress does better by itself can go."""
+    """The reason for patches.isolation. Once Congress has no such flaw, the patch can go."""
 
     def alone(scenario: str) -> dict[str, Any]:
         folder = tmp_path / scenario

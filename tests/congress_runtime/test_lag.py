@@ -1,4 +1,4 @@
-"""Of which tables an engine says that it lacks the newest rows, by Congress's own classes (lag.py)."""
+"""The tables for which an engine says that it lacks the newest rows, with Congress's own classes (lag.py)."""
 
 from __future__ import annotations
 

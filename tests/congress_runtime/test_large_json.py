@@ -39,5 +39,5 @@ def test_the_garbage_collector_does_not_traverse_rows_of_a_message() -> None:
 
 
 def test_upstream_blocks_the_loop() -> None:
-    """What patches.large_json is for; once Congress's libraries do better by themselves, it can go."""
+    """The reason for patches.large_json. Once the libraries have no such flaw, the patch can go."""
     assert set(observe("upstream")["pauses"].values()) == {0}

@@ -61,6 +61,6 @@ def test_drivers_have_a_row_for_each_resource_of_the_cloud(cloud: Cloud, auth_ur
 
 
 def test_upstream_has_only_the_first_page_of_servers_and_public_flavors(auth_url: str) -> None:
-    """What patches.nova_pages is for; once Congress does better by itself, it can go."""
+    """The reason for patches.nova_pages. Once Congress has no such flaw, the patch can go."""
     observed = polled("upstream", auth_url)["nova"]
     assert (observed["servers"], observed["flavors"]) == (NOVA_PAGE, NOVA_PAGE)

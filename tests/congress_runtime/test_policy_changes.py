@@ -25,7 +25,7 @@ def test_each_policy_has_only_its_own_rules() -> None:
 
 
 def test_upstream_mixes_the_rules() -> None:
-    """What patches.policy_changes is for; once Congress does better by itself, it can go."""
+    """The reason for patches.policy_changes. Once Congress has no such flaw, the patch can go."""
     observed = observe("upstream")
     everything = sorted(rule for rules in RULES.values() for rule in rules)
     assert observed["rules"] == dict.fromkeys(RULES, everything)

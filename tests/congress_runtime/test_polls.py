@@ -48,7 +48,7 @@ def test_polls_with_many_rows_none_no_list_or_no_configuration(tmp_path: Path) -
 
 
 def test_upstream_waits_without_a_limit(tmp_path: Path) -> None:
-    """What patches.polls is for; what Congress does better by itself can go."""
+    """The reason for patches.polls. Once Congress has no such flaw, the patch can go."""
     observed = observe("poll_faults.py", tmp_path, "upstream")
     assert not observed["under way"]
     assert {observed["errors"][name] for name in ("silent", "slow", "hangs")} == {"None"}

@@ -27,7 +27,7 @@ def test_an_engine_has_the_node_s_rows_after_every_failover() -> None:
 
 
 def test_upstream_does_not() -> None:
-    """What patches.publish is for; once Congress does better by itself, it can go."""
+    """The reason for patches.publish. Once Congress has no such flaw, the patch can go."""
     observed = rows("upstream")
     assert observed["a row went while no node ran"] == ["kept", "new", "older"]
     assert "kept" in observed["all rows went"]

@@ -33,5 +33,5 @@ def test_rows_taken_in_with_pauses_need_it() -> None:
 
 
 def test_upstream_alone_stores_them_in_another_order() -> None:
-    """What patches.push_order is for; once Congress does better by itself, it can go."""
+    """The reason for patches.push_order. Once Congress has no such flaw, the patch can go."""
     assert seen("upstream")["stored"] == [THIRD, SECOND, FIRST]

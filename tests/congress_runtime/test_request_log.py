@@ -19,7 +19,7 @@ def test_a_failed_request_is_logged_without_its_secrets() -> None:
 
 
 def test_upstream_logs_the_secrets() -> None:
-    """What patches.request_log is for; once Congress does better by itself, it can go."""
+    """The reason for patches.request_log. Once Congress has no such flaw, the patch can go."""
     text = logged("upstream")
     assert "X-Auth-Token: a token" in text
     assert "a password" in text

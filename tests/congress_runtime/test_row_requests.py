@@ -36,7 +36,7 @@ def test_answers_publications_and_errors_equal_upstream_s() -> None:
 
 
 def test_upstream_blocks_the_loop() -> None:
-    """What patches.row_requests is for; once Congress does better by itself, it can go."""
+    """The reason for patches.row_requests. Once Congress has no such flaw, the patch can go."""
     upstream = observe("upstream")
     assert [upstream[what] for what in PAUSING] == [0, 0, 0]
     assert upstream["written into a text"]

@@ -1,4 +1,4 @@
-"""What an engine does does not depend on the rows that it holds, unless they are asked for."""
+"""The work of an engine does not depend on the number of rows that it holds, unless the rows are requested."""
 
 import json
 from functools import cache
@@ -33,7 +33,7 @@ def test_no_task_costs_more_with_more_rows() -> None:
 
 
 def test_upstream_s_tasks_cost_more_with_more_rows() -> None:
-    """What patches.table_names and patches.rows are for; once Congress does better by itself, they can go."""
+    """The reason for patches.table_names and patches.rows. Once Congress has no such flaw, the patches can go."""
     ratios = {what: many / few for what, (few, many) in work("upstream", FEW, "1000").items()}
     assert len(ratios) == 8
     assert min(ratios.values()) > 5, ratios

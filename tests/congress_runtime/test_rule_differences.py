@@ -1,4 +1,4 @@
-"""What a synchronisation of rules costs, and that it finds what upstream finds (rule_differences.py)."""
+"""The cost of a synchronisation of rules, and that it finds the same as upstream (rule_differences.py)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_changes_are_found_as_upstream_finds_them_with_less_work(tmp_path: Path)
     assert len(ours["nothing changed"]) == 4
     assert work["comparisons"] < 4 * (RULES + FACTS)
     assert (work["parsed"], work["updates"]) == (0, 0)
-    # What patches.rule_differences is for; once Congress does better by itself, it can go.
+    # The reason for patches.rule_differences. Once Congress has no such flaw, the patch can go.
     assert missing == [rule for rule in replaced if rule != KEPT]
     assert more["comparisons"] > RULES * RULES / 2
     assert (more["parsed"], more["updates"]) == (FACTS + 1, 1)

@@ -48,7 +48,7 @@ def test_an_engine_subscribes_to_the_tables_of_concurrently_changed_rules(
 
 
 def test_upstream_calls_under_the_locks(tmp_path: Path) -> None:
-    """What patches.rule_insert is for; once Congress does better by itself, it can go."""
+    """The reason for patches.rule_insert. Once Congress has no such flaw, the patch can go."""
     observed = observe(tmp_path, "upstream")
     assert observed["a rule"]["asked"] == [["source", ROWS, True]]
     assert observed["a datasource's own"]["asked"] == [["another", "get_datasource_schema", True]]

@@ -34,6 +34,6 @@ def test_a_datasource_that_hangs_delays_no_synchronisation(
 
 
 def test_upstream_waits_for_it_in_synchronisations_and_inserts(tmp_path: Path) -> None:
-    """What patches.rule_insert is for; once Congress does better by itself, it can go."""
+    """The reason for patches.rule_insert. Once Congress has no such flaw, the patch can go."""
     observed = observe(tmp_path, "upstream")
     assert {what: observed[what] for what in IN_TIME} == dict.fromkeys(IN_TIME, False)

@@ -34,7 +34,7 @@ def test_an_engine_requests_missed_publications() -> None:
 
 
 def test_upstream_does_not() -> None:
-    """What patches.subscriptions is for; once Congress does better by itself, it can go."""
+    """The reason for patches.subscriptions. Once Congress has no such flaw, the patch can go."""
     rows = observe("upstream")
     assert {what: rows[what] for what in ROWS} == {
         "one was lost, then another came": ["kept", "old"],

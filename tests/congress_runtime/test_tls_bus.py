@@ -1,4 +1,4 @@
-"""Congress's connections to a real RabbitMQ: by TLS to the server that is meant, or not at all."""
+"""Congress's connections to a real RabbitMQ: with TLS to the intended server, or not at all."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Bus(TlsServer):
 
     @contextmanager
     def served(self) -> Iterator[None]:
-        """RabbitMQ runs, and takes the epmd with it that it started."""
+        """RabbitMQ runs inside the context. At the end, the epmd that it started ends, too."""
         log = self.folder / "rabbitmq.log"
         try:
             with running([RABBITMQ / "rabbitmq-server"], log, **self.environment):
@@ -151,7 +151,7 @@ def test_a_node_refuses_a_bus_of_another_address(bus: Bus) -> None:
             bus.pinged(bus.configuration()),
         ):
             assert "certificate is not valid for '127.0.0.1'" in answer
-    # And another certificate is taken without a restart.
+    # A new certificate is used without a restart.
     assert connect("bus", bus.configuration()) == "TLSv1.3"
 
 

@@ -1,4 +1,4 @@
-"""Congress's connection to a real MariaDB: by TLS to the server that is meant, or not at all."""
+"""Congress's connection to a real MariaDB: with TLS to the intended server, or not at all."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Server(TlsServer):
         return url.replace(CA_FILE, str(ca_file))
 
     def connect(self, ca_file: Path | None = None, *, more: str = "") -> str:
-        """What a node of Congress gets with the connection that it is given."""
+        """The result when a node of Congress uses this connection."""
         return connect("database", self.connection(ca_file or self.ca_file) + more)
 
 
@@ -67,7 +67,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Server:
 
 
 def test_a_server_without_tls_is_refused_by_the_node(fresh: Server) -> None:
-    """Whoever stands in between would only have to leave it out of the server's greeting."""
+    """An attacker between the two would only have to remove TLS from the server's greeting."""
     fresh.write("ssl_cert", "ssl_key", "tls_version", "require_secure_transport")
     with fresh.started():
         answer = fresh.connect()
@@ -102,7 +102,7 @@ def test_a_node_refuses_a_server_that_another_authority_signed(server: Server, t
 def test_a_node_refuses_a_server_of_another_address(server: Server) -> None:
     with server.certified_for("127.0.0.2"):
         assert "certificate is not valid for '127.0.0.1'" in server.connect()
-    # And another certificate is taken without a restart.
+    # A new certificate is used without a restart.
     assert server.connect() == "TLSv1.3"
 
 

@@ -24,7 +24,7 @@ def test_engines_have_the_rows_of_the_new_process_in_tables_that_no_poll_publish
 
 
 def test_upstream_does_not() -> None:
-    """What patches.unpolled_tables is for; once Congress does better by itself, it can go."""
+    """The reason for patches.unpolled_tables. Once Congress has no such flaw, the patch can go."""
     observed = rows("upstream")
     assert observed["pushed: not again by the new process"] == ["old"]
     assert observed["lazy: not polled by the new process"] == ["old"]

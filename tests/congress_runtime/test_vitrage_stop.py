@@ -8,5 +8,5 @@ def test_a_deleted_datasource_is_freed() -> None:
 
 
 def test_upstream_keeps_it_in_memory() -> None:
-    """What patches.vitrage_stop is for; once Congress does better by itself, it can go."""
+    """The reason for patches.vitrage_stop. Once Congress has no such flaw, the patch can go."""
     assert run_script("vitrage_stop.py", "upstream").strip() == "in memory"

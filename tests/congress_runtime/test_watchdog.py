@@ -36,7 +36,7 @@ def probe(*results: BaseException | None) -> Callable[[], None]:
 
 
 def run_heartbeats(watchdog: Any, *checks: Any, seconds: int) -> str:
-    """Let `seconds` pass for the checks; why the node ended, "" when it did not."""
+    """Let `seconds` pass for the checks; the reason why the node ended, "" if it did not."""
     guard_end, pipe = os.pipe()
     stop_after_sleeps(watchdog, seconds)
     with pytest.raises(Enough):

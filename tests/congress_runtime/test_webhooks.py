@@ -1,4 +1,4 @@
-"""A webhook costs as much as it changes, and changes what it changes in upstream: Congress's own drivers."""
+"""The cost of a webhook depends only on its change, which is the same as in upstream: Congress's own drivers."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_a_webhook_takes_as_long_with_a_large_table_as_with_a_small_one() -> Non
 
 
 def test_upstream_goes_through_all_rows() -> None:
-    """What patches.vitrage_webhook and monasca_webhook are for; once Congress does better by itself, they can go."""
+    """The reason for patches.vitrage_webhook and monasca_webhook. Once Congress has no such flaw, they can go."""
     for driver, cost in costs("upstream", FEW, "1000").items():
         few, many = cost["rows touched"]
         assert many[0] / few[0] > 5, driver

@@ -1,4 +1,4 @@
-"""Faults of the database's hosts and processes: no write that a client knows of is lost, and nobody must help."""
+"""Faults of the database's hosts and processes: no confirmed write is lost, and no operator has to help."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ numbers = count(1)
 
 
 class Client:
-    """Writes to one server, as Congress does, under a lock of the table. `known`: what it was told to be there."""
+    """Writes to one server under a lock of the table, as Congress does. `known`: the writes that were confirmed."""
 
     def __init__(self, node: Node) -> None:
         self.node = node
@@ -36,7 +36,7 @@ class Client:
 
 @contextmanager
 def writing(node: Node) -> Iterator[Client]:
-    """While a client writes, of which some writes are known."""
+    """A client writes inside the context. Some of its writes are confirmed."""
     client = Client(node)
     thread = Thread(target=client.write)
     thread.start()
@@ -91,7 +91,7 @@ def test_a_lost_writer_is_harmless_once_nobody_receives_from_it(cluster: Cluster
 
     assert "could still be acknowledged" in harmless()
     cluster.leaves(writer)
-    # They have not looked yet.
+    # Their monitors have not run yet.
     assert f"{writer.name} is absent" in harmless()
     cluster.each("monitor", cluster.present)
     assert harmless() == ""
@@ -101,7 +101,7 @@ def test_a_lost_writer_is_harmless_once_nobody_receives_from_it(cluster: Cluster
 
 
 def test_the_writers_process_is_killed(cluster: Cluster) -> None:
-    """It goes on at once, and a second time soon afterwards another one takes its place."""
+    """It continues at once. If it is killed again soon afterwards, another member takes its place."""
     writer = cluster.settle()
     with writing(writer) as client:
         writer.kill()
@@ -115,7 +115,7 @@ def test_the_writers_process_is_killed(cluster: Cluster) -> None:
 
 
 def test_a_killed_writer_goes_on_without_a_look_at_it(cluster: Cluster) -> None:
-    """The unit's own end starts it again."""
+    """Its systemd unit starts it again when it ends."""
     writer = cluster.settle()
     writer.kill()
     assert writer.run("congress_database.py", "report", SERVICE_RESULT="signal").returncode == 0
@@ -134,7 +134,7 @@ def test_a_writer_that_was_never_promoted_goes_on_too(cluster: Cluster) -> None:
 
 
 def test_replicas_stop_following_at_the_first_word_of_a_lost_writer(cluster: Cluster) -> None:
-    """Its fencing waits until it is harmless: they would say so with their next monitor."""
+    """The fencing waits until the lost writer is harmless. Otherwise they would report it only at the next monitor."""
     writer = cluster.settle()
     told = {"OCF_RESKEY_CRM_meta_notify_type": "pre", "OCF_RESKEY_CRM_meta_notify_operation": "demote"}
     others = [node for node in cluster.present if node is not writer]
@@ -204,7 +204,7 @@ def test_one_replica_is_lost(cluster: Cluster) -> None:
 
 
 def test_two_replicas_are_lost(cluster: Cluster) -> None:
-    """A write waits for a replica, and nobody else is promoted."""
+    """A write waits for a replica, and no other member is promoted."""
     writer = cluster.settle()
     cluster.leaves(*cluster.others(writer))
     blocked = Thread(target=write, args=[writer])
@@ -223,7 +223,7 @@ def test_two_replicas_are_lost(cluster: Cluster) -> None:
 
 def test_a_replica_that_is_behind_is_not_promoted(cluster: Cluster) -> None:
     writer = cluster.settle()
-    # The one that would win among equals.
+    # The member that would win if all were equal.
     behind, ahead = cluster.others(writer)
     behind.sql("STOP SLAVE")
     known = write(writer)
@@ -235,7 +235,7 @@ def test_a_replica_that_is_behind_is_not_promoted(cluster: Cluster) -> None:
 
 
 def test_what_a_killed_replica_had_not_applied_is_not_taken_for_there(cluster: Cluster) -> None:
-    """The write is confirmed by a replica that loses it, and the other one never had it: only the writer has it."""
+    """A replica confirms the write and then loses it. The other replica never had it, so only the writer has it."""
     writer = cluster.settle()
     behind, killed = cluster.others(writer)
     behind.sql("STOP SLAVE")

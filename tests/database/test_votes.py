@@ -24,9 +24,9 @@ def votes(monkeypatch: pytest.MonkeyPatch) -> Any:
         ({"one": "full:1:7", "two": "part:1:9"}, None),
         ({"two": "full:1:7", "three": "full:1:9"}, "three"),
         ({"two": "full:1:7", "three": "full:1:7"}, "two"),
-        # A later writer's writes count more than those that a former one could not give to anybody.
+        # The writes of a later writer count more than those that a former writer could not send to any replica.
         ({"one": "full:1:12", "two": "full:2:9"}, "two"),
-        # All three have every write between them.
+        # Together, the three have every write.
         ({"one": "full:1:9", "two": "part:1:7", "three": "part:1:8"}, "one"),
         ({"one": "part:1:9", "two": "part:1:7", "three": "holds"}, None),
         ({"one": "diverged", "two": "copies", "three": "full:3:1"}, None),

@@ -80,7 +80,7 @@ def credentials(cloud: Cloud, tmp_path: Path) -> Path:
 
 
 def login(cloud: Cloud) -> dict[str, Any]:
-    """What every file with a login to the cloud has."""
+    """The part that all files with a login to the cloud have in common."""
     return {
         "auth_url": cloud.url,
         "application_credential_id": "the-id",
@@ -119,7 +119,7 @@ def fence(credentials: Path) -> Fence:
 
 
 def dead(cloud: Cloud, server: str) -> None:
-    """Its compute host takes orders and carries out none."""
+    """Its compute host accepts orders and carries out none."""
     cloud.ends |= {"pause": NEVER, "reboot": NEVER}
     assert cloud.servers[server].task is None
 

@@ -67,7 +67,7 @@ def test_where_it_runs_nowhere_the_names_decide(split: Split, other: str, *, hol
 
 
 def test_a_witness_that_falls_silent_meanwhile_ends_it(split: Split, tmp_path: Path) -> None:
-    """It works at the first check and then no more: no second delay for a node that no longer works."""
+    """The node works at the first check, and then no longer. A node that does not work gets no second delay."""
     once = f"mkdir {tmp_path}/asked"
     assert DELAY <= split(OTHER, once) < 2 * DELAY
 

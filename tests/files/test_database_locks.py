@@ -43,7 +43,7 @@ def wire() -> Iterator[str]:
         ip("-n", name, "link", "set", "wire", "up")
         yield name
     finally:
-        # A namespace lives on while a socket of it does, and its wire with it.
+        # A namespace, with its wire, continues to exist while one of its sockets does.
         run(program("ip"), "link", "delete", name)
         ip("netns", "delete", name)
 

@@ -156,13 +156,13 @@ def test_all_problems_come_at_once() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        # Its own bridges, complete and half made, are what a lab that runs or was cut off leaves.
+        # A lab that runs, or that was interrupted, leaves its own bridges, complete or half made.
         bridge("lab-mgmt", "10.233.0.1") | {"routes": [DEFAULT, route("10.233.0.0/24", "lab-mgmt")]},
         bridge("lab-mgmt"),
         # Clients of an acceptance run that was killed.
         bridge("lab-mgmt", "10.233.0.1", "10.233.0.230"),
         {"namespaces": frozenset({"lab-cmp1"}), "has_state": True},
-        # A lab that runs has its memory already.
+        # A running lab already has its memory.
         {"runs": True, "memory": 1.0, "disk": 1.0},
         # A default route in halves gives way to the lab's ranges.
         {"routes": [DEFAULT, route("0.0.0.0/1", "tun0"), route("128.0.0.0/1", "tun0")]},

@@ -153,7 +153,7 @@ def test_a_lab_is_known_by_its_sign_and_an_older_one_by_what_it_has(tmp_path: Pa
 
 
 def test_an_older_lab_that_was_cut_off_before_its_secrets_is_a_lab(tmp_path: Path) -> None:
-    """Nobody's, it could be neither purged nor gone on with."""
+    """If it counted as nobody's, it could be neither purged nor continued."""
     state = tmp_path / "state"
     for name in ("log", "run", "mark", "common/usr"):
         (state / name).mkdir(parents=True)

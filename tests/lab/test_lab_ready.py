@@ -1,4 +1,4 @@
-"""The lab is ready when every service has spoken since its host booted and has wired what it was given."""
+"""The lab is ready when every service has reported since its host booted, and has configured what it was assigned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders of policies to write, wrong in one place or in many."""
+"""Writes folders of policies for tests, with one mistake or with many."""
 
 from __future__ import annotations
 

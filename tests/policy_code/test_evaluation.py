@@ -54,7 +54,7 @@ def test_a_case_tells_what_differs(folder: Path) -> None:
         {"table": "none", "missing": [], "unexpected": [], "same": 0},
         {"table": "execute", "missing": [], "unexpected": ["nova:servers.pause('s2')"], "same": 0},
     ]
-    # Facts are no rules.
+    # Facts do not count as rules.
     assert [(rule["rule"], rule["rows"]) for rule in outcome["rules"]] == [(0, 2), (2, 1), (3, 0)]
 
 
@@ -121,7 +121,7 @@ def test_why_there_is_none(folder: Path) -> None:
 
 
 def test_the_engine_of_a_host_executes_the_same(folder: Path) -> None:
-    """What a case compares is asked of the tables; an engine is told by its triggers, and calls the datasource."""
+    """A case reads the tables of actions. An engine learns of actions by its triggers, and calls the datasource."""
     write(folder, p_test=case(given=f"{{nova:servers: {SERVERS}}}", execute="[]"))
     for file in EXAMPLES.rglob("*.yaml"):
         target = folder / file.relative_to(EXAMPLES)

@@ -99,7 +99,7 @@ def test_the_plan_makes_what_is_declared_of_what_was(old: dict[str, Any], new: d
 
 @given(DECLARATIONS, DECLARATIONS, DECLARATIONS)
 def test_nothing_else_is_touched(old: dict[str, Any], new: dict[str, Any], others: dict[str, Any]) -> None:
-    """What others have under other names stays as it is."""
+    """Policies and datasources of others, under other names, stay as they are."""
     theirs = {list_: {f"their {name}": one for name, one in ones.items()} for list_, ones in others.items()}
     state = {list_: {**copy.deepcopy(old[list_]), **copy.deepcopy(theirs[list_])} for list_ in old}
     for action in plan(old, new):

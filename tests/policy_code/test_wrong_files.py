@@ -1,4 +1,4 @@
-"""Files as a wrong user leaves them: each wrong thing is one line, with file, line and the way out."""
+"""Files with typical mistakes of users: each mistake is one line, with file, line and the way out."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ LAUGHS = ["a0: &a0 [1]\n", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n"
             "description: has a character that Congress's",
         ),
         ("p.yaml", "name: P\nrules:\n- {rule: p(1), comment: 😀}\n", 3, "rules[0].comment: has a character"),
-        # Each costs a machine all of its memory or time otherwise.
+        # Without a limit, each of these would take all of a machine's memory or time.
         ("p.yaml", f"name: P  # {'x' * 4_000_000}\n", 1, "has 4.0 MB, and a file may have 4: split it"),
         ("p.yaml", "".join(LAUGHS), 1, "its aliases make more than 1,000,000 values"),
     ],

@@ -101,7 +101,7 @@ def test_an_address_that_nobody_holds_ends_the_step(tmp_path: Path, step: str) -
 
 
 def test_the_engines_of_before_are_those_of_the_configuration_alone(tmp_path: Path) -> None:
-    """It waits for each that it takes away, so for nothing else."""
+    """The step waits for each engine that it removes, so the list must have no other servers."""
     script = case("load_balancer/haproxy.sh.j2", "first-of-two").text
     (function,) = re.findall(r"^configured\(\) \{.*\}$", script, re.MULTILINE)
     (tmp_path / "haproxy.cfg").write_text(case("load_balancer/haproxy.cfg.j2", "first-of-two").text)

@@ -60,7 +60,7 @@ class Host:
         self.joins(*BUS_MEMBERS)
 
     def joins(self, *members: str) -> None:
-        """Whom this node finds when it starts without data."""
+        """The nodes that this node finds when it starts without data."""
         (self.folder / "joined").write_text(status(*members))
 
     def node(self, member: str, *members: str) -> Path:

@@ -1,4 +1,4 @@
-"""What a host has of before our modules were a package goes when nothing asks for it any more."""
+"""Before our modules were a package, hosts got them as single files. These are removed once nothing uses them."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def test_a_misspelt_setting_is_refused_before_anything_runs(
 def test_a_setting_that_is_given_twice_is_refused_before_anything_runs(
     checkout: Checkout, target: str, words: list[str]
 ) -> None:
-    """Of two, make itself takes the last one without a word."""
+    """Without the check, make silently takes the last one."""
     checkout.deploy()
     words = [word for word in words if target == "replace" or not word.startswith("FILE")]
     done = checkout.run("make", target, *words)

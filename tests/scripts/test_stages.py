@@ -1,4 +1,4 @@
-"""The stages of `make up`: side by side, their lines, logs and errors, and what a signal leaves."""
+"""The stages of `make up` side by side: their lines, logs and errors, and what remains after a signal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""toolchain/build with a stand-in for Go: what its log says, how far it is, and what an error says."""
+"""toolchain/build with a stand-in for Go: its log, its progress and its errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cloud of many servers has, as its APIs tell it.
+"""The content of a cloud with many servers, as its APIs return it.
 
 Proportions are those of a general-purpose cloud: a project has twenty servers, a network, and ten security groups of 32
 rules.

@@ -12,7 +12,7 @@ from tests.support.waiting import wait_for
 
 
 def of_folder(folder: Path) -> tuple[str, ...]:
-    """Options of a server. One that starts deletes the temporary tables of all others in its folder for such."""
+    """Options of a server with its own temporary folder, because a starting server deletes temporary tables there."""
     return ("--user=root", f"--datadir={folder}/data", f"--tmpdir={folder}")
 
 

@@ -1,4 +1,4 @@
-"""Who may reach whom, written a second time on purpose: a wrong entry in roles/table.py differs from it.
+"""Who may reach whom. This repeats roles/table.py on purpose, so that a wrong entry there is noticed.
 
 The addresses are those of the settings in tests/unit.
 """

@@ -11,7 +11,7 @@ reserved: deque[socket.socket] = deque(maxlen=100)
 
 
 def bound() -> socket.socket:
-    """At a port below those that the kernel gives to connections. Listens to nothing."""
+    """A socket at a port below those that the kernel gives to connections. It does not listen."""
     while True:
         taken = socket.socket()
         try:
@@ -20,19 +20,19 @@ def bound() -> socket.socket:
         except OSError:
             taken.close()
         else:
-            # From now on one that asks for it in the usual way, as servers do, may listen there.
+            # From now on, a program that sets the usual socket options, as servers do, may listen there.
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             return taken
 
 
 def free_port() -> int:
-    """Another process may have it by the time it is used."""
+    """A port that is free now. Another process may have it by the time it is used."""
     with bound() as taken:
         return int(taken.getsockname()[1])
 
 
 def reserved_port() -> int:
-    """For a program that this test starts; neither this function nor free_port gives it to anybody else meanwhile."""
+    """A port for a program that this test starts. Meanwhile, neither this function nor free_port returns it again."""
     if len(reserved) == reserved.maxlen:
         reserved.popleft().close()
     reserved.append(bound())

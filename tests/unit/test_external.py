@@ -63,7 +63,7 @@ def test_limited_hosts_reach_the_services_whose_addresses_the_settings_have() ->
 
 
 def uses_service(step: Registration) -> bool:
-    """Whether the step's script, or its turn, needs a node that has database and bus."""
+    """Whether the step's script, or its place in the order, requires that database and bus work."""
     return step.name.endswith("-configuration") or step.name in {
         "schema", "datasource-node", "policy-engine-1", "policy-engine-2",
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Two load balancers, one virtual address: what is made in which order, and what a single one is spared."""
+"""Two load balancers, one virtual address: the order of resources, and what a single load balancer does not have."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_both_may_have_the_address_and_the_floating_ip_is_on_it(pair: Recording)
         assert pair.by_name(f"{name}-port").inputs["allowedAddressPairs"] == [{"ipAddress": virtual}]
     floating = pair.by_name("load-balancer-address")
     assert floating.inputs["portId"] == "load-balancer-virtual-address-id"
-    # When the address can be held, and not before: a stack that grows goes on meanwhile.
+    # Only when a host can hold the address: until then, the first host of a growing stack continues to serve.
     assert all(pair.needs(floating, pair.step(f"{name}-keepalived")) for name in NAMES)
     assert pair.outputs["virtual_address"] == virtual
     assert pair.outputs["endpoint"] == f"https://{pair.outputs['endpoint_address']}:1789"

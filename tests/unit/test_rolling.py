@@ -122,7 +122,7 @@ def test_the_engines_of_a_host_never_change_at_the_same_time(
 def test_a_failure_reaches_only_the_hosts_that_may_be_in_work(
     drawn: tuple[Order, frozenset[int], int],
 ) -> None:
-    """Whatever Pulumi goes on with after a failure (--continue-on-error), turns that far behind do not begin."""
+    """Pulumi may continue after a failure (--continue-on-error), but turns that far behind do not begin."""
     order, existing, max_unavailable = drawn
     hosts = list(dict.fromkeys(order.host(number) for number in sorted(existing)))
     for earlier, later in combinations(sorted(existing), 2):

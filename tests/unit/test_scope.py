@@ -100,7 +100,7 @@ def called_prod(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """This file has what the CLI exports, as 3.259 does with its file backend."""
+    """Let the CLI export the content of this file, as version 3.259 does with its file backend."""
     exported, pulumi_cli = tmp_path / "exported", tmp_path / "pulumi"
     pulumi_cli.write_text(f"""#!/bin/sh
 [ "$*" = "stack export --stack {NAME} --non-interactive" ] && [ -e {exported} ] && exec cat {exported}

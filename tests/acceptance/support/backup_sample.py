@@ -16,7 +16,7 @@ from tests.acceptance.support.deployment import Deployment, run
 from tests.support.waiting import wait_for
 
 POLICY, DATASOURCE = "backup_sample", "backup_sample_keystone"
-# A mark of ownership, as of a stack that the backup may be from.
+# A mark of ownership, like that of the stack that a backup may come from.
 DESCRIPTION = "a sample [congress-ha: congress-elsewhere]"
 RULES = ("two(2)", f"project(name) :- {DATASOURCE}:projects(name=name)")
 SYNC = 30  # seconds; the stack's syncPeriod is 5

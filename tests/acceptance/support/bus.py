@@ -15,7 +15,8 @@ AWAIT_MAJORITY = "{ for try in 1 2 3; do rabbitmq-upgrade -q await_online_quorum
 def restart_bus(deployment: Deployment) -> float:
     """Restart RabbitMQ on each host, one after the other; return when the last one had stopped (time.time()).
 
-    It still serves while it is stopping. Of three, the next one waits until every queue has a majority without it.
+    RabbitMQ still serves while it is stopping. With three hosts, the next one waits until every queue has a majority
+    without it.
     """
     hosts = deployment.hosts("messaging")
     majority = f"{AWAIT_MAJORITY} && " if len(hosts) > 1 else ""
@@ -24,7 +25,7 @@ def restart_bus(deployment: Deployment) -> float:
 
 
 def bus_is_whole(deployment: Deployment) -> None:
-    """All hosts run in one cluster, and each queue has a copy on each. Fails unless there are three hosts."""
+    """Assert that all three hosts run in one cluster, and that each queue has a copy on each of them."""
     hosts = deployment.hosts("messaging")
     assert len(hosts) > 1, hosts
     for host in hosts:
@@ -43,10 +44,10 @@ def bus_is_whole(deployment: Deployment) -> None:
 
 
 def lasting_queues(deployment: Deployment, host: str) -> list[dict[str, Any]]:
-    """Queues that outlive their connection, and get messages.
+    """Queues that outlive their connection and get messages.
 
-    A queue that expires while members restart may stay in RabbitMQ's list (3.10.8): without a member, and without an
-    exchange that sends anything to it.
+    A queue that expires while members restart may stay in RabbitMQ's list (3.10.8), without a member and without an
+    exchange that sends anything to it. Such a queue is left out.
     """
     columns = "name type exclusive members online"
     queues = listed(deployment, host, f"list_queues -p congress {columns}")

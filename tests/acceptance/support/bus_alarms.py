@@ -1,4 +1,4 @@
-"""RabbitMQ's alarms, of memory and of disk space: while one lasts, it reads nothing more from whoever publishes."""
+"""RabbitMQ's alarms about memory and disk space. While an alarm lasts, RabbitMQ reads nothing from publishers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AGAIN = 120.0  # a publication that waited is tried again by its sender, and by 
 
 @dataclass(frozen=True)
 class Limit:
-    """Of what RabbitMQ must have: Erlang that reads it, that sets it, and a value that no host meets."""
+    """A limit of RabbitMQ: the Erlang code that reads it, the code that sets it, and a value that no host meets."""
 
     read: str
     set: str
@@ -55,7 +55,7 @@ Rabbitmqctl = Callable[..., str]
 
 @contextmanager
 def alarm(rabbitmqctl: Rabbitmqctl, what: str) -> Iterator[None]:
-    """The alarm is there; at the end the limit is what it was, and the alarm is over."""
+    """Keep the alarm on inside the context. At the end, the limit is restored and the alarm is over."""
     limit = LIMITS[what]
     before = rabbitmqctl("eval", limit.read)
     try:
@@ -72,12 +72,12 @@ def alarms(rabbitmqctl: Rabbitmqctl) -> str:
 
 
 def blocked(rabbitmqctl: Rabbitmqctl) -> int:
-    """Connections that publish, and are not read from."""
+    """Connections that publish, and from which RabbitMQ does not read."""
     return rabbitmqctl("list_connections", "state").split().count("blocked")
 
 
 def waited_out(pair: Pair, tables: Alarms, what: str, seconds: float = LASTS) -> Waited:
-    """Change rows during such an alarm; fails unless they wait, no node restarts, and they are right afterwards."""
+    """Change rows during such an alarm. Fails unless the changes wait, no node restarts, and the rows end right."""
 
     def rabbitmqctl(*words: str) -> str:
         quoted = " ".join(f"'{word}'" for word in words)
@@ -115,6 +115,6 @@ def nodes(pair: Pair) -> tuple[set[tuple[str, int]], dict[str, str]]:
 
 
 def newest(pair: Pair) -> float:
-    """When the newest row was written that any engine knows."""
+    """The time at which the newest row that any engine knows was written."""
     written = pair.probe.written
     return max(written.get(count, 0.0) for seen in pair.probe.seen.values() for count in list(seen))

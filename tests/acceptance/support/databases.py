@@ -1,4 +1,4 @@
-"""Three hosts of the database: who takes writes, rules that are written all the time, and the audit of both."""
+"""Three hosts of the database: which host takes writes, a client that adds rules all the time, and an audit of both."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def stopped(deployment: Deployment) -> Iterator[None]:
 
 
 class Rules(threading.Thread):
-    """Adds one rule after another. `known`: those that the API has confirmed, each with the time of that."""
+    """Adds one rule after another. `known`: the rules that the API has confirmed, each with the time of that."""
 
     def __init__(self, deployment: Deployment) -> None:
         super().__init__(daemon=True)
@@ -88,7 +88,7 @@ class Rules(threading.Thread):
         return max(later - earlier for earlier, later in pairwise(times))
 
     def stored(self) -> list[int]:
-        """The rules that are there, each as often as it is there."""
+        """The rules in the database, each as often as it is stored."""
         rules = congress.ok(self.deployment.api("GET", f"/v1/policies/{POLICY}/rules"))["results"]
         return [int(found[1]) for rule in rules if (found := re.search(r"known\((\d+)\)", rule["rule"]))]
 
@@ -116,12 +116,12 @@ class Members:
         return next(server for server in self.servers if server.name != writer.name)
 
     def audit(self, rules: Rules) -> None:
-        """Nothing is wrong, one takes writes and has the address, and every known rule is there once on each host."""
+        """Assert that all is well, one host takes writes and has the address, and all have each known rule once."""
         self.deployment.well(300)
         self.data_is_whole(rules)
 
     def data_is_whole(self, rules: Rules) -> None:
-        """One takes writes and has the address, and every known rule is there once on each host."""
+        """Assert that one host takes writes and has the address, and that each host has every known rule once."""
         assert len(self.writers()) == 1
         known, stored = set(rules.known), rules.stored()
         assert known <= set(stored)
@@ -133,9 +133,9 @@ class Members:
         wait_for("all copies are equal", 60, lambda: self.equal(known))
 
     def equal(self, known: set[int]) -> bool:
-        """Every known rule is there once on each host; and all have the same rules up to the last of them.
+        """Each host has every known rule once, and all hosts have the same rules up to the last known one.
 
-        Later ones come while one host is asked after another.
+        Later rules may differ, because they are added while one host is asked after the other.
         """
         query = "mariadb -NBe 'SELECT policy_name, rule FROM congress.policy_rules WHERE deleted_at IS NULL'"
         ours = re.compile(rf"^{POLICY}\tknown\((\d+)\)$", re.MULTILINE)

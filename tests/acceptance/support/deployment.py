@@ -163,7 +163,7 @@ class Deployment:
             assert (troubles := self.troubles()) == [], troubles
             return True
 
-        # A look takes seconds of processor time on this machine, which what it waits for needs, too.
+        # Each `make status` takes seconds of processor time, which the deployment on the same machine needs, too.
         wait_for("all is well by itself", seconds, nothing_wrong, pause=3)
 
     def steps_run(self) -> dict[str, str]:

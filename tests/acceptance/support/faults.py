@@ -147,7 +147,7 @@ def rabbitmq_restarted(pair: Pair) -> Iterator[float]:
 
 @fault("MariaDB restarted", limit=30, absences=0)
 def mariadb_restarted(pair: Pair) -> Iterator[float]:
-    """Of three, another host takes over."""
+    """With three hosts, another host takes over."""
     stop, start = "systemctl stop mariadb", "systemctl start mariadb"
     yield float(
         pair.deployment.on(databases.writers_host(pair.deployment), f"{stop} && date +%s.%N && {start}")

@@ -1,4 +1,4 @@
-"""What HAProxy on each load balancer says of the engines."""
+"""What HAProxy on each load balancer says about the engines."""
 
 from __future__ import annotations
 

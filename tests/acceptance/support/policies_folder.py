@@ -55,7 +55,7 @@ class DeclaredFolder:
         return (f"policies={self.path}", f"policySecrets.lab-admin={self.password}")
 
     def refused(self, deployment: Deployment) -> str:
-        """Without the outputs, which have all rules: they would push the reason out of the error's text."""
+        """The error of a refused `up`, without the outputs: they have all rules, and would push out the reason."""
         with pytest.raises(CommandError) as caught:
             deployment.up_with("--suppress-outputs", *setting_options(*self.settings))
         return str(caught.value)

@@ -20,7 +20,7 @@ PROCESS = "[-]-datasources --node-id"
 
 
 def while_it_settles(check: Callable[[], None]) -> None:
-    """What must not happen is looked for until it cannot happen any more."""
+    """Watch for something that must not happen, until it cannot happen any more."""
     end = time.monotonic() + SETTLED
     while time.monotonic() < end:
         check()
@@ -50,7 +50,7 @@ class Nova:
         wait_for(f"server {self.server} is {status}", seconds, reached)
 
     def paused_once(self, seconds: float, times: int = 1) -> None:
-        """Paused exactly `times` times, also after everything that engines may still request has come."""
+        """Assert that it was paused exactly `times` times, even after all requests that engines may still send."""
         self.wait("PAUSED", seconds)
 
         def still() -> None:

@@ -38,7 +38,7 @@ def haproxy_killed(pair: Pair) -> Iterator[None]:
 
 @fault("load balancer's host off and on", limit=BOOTED, absences=0, among=ROLE_FAULTS)
 def load_balancer_s_host(pair: Pair) -> Iterator[float]:
-    """Not of the first one: it forwards the observers' connections to the engines."""
+    """Not the host of the first load balancer, which forwards the observers' connections to the engines."""
     yield off_and_on(pair, pair.deployment.hosts("load-balancer")[-1])
 
 
@@ -80,7 +80,7 @@ def off_and_on(pair: Pair, host: str) -> float:
 
 
 def of_three(pair: Pair) -> None:
-    """Wait until the bus can lose the next host."""
+    """Wait until the bus can lose another host."""
     if len(pair.deployment.hosts("messaging")) > 1:
         pair.well()
         bus_is_whole(pair.deployment)

@@ -1,4 +1,4 @@
-"""The starting set of policies (policies/examples) over the lab's cloud, and what its APIs say of the same."""
+"""The starting set of policies (policies/examples) over the lab's cloud, and the answers of the cloud's APIs."""
 
 from __future__ import annotations
 

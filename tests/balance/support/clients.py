@@ -1,4 +1,4 @@
-"""Clients of the two load balancers, which note when they were answered and what went wrong."""
+"""Clients of the two load balancers, which record when they were answered and what went wrong."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.waiting import wait_for
 
 
 class Clients(threading.Thread):
-    """One question after another through the virtual address; `answered`: moments; `failed`: what went wrong."""
+    """Sends one request after another to the virtual address. `answered`: times. `failed`: what went wrong."""
 
     def __init__(self, pair: Pair, timeout: float) -> None:
         super().__init__(daemon=True)
@@ -41,7 +41,7 @@ class Clients(threading.Thread):
 
 
 class Kept(Clients):
-    """On one connection as long as it lasts, as clients that keep theirs."""
+    """Uses one connection as long as it lasts, as clients with persistent connections do."""
 
     def run(self) -> None:
         inside(self.pair.namespace("clients"), self.ask)

@@ -1,5 +1,5 @@
-"""Two load balancers on hosts of their own, as far as the network goes: real HAProxy and real keepalived in network
-namespaces, engines and clients in a third one, a bridge between them.
+"""Two load balancers, each on a separate host as far as the network is concerned: real HAProxy and real keepalived in
+network namespaces, engines and clients in a third namespace, and a bridge between them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PORT, STATE_PORT, PEER_PORT = 1789, 8405, 8406
 
 
 class Engine(Counting):
-    """Listens where clients are."""
+    """An engine, which listens in the namespace of the clients."""
 
     def __init__(self, number: int, run: Path, namespace: str) -> None:
         super().__init__(number, run)
@@ -111,7 +111,7 @@ class LoadBalancer:
             (self.folder / name).chmod(0o755)
 
     def service(self) -> str:
-        """In the place of systemctl: keepalived alone is started and stopped."""
+        """Stands in for systemctl: starts and stops only keepalived."""
         pid = self.folder / "keepalived.pid"
         options = f"-n -l -D -f {self.folder}/keepalived.conf -p {pid} -r {self.folder}/vrrp.pid"
         return f"""
@@ -149,7 +149,7 @@ esac"""
         return int((self.folder / file).read_text())
 
     def runs_keepalived(self) -> bool:
-        """Also while a part of it runs, or has ended and is not reaped: it cannot be started then."""
+        """True also if only a part of it runs, or has ended and is not reaped: it cannot be started then."""
         try:
             return any(Path(f"/proc/{self.pid(file)}").exists() for file in ("keepalived.pid", "vrrp.pid"))
         except (OSError, ValueError):
@@ -186,11 +186,11 @@ esac"""
         self.run(self.folder / "service", verb, "keepalived")
 
     def cable(self, state: str) -> None:
-        """`down`: to the others it is off."""
+        """Set the host's link. With `down`, the host looks off to the others."""
         ip("-n", self.namespace, "link", "set", "eth0", state)
 
     def kill_haproxy(self) -> None:
-        """All of its processes, and nobody starts it again."""
+        """Kill all of its processes. Nothing starts it again."""
         children = Path(f"/proc/{self.haproxy.pid}/task/{self.haproxy.pid}/children").read_text().split()
         for pid in (self.haproxy.pid, *map(int, children)):
             with suppress(ProcessLookupError):
@@ -228,7 +228,7 @@ class Pair:
         return self.ask(f"https://{address}:{PORT}{path}", timeout)
 
     def ask(self, url: str, timeout: float = 30) -> str:
-        """From where clients are, by a connection of its own."""
+        """Send a request from the namespace of the clients, on its own connection."""
 
         def ask() -> str:
             with urllib.request.urlopen(url, timeout=timeout, context=self.tls) as answer:  # noqa: S310

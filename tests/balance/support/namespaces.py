@@ -1,4 +1,4 @@
-"""Hosts as far as the network goes: namespaces with an address each, on one bridge."""
+"""Simulated hosts: network namespaces with an address each, on one bridge."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def ip(*words: str) -> None:
 
 
 def inside(namespace: str, what: Callable[[], T]) -> T:
-    """What `what` returns when its sockets are made in that namespace."""
+    """The result of `what`, whose sockets are created in that namespace."""
 
     def enter() -> T:
         with Path(f"/run/netns/{namespace}").open() as known:

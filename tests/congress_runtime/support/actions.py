@@ -37,7 +37,7 @@ class Clock:
 
 
 class Node(dse_node.DseNode):  # type: ignore[misc]
-    """A node whose calls reach the nodes of its deployment at once; or later, those to a service that is away."""
+    """A node whose calls reach the nodes of its deployment at once, or later if the called service is away."""
 
     deployment: Deployment
 
@@ -57,7 +57,7 @@ UPSTREAM, CLOCK = sys.argv[1:] == ["upstream"], Clock()
 
 
 class Cloud(datasource_driver.PushedDataSourceDriver, datasource_driver.ExecutionDriver):  # type: ignore[misc]
-    """The datasource; `executed` is what the cloud was asked to do, whichever process asked."""
+    """The datasource. `executed`: what the cloud was asked to do, by any process."""
 
     def __init__(self, executed: list[str]) -> None:
         self.executed = executed

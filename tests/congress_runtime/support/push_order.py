@@ -1,4 +1,4 @@
-"""Run by the Python that Congress is installed in: what stays of pushes that come while an earlier one is taken in.
+"""Runs in Congress's virtual environment: the rows that remain of pushes that arrive while an earlier one is applied.
 
 Congress's own drivers, without a bus and a database.
 usage: push_order.py ours|"row_requests alone"|upstream: prints one JSON object.
@@ -48,7 +48,7 @@ def made(kind: Any) -> Any:
 
 
 def at_once(*requests: Any) -> None:
-    """Each begins before the next one comes."""
+    """Push several times: each push begins before the next one arrives."""
     threads = []
     for request in requests:
         threads.append(eventlet.spawn(*request))
@@ -66,7 +66,7 @@ def main(which: str) -> None:
     stored: list[int] = []
 
     def store(_datasource: str, _table: str, rows: Any) -> None:
-        """A database that is slow with many rows, in turns of the loop."""
+        """A database that needs more turns of the loop for more rows."""
         count = len(rows)
         for _ in range(count):
             eventlet.sleep(0)

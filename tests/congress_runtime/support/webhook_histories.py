@@ -161,11 +161,11 @@ class History:
         Clock.now_is += timedelta(days=1)
 
     def replace(self) -> None:
-        """The table becomes another object, with a row less, as by code that knows nothing of webhooks."""
+        """Replace the table by another object with one row less, as code does that knows nothing of webhooks."""
         self.source.state[self.table] = set(sorted(self.source.state[self.table], key=repr)[1:])
 
     def publish_less(self) -> None:
-        """A publication that is not of the table itself."""
+        """Publish something other than the table itself."""
         self.source.publish(self.table, sorted(self.source.state[self.table], key=repr)[1:])
 
     def subscribe(self) -> None:

@@ -94,7 +94,7 @@ class Node:
         return int((self.folder / "pid").read_text())
 
     def kill(self) -> None:
-        """End the process without a word."""
+        """End the process with SIGKILL."""
         with suppress(ProcessLookupError, FileNotFoundError):
             os.kill(self.pid, signal.SIGKILL)
         wait_for(f"{self.name} has ended", 20, lambda: self.unit() == "inactive")
@@ -114,7 +114,7 @@ class Cluster:
         self.nodes = {name: Node(folder / name, name, reserved_port()) for name in NAMES}
 
     def build(self) -> None:
-        """The first member begins the database, the others copy it."""
+        """The first member creates the database, the others copy it."""
         (self.folder / "base").mkdir()
         mariadb.install(self.folder / "base")
         signer = authority()
@@ -164,7 +164,7 @@ CREATE DATABASE congress; CREATE TABLE congress.writes (number INT PRIMARY KEY)"
         return [node for node in self.nodes.values() if node.present]
 
     def each(self, action: str, nodes: Sequence[Node]) -> dict[str, int]:
-        """The action on all at the same time; exit status of each."""
+        """Run the action on all members at the same time; the exit status of each."""
         with ThreadPoolExecutor(3) as pool:
             return dict(
                 zip(
@@ -192,7 +192,7 @@ CREATE DATABASE congress; CREATE TABLE congress.writes (number INT PRIMARY KEY)"
         return [node for node in self.present if seen[node.name] == PROMOTED]
 
     def step(self) -> Node | None:
-        """One look at all members, and a promotion of who asks for it; the writer, if there is exactly one."""
+        """Monitor all members once, and promote one that asks for it. Returns the writer, if there is exactly one."""
         if (
             not (writers := self.writers())
             and (best := self.candidate()) is not None

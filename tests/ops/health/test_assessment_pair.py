@@ -79,7 +79,7 @@ def test_orders_that_nova_takes_and_does_not_carry_out(status: str, task: str) -
 
 
 def test_a_stopped_pacemaker_is_named_and_nothing_else_is_suspected() -> None:
-    """Pacemaker was stopped by hand on one host and the other was rebooted: it waits for ever, with its devices."""
+    """Pacemaker was stopped by hand on one host, and the other host was rebooted. That one waits for ever."""
     waits = device(node(healthy(), pending=True), role="Stopped", nodes=())
     waits = clusters(
         waits, resources=tuple(replace(r, role="Stopped", nodes=()) for r in one_view(waits).resources)

@@ -1,4 +1,4 @@
-"""Two load balancers: who holds the endpoint's address, and what each thinks of the engines."""
+"""Two load balancers: which one holds the endpoint's address, and how each of them sees the engines."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_all_is_well_and_the_holder_is_shown() -> None:
             ["keepalived on load-balancer-2 is inactive: it could not take the endpoint's address"],
         ),
         (HOLDS, Unseen("timed out"), ["keepalived on load-balancer-2: timed out"]),
-        # The host's own finding tells it, and who holds the address is not known.
+        # The host's own finding says this. It is not known which host holds the address.
         (WAITS, LOST, []),
         (HOLDS, LOST, []),
     ],

@@ -25,7 +25,7 @@ def congress_ha(*words: str | Path) -> CompletedProcess[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """In the only case the policy finds s1, as `expect` says, and pauses it, of which `execute` says nothing."""
+    """In the only case, the policy finds s1, as `expect` says. It also pauses s1, which `execute` does not mention."""
     rules = (
         "\"bad(x) :- nova:tags(x, 'bad')\"",
         '"execute[nova:servers.pause(x)] :- bad(x)"',

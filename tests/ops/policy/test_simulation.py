@@ -82,7 +82,7 @@ def simulate(folder: Path) -> Result:
 
 
 def refused(folder: Path, stack: Stack, name: str = "prod") -> list[str]:
-    """What `up` would not apply."""
+    """The policies that `up` would refuse."""
     return unsimulated(folder, name, stack.has, declaration(read(folder), None), ["Pause"])
 
 

@@ -138,7 +138,7 @@ def cut_off_before_the_old_server_went(database: Simulation) -> None:
 def test_an_up_that_failed_before_the_deletion_is_continued(database: Simulation) -> None:
     cut_off_before_the_old_server_went(database)
     result = database.run("database")
-    # Its status is that of the stand, which never changes.
+    # The status is that of the stand-in, which never changes.
     assert "replace: database is replaced, but make status reports" in result.output
     assert database.done == [
         f"preview --replace URN {ONLY}",

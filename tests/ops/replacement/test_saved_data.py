@@ -123,7 +123,7 @@ def test_what_the_new_database_has_by_now_is_not_lost(
 ) -> None:
     hosts = FakeHosts()
     hosts.rows = dict(rows)
-    # Not yet: no table is there.
+    # No table exists yet.
     assert data(hosts).conflict(Path("file"), expected) == ""
     hosts.tables = "3"
     assert bool(data(hosts).conflict(Path("file"), expected)) == lost

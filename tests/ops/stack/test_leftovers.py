@@ -16,7 +16,7 @@ from tests.unit.support import recording
 
 
 def test_everything_with_the_stack_s_name_is_a_leftover() -> None:
-    """The program's own names, as it registers them, and none of a stack whose name only begins like it."""
+    """The names that the program registers, and no name of a stack whose own name only has the same beginning."""
     plurals = {
         "Instance": "servers",
         "ServerGroup": "server_groups",

@@ -24,7 +24,7 @@ SERVERS = {**healthy.SERVERS, f"congress-dev-{SECOND}": Server("ACTIVE", "")}
 
 
 def reports(first: str = "active\nholds\n", second: str = "active\n") -> dict[str, Report]:
-    """What both told of their part in the address."""
+    """The reports of both hosts about their part in the virtual address."""
     known = healthy.reports()
     for name, told in ((FIRST, first), (SECOND, second)):
         answers = healthy.reports()[FIRST].answers

@@ -29,7 +29,7 @@ def test_what_differs_is_named_by_policy_rule_and_key(host: Host) -> None:
     by_hand("persistent_insert_rule", policy_name="Named", str_rule="p(7)", rule_name="seven", comment="")
     by_hand("persistent_insert_rule", policy_name="Named", str_rule="p(8)", rule_name="", comment="")
     by_hand("persistent_delete_policy", name_or_id="Other")
-    # Congress has no change in place: who changes a policy deletes it and creates it again, without the mark.
+    # Congress cannot change a policy in place. Whoever changes one deletes and creates it again, without the mark.
     by_hand("persistent_delete_policy", name_or_id="Active")
     theirs = {"name": "ACTIVE", "description": "mine", "rules": [{"rule": "kept('b')"}]}
     by_hand("persistent_create_policy_with_rules", policy_rules_obj=theirs)

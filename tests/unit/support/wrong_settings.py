@@ -1,4 +1,4 @@
-"""Changes of the smallest stack's settings, each with what the one error it causes must say."""
+"""Changes of the smallest stack's settings. Each causes one error, and has the text that the error must contain."""
 
 from __future__ import annotations
 
