@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 
 from components.congress_host import CongressHost
+from components.database_cluster import USER as REPLICA
 from components.database_cluster import DatabaseCluster, replication
 from components.foundation.authority import CA_FILE, Authority
 from components.foundation.host import Site
@@ -64,7 +65,7 @@ class Database(SharedService):
 
         def context(child: pulumi.ResourceOptions) -> dict[str, Any]:
             if not self.is_cluster:
-                return common
+                return {**common, "replica": REPLICA}
             nodes = [host.hostname for host in self.hosts]
             of_several = {"nodes": nodes, "virtual_address": self.virtual_address}
             return {**common, **of_several, "replication": replication(name, child)}

@@ -41,7 +41,9 @@ def report(member: Member) -> None:
     if os.environ.get("SERVICE_RESULT") == "success":
         return
     if not member.mandate.allows_restart:
-        member.ended()
+        # Otherwise an action of Pacemaker's has seen the end already, and starts MariaDB again.
+        if not member.mandate.is_locked:
+            member.ended()
         return
     # A unit cannot start before its end is over, and this is a part of it.
     later = [
@@ -73,6 +75,7 @@ COMMANDS: Mapping[str, tuple[Callable[[Member], None], str]] = {
     "is-writer": (require_writer, "whether this member takes writes"),
     "rebuild": (rebuild, "replace this member's data by the writer's"),
     "vouch": (vouch, "count as a full member, after the absent ones are known to be lost"),
+    "starts": (Member.unit_starts, "note that MariaDB starts (for MariaDB's own unit)"),
     "report": (report, "act on MariaDB's end by itself (for MariaDB's own unit)"),
     "resume": (resume, "start the writer's MariaDB again, if Pacemaker wants it here (for `report`)"),
     "take": (take, "become the writer; the present one stays as a replica"),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import socket
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from congress_database_look import DatabaseError, wait_until
 from congress_database_member import Member
 from congress_database_peers import DUMP_LIMIT, dump_to, takes_writes
 from congress_database_records import State
+from congress_database_votes import position_of, writer_of
 
 COROSYNC = 5405
 PROBE_LIMIT = 3.0  # seconds
@@ -27,9 +29,9 @@ def found(member: Member) -> None:
                 raise DatabaseError(
                     f"{node} has a database already, so {member.name} must not begin a new one"
                 )
-        state = State("writer", 1)
+        state = State("writer", 1, 1, 0, member.name)
         state.write(member.configuration)
-    if state != State("writer", 1):
+    if (state.role, state.term) != ("writer", 1):
         raise DatabaseError(f"{member.name} has a copy already, so it must not begin a new database")
     # Until there are others, no write waits for one. Pacemaker's first monitor changes that.
     member.server.sql("SET GLOBAL read_only = 0")
@@ -44,10 +46,13 @@ def join(member: Member) -> None:
 
 def rebuild(member: Member) -> None:
     """Replace this member's data by the writer's, and follow it."""
-    if member.server.look().writable and State.read(member.configuration) is not None:
+    look, state = member.server.look(), State.read(member.configuration)
+    if look.writable and state is not None:
         raise DatabaseError(f"{member.name} is the writer, so there is nothing to rebuild it from")
+    if look.is_level and state is not None and state.role == "replica":
+        raise DatabaseError(f"{member.name} follows the writer and has all of its data: nothing was done")
     source = _writer(member)
-    member.save("copies", 0)
+    member.save(State("copies", 0))
     copy(member, source)
     State("part", 0).write(member.configuration)
     member.server.follow(source)
@@ -115,5 +120,10 @@ def _writer(member: Member) -> str:
 
 def vouch(member: Member) -> None:
     """Count as a full member, by the word of an operator who knows that the absent ones are lost."""
-    state = member.state
-    member.save("replica" if state.role == "part" else state.role, state.term)
+    state, states = member.state, member.cluster.states()
+    if (writer := writer_of(states)) is not None:
+        raise DatabaseError(f"{writer} takes writes, and {member.name} gets them from it: nothing was done")
+    if all(position_of(states.get(node, "")) is not None for node in member.order):
+        raise DatabaseError(f"no host of the database is lost, so {member.name} must not vouch for any")
+    if state.role == "part":
+        member.save(replace(state, role="replica"))

@@ -104,11 +104,21 @@ class Look:
     def has_applied(self) -> bool:
         """Whether it has applied all that it has received."""
         applies = self.values.get("Slave_SQL_Running") == "Yes"
-        return applies and self.values["Slave_SQL_Running_State"].startswith(CAUGHT_UP)
+        # The thread has this text until it has its next turn on a processor.
+        idle = applies and self.values["Slave_SQL_Running_State"].startswith(CAUGHT_UP)
+        return idle and number_in(self.values["Gtid_IO_Pos"]) <= number_in(self.values["received"])
 
     def is_of(self, address: str, port: int) -> bool:
         """Whether it was told to replicate from there."""
         return (self.values.get("Master_Host"), self.values.get("Master_Port")) == (address, str(port))
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the writer that it was told to follow has all of its writes, and has begun to send the next ones.
+
+        Server.follow clears this name, and a writer that lacks its last write sends an error instead of one.
+        """
+        return self.values.get("Master_Log_File", "") != ""
 
     @property
     def receives(self) -> bool:

@@ -2,50 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 
 from congress_database_entry import allow, hold_back
-from congress_database_look import Configuration, DatabaseError, Look, wait_until
-from congress_database_records import Mandate, State
-from congress_database_server import Server
-from congress_database_votes import (
-    ELECTED_SCORE,
-    WRITER_SCORE,
-    Attributes,
-    decides,
-    elected,
-    may_write,
-    position_of,
-    term_of,
-    writer_of,
-)
+from congress_database_look import DatabaseError, wait_until
+from congress_database_records import State
+from congress_database_replica import Replica
+from congress_database_votes import WRITER_SCORE, decides, may_write, next_term, position_of, writer_of
 
-# Seconds: to apply what was received, for a former writer to see who decides, for a promotion to see what the others
-# have, to end the sessions of a writer, and for its MariaDB to start in place: then another one takes over sooner.
-APPLY_LIMIT, DECISION_LIMIT, PROMOTION_LIMIT, CLOSE_LIMIT, RESUME_LIMIT = 10.0, 10.0, 15.0, 20.0, 10.0
+# Seconds: for a former writer to see who decides, for a promotion to see what the others have, to end a writer's
+# sessions, and for its MariaDB to start in place: then another member takes over sooner.
+DECISION_LIMIT, PROMOTION_LIMIT, CLOSE_LIMIT, RESUME_LIMIT = 10.0, 15.0, 20.0, 10.0
 
 
-class Member:
-    def __init__(self, configuration: Configuration) -> None:
-        self.configuration, self.name = configuration, configuration.name
-        self.server, self.cluster = Server(configuration), Attributes(configuration.name)
-        self.mandate = Mandate(configuration)
-        # Equal ones are not all the same: the first host is where the data was before there were others.
-        self.order = list(configuration.members)
-
-    @property
-    def state(self) -> State:
-        state = State.read(self.configuration)
-        if state is None:
-            raise DatabaseError(
-                f"{self.name} has no copy of the database: on it, sudo congress-database rebuild"
-            )
-        return state
-
-    def save(self, role: str, term: int) -> None:
-        if (new := State(role, term)) != State.read(self.configuration):
-            new.write(self.configuration)
-
+class Member(Replica):
     def start(self) -> None:
         """Start MariaDB as a replica of nobody. The next monitor lets it follow the writer."""
         before = self.state
@@ -53,9 +24,17 @@ class Member:
             return
         self.cluster.publish("starts")
         without_it = before.role == "writer" and self._others_decide()
-        role = {"stopped": "replica", "replica": "part"}.get(before.role, before.role)
-        self.save("part" if without_it else role, before.term)
+        if without_it:
+            self.save(replace(before, role="part"))
         self.server.start(keeps_tail=not without_it)
+        if before.role == "stopped":
+            self.save(replace(before, role="replica"))
+
+    def unit_starts(self) -> None:
+        """Note that MariaDB starts, whoever has ended it: its unit calls this before."""
+        state = State.read(self.configuration)
+        if state is not None and state.role == "replica":
+            self.save(replace(state, role="part"))
 
     def _others_decide(self) -> bool:
         """Whether a writer exists or will be elected without this former one, whose last writes nobody may have."""
@@ -66,7 +45,8 @@ class Member:
         def decided() -> bool:
             return writer_of(others()) is not None or decides(others(), len(self.order))
 
-        return len(others()) > 1 and wait_until(DECISION_LIMIT, decided)
+        # One other member alone elects nobody, but it may be the writer.
+        return wait_until(DECISION_LIMIT if len(others()) > 1 else 0, decided)
 
     def stop(self) -> None:
         """Stop MariaDB. If nothing is lost by it, the state says so."""
@@ -75,13 +55,14 @@ class Member:
         whole = False
         if self.server.answers and state is not None:
             self.cluster.publish("stops")
-            whole = state.role != "part" and (
-                self.server.look().writable or self.server.hold(APPLY_LIMIT) is not None
-            )
+            # If the disk is full, the state stays as it is, and the member is a partial one after its next start.
+            with suppress(OSError):
+                whole = self.server.look().writable or self._apply() is not None
         if self.server.runs:
             whole = self.server.stop() and whole
-            if whole and state is not None and state.role == "replica":
-                self.save("stopped", state.term)
+            if whole and self.state.role == "replica":
+                with suppress(OSError):
+                    self.save(replace(self.state, role="stopped"))
         # The others must not wait for this member.
         self.cluster.withdraw()
         self.cluster.set_score(None)
@@ -96,76 +77,14 @@ class Member:
         return look.writable
 
     def _lead(self) -> None:
-        mine = f"writer:{self.state.term}"
+        state = self.state
+        mine = f"writer:{state.term}:{state.begins}"
         if self.cluster.states().get(self.name) != mine:
             self.server.wait_for_replicas()
             self.cluster.publish(mine)
         self.cluster.set_score(WRITER_SCORE)
         # Also without a promotion: Pacemaker finds the first writer of a new cluster, and keeps it.
         self.mandate.begin()
-
-    def converge(self) -> None:
-        """Follow the writer, or else hold, and say up to where this member has the writes.
-
-        Not right after a demotion: the others then elect one of them, as this one mostly stops next.
-        """
-        look = self.server.look()
-        if not look.writable and self.cluster.states().get(self.name) != "closes":
-            self._converge(look)
-
-    def _converge(self, look: Look) -> None:
-        if self.state.role == "copies":
-            self.cluster.publish("copies")
-            raise DatabaseError(f"{self.name} has an incomplete copy: on it, sudo congress-database rebuild")
-        states = self.cluster.states()
-        writer = writer_of({node: state for node, state in states.items() if node != self.name})
-        if writer is not None:
-            self.cluster.set_score(None)
-            self._follow(writer, term_of(states[writer]), look, states)
-            return
-        self._hold()
-        self._elect()
-
-    def _elect(self) -> None:
-        """Tell Pacemaker who should be promoted. The last one to hold does it: another one would see it later."""
-        states = self.cluster.states()
-        if writer_of(states) is not None:
-            return
-        best = elected(states, self.order)
-        for node in states:
-            if position_of(states[node]) is not None:
-                self.cluster.set_score(ELECTED_SCORE if node == best else None, node)
-
-    def _follow(self, writer: str, term: int, look: Look, states: Mapping[str, str]) -> None:
-        """Receive writes from now on, so this member's position is not valid any more."""
-        server, mine = self.server, states.get(self.name)
-        of_it = look.is_of(self.configuration.address_of(writer), self.configuration.port_of(writer))
-        if of_it and (why := look.diverged):
-            if mine != "diverged":
-                self.cluster.publish("diverged")
-            raise DatabaseError(
-                f"{self.name} cannot follow {writer}, on it: sudo congress-database rebuild (MariaDB: {why})"
-            )
-        role = self.state.role
-        if not (of_it and look.receives):
-            # The rest of what it has received would be deleted. The new writer has it.
-            server.hold(APPLY_LIMIT)
-            self.cluster.publish("follows")
-            # Before it confirms the first write of this term.
-            self.save("part" if role == "part" else "replica", term)
-            server.follow(writer)
-            return
-        if mine != "follows":
-            self.cluster.publish("follows")
-        self.save("replica" if look.is_level else role, term)
-
-    def _hold(self) -> None:
-        state = self.state
-        number = self.server.hold(APPLY_LIMIT)
-        kind = "part" if state.role == "part" else "full"
-        mine = "holds" if number is None else f"{kind}:{state.term}:{number}"
-        if self.cluster.states().get(self.name) != mine:
-            self.cluster.publish(mine)
 
     def promote(self) -> None:
         """Become the writer. Raises DatabaseError unless this member has every write that a client knows of."""
@@ -182,9 +101,9 @@ class Member:
             raise DatabaseError(
                 f"{self.name} may lack writes, so it does not become the writer: {self.described()}"
             )
-        positions = [position for state in self.cluster.states().values() if (position := position_of(state))]
+        term = next_term(self.cluster.states())
         # Before the first write, so that no later election takes a former writer for this one.
-        self.save("writer", max(term for term, _ in positions) + 1)
+        self.save(State("writer", term, term, self.server.look().number, self.name))
         self.server.open()
 
     def resume(self) -> bool:

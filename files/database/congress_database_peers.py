@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from congress_database_look import SQL_LIMIT, Configuration, DatabaseError
+from congress_database_look import SQL_LIMIT, Configuration, DatabaseError, number_in
 
 # Seconds to connect, and for a dump.
 CONNECT_LIMIT, DUMP_LIMIT = 5.0, 900.0
@@ -38,6 +38,12 @@ def takes_writes(configuration: Configuration, node: str) -> bool | None:
     except OSError as error:
         raise DatabaseError(f"{node} does not answer: {error}") from None
     return _at(configuration, node, "mariadb", "-NBe", "SELECT @@read_only", limit=SQL_LIMIT) == "0"
+
+
+def last_write(configuration: Configuration, node: str) -> int:
+    """The number of another member's last write. Raises DatabaseError."""
+    query = "SELECT @@gtid_binlog_pos"
+    return number_in(_at(configuration, node, "mariadb", "-NBe", query, limit=SQL_LIMIT))
 
 
 def _at(configuration: Configuration, node: str, *command: str, limit: float) -> str:

@@ -21,13 +21,20 @@ AGAIN = 60.0
 class State:
     """What a member must know after a restart, a JSON file that exists as soon as it has the data.
 
-    `term`: of the last writer that it was or followed. `role`, for the case that it ends without a word: `writer` has
-    all of its writes; `replica` then loses what it has received and not applied; `stopped` has lost nothing; `part`
-    may have lost something, and is no full member until it has caught up with a writer; `copies` has incomplete data.
+    `role`, for the case that it ends without a word: `writer` has all of its writes; `replica` then loses what it has
+    received and not applied; `stopped` has lost nothing; `part` may have lost something, and is no full member until it
+    has caught up with a writer; `diverged` has writes that a later writer lacks; `copies` has incomplete data.
+
+    `term`: of its last write. `latest`: of the writer that it is, or was last told to follow, which is `writer`.
+    `begins`: the number of the last write before the term `latest`. With that write, from that writer, `term` is
+    `latest`; before, it may still have writes of a former term that the other members lack.
     """
 
     role: str
     term: int
+    latest: int = 0
+    begins: int = 0
+    writer: str = ""
 
     @classmethod
     def read(cls, configuration: Configuration) -> State | None:
@@ -68,6 +75,15 @@ class Mandate:
         with self.file.with_suffix(".lock").open("w") as held:
             fcntl.flock(held, fcntl.LOCK_EX)
             yield
+
+    @property
+    def is_locked(self) -> bool:
+        with self.file.with_suffix(".lock").open("w") as held:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
 
     def begin(self) -> None:
         """Begin, or go on with the time of the last restart."""

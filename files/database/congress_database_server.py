@@ -149,7 +149,7 @@ class Server:
         """Replicate from a writer. What was received from another one must be applied before."""
         configuration = self.configuration
         demoted = self.look().has_written
-        self.sql(f"""STOP SLAVE;
+        self.sql(f"""STOP SLAVE; RESET SLAVE ALL;
 SET GLOBAL rpl_semi_sync_master_enabled = 0;
 CHANGE MASTER TO MASTER_HOST = '{configuration.address_of(node)}', MASTER_PORT = {configuration.port_of(node)},
   MASTER_USER = '{configuration.user}', MASTER_PASSWORD = '{configuration.password}', MASTER_CONNECT_RETRY = 1,

@@ -2,11 +2,12 @@
 
 Each member has a Pacemaker attribute, which the cluster forgets when its host leaves:
 
-- `writer:TERM`: it takes writes. Each promotion has a higher term.
+- `writer:TERM:BEGINS`: it takes writes. Each promotion has a higher term. BEGINS: number of the last write before it.
 - `follows`: it may receive writes, so it may have confirmed one at any moment.
-- `full:TERM:NUMBER`: it receives nothing since it said so, and has applied all that it had ever confirmed.
-- `part:TERM:NUMBER`: it receives nothing, but may have lost something that it had confirmed.
-- other words: it is busy with something.
+- `full:TERM:NUMBER:LATEST`: it receives nothing since it said so, and has applied all that it had ever confirmed. TERM
+  and NUMBER are those of its last write; it was told to follow a writer of the term LATEST.
+- `part:TERM:NUMBER:LATEST`: it receives nothing, but may have lost something that it had confirmed.
+- other words: it is busy with something, or needs an operator.
 
 A write is answered when the writer and a replica have it. So two full members have it between them, and so have all
 three if some are partial: the last writer keeps all of its own.
@@ -41,13 +42,22 @@ def writer_of(states: Mapping[str, str]) -> str | None:
     return max(writers, key=lambda node: (writers[node], node)) if writers else None
 
 
-def term_of(state: str) -> int:
-    return int(state.split(":")[1]) if ":" in state else 0
+def term_of(writer: str) -> int:
+    return int(writer.split(":")[1])
+
+
+def begins_of(writer: str) -> int:
+    return int(writer.split(":")[2])
 
 
 def position_of(state: str) -> Position | None:
     kind, *numbers = state.split(":")
     return (int(numbers[0]), int(numbers[1])) if kind in {"full", "part"} else None
+
+
+def next_term(states: Mapping[str, str]) -> int:
+    """Above the term of every writer that a held member knows of, also of one whose writes nobody has."""
+    return max(int(state.split(":")[3]) for state in states.values() if position_of(state) is not None) + 1
 
 
 def decides(states: Mapping[str, str], members: int) -> bool:

@@ -100,7 +100,7 @@ def print_error() -> None:
 def main() -> int:
     try:
         return run(sys.argv[1] if len(sys.argv) > 1 else "")
-    except DatabaseError:
+    except (DatabaseError, OSError):
         print_error()
         return FAILED
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -10,6 +12,8 @@ from threading import Event, Thread
 from tests.database.support.cluster import PROMOTED, STOPPED, Cluster, Node
 from tests.support import mariadb
 from tests.support.waiting import wait_for
+
+WAITING = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for semi-sync%'"
 
 numbers = count(1)
 
@@ -209,8 +213,7 @@ def test_two_replicas_are_lost(cluster: Cluster) -> None:
     cluster.leaves(*cluster.others(writer))
     blocked = Thread(target=write, args=[writer])
     blocked.start()
-    state = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for semi-sync%'"
-    wait_for("the write waits", 20, lambda: writer.sql(state) == "1")
+    wait_for("the write waits", 20, lambda: writer.sql(WAITING) == "1")
     assert cluster.step() is writer
     back = cluster.others(writer)[0]
     back.present = True
@@ -232,6 +235,87 @@ def test_a_replica_that_is_behind_is_not_promoted(cluster: Cluster) -> None:
     assert known in rows(ahead)
     cluster.heal()
     all_have(cluster, [known])
+
+
+def test_one_that_is_behind_does_not_win_by_a_writer_from_which_it_got_nothing(cluster: Cluster) -> None:
+    """Two writers are lost, the second one before the last member has its writes. The first one comes back."""
+    writer = cluster.settle()
+    behind, ahead = cluster.others(writer)
+    behind.sql("STOP SLAVE")
+    known = write(writer)
+    cluster.leaves(writer)
+    cluster.each("monitor", cluster.present)
+    assert ahead.act("promote") == 0
+    os.kill(ahead.pid, signal.SIGSTOP)
+    assert behind.act("monitor") == 0
+    assert cluster.state(behind) == "follows"
+    cluster.leaves(ahead)
+    writer.present = True
+    assert cluster.settle() is writer
+    assert known in rows(writer)
+    cluster.heal()
+    all_have(cluster, [known])
+
+
+@contextmanager
+def unanswered_write(cluster: Cluster, writer: Node) -> Iterator[None]:
+    """The writer has a write that no replica receives, so no client knows of it."""
+
+    def attempt() -> None:
+        with suppress(AssertionError):
+            write(writer)
+
+    for node in cluster.others(writer):
+        node.sql("STOP SLAVE")
+    waiting = Thread(target=attempt)
+    waiting.start()
+    wait_for("the write waits", 20, lambda: writer.sql(WAITING) == "1")
+    yield
+    waiting.join(30)
+    assert not waiting.is_alive()
+
+
+def test_a_former_writer_follows_also_if_the_third_host_is_away(cluster: Cluster) -> None:
+    former = cluster.settle()
+    with unanswered_write(cluster, former):
+        cluster.leaves(former)
+    new = cluster.settle()
+    (third,) = (node for node in cluster.present if node is not new)
+    cluster.leaves(third)
+    former.present = True
+    assert cluster.settle() is new
+    known = write(new)
+    cluster.heal()
+    all_have(cluster, [known])
+
+
+def test_one_with_other_writes_takes_no_part_in_an_election(cluster: Cluster) -> None:
+    writer = cluster.settle()
+    wrong, other = cluster.others(writer)
+    wrong.sql("INSERT INTO congress.writes VALUES (-2)")
+    known = [write(writer)]
+    wait_for("it says so", 30, lambda: wrong.act("monitor") == 0 and cluster.state(wrong) == "diverged")
+    cluster.leaves(writer)
+    for _ in range(2):
+        assert cluster.step() is None
+        assert (cluster.state(wrong), wrong.kept) == ("diverged", "diverged")
+        assert cluster.state(other).startswith("full:")
+    writer.present = True
+    wait_for("a writer", 60, cluster.step)
+    assert wrong.run("congress_database.py", "rebuild").returncode == 0
+    known.append(write(cluster.settle()))
+    all_have(cluster, known)
+    assert -2 not in rows(wrong)
+
+
+def test_a_replica_that_somebody_restarts_is_no_full_member_until_it_has_caught_up(cluster: Cluster) -> None:
+    """It receives again what it had received and not applied, but not from a writer that is lost meanwhile."""
+    replica = cluster.others(cluster.settle())[0]
+    replica.kill()
+    replica.start_unit()
+    assert replica.kept == "part"
+    cluster.settle()
+    assert replica.kept == "replica"
 
 
 def test_what_a_killed_replica_had_not_applied_is_not_taken_for_there(cluster: Cluster) -> None:

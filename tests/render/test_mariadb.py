@@ -43,8 +43,7 @@ def test_mariadb_accepts_its_file(case: Case, tmp_path: Path) -> None:
     status, values, errors = mariadb(case.text, tmp_path)
     assert (status, errors) == (0, "")
     assert values["bind-address"] == DATABASE["address"]
-    # 10 engines and the datasource node, each with up to 15 connections (SQLAlchemy's 5 and 10 more).
-    assert int(values["max-connections"]) >= 11 * 15
+    assert int(values["max-connections"]) == DATABASE["max_connections"]
     assert values["skip-name-resolve"] == "TRUE"
     # The locks of an engine whose host lost power are released within 15 s.
     idle, pause, probes = (int(values[f"tcp-keepalive-{name}"]) for name in ("time", "interval", "probes"))

@@ -140,13 +140,17 @@ class DatabaseHealth(Health):
                 )
 
     def _refusal_of_several(self, host: str) -> str | None:
-        """Refuses unless both others go on without it: the writer needs a replica."""
-        lost = [name for name, member in self.members.items() if name != host and not _serves(member)]
-        if not lost or not _serves(self.members[host]):
+        """Refuses unless the others have all writes and go on without it: the writer needs a replica."""
+        others = {name: member for name, member in self.members.items() if name != host}
+        lost = [name for name, member in others.items() if not _serves(member)]
+        first = f"repair {', '.join(lost)} first (make status)"
+        if not lost:
             return None
-        return (
-            f"without {host}, the database would have one host: repair {', '.join(lost)} first (make status)"
-        )
+        if _serves(self.members[host]):
+            return f"without {host}, the database would have one host: {first}"
+        if any(map(_is_writer, others.values())) or all(map(_votes, others.values())):
+            return None
+        return f"{host} may have the only copy of the last writes, because no other host has all of them: {first}"
 
     def refusal(self, candidate: Candidate) -> str | None:
         """Refuses if its data would be lost."""
@@ -187,6 +191,11 @@ class DatabaseHealth(Health):
 
 def _is_writer(member: Member | Unseen) -> bool:
     return isinstance(member, Member) and member.role == "writer"
+
+
+def _votes(member: Member | Unseen) -> bool:
+    """Whether it waits for an election, and has all that it ever confirmed (files/database)."""
+    return isinstance(member, Member) and member.state.startswith("full:")
 
 
 def _serves(member: Member | Unseen) -> bool:

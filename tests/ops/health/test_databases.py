@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ops.health.facts import Facts, Unseen
+from ops.health.facts import Unseen
 from ops.health.roles.database import Database, DatabaseHealth, Member
 from ops.ssh.survey import Report
 from roles import DATABASE
@@ -15,7 +15,8 @@ from tests.ops.support import fact_changes as changes
 from tests.ops.support.sample_stack import STACK, facts
 
 NAMES = ("database", "database-2", "database-3")
-WRITER, REPLICA = Member("writer", "writer:3", None, 2), Member("replica", "follows", 0, 0)
+WRITER, REPLICA = Member("writer", "writer:3:7", None, 2), Member("replica", "follows", 0, 0)
+LOST = Unseen("off")
 WHOLE = {"database": REPLICA, "database-2": WRITER, "database-3": REPLICA}
 STATUS = """\
 name\t{name}
@@ -25,7 +26,7 @@ number\t17
 lag\t{lag}
 clients\t{clients}
 state\tdatabase\tfollows
-state\tdatabase-2\twriter:3
+state\tdatabase-2\twriter:3:7
 state\tdatabase-3\tfollows
 """
 
@@ -87,15 +88,27 @@ def test_a_host_that_is_off_says_so_itself() -> None:
     assert list(off.findings(facts())) == []
 
 
+def refused(host: str, **changed: Member | Unseen) -> str | None:
+    known = changes.changed(changes.healthy(), DatabaseHealth, members=cluster(**changed).members)
+    hosts = {**STACK.hosts, **dict.fromkeys(NAMES, STACK.hosts["database"])}
+    return refusal(replace(STACK, hosts=hosts), known, host)
+
+
 def test_a_host_stays_while_the_others_could_not_go_on() -> None:
-    lost = Unseen("off")
-
-    def seen(**changed: Member | Unseen) -> Facts:
-        return changes.changed(changes.healthy(), DatabaseHealth, members=cluster(**changed).members)
-
-    stack = replace(STACK, hosts={**STACK.hosts, **dict.fromkeys(NAMES, STACK.hosts["database"])})
-    assert refusal(stack, seen(), "database-2") is None
-    assert refusal(stack, seen(database_3=lost), "database-3") is None
-    assert refusal(stack, seen(database_3=lost), "database-2") == (
+    assert refused("database-2") is None
+    assert refused("database-3", database_3=LOST) is None
+    assert refused("database-2", database_3=LOST) == (
         "without database-2, the database would have one host: repair database-3 first (make status)"
     )
+
+
+def test_a_host_that_may_have_the_only_copy_stays() -> None:
+    """After a power cut of all three."""
+    full, part = (Member("replica", f"{kind}:3:7:3", None, 0) for kind in ("full", "part"))
+    assert refused("database", database=full, database_2=part, database_3=LOST) == (
+        "database may have the only copy of the last writes, because no other host has all of them: "
+        "repair database-2, database-3 first (make status)"
+    )
+    # Two full members have every write between them, and a writer has its own.
+    assert refused("database", database=LOST, database_2=full, database_3=full) is None
+    assert refused("database", database=LOST, database_3=LOST) is None

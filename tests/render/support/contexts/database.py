@@ -12,6 +12,7 @@ DATABASE = {
     "user": "congress",
     "password": PASSWORD,
     "clients": "10.20.0.0/24",
+    "replica": "congress-replica",
     "privileges": PRIVILEGES,
     "address": "10.20.0.5",
     "identity": IDENTITY,
