@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from congress_database_alone import alone, take
 from congress_database_copies import found, join, rebuild, vouch
@@ -40,24 +41,28 @@ def require_writer(member: Member) -> None:
 def report(member: Member) -> None:
     if os.environ.get("SERVICE_RESULT") == "success":
         return
+    if not Path(member.configuration.cluster_key).exists():
+        if member.state.role == "writer":
+            run_later("found")
+        return
     if not member.mandate.allows_restart:
         # Otherwise an action of Pacemaker's has seen the end already, and starts MariaDB again.
         if not member.mandate.is_locked:
             member.ended()
         return
-    # A unit cannot start before its end is over, and this is a part of it.
-    later = [
-        "systemd-run",
-        "--quiet",
-        "--collect",
-        "--no-block",
-        "/usr/local/sbin/congress-database",
-        "resume",
-    ]
     try:
-        subprocess.run(later, timeout=10, check=True)
-    except subprocess.SubprocessError as error:
+        run_later("resume")
+    except DatabaseError:
         member.ended()
+        raise
+
+
+def run_later(command: str) -> None:
+    """Run a command of this program. MariaDB's unit cannot start before its end is over, and this is a part of it."""
+    own = ("/usr/local/sbin/congress-database", command)
+    try:
+        subprocess.run(["systemd-run", "--quiet", "--collect", "--no-block", *own], timeout=10, check=True)
+    except subprocess.SubprocessError as error:
         raise DatabaseError(f"MariaDB is not started again here: {error}") from None
 
 

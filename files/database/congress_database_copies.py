@@ -30,9 +30,11 @@ def found(member: Member) -> None:
                     f"{node} has a database already, so {member.name} must not begin a new one"
                 )
         state = State("writer", 1, 1, 0, member.name)
-        state.write(member.configuration)
     if (state.role, state.term) != ("writer", 1):
         raise DatabaseError(f"{member.name} has a copy already, so it must not begin a new database")
+    if not member.server.answers:
+        member.server.start(keeps_tail=True)
+    member.save(state)
     # Until there are others, no write waits for one. Pacemaker's first monitor changes that.
     member.server.sql("SET GLOBAL read_only = 0")
 

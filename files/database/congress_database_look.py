@@ -40,7 +40,8 @@ class Configuration:
 
     `user` and `password`: of the replication. `recovery`: a file of MariaDB's own configuration, written before each
     start. `state` and `mandate`: see State and Mandate. `virtual_address`: the
-    writer's, which Pacemaker moves. `ports`: of members, if not MariaDB's own.
+    writer's, which Pacemaker moves. `ports`: of members, if not MariaDB's own. `cluster_key`: a file of the cluster,
+    which exists as soon as Pacemaker decides about MariaDB.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Configuration:
     virtual_address: str
     ports: Mapping[str, int]
     mandate: str = "/run/congress-database-mandate"
+    cluster_key: str = "/etc/corosync/authkey"
 
     @classmethod
     def read(cls) -> Configuration:

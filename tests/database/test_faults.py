@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -135,6 +136,23 @@ def test_a_writer_that_was_never_promoted_goes_on_too(cluster: Cluster) -> None:
     writer.kill()
     assert writer.run("congress_database.py", "report", SERVICE_RESULT="signal").returncode == 0
     assert wait_for("it takes writes", 30, lambda: write(writer))
+
+
+def test_the_first_host_goes_on_while_there_is_no_cluster_yet(cluster: Cluster) -> None:
+    """`up` may be interrupted before Pacemaker is there."""
+    writer = cluster.settle()
+    state, key = writer.folder / "state.json", writer.folder / "authkey"
+    kept = state.read_text()
+    state.write_text(json.dumps({"role": "writer", "term": 1}))
+    key.unlink()
+    try:
+        writer.kill()
+        assert writer.run("congress_database.py", "report", SERVICE_RESULT="signal").returncode == 0
+        read_only = "SELECT @@read_only"
+        wait_for("it takes writes", 30, lambda: writer.unit() == "active" and writer.sql(read_only) == "0")
+    finally:
+        key.touch()
+        state.write_text(kept)
 
 
 def test_replicas_stop_following_at_the_first_word_of_a_lost_writer(cluster: Cluster) -> None:

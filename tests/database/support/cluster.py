@@ -141,6 +141,8 @@ CREATE DATABASE congress; CREATE TABLE congress.writes (number INT PRIMARY KEY)"
             node.start_unit()
             done = node.run("congress_database.py", "join")
             assert done.returncode == 0, done.stderr
+        for node in self.nodes.values():
+            (node.folder / "authkey").touch()
 
     def _configuration(self, node: Node) -> dict[str, object]:
         return {
@@ -155,6 +157,7 @@ CREATE DATABASE congress; CREATE TABLE congress.writes (number INT PRIMARY KEY)"
             "state": f"{node.folder}/state.json",
             "mandate": f"{node.folder}/mandate",
             "virtual_address": "10.20.0.9",
+            "cluster_key": f"{node.folder}/authkey",
         }
 
     # -- what Pacemaker does
