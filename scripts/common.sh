@@ -21,9 +21,9 @@ part='[A-Za-z0-9_][A-Za-z0-9_.-]*'
   die "STACK=${stack@Q} is not a name of a stack: use letters, digits, _ - . and at most two /, as in organization/project/name"
 
 # `make down` removes the stack's folder, .state/$stack. These names are taken by dev's backend, passphrase and
-# settings, by logs and by pip-audit.
+# settings, by logs, by pip-audit and by `make image`.
 case ${stack%%/*} in
-pulumi | passphrase | Pulumi.* | up-*.log | audit)
+pulumi | passphrase | Pulumi.* | up-*.log | audit | image)
   die "STACK=$stack cannot be used: .state/${stack%%/*} belongs to this checkout; give the stack another name"
   ;;
 esac

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import TextIO
+from typing import Self, TextIO
 
 # A stage that had nothing to do ends sooner than this. Its duration does not predict that of a run with work to do.
 WORTH_AN_ESTIMATE = 10  # seconds
@@ -55,7 +55,9 @@ class Durations:
     def record(self, name: str, seconds: int) -> None:
         if seconds >= WORTH_AN_ESTIMATE:
             known = self.read() | {name: seconds}
-            self.file.write_text("".join(f"{name} {seconds}\n" for name, seconds in known.items()))
+            # Only an estimate: a full disk must not end the run.
+            with contextlib.suppress(OSError):
+                self.file.write_text("".join(f"{name} {seconds}\n" for name, seconds in known.items()))
 
 
 @dataclass
@@ -75,6 +77,40 @@ class _Running:
         of = f" of about {self.estimate}" if self.estimate else ""
         progress = self.stage.progress()
         return f"{self.stage.name} {self.seconds}{of} s" + (f", {progress}" if progress else "")
+
+
+class _Log:
+    """A file that takes lines. The first error, such as that of a full disk, is kept, and no more is written.
+
+    The stage itself goes on: an error of its log must not cut off what it does in the cloud.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: TextIO | None = None
+        self.problem = ""
+
+    def __enter__(self) -> Self:
+        try:
+            self._file = self._path.open("w")
+        except OSError as error:
+            self.problem = str(error.strerror)
+        return self
+
+    def write(self, line: str) -> None:
+        if self._file is None or self.problem:
+            return
+        try:
+            self._file.write(line)
+            self._file.flush()
+        except OSError as error:
+            self.problem = str(error.strerror)
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            # What is left in its buffer fails again.
+            with contextlib.suppress(OSError):
+                self._file.close()
 
 
 class Stages:
@@ -130,11 +166,14 @@ class Stages:
 
     def _lane(self, lane: list[Stage], first: _Running | None, width: int) -> None:
         running = first
-        for stage in lane:
-            running = running or self._start(stage)
-            if running is None or not self._follow(running, width):
-                return
-            running = None
+        try:
+            for stage in lane:
+                running = running or self._start(stage)
+                if running is None or not self._follow(running, width):
+                    return
+                running = None
+        except Exception as error:  # noqa: BLE001  otherwise the thread would end without a word
+            self._fail(f"up: {error}")
 
     def _start(self, stage: Stage) -> _Running | None:
         with self._lock:
@@ -160,11 +199,12 @@ class Stages:
         """Pass the lines on until the stage has ended; whether the next one may begin."""
         name, log = running.stage.name, self.logs / f"up-{running.stage.name}.log"
         assert running.process.stdout is not None  # noqa: S101  for mypy: it is a pipe
-        with running.process.stdout, log.open("w") as file:
+        with running.process.stdout, _Log(log) as file:
             for line in running.process.stdout:
                 file.write(line)
-                file.flush()
                 self.say(f"{name:{width}} | {line.rstrip()}" if width else line.rstrip("\n"))
+        if file.problem:
+            self.say(f"== {name}: its log {_short(log)} is incomplete: {file.problem}")
         failed = running.process.wait() != 0
         with self._lock:
             del self._running[name]
@@ -173,17 +213,21 @@ class Stages:
                 self._durations.record(name, seconds)
                 self.say(f"== {name}: done in {seconds} s")
                 return True
-            # A stage that was ended because of another error, or by a signal, did not fail itself.
-            if not self._errors and self._signal is None:
-                self._errors.append(
-                    f"up: stage {name} failed after {seconds} s; log: {_short(log)}; try: {running.stage.remedy}"
-                )
-                for other in self._running.values():
-                    self.say(
-                        f"== {other.stage.name}: ended, because stage {name} failed; the next run continues it"
-                    )
-                self._signal_all(signal.SIGTERM)
+            self._fail(
+                f"up: stage {name} failed after {seconds} s; log: {_short(log)}; try: {running.stage.remedy}",
+                f"stage {name} failed",
+            )
             return False
+
+    def _fail(self, error: str, why: str = "of the error below") -> None:
+        with self._lock:
+            # A stage that was ended because of another error, or by a signal, did not fail itself.
+            if self._errors or self._signal is not None:
+                return
+            self._errors.append(error)
+            for other in self._running.values():
+                self.say(f"== {other.stage.name}: ended, because {why}; the next run continues it")
+            self._signal_all(signal.SIGTERM)
 
     def _pass_on(self, number: int, _: FrameType | None) -> None:
         with self._lock:

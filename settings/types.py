@@ -81,11 +81,11 @@ def _of_a_resolver(address: IPv4Address) -> IPv4Address:
 
 
 def _certificates(path: Path) -> Path:
-    if not path.is_file():
-        raise ValueError(f"no file at {path} on this machine")
     try:
         text = path.read_text()
         x509.load_pem_x509_certificates(text.encode())
+    except (FileNotFoundError, IsADirectoryError):
+        raise ValueError(f"no file at {path} on this machine") from None
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from None
     except ValueError:

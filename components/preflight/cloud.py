@@ -22,7 +22,7 @@ from components.preflight.error import CloudError
 from components.preflight.identity import Identity, IdentityError
 from components.preflight.login import Login
 from components.preflight.scope import Scope
-from components.preflight.state import State
+from components.preflight.state import SERVER, State
 from image import recipe
 from settings import NAMESPACE, Settings, of_generation
 
@@ -204,7 +204,8 @@ class _Search:
         limits = self.cloud.compute.get_limits().absolute
         servers = list(self.cloud.compute.servers(details=False))
         if unknown := foreign.unknown(servers, self.servers, self.state.ids, self.state.pending):
-            self.problems.append(foreign.refusal(self.cloud, unknown, self.state.ids))
+            names = {one.inputs["name"] for one in self.state.of(SERVER).values() if not one.replaced}
+            self.problems.append(foreign.refusal(self.cloud, unknown, self.state.ids, names))
         return limits, {server.name for server in servers}
 
     def _check_quota(self, limits: Any, existing_servers: set[str], flavors: Mapping[str, Any]) -> None:

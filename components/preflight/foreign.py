@@ -28,10 +28,18 @@ def unknown(
     return [one for one in servers if one.name in names and one.name not in begun and one.id not in recorded]
 
 
-def refusal(cloud: Connection, servers: Sequence[Any], recorded: Collection[str]) -> str:
-    """Why nothing may be created beside these unknown servers, and the way out."""
+def refusal(
+    cloud: Connection, servers: Sequence[Any], recorded: Collection[str], names: Collection[str]
+) -> str:
+    """Why nothing may be created beside these unknown servers, and the way out.
+
+    `recorded`: every id in the state. `names`: of the servers in it. One of these names that has another id now was
+    replaced by somebody with a newer copy of the state, and may hold data. It is on the same port.
+    """
     for server in servers:
-        if any(port.id in recorded for port in cloud.network.ports(device_id=server.id)):
+        if server.name not in names and any(
+            port.id in recorded for port in cloud.network.ports(device_id=server.id)
+        ):
             return (
                 f"server {server.name} ({server.id}) is on a port of this stack, but not in its state: the answer to "
                 f"its creation was lost; delete it (openstack server delete {server.id}) and run this again"
@@ -40,6 +48,6 @@ def refusal(cloud: Connection, servers: Sequence[Any], recorded: Collection[str]
     count = f" ({len(servers)} in all)" if len(servers) > SHOWN else ""
     return (
         f"the project has servers of this name that this stack's state does not know: {shown}{count}; another checkout "
-        "or backend has their state: work there, or give this stack another name (STACK=name); if nobody has it any "
-        "more: docs/recover.md, Servers that no state knows"
+        "or backend has their state, or a newer copy of it: work there, or give this stack another name (STACK=name); "
+        "if nobody has it any more: docs/recover.md, Servers that no state knows"
     )

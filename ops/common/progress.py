@@ -6,7 +6,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -41,6 +41,25 @@ def private_folder() -> Iterator[Path]:
         yield Path(name)
 
 
+def echo(text: str) -> None:
+    """Print a line, if there is anybody to read it: a lost terminal must not end what restores the services."""
+    with suppress(OSError):
+        typer.echo(text)
+
+
+@contextmanager
+def stage(name: str, what: str) -> Iterator[None]:
+    """Print the beginning of a stage, and how long it took."""
+    started = time.monotonic()
+    echo(f"== {name}: {what}")
+    try:
+        yield
+    except BaseException:
+        echo(f"== {name}: stopped after {time.monotonic() - started:.0f} s")
+        raise
+    echo(f"== {name}: done in {time.monotonic() - started:.0f} s")
+
+
 class Progress:
     """Messages of one command. Within `guarded`, Ctrl-C takes effect only in `begin`, which starts each step."""
 
@@ -62,7 +81,7 @@ class Progress:
         self.ignores_signals = True
 
     def say(self, text: str) -> None:
-        typer.echo(f"{self.tool}: {self.seconds:5.1f} s  {text}")
+        echo(f"{self.tool}: {self.seconds:5.1f} s  {text}")
 
     @contextmanager
     def guarded(self) -> Iterator[None]:

@@ -53,7 +53,7 @@ def backup(stack: Stack, outputs: Mapping[str, Any], file: Path, progress: Progr
     """Back up the database into a new file. Raises ArchiveError, DatabaseError, HostError; then no file is written."""
     # The dump is an anonymous file beside the backup, so only that disk needs room and gets the data.
     with connected(outputs, Limits.for_this_machine()) as hosts, _anonymous_file(file.parent) as dump:
-        progress.begin("checking the deployment")
+        progress.begin(f"checking stack {stack.name}")
         unlocked, software, key = prepare(hosts, stack)
         with unlocked.locked(progress) as database:
             progress.begin("dumping the database")

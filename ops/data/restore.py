@@ -6,6 +6,7 @@ loaded again.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from ops.common.limits import Limits
 from ops.common.progress import Progress
 from ops.data import archive
 from ops.data.backup import read_deployment, reported
+from ops.data.content import content_if_any
 from ops.data.database import (
     FOLDER,
     INCOMING,
@@ -29,7 +31,7 @@ from ops.data.dump import DatabaseError
 from ops.data.services import Services
 from ops.ssh.commands import HostError, Hosts, connected
 from ops.stack.outputs import Stack
-from roles import DATASOURCE_NODE
+from roles import DATABASE, DATASOURCE_NODE
 
 KIND = "before-restore"
 RESTORE_THERE = (
@@ -45,7 +47,7 @@ class Restore:
     """One restore into a deployment whose hosts are all reachable. `database`: locked."""
 
     def __init__(self, hosts: Hosts, stack: Stack, database: CongressDatabase, progress: Progress) -> None:
-        self.progress, self.database = progress, database
+        self.progress, self.database, self.stack = progress, database, stack
         self.services = Services(hosts, stack, database.congress, progress, database.require_lock)
 
     def from_backup(self, backup: archive.Backup, file: Path) -> None:
@@ -55,6 +57,7 @@ class Restore:
             f"{file}: stack {manifest.stack}, {manifest.written:%Y-%m-%d %H:%M} UTC,"
             f" Congress {manifest.congress}, schema {manifest.schema_revision}"
         )
+        self._require_own_or_fresh(manifest.stack, file)
         self.progress.begin("sending the dump to the database host")
         try:
             name = self.database.receive(backup.dump, manifest.sha256[archive.DUMP])
@@ -63,10 +66,26 @@ class Restore:
         finally:
             self.discard()
 
+    def _require_own_or_fresh(self, origin: str, file: Path) -> None:
+        """Raises DatabaseError for a backup of another stack, unless this one has no data of its own yet."""
+        present = content_if_any(self.database.hosts, self.database.host)
+        if origin != self.stack.name and present is not None and not present.is_initial:
+            raise DatabaseError(
+                f"{file} is a backup of stack {origin}, and stack {self.stack.name} has data of its own, {present}: "
+                f"make restore STACK={origin} FILE=..., or restore it into a stack that has just been made; nothing "
+                "was changed"
+            )
+
     def from_dump(self, name: str) -> None:
         """Load a dump of this deployment, whose secrets are encrypted with its own key."""
         name = name.removeprefix(f"{FOLDER}/")
-        if name not in (dumps := self.database.dumps_on_host()):
+        dumps = self.database.dumps_on_host()
+        if name not in dumps and (host := self._other_host_with(name)) is not None:
+            raise DatabaseError(
+                f"{name} is on {host}, which took the writes then: "
+                f"make ssh HOST={host} ARGS='sudo congress-database take', then run this again"
+            )
+        if name not in dumps:
             raise DatabaseError(
                 f"no dump {name} in {FOLDER} on the database host; there are: {', '.join(dumps) or 'none'}"
             )
@@ -78,6 +97,13 @@ class Restore:
             self.load(pinned, None)
         finally:
             self.discard()
+
+    def _other_host_with(self, name: str) -> str | None:
+        """Another host of the database that has the dump: each is made where the writer is at that moment."""
+        hosts = self.database.hosts
+        others = (host for host in self.stack.hosts_of(DATABASE) if host != self.database.host)
+        has_it = f"test -e {shlex.quote(f'{FOLDER}/{name}')}"
+        return next((host for host in others if hosts.is_reachable(host, has_it)), None)
 
     def check(self, name: str, revision: str, *keys: str) -> None:
         """Raises DatabaseError for a dump that cannot be loaded, or has secrets that no key decrypts."""
@@ -194,7 +220,7 @@ def restore(
 ) -> None:
     """Restore the database. `source` loads the new content. Raises ArchiveError, DatabaseError, HostError."""
     with connected(outputs, Limits.for_this_machine()) as hosts:
-        progress.begin("checking the deployment")
+        progress.begin(f"checking stack {stack.name}")
         with prepared(hosts, stack, progress) as into:
             source(into)
     progress.say("done: the datasource node serves the bus, and every engine serves clients")

@@ -106,7 +106,11 @@ def _servers(view: CloudInventory, state: State) -> Iterator[Drift]:
         others = [o for o in view[SERVER].values() if o.name == name and o.id not in wanted]
         for other in others:
             what = f"a server {name} ({other.id}) is not the stack's"
-            yield Drift("servers", what, f"openstack server delete {other.id}", by_hand=True)
+            remedy = f"unless somebody changes the stack just now: openstack server delete {other.id}"
+            if id_ not in view[SERVER]:
+                # It may hold the data.
+                remedy = "a newer copy of the state has it: work there (docs/recover.md, This state is old)"
+            yield Drift("servers", what, remedy, by_hand=True)
         if (existing := view[SERVER].get(id_)) is None:
             remedy = "creates it again"
             if server.protected:

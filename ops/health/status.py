@@ -1,7 +1,7 @@
 """`congress-ha status`: shows the health of a stack's roles, and what to do about each fault. Changes nothing.
 
 Exit code 0: all is well; 1: something is wrong; 2: there is no deployment; 3: nothing is wrong, but not everything
-could be checked.
+could be checked, or nothing, because the state cannot be read.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def main(
     name = os.environ.get("STACK", "dev")
     query = CloudQuery(f"{prefix_of(name)}-", limits)
     query.start()
-    with reported_errors("status"):
+    with reported_errors("status", unreadable=3):
         outputs = read_outputs()
         stack = parse(name, outputs, read_declared(outputs))
         facts = collect_facts(stack, outputs, limits, query)

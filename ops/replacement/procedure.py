@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,10 @@ import typer
 
 from ops.cloud import servers as cloud
 from ops.common.limits import Limits
-from ops.common.progress import Progress, private_folder
+from ops.common.progress import Progress, private_folder, stage
 from ops.common.waiting import poll
 from ops.data import archive
+from ops.data.dump import DatabaseError
 from ops.health.assessment import assess
 from ops.health.facts import Facts, Unseen
 from ops.health.finding import Severity
@@ -78,6 +77,8 @@ class Replacement:
             with archive.read(file):
                 pass
         self.record_file = RecordFile(name, host)
+        # Whether an earlier run had deleted the old server.
+        self.finished_earlier_run = False
 
     def run(self) -> None:
         try:
@@ -102,11 +103,10 @@ class Replacement:
             # A new server that is unreachable may stay so, so it is replaced again.
             if interrupted is not None and (now.gone or facts.hosts[self.host].ssh is None):
                 typer.echo("replace: an earlier run deleted the old server; continuing")
-                record = (
-                    interrupted
-                    if self.file is None
-                    else ReplacementRecord(interrupted.server, str(self.file))
-                )
+                self.finished_earlier_run = True
+                record = interrupted
+                if self.file is not None:
+                    record = ReplacementRecord(interrupted.server, str(self.file))
                 self._up(now)
             else:
                 record = self._replace(Departure(self.stack, self.host, now, hosts, facts), record)
@@ -142,6 +142,8 @@ class Replacement:
     def _replace(self, departure: Departure, record: ReplacementRecord | None) -> ReplacementRecord:
         """Replace the server. `record`: of an earlier run that did not finish either."""
         facts = departure.facts
+        if self.file is not None:
+            self._require_loadable(departure, self.file)
         backup_file = record.file if record is not None and not record.loaded else ""
         saved = self.file is not None or bool(backup_file and all_writers_stopped(facts))
         if reason := refusal(Candidate(self.stack, facts, self.host, saved, backup_file)):
@@ -159,6 +161,18 @@ class Replacement:
         self._require_same_server(departure.server)
         self._up(departure.server, "--replace", departure.server.urn)
         return now
+
+    def _require_loadable(self, departure: Departure, file: Path) -> None:
+        """Raises RefusedError unless the file is needed, and this stack's Congress can use it."""
+        if not isinstance(departure.facts[DatabaseHealth].database, Unseen):
+            raise RefusedError(
+                f"the database on {self.host} answers, and {file} would replace its data: leave FILE out, and they are "
+                "saved and loaded; nothing was changed"
+            )
+        try:
+            self._data(departure.hosts).require_loadable(file)
+        except (DatabaseError, HostError) as error:
+            raise RefusedError(f"{error}; nothing was changed") from None
 
     def _require_same_server(self, described: Server) -> None:
         """Raises IncompleteError if another run has replaced the server meanwhile: Pulumi would replace the new one."""
@@ -229,19 +243,6 @@ class Replacement:
         return [
             f"{finding.role}: {finding.what}" for finding in findings if finding.severity is Severity.WRONG
         ]
-
-
-@contextmanager
-def stage(name: str, what: str) -> Iterator[None]:
-    """Print the beginning of a stage, and how long it took."""
-    started = time.monotonic()
-    typer.echo(f"== {name}: {what}")
-    try:
-        yield
-    except BaseException:
-        typer.echo(f"== {name}: stopped after {time.monotonic() - started:.0f} s")
-        raise
-    typer.echo(f"== {name}: done in {time.monotonic() - started:.0f} s")
 
 
 def _pulumi(*arguments: str) -> bool:

@@ -19,6 +19,7 @@ from ops.data import archive
 from ops.data.backup import PROBLEMS
 from ops.replacement.procedure import IncompleteError, RefusedError, Replacement, UnhealthyError
 from ops.stack.outputs import StackError
+from ops.stack.reporting import described
 
 
 def main(
@@ -40,8 +41,9 @@ def main(
     except (RefusedError, StackError) as error:
         typer.echo(f"replace: {error}", err=True)
         raise typer.Exit(2) from None
-    except (IncompleteError, cloud.CloudError, *PROBLEMS) as error:
-        typer.echo(f"replace: {error}\nreplace: make replace HOST={host} continues", err=True)
+    except (IncompleteError, cloud.CloudError, OSError, *PROBLEMS) as error:
+        text = described(error) if isinstance(error, OSError) else str(error)
+        typer.echo(f"replace: {text}\nreplace: make replace HOST={host} continues", err=True)
         raise typer.Exit(1) from None
     except UnhealthyError as error:
         typer.echo(f"replace: {host} is replaced, but make status reports: {error}", err=True)
@@ -49,4 +51,11 @@ def main(
     except KeyboardInterrupt:
         typer.echo(f"replace: interrupted; make replace HOST={host} continues", err=True)
         raise typer.Exit(1) from None
-    typer.echo(f"replace: {host} is replaced, and nothing is wrong; it took {time.monotonic() - began:.0f} s")
+    seconds = f"nothing is wrong; it took {time.monotonic() - began:.0f} s"
+    if replacement.finished_earlier_run:
+        typer.echo(
+            f"replace: the earlier replacement of {host} is finished, and {seconds}; to replace this server, too, run "
+            f"make replace HOST={host} again"
+        )
+    else:
+        typer.echo(f"replace: {host} is replaced, and {seconds}")

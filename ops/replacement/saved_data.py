@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from ops.common.progress import Progress
 from ops.data import archive
 from ops.data.backup import backup, prepare
+from ops.data.content import Content, content_if_any, content_of
+from ops.data.database import CongressDatabase, first_reachable, require_known_revision
 from ops.data.dump import DatabaseError
 from ops.data.restore import restore
 from ops.data.services import Services
@@ -20,31 +21,6 @@ from ops.stack.outputs import ROOT, Stack, short
 from roles import DATASOURCE_NODE
 
 FOLDER = ROOT / "backups"
-CONTENT = {
-    "policies": "SELECT id, name FROM policies ORDER BY id",
-    "rules": "SELECT id, rule FROM policy_rules ORDER BY id",
-    "datasources": "SELECT id, name FROM datasources ORDER BY id",
-}
-# The policies "classification" and "action", which the first engine creates (congress/policy_engines/agnostic.py).
-OWN_POLICIES = 2
-TABLES = """SELECT COUNT(*) FROM information_schema.TABLES
-WHERE TABLE_SCHEMA = "congress" AND TABLE_NAME IN ("policies", "policy_rules", "datasources")"""
-
-
-@dataclass(frozen=True)
-class Content:
-    """Content of the database: number of rows of each kind, and a digest of all of them."""
-
-    rows: Mapping[str, int]
-    digest: str
-
-    @property
-    def is_initial(self) -> bool:
-        """Whether it is only what Congress itself writes into an empty database."""
-        return self.rows["policies"] <= OWN_POLICIES and not self.rows["rules"] + self.rows["datasources"]
-
-    def __str__(self) -> str:
-        return ", ".join(f"{count} {kind}" for kind, count in self.rows.items())
 
 
 @dataclass(frozen=True)
@@ -79,6 +55,16 @@ class SavedData:
         self.progress.say(f"{content} are saved in {file}, which is not deleted")
         return file, content
 
+    def require_loadable(self, file: Path) -> None:
+        """Raises DatabaseError for a backup of another stack, or one that is too new for this stack's Congress."""
+        with archive.read(file) as backup:
+            manifest = backup.manifest
+        if manifest.stack != self.stack.name:
+            raise DatabaseError(f"{file} is a backup of stack {manifest.stack}, not of {self.stack.name}")
+        member = first_reachable(self.hosts, self.stack, DATASOURCE_NODE)
+        software = CongressDatabase(self.hosts, self.host, member).software()
+        require_known_revision(software, manifest.schema_revision, str(file))
+
     def load(self, file: Path, expected: str) -> None:
         """Load the file into the new database and start the services.
 
@@ -95,12 +81,8 @@ class SavedData:
 
     def conflict(self, file: Path, expected: str) -> str:
         """Why loading the file would destroy newer data in the new database; "" if it would not."""
-        if self.hosts.run(self.host, f"mariadb --skip-column-names --batch -e '{TABLES}'") != str(
-            len(CONTENT)
-        ):
-            return ""
-        present = self.content()
-        if present.is_initial or present.digest == expected:
+        present = content_if_any(self.hosts, self.host)
+        if present is None or present.is_initial or present.digest == expected:
             return ""
         return (
             f"the new database already has data, {present}, which differs from what was saved in {file}: "
@@ -108,9 +90,4 @@ class SavedData:
         )
 
     def content(self) -> Content:
-        rows_of = {
-            kind: self.hosts.run(self.host, f"mariadb --skip-column-names --batch congress -e '{query}'")
-            for kind, query in CONTENT.items()
-        }
-        rows = {kind: len(text.splitlines()) for kind, text in rows_of.items()}
-        return Content(rows, sha256("\0".join(rows_of.values()).encode()).hexdigest())
+        return content_of(self.hosts, self.host)

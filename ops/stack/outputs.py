@@ -20,6 +20,10 @@ class StackError(Exception):
     """There is no usable deployment. The text says what to do."""
 
 
+class UnreadableError(StackError):
+    """There may be a deployment, but its state cannot be read: a wrong passphrase, a backend that does not answer."""
+
+
 @dataclass(frozen=True)
 class Host:
     """`role`: name of its role. `server`: the server's name in the cloud, which Pacemaker and the host itself use."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from components.preflight.state import State, parse_state
 from ops.stack.environment import require_stack
-from ops.stack.outputs import ROOT, StackError
+from ops.stack.outputs import ROOT, StackError, UnreadableError
 
 # Runs the CLI in the environment of stack $STACK. Where that environment is already set, "pulumi" is enough.
 PULUMI = ROOT / "scripts/pulumi"
@@ -51,9 +51,11 @@ def _object(*arguments: str) -> dict[str, Any]:
     try:
         done = ask(PULUMI, *arguments, seconds=ANSWERS)
     except subprocess.TimeoutExpired:
-        raise StackError(f"pulumi {' '.join(arguments[:2])}: no answer within {ANSWERS} s") from None
+        raise UnreadableError(f"pulumi {' '.join(arguments[:2])}: no answer within {ANSWERS} s") from None
     if done.returncode:
-        raise StackError(done.stderr.strip())
+        # The words of scripts/pulumi.
+        missing = "is not in this backend" in done.stderr
+        raise (StackError if missing else UnreadableError)(done.stderr.strip())
     parsed: dict[str, Any] = json.loads(done.stdout)
     return parsed
 

@@ -142,7 +142,7 @@ def recover(
     if gone and (
         others := foreign.unknown(cloud.compute.servers(), gone, checkpoint.ids, checkpoint.pending)
     ):
-        raise RefusedError(foreign.refusal(cloud, others, checkpoint.ids))
+        raise RefusedError(foreign.refusal(cloud, others, checkpoint.ids, gone))
     deleting = [server for server in ours.values() if server.task_state == "deleting"]
     broken = [server for server in ours.values() if never_ran(server)]
     if not (checkpoint.pending or deleting or gone or broken):

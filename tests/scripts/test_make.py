@@ -94,6 +94,16 @@ def test_an_assignment_inside_a_text_is_no_setting(checkout: Checkout, words: st
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("name", ["HOST", "FILE", "DUMP", "GONE"])
+def test_a_text_that_an_earlier_command_left_in_the_environment_is_refused(
+    checkout: Checkout, name: str
+) -> None:
+    done = checkout.run("make", "replace", **{name: "x"})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"nothing was done: {name} is set in the environment: unset {name}" in done.stderr
+    assert checkout.calls() == []
+
+
 def test_an_empty_stack_is_not_dev(checkout: Checkout) -> None:
     checkout.deploy()
     done = checkout.run("make", "down", "STACK=")

@@ -80,6 +80,23 @@ def test_an_error_ends_the_other_stage_and_is_reported_once(
     assert capsys.readouterr().err == ""
 
 
+def test_a_full_disk_of_the_log_does_not_end_the_stage(tmp_path: Path) -> None:
+    """The stage may be in the middle of a change of the cloud."""
+    (tmp_path / "up-a.log").symlink_to("/dev/full")
+    out = io.StringIO()
+    Stages(tmp_path, out).run([stage("a", "echo one; echo two"), stage("then", "echo x")])
+    shown = out.getvalue()
+    assert "one\ntwo\n" in shown
+    assert f"== a: its log {tmp_path}/up-a.log is incomplete: No space left on device" in shown
+    assert "== then: done in 0 s" in shown
+
+
+def test_an_error_of_this_program_is_no_success(tmp_path: Path) -> None:
+    missing = Stage("b", "no program", "", ["/no/such/program"])
+    with pytest.raises(SystemExit, match=r"up: .*/no/such/program"):
+        Stages(tmp_path, io.StringIO()).run([stage("a", "true"), missing])
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_all_stages(tmp_path: Path, number: signal.Signals) -> None:
     program = f"""

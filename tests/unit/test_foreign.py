@@ -37,8 +37,8 @@ def test_servers_of_this_name_from_another_checkout_end_the_run(fake: FakeCloud,
     (problem,) = refused.value.problems
     assert problem.startswith(
         "the project has servers of this name that this stack's state does not know: congress-test-0 and "
-        "congress-test-1 (6 in all); another checkout or backend has their state: work there, or give this stack "
-        "another name (STACK=name)"
+        "congress-test-1 (6 in all); another checkout or backend has their state, or a newer copy of it: work there, "
+        "or give this stack another name (STACK=name)"
     )
 
 
@@ -80,3 +80,18 @@ def test_an_own_server_whose_creation_was_never_answered_is_named(fake: FakeClou
     (problem,) = refused.value.problems
     assert problem.startswith(f"server {first} ({first}-id) is on a port of this stack, but not in its state")
     assert f"openstack server delete {first}-id" in problem
+
+
+def test_a_successor_on_the_recorded_port_is_not_for_deletion(fake: FakeCloud) -> None:
+    """Somebody has replaced the server with a newer copy of the state, and its port stayed."""
+    first, *others = SERVERS
+    state = state_with(*others)
+    former = Resource("urn::server", SERVER, "former", {"name": first})
+    port = Resource("urn::port", PORT, "its-port", {"name": first})
+    fake.compute.servers = lambda **_: things(*SERVERS)
+    fake.network.ports = lambda device_id: [SimpleNamespace(id="its-port")]  # noqa: ARG005
+    with pytest.raises(CloudError) as refused:
+        look_up(state=replace(state, resources=(*state.resources, former, port)))
+    (problem,) = refused.value.problems
+    assert f"does not know: {first}; another checkout or backend has their state, or a newer copy" in problem
+    assert "delete" not in problem

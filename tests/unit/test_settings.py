@@ -141,6 +141,12 @@ def test_the_manual_names_every_key() -> None:
         assert f"{key}:" in text, f"explain {key} in Pulumi.prod.yaml"
 
 
+def test_a_file_that_cannot_be_reached_is_one_problem() -> None:
+    (problem,) = problems(settings_with(guest={"caFiles": [f"/{'a' * 300}"]}))
+    assert problem.startswith("congress-ha:guest.caFiles[0]: /aaa")
+    assert "cannot be read: File name too long" in problem
+
+
 def test_a_certificate_is_read_where_the_setting_says(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
     file.write_text(authority().pem)

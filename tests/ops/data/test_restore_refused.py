@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
+from ops.common.progress import Progress
 from ops.data import backup, restore
+from ops.data.content import Content
 from ops.data.database import Software, require_known_revision
 from ops.data.dump import DatabaseError
+from ops.data.restore import prepared
 from ops.ssh.commands import HostError
 from tests.ops.support.fake_database_hosts import (
     LOADED,
@@ -21,6 +25,7 @@ from tests.ops.support.fake_database_hosts import (
     load_backup,
     load_dump,
 )
+from tests.ops.support.sample_stack import STACK
 
 app = Typer()
 app.command("backup")(backup.main)
@@ -31,6 +36,17 @@ def test_nothing_changes_while_another_tool_uses_the_database() -> None:
     hosts = FakeHosts()
     hosts.lock_output = ["waits: another backup", "another backup works, still after 600 s"]
     with pytest.raises(HostError, match="database: another backup works, still after 600 s"):
+        load_backup(hosts)
+    assert hosts.kinds == []
+
+
+def test_a_backup_of_another_stack_does_not_replace_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    present = Content({"policies": 5, "rules": 9, "datasources": 1}, "digest")
+    monkeypatch.setattr(restore, "content_if_any", lambda *_: present)
+    hosts = FakeHosts()
+    with pytest.raises(
+        DatabaseError, match="a backup of stack old, and stack dev has data of its own, 5 policies"
+    ):
         load_backup(hosts)
     assert hosts.kinds == []
 
@@ -130,3 +146,13 @@ def test_a_file_is_checked_before_the_deployment(tmp_path: Path, monkeypatch: py
         assert done.exit_code == 1
         assert done.output.startswith(f"{command}: {existing} {problem}")
         assert len(done.output.splitlines()) == 1
+
+
+def test_a_dump_on_another_host_of_the_database_is_named() -> None:
+    """Each is made where the writer is at that moment."""
+    hosts = FakeHosts()
+    stack = replace(STACK, hosts={**STACK.hosts, "database-2": STACK.hosts["database"]})
+    with prepared(hosts, stack, Progress("restore")) as into, pytest.raises(DatabaseError) as refused:
+        into.from_dump("before-migration-20261120T160000Z.sql.gz")
+    assert "before-migration-20261120T160000Z.sql.gz is on database-2" in str(refused.value)
+    assert "make ssh HOST=database-2 ARGS='sudo congress-database take'" in str(refused.value)

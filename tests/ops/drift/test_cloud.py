@@ -37,6 +37,15 @@ def test_each_change_in_the_cloud_is_named_once(name: str) -> None:
     assert drifts(changed) == [tuple(expected)]
 
 
+def test_the_successor_of_a_missing_server_is_not_for_deletion() -> None:
+    """This state is old: somebody has replaced the server with a newer copy of it."""
+    changed = without(SERVER, "server-database")
+    changed[SERVER]["newer"] = Server(id="newer", name="congress-dev-database", status="ACTIVE")
+    found = {what: remedy for _, what, remedy in drifts(changed)}
+    remedy = found["a server congress-dev-database (newer) is not the stack's"]
+    assert remedy == "a newer copy of the state has it: work there (docs/recover.md, This state is old)"
+
+
 def test_the_rules_of_a_missing_group_are_not_listed() -> None:
     assert drifts(without(GROUP, "group")) == [
         ("security groups", "group database is gone", "creates it again")

@@ -23,7 +23,7 @@ from ops.health.roles.messaging import MessagingHealth
 from ops.health.table import rows
 from ops.ssh import survey
 from ops.ssh.survey import Report
-from ops.stack.outputs import StackError
+from ops.stack.outputs import StackError, UnreadableError
 from tests.ops.support.fact_changes import changed
 from tests.ops.support.sample_stack import SERVERS, STACK, facts, reports
 
@@ -148,6 +148,18 @@ def test_a_hung_cloud_does_not_delay_the_command(monkeypatch: pytest.MonkeyPatch
     assert done.exit_code == 3
     assert "the cloud could not be asked: no answer within 0.5 s" in done.output
     ended.set()
+
+
+def test_a_state_that_cannot_be_read_is_not_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A monitor ignores exit code 2, and would not notice that it sees nothing any more."""
+
+    def unreadable() -> None:
+        raise UnreadableError("incorrect passphrase")
+
+    monkeypatch.setattr(status, "read_outputs", unreadable)
+    monkeypatch.setattr(cloud, "view", lambda *_: cloud.View(HERE, SERVERS))
+    done = CliRunner().invoke(app, [])
+    assert (done.exit_code, done.output) == (3, "status: incorrect passphrase\n")
 
 
 def test_without_a_deployment_the_exit_code_is_2(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,6 +110,7 @@ def test_a_busy_host_of_the_bus_is_asked_again_whether_the_others_can_go_on(
         f'#!/bin/sh\necho "$*" >> {calls}\n[ "$(wc -l < {calls})" -gt {failures} ] || exit 69\n'
     )
     program.chmod(0o700)
+    (tmp_path / "systemctl").symlink_to("/bin/true")
     path = f"{tmp_path}:{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-c", MESSAGING.leave], env={"PATH": path}, timeout=30, check=False, capture_output=True
@@ -118,6 +119,16 @@ def test_a_busy_host_of_the_bus_is_asked_again_whether_the_others_can_go_on(
     assert calls.read_text().splitlines() == [
         "-q await_online_quorum_plus_one" for _ in range(min(failures + 1, 3))
     ]
+
+
+def test_a_host_whose_rabbitmq_does_not_run_leaves_at_once(tmp_path: Path) -> None:
+    """It is replaced because it is broken, and the others would not answer for it."""
+    (tmp_path / "systemctl").symlink_to("/bin/false")
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    assert (
+        subprocess.run(["bash", "-c", MESSAGING.leave], env=environment, timeout=30, check=False).returncode
+        == 0
+    )
 
 
 def test_an_unreachable_host_gets_no_commands(capsys: pytest.CaptureFixture[str]) -> None:

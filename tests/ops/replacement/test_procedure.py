@@ -84,6 +84,9 @@ def test_once_the_old_server_is_deleted_the_rest_is_an_up(
     assert result.exit_code == 0, result.output
     assert simulation.done == ["up --yes --skip-preview"]
     assert simulation.record_file.read() is None
+    # That server may be weeks old by now.
+    assert f"replace: the earlier replacement of {HOST} is finished, and nothing is wrong" in result.output
+    assert f"to replace this server, too, run make replace HOST={HOST} again" in result.output
 
 
 def test_before_the_old_server_is_deleted_all_is_done_again(simulation: Simulation) -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from ops.data import archive
+from ops.data.content import Content
+from ops.data.dump import DatabaseError
 from ops.health.facts import Facts, Unseen
 from ops.health.roles.database import DatabaseHealth
 from ops.health.roles.policy_engine import PolicyEngineHealth
 from ops.replacement import procedure
 from ops.replacement.interrupted_run import ReplacementRecord
-from ops.replacement.saved_data import Content
 from ops.ssh.commands import HostError, Hosts
 from ops.stack.host_server import Server
 from tests.ops.replacement.test_preconditions import unreachable
@@ -31,6 +32,9 @@ class FakeData:
     def save(self) -> tuple[Path, Content]:
         self.simulation.do("save")
         return Path("/backups/kept"), Content({"rules": 3}, "digest")
+
+    def require_loadable(self, file: Path) -> None:
+        self.simulation.do("require", str(file))
 
     def load(self, file: Path, expected: str) -> None:
         self.simulation.do("load", str(file), expected)
@@ -116,6 +120,29 @@ def test_a_lost_database_is_replaced_with_a_backup_alone(
     database.run("database", "/my/backup")
     assert "save" not in database.done
     assert "load /my/backup " in database.done
+
+
+@pytest.mark.parametrize(
+    ("lost", "why"),
+    [
+        (False, "the database on database answers, and /my/backup would replace its data"),
+        (True, "/my/backup is of another stack; nothing was changed"),
+    ],
+)
+def test_a_file_that_is_not_needed_or_cannot_be_loaded_is_refused_before_anything_happens(
+    database: Simulation,
+    monkeypatch: pytest.MonkeyPatch,
+    lost: bool,  # noqa: FBT001
+    why: str,
+) -> None:
+    if lost:
+        database.facts = unreachable(database.facts, "database")
+    database.fails["require"] = DatabaseError("/my/backup is of another stack")
+    monkeypatch.setattr(archive, "read", lambda _: nullcontext())
+    result = database.run("database", "/my/backup")
+    assert result.exit_code == 2
+    assert why in result.output
+    assert [step for step in database.done if step != "require /my/backup"] == []
 
 
 def test_a_file_that_is_no_backup_is_refused_at_once(database: Simulation, tmp_path: Path) -> None:

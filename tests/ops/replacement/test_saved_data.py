@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ops.common.progress import Progress
 from ops.data import archive
+from ops.data.content import Content
+from ops.data.database import CongressDatabase, Software
 from ops.data.dump import DatabaseError
 from ops.data.services import Services
 from ops.replacement import saved_data
-from ops.replacement.saved_data import Content, SavedData
+from ops.replacement.saved_data import SavedData
 from ops.ssh.commands import HostError
 from tests.ops.support.sample_stack import STACK
 
@@ -143,3 +146,21 @@ def test_what_was_loaded_already_may_be_loaded_again() -> None:
 
 def test_content_is_described_by_kind() -> None:
     assert str(Content({"policies": 2, "rules": 5}, "")) == "2 policies, 5 rules"
+
+
+@pytest.mark.parametrize(
+    ("stack", "revision", "why"),
+    [
+        ("other", "known", "file is a backup of stack other, not of dev"),
+        ("dev", "newer", "file has schema revision newer"),
+    ],
+)
+def test_a_backup_that_could_not_be_loaded_is_refused(
+    monkeypatch: pytest.MonkeyPatch, stack: str, revision: str, why: str
+) -> None:
+    manifest = SimpleNamespace(stack=stack, schema_revision=revision)
+    monkeypatch.setattr(archive, "read", lambda _: nullcontext(SimpleNamespace(manifest=manifest)))
+    monkeypatch.setattr(saved_data, "first_reachable", lambda *_: "datasource-1")
+    monkeypatch.setattr(CongressDatabase, "software", lambda _: Software("11.0.0", frozenset({"known"})))
+    with pytest.raises(DatabaseError, match=why):
+        data(FakeHosts()).require_loadable(Path("file"))

@@ -158,7 +158,7 @@ CHANGES: dict[str, tuple[dict[str, dict[str, Any]], str, str, str]] = {
         with_(SERVER, Server(id="made-by-hand", name="congress-dev-bastion", status="ACTIVE")),
         "servers",
         "a server congress-dev-bastion (made-by-hand) is not the stack's",
-        "openstack server delete made-by-hand",
+        "unless somebody changes the stack just now: openstack server delete made-by-hand",
     ),
     "rule added": (
         with_(
