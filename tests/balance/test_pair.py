@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -120,6 +121,21 @@ def test_a_move_that_is_killed_holds_connections_back_for_seconds_alone(pair: Pa
         pair.get(timeout=0.5)
     wait_for("new connections are served again", 10, lambda: pair.get(timeout=2), pause=0.1)
     assert before.run("nft", "delete", "table", "inet", "congress-ha-move").returncode == 0
+
+
+def test_a_move_whose_terminal_is_lost_leaves_a_host_that_takes_part(pair: Pair) -> None:
+    before, other = pair.holder, pair.standby
+    # The move then waits for the other host in vain.
+    other.keepalived("stop")
+    try:
+        moving = subprocess.Popen(before.command(ENDPOINT, "move"), env={**os.environ, **before.environment})
+        wait_for("it has stopped keepalived", 60, lambda: not before.runs_keepalived(), pause=0.02)
+        moving.send_signal(signal.SIGHUP)
+        assert moving.wait(20) != 0
+        wait_for("it has the address again", 20, before.holds, pause=0.05)
+        assert before.run("nft", "list", "table", "inet", "congress-ha-move").returncode != 0
+    finally:
+        other.keepalived("start")
 
 
 def test_a_move_on_the_standby_is_refused_and_changes_nothing(pair: Pair) -> None:

@@ -182,10 +182,23 @@ def test_a_member_of_another_cluster_is_not_reset(member: Host) -> None:
 
 def test_one_of_a_cluster_is_alone_from_now_on(member: Host) -> None:
     (member.mnesia / "of-the-cluster").touch()
+    # From before the cluster: a user whose password was rotated since.
+    (member.mnesia.parent / "rabbit@congress-dev-messaging").mkdir()
     calls, errors = member.run(members=[], virtual_host="/")
     assert (calls, errors) == ([STOP, RESTART], "")
+    assert [file.name for file in member.mnesia.parent.iterdir()] == [member.mnesia.name]
     assert not (member.mnesia / "of-the-cluster").exists()
     assert not list(member.folder.rglob("congress-member.conf"))
+
+
+def test_a_change_to_a_single_one_may_be_taken_back_in_the_middle(member: Host) -> None:
+    """Its cookie is still that of the cluster, but it runs with another name."""
+    member.run(members=[], virtual_host="/")
+    known = [member.node(other, *BUS_MEMBERS[1:]) for other in BUS_MEMBERS[1:]]
+    member.mnesia.joinpath("of-the-single-one").touch()
+    member.mnesia.rename(member.mnesia.with_name("rabbit@congress-dev-messaging"))
+    assert len(known) == len(BUS_MEMBERS) - 1
+    assert member.run() == ([STOP, RESTART, GROW], "")
 
 
 def test_a_single_one_makes_its_cookie_once(host: Host) -> None:

@@ -93,7 +93,8 @@ class MessagingHealth(Health):
         return cls(whole, seen if len(seen) > 1 else {})
 
     def findings(self, _facts: Facts) -> Iterator[Finding]:
-        if self.members and all(isinstance(seen, Unseen) for seen in self.members.values()):
+        silent = [seen for seen in self.members.values() if isinstance(seen, Unseen)]
+        if silent and len(silent) == len(self.members) and not all(seen.explained for seen in silent):
             way_out = "docs/recover.md, A member of the bus that does not join; each waits for the last one"
             yield wrong(MESSAGING.row, "no host of the message bus serves", way_out)
         for host, seen in (self.members or {MESSAGING.host: self.bus}).items():

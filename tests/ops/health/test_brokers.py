@@ -46,6 +46,15 @@ def test_hosts_that_do_not_answer_have_no_connections() -> None:
     assert cluster(**lost).rows(facts()) == {MESSAGING.row: ""}
 
 
+def test_a_bus_of_which_nobody_serves_has_its_own_way_out() -> None:
+    """After a power cut, two wait for a third one that does not come back."""
+    lost = {name.replace("-", "_"): Unseen("no node") for name in NAMES}
+    first, *others = cluster(**lost).findings(facts())
+    assert first.what == "no host of the message bus serves"
+    assert first.way_out.startswith("docs/recover.md, A member of the bus that does not join")
+    assert len(others) == len(NAMES)
+
+
 def test_only_one_host_counts_the_consumers_of_a_queue() -> None:
     def report(consumers: int) -> Report:
         out = f"alarms=[]\nconnections=4\nconsumers={consumers}\nrunning=3\n"
