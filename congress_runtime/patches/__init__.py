@@ -17,7 +17,14 @@ ENGINE = "policy engine"
 
 PATCHES: Mapping[str, tuple[str, ...]] = {
     BUS: ("bus_certificate", "bus_host_names", "bus_silence"),
-    NODE: ("request_log", "datasource_answers", "heartbeat", "large_json", "row_requests"),
+    NODE: (
+        "request_log",
+        "database_connections",
+        "datasource_answers",
+        "heartbeat",
+        "large_json",
+        "row_requests",
+    ),
     DATASOURCE_NODE: (
         "actions",
         "drivers",

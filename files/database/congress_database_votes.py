@@ -100,7 +100,7 @@ class Attributes:
     def publish(self, state: str) -> None:
         """Return when the cluster has it: all members receive the attributes in the same order."""
         _updater("--private", "--update", state, "--name", STATE)
-        if not wait_until(10, lambda: self.states().get(self.name) == state):
+        if not wait_until(10, lambda: self.states().get(self.name) == state, pause=0.02):
             raise DatabaseError(
                 f"the cluster does not take the state of {self.name}: is Pacemaker running there?"
             )
