@@ -10,8 +10,9 @@ from typing import Any
 
 import pymysql.connections
 
-# Seconds for one attempt after another, and for all further ones. A round trip within a cloud takes milliseconds.
-FIRST, FURTHER = (0.25, 0.25, 0.5, 0.5, 1.0), 1.5
+# Seconds for each of the first attempts, while the address may be on its way, and for each further one. A round trip
+# in a cloud takes milliseconds.
+FIRST, FURTHER = (0.25,) * 16, 1.0
 
 
 class _Sockets:

@@ -96,12 +96,13 @@ class Member(Replica):
     def _open(self) -> None:
         self._hold()
         wait_until(PROMOTION_LIMIT, lambda: decides(self.cluster.states(), len(self.order)))
-        if not may_write(self.cluster.states(), len(self.order), self.name):
+        states = self.cluster.states()
+        if not may_write(states, len(self.order), self.name):
             self.cluster.set_score(None)
             raise DatabaseError(
                 f"{self.name} may lack writes, so it does not become the writer: {self.described()}"
             )
-        term = next_term(self.cluster.states())
+        term = next_term(states)
         # Before the first write, so that no later election takes a former writer for this one.
         self.save(State("writer", term, term, self.server.look().number, self.name))
         self.server.open()

@@ -127,17 +127,17 @@ class Replica:
         mariadb = f" (MariaDB: {why})" if why else ""
         raise DatabaseError(f"{self.name} has {what}: on it, sudo congress-database rebuild{mariadb}")
 
-    def _apply(self) -> int | None:
-        """Receive nothing more; number of the last write, None if what was received cannot be applied in time."""
-        number = self.server.hold(APPLY_LIMIT)
-        if number is not None:
-            self._advance(self.server.look())
-        return number
+    def _apply(self) -> Look | None:
+        """Receive nothing more; the look then, None if what was received cannot be applied in time."""
+        look = self.server.hold(APPLY_LIMIT)
+        if look is not None:
+            self._advance(look)
+        return look
 
     def _hold(self) -> None:
         self._require_data()
-        number, state = self._apply(), self.state
+        look, state = self._apply(), self.state
         kind = "part" if state.role == "part" else "full"
-        mine = "holds" if number is None else f"{kind}:{state.term}:{number}:{state.latest}"
+        mine = "holds" if look is None else f"{kind}:{state.term}:{look.number}:{state.latest}"
         if self.cluster.states().get(self.name) != mine:
             self.cluster.publish(mine)

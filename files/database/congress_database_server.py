@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +16,7 @@ LOCK_WAIT = 5
 SESSIONS = """SELECT CONCAT('KILL ', ID, ';') FROM information_schema.PROCESSLIST
 WHERE ID <> CONNECTION_ID() AND USER <> 'system user'
   AND COMMAND NOT IN ('Binlog Dump', 'Daemon', 'Slave_IO', 'Slave_SQL')"""
+WAIT_FOR_REPLICAS = "SET GLOBAL rpl_semi_sync_master_enabled = 1"
 # A session that has been quiet for so long, in milliseconds, is not in the middle of a client's request.
 QUIET = 100
 # Seconds for the others.
@@ -127,19 +129,24 @@ class Server:
 
     # -- replication
 
-    def hold(self, seconds: float) -> int | None:
-        """Receive nothing more, and apply what was received; the position then, None if it cannot be applied in time.
+    def hold(self, seconds: float) -> Look | None:
+        """Receive nothing more, and apply what was received; the look then, None if it cannot be applied in time.
 
         A restart of the receiving thread would delete what is not applied, so it is never restarted before.
         """
         look = self.look()
         if not look.is_replica:
-            return look.number
+            return look
         if look.values["Slave_IO_Running"] != "No":
             self.sql("STOP SLAVE IO_THREAD")
         if look.values["Slave_SQL_Running"] == "No" and look.values["Last_SQL_Errno"] == "0":
             self.sql("START SLAVE SQL_THREAD")
-        return self.look().number if wait_until(seconds, lambda: self.look().has_applied) else None
+        end = time.monotonic() + seconds
+        while not (look := self.look()).has_applied:
+            if time.monotonic() >= end:
+                return None
+            time.sleep(0.05)
+        return look
 
     def replication_error(self) -> str:
         look = self.look()
@@ -159,13 +166,11 @@ START SLAVE""")
 
     def open(self) -> None:
         """Become the writer, which answers a client only when a replica has the write."""
-        self.sql("STOP SLAVE; RESET SLAVE ALL")
-        self.wait_for_replicas()
-        self.sql("SET GLOBAL read_only = 0")
+        self.sql(f"STOP SLAVE; RESET SLAVE ALL; {WAIT_FOR_REPLICAS}; SET GLOBAL read_only = 0")
 
     def wait_for_replicas(self) -> None:
         """Answer a client from now on when a replica has its write."""
-        self.sql("SET GLOBAL rpl_semi_sync_master_enabled = 1")
+        self.sql(WAIT_FOR_REPLICAS)
 
     def close(self, seconds: float) -> None:
         """End the writer's sessions, also those that wait for a replica. None of them gets an answer any more."""
@@ -187,7 +192,7 @@ START SLAVE""")
             except DatabaseError:
                 return False
 
-        wait_until(REQUEST_LIMIT, unused)
+        wait_until(REQUEST_LIMIT, unused, pause=0.03)
         if not wait_until(seconds, closed):
             raise DatabaseError(f"MariaDB of {self.configuration.name} still takes writes")
         self._end_sessions()
