@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from congress_database_look import LOOK, SQL_LIMIT, Configuration, DatabaseError, Look, wait_until
@@ -13,9 +12,17 @@ from congress_database_look import LOOK, SQL_LIMIT, Configuration, DatabaseError
 START_LIMIT, STOP_LIMIT = 110.0, 30.0
 # Waits for statements that hold LOCK TABLES; their sessions were ended before.
 LOCK_WAIT = 5
-SESSIONS = """SELECT CONCAT('KILL ', ID, ';') FROM information_schema.PROCESSLIST
-WHERE ID <> CONNECTION_ID() AND USER <> 'system user'
+SESSIONS = """FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() AND USER <> 'system user'
   AND COMMAND NOT IN ('Binlog Dump', 'Daemon', 'Slave_IO', 'Slave_SQL')"""
+# In the server: a session that was quiet a moment ago may be in the middle of a request when a second client ends it. One
+# may also end by itself meanwhile (1094). The answer is the number of sessions that are left.
+END_SESSIONS = f"""DELIMITER //
+BEGIN NOT ATOMIC
+  DECLARE CONTINUE HANDLER FOR 1094 BEGIN END;
+  FOR session IN (SELECT ID {SESSIONS} AND %s) DO KILL session.ID; END FOR;
+  SELECT COUNT(*) {SESSIONS};
+END//
+"""
 WAIT_FOR_REPLICAS = "SET GLOBAL rpl_semi_sync_master_enabled = 1"
 # A session that has been quiet for so long, in milliseconds, is not in the middle of a client's request.
 QUIET = 100
@@ -187,8 +194,7 @@ START SLAVE""")
 
         def unused() -> bool:
             try:
-                self._end_sessions(f" AND COMMAND = 'Sleep' AND TIME_MS > {QUIET}")
-                return not self.sql(SESSIONS)
+                return self._end_sessions(f"COMMAND = 'Sleep' AND TIME_MS > {QUIET}") == "0"
             except DatabaseError:
                 return False
 
@@ -198,9 +204,5 @@ START SLAVE""")
         self._end_sessions()
         self.sql("SET GLOBAL rpl_semi_sync_master_enabled = 0")
 
-    def _end_sessions(self, condition: str = "") -> None:
-        kill = self.sql(SESSIONS + condition)
-        if kill:
-            # One that ended by itself meanwhile is an error.
-            with suppress(DatabaseError):
-                self.sql(kill, "--force")
+    def _end_sessions(self, which: str = "TRUE") -> str:
+        return self.sql(END_SESSIONS % which)
