@@ -12,8 +12,9 @@ typed := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$
 $(foreach name,$(typed),$(eval override export $(name) := $$(value $(name))))
 MAKEOVERRIDES =
 
-# These confirm a loss or name what is replaced, so a text of an earlier command in the same shell must not do it.
-$(foreach name,HOST FILE DUMP GONE,$(if $(filter environment,$(origin $(name))),$(error nothing was done: $(name) is set in the environment: unset $(name), and give it to make as $(name)=...)))
+# These name what is replaced, or confirm a loss. So only the command line sets them: a shell may have them from an earlier
+# command, and some shells set HOST by themselves.
+$(foreach name,HOST FILE DUMP GONE,$(if $(filter environment,$(origin $(name))),$(eval unexport $(name))))
 
 # The stack to work on. `dev` is on the lab of this machine. Any other has the user's cloud, backend and passphrase.
 STACK ?= dev

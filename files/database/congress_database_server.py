@@ -14,8 +14,8 @@ START_LIMIT, STOP_LIMIT = 110.0, 30.0
 LOCK_WAIT = 5
 SESSIONS = """FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() AND USER <> 'system user'
   AND COMMAND NOT IN ('Binlog Dump', 'Daemon', 'Slave_IO', 'Slave_SQL')"""
-# In the server: a session that was quiet a moment ago may be in the middle of a request when a second client ends it. One
-# may also end by itself meanwhile (1094). The answer is the number of sessions that are left.
+# In the server: a session that was quiet a moment ago may be in the middle of a request when a second client ends it.
+# One may also end by itself meanwhile (1094). The answer is the number of sessions that are left.
 END_SESSIONS = f"""DELIMITER //
 BEGIN NOT ATOMIC
   DECLARE CONTINUE HANDLER FOR 1094 BEGIN END;
