@@ -16,8 +16,8 @@ import typer
 from ops.common.limits import Limits
 from ops.common.progress import Progress, StoppedError, signals_raise
 from ops.data import archive
-from ops.data.database import CongressDatabase, Software, first_reachable, writer
-from ops.data.dump import DatabaseError, revision_in
+from ops.data.database import CongressDatabase, database_of, first_reachable
+from ops.data.dump import DatabaseError, Software, revision_in
 from ops.ssh.commands import HostError, Hosts, connected
 from ops.stack.outputs import Stack, StackError, parse
 from ops.stack.pulumi import read_outputs
@@ -86,13 +86,10 @@ def backup(stack: Stack, outputs: Mapping[str, Any], file: Path, progress: Progr
 def prepare(hosts: Hosts, stack: Stack) -> tuple[CongressDatabase, Software, str]:
     """Check the deployment and install the programs: its database, Congress's version, the encryption key.
 
-    Raises ArchiveError, HostError.
+    Raises ArchiveError, DatabaseError, HostError.
     """
-    unlocked = CongressDatabase(
-        hosts,
-        writer(hosts, stack),
-        first_reachable(hosts, stack, DATASOURCE_NODE),
-    )
+    unlocked = database_of(hosts, stack, first_reachable(hosts, stack, DATASOURCE_NODE))
+    unlocked.require_whole()
     unlocked.install_programs()
     return unlocked, unlocked.software(), archive.checked_key(unlocked.key())
 

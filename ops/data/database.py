@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from ops.common.progress import Progress
-from ops.data.dump import NAME, DatabaseError, TrialLoad, parse_trial_load, revision
+from ops.data.dump import NAME, DatabaseError, Software, TrialLoad, parse_trial_load, revision
 from ops.remote import REMOTE
 from ops.ssh.commands import HostError, Hosts
 from ops.stack.outputs import ROOT, Stack
@@ -39,16 +39,10 @@ TRANSFER_TIMEOUT = 1800
 
 
 @dataclass(frozen=True)
-class Software:
-    """The deployment's Congress: its version, and the schema revisions that it supports."""
-
-    congress: str
-    revisions: frozenset[str]
-
-
-@dataclass(frozen=True)
 class CongressDatabase:
-    """`host`: the database host. `congress`: a host with Congress and its configuration.
+    """`host`: the database host, of several the one that takes writes; `others`: the other ones.
+
+    `congress`: a host with Congress and its configuration.
 
     `lock`: id of the connection that holds files/database/congress-lock's lock, "" without the lock.
     """
@@ -57,6 +51,7 @@ class CongressDatabase:
     host: str
     congress: str
     lock: str = ""
+    others: tuple[str, ...] = ()
 
     @contextmanager
     def locked(self, progress: Progress) -> Iterator[Self]:
@@ -170,6 +165,22 @@ if [ -e "$name" ]; then echo "$name"; else rm {RESTORING}; fi"""
 
     def mark_complete(self) -> None:
         self._under_lock(f"rm -f {FOLDER}/{RESTORING}")
+        for host in self.others:
+            # One that is lost has the mark until it is replaced.
+            self.hosts.is_reachable(host, f"rm -f {FOLDER}/{RESTORING}")
+
+    def require_whole(self) -> None:
+        """Raises DatabaseError if a restore was cut off on another host, which took the writes then.
+
+        On this one, files/database/congress-dump looks itself.
+        """
+        for host in self.others:
+            if self.hosts.is_reachable(host, f"test -e {FOLDER}/{RESTORING}"):
+                raise DatabaseError(
+                    f"a restore was cut off while {host} took the writes, so the database is incomplete: "
+                    f"make ssh HOST={host} ARGS='sudo congress-database take', then make restore DUMP=NAME; "
+                    f"{FOLDER}/{RESTORING} there has the name"
+                )
 
     def check(self, dump: IO[bytes]) -> TrialLoad:
         """Trial load of a dump into a temporary schema. Raises DatabaseError if it cannot be loaded."""
@@ -210,19 +221,12 @@ if [ -e "$name" ]; then echo "$name"; else rm {RESTORING}; fi"""
         return self.hosts.run(self.congress, command, stdin=text.encode(), timeout=TRANSFER_TIMEOUT)
 
 
-def require_known_revision(software: Software, wanted: str, of: str) -> None:
-    """Raises DatabaseError if the deployment's Congress does not support the schema revision `wanted` of `of`."""
-    if wanted not in software.revisions:
-        raise DatabaseError(
-            f"{of} has schema revision {wanted}, which this deployment's Congress {software.congress} does not"
-            " support: deploy at least the version of Congress that made it first"
-        )
-
-
-def writer(hosts: Hosts, stack: Stack) -> str:
-    """The host of the database that takes writes. Raises HostError."""
+def database_of(hosts: Hosts, stack: Stack, congress: str) -> CongressDatabase:
+    """The stack's database, not locked. Raises HostError."""
     several = len(stack.hosts_of(DATABASE)) > 1
-    return first_reachable(hosts, stack, DATABASE, "congress-database is-writer" if several else "true")
+    host = first_reachable(hosts, stack, DATABASE, "congress-database is-writer" if several else "true")
+    others = tuple(other for other in stack.hosts_of(DATABASE) if other != host)
+    return CongressDatabase(hosts, host, congress, others=others)
 
 
 def first_reachable(hosts: Hosts, stack: Stack, role: Role, command: str = "true") -> str:

@@ -80,3 +80,20 @@ def revision_in(dump: IO[bytes]) -> str:
             dump.seek(0)
             return match
     return revision("")
+
+
+@dataclass(frozen=True)
+class Software:
+    """The deployment's Congress: its version, and the schema revisions that it supports."""
+
+    congress: str
+    revisions: frozenset[str]
+
+
+def require_known_revision(software: Software, wanted: str, of: str) -> None:
+    """Raises DatabaseError if the deployment's Congress does not support the schema revision `wanted` of `of`."""
+    if wanted not in software.revisions:
+        raise DatabaseError(
+            f"{of} has schema revision {wanted}, which this deployment's Congress {software.congress} does not"
+            " support: deploy at least the version of Congress that made it first"
+        )

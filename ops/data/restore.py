@@ -23,15 +23,14 @@ from ops.data.database import (
     FOLDER,
     INCOMING,
     CongressDatabase,
+    database_of,
     first_reachable,
-    require_known_revision,
-    writer,
 )
-from ops.data.dump import DatabaseError
+from ops.data.dump import DatabaseError, require_known_revision
 from ops.data.services import Services
 from ops.ssh.commands import HostError, Hosts, connected
 from ops.stack.outputs import Stack
-from roles import DATABASE, DATASOURCE_NODE
+from roles import DATASOURCE_NODE
 
 KIND = "before-restore"
 RESTORE_THERE = (
@@ -100,8 +99,7 @@ class Restore:
 
     def _other_host_with(self, name: str) -> str | None:
         """Another host of the database that has the dump: each is made where the writer is at that moment."""
-        hosts = self.database.hosts
-        others = (host for host in self.stack.hosts_of(DATABASE) if host != self.database.host)
+        hosts, others = self.database.hosts, self.database.others
         has_it = f"test -e {shlex.quote(f'{FOLDER}/{name}')}"
         return next((host for host in others if hosts.is_reachable(host, has_it)), None)
 
@@ -209,7 +207,7 @@ def prepared(hosts: Hosts, stack: Stack, progress: Progress) -> Iterator[Restore
     for engine in stack.engines:
         if not hosts.is_reachable(engine.host):
             raise HostError(f"{engine.host} is unreachable, but its engines must stop: make status")
-    database = CongressDatabase(hosts, writer(hosts, stack), member)
+    database = database_of(hosts, stack, member)
     database.install_programs()
     with database.locked(progress) as locked:
         yield Restore(hosts, stack, locked, progress)

@@ -12,8 +12,8 @@ from ops.common.progress import Progress
 from ops.data import archive
 from ops.data.backup import backup, prepare
 from ops.data.content import Content, content_if_any, content_of
-from ops.data.database import CongressDatabase, first_reachable, require_known_revision
-from ops.data.dump import DatabaseError
+from ops.data.database import CongressDatabase, first_reachable
+from ops.data.dump import DatabaseError, require_known_revision
 from ops.data.restore import restore
 from ops.data.services import Services
 from ops.ssh.commands import Hosts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import tempfile
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -79,3 +80,17 @@ def test_the_revision_and_the_integrity_of_a_dump_are_checked(
     (folder / SAVED_DUMP).write_bytes(gzip.compress(b"SELECT 1;\n"))
     with pytest.raises(DatabaseError, match="not a dump of Congress's database"):
         database.revision_of(SAVED_DUMP)
+
+
+def test_a_restore_that_was_cut_off_on_another_host_is_not_forgotten(
+    database: CongressDatabase, folder: Path
+) -> None:
+    """The writer has moved since, and the copies have what was loaded by then."""
+    several = replace(database, others=("datasource-1",))
+    several.require_whole()
+    several.mark_incomplete("before-restore-20261125T162228Z.sql.gz")
+    with pytest.raises(DatabaseError, match="a restore was cut off while datasource-1 took the writes"):
+        several.require_whole()
+    several.mark_complete()
+    several.require_whole()
+    assert [entry.name for entry in folder.iterdir()] == [SAVED_DUMP]

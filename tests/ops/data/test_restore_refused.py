@@ -12,8 +12,7 @@ from typer.testing import CliRunner
 from ops.common.progress import Progress
 from ops.data import backup, restore
 from ops.data.content import Content
-from ops.data.database import Software, require_known_revision
-from ops.data.dump import DatabaseError
+from ops.data.dump import DatabaseError, Software, require_known_revision
 from ops.data.restore import prepared
 from ops.ssh.commands import HostError
 from tests.ops.support.fake_database_hosts import (

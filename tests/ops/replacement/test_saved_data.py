@@ -13,8 +13,8 @@ import pytest
 from ops.common.progress import Progress
 from ops.data import archive
 from ops.data.content import Content
-from ops.data.database import CongressDatabase, Software
-from ops.data.dump import DatabaseError
+from ops.data.database import CongressDatabase
+from ops.data.dump import DatabaseError, Software
 from ops.data.services import Services
 from ops.replacement import saved_data
 from ops.replacement.saved_data import SavedData
