@@ -1,5 +1,9 @@
 """The tests here share one deployment on the lab and run in the order of their files and lines.
 
+The numbers of the files: 10 deployed and closed, 20 policies and rows, 30 changes, certificates and several hosts of a
+role, 40 faults, 50 drift, 55 replaced hosts, 60 backups, from 80 on what ends the deployment. One file alone deploys
+first, if nothing is deployed.
+
 They end with the removal of stack `dev`; use `make acceptance` only on machines whose lab has nothing else.
 """
 

@@ -25,7 +25,7 @@ from tests.acceptance.support.canary_deployment import (
     CanaryDeployment,
 )
 from tests.acceptance.support.console import VERBOSE, Console
-from tests.acceptance.support.deployment import PULUMI, ROOT, STACK, Deployment, request
+from tests.acceptance.support.deployment import CONGRESS_HA, PULUMI, ROOT, STACK, Deployment, request
 from tests.acceptance.support.processes import Watch
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(1200)]
@@ -142,7 +142,7 @@ def test_a_step_that_fails(canary: CanaryDeployment) -> None:
 
 def test_other_commands_that_report_on_the_stack(canary: CanaryDeployment) -> None:
     for name in ("verify", "status"):
-        canary.console.run(name, [ROOT / "scripts" / name, "--json"], timeout=120)
+        canary.console.run(name, [*CONGRESS_HA, name, "--json"], timeout=120)
     for words in ("stack", "stack output", "stack output --json", "stack export", "stack history --json"):
         canary.console.run(words, [PULUMI, *words.split()], timeout=60)
     canary.console.run("config", [PULUMI, "config", *canary.options, "--json"], timeout=60)

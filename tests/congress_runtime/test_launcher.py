@@ -80,7 +80,7 @@ def test_an_engine_s_loop_may_stand_still_as_long_as_its_callers_wait(
 
 EVERY_NODE = [
     *("bus_certificate", "bus_host_names", "bus_silence"),
-    *("request_log", "datasource_answers", "heartbeat", "large_json", "row_requests"),
+    *("request_log", "database_connections", "datasource_answers", "heartbeat", "large_json", "row_requests"),
 ]
 DATASOURCE_NODE_ONLY = [
     *("actions", "drivers", "isolation", "polls", "publish", "push_order", "stop", "unpolled_tables"),

@@ -59,7 +59,7 @@ def test_options_of_ssh_are_words(checkout: Checkout) -> None:
 def test_a_text_in_the_environment_is_the_same(checkout: Checkout, text: str) -> None:
     checkout.deploy()
     checkout.script("fake/ssh", 'printf "%s\\0" "$@"')
-    done = checkout.run("make", "ssh", HOST="engine-1", ARGS=text)
+    done = checkout.run("make", "ssh", "HOST=engine-1", ARGS=text)
     assert done.stdout.split("\0")[3] == text
     assert _unharmed(checkout)
 

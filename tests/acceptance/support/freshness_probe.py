@@ -12,7 +12,9 @@ import time
 from collections.abc import Mapping
 from typing import Any, Self
 
+from keystoneauth1.exceptions import ClientException
 from openstack.connection import Connection
+from openstack.exceptions import SDKException
 
 from tests.acceptance.support import congress
 from tests.acceptance.support.deployment import Deployment
@@ -36,6 +38,8 @@ class FreshnessProbe:
         self.keystone = keystone
         self.project = keystone.find_project(PROJECT) or keystone.create_project(name=PROJECT)
         self.written: dict[str, float] = {}
+        # Keystone's last error.
+        self.refused = ""
         self.seen: dict[str, dict[str, float]] = {node_id: {} for node_id in engines}
         self._over = threading.Event()
 
@@ -104,14 +108,18 @@ class FreshnessProbe:
             for node_id, seen in self.seen.items()
         }
         now = time.time()
-        return ", ".join(f"{who} {now - max(when, default=0):.0f} s ago" for who, when in last.items())
+        ages = ", ".join(f"{who} {now - max(when, default=0):.0f} s ago" for who, when in last.items())
+        return f"{ages}; keystone's last error: {self.refused or 'none'}"
 
     def _write(self) -> None:
         while not self._over.wait(WRITE):
             count, moment = f"{time.time():.1f}", time.time()
-            with contextlib.suppress(Exception):  # a temporarily slow cloud only counts less often
+            try:
                 self.keystone.update_project(self.project, description=count)
                 self.written[count] = moment
+            except (OSError, SDKException, ClientException) as error:
+                # A temporarily slow cloud only counts less often.
+                self.refused = str(error)
 
     def _read(self, node_id: str, url: str) -> None:
         while not self._over.wait(READ):

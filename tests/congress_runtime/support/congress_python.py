@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,12 @@ class AnsweringScript:
     """A script of this folder that answers each line of its standard input with a line; both are JSON."""
 
     def __init__(self, script: str, *words: str) -> None:
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115  closed by `end`
         self.process = subprocess.Popen(
             [congress_python(), Path(__file__).with_name(script), *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self.errors,
             text=True,
             env={**os.environ, **ENVIRONMENT},
         )
@@ -44,8 +46,13 @@ class AnsweringScript:
         assert self.process.stdout
         self.process.stdin.write(json.dumps(question) + "\n")
         self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
+        answer = self.process.stdout.readline()
+        if not answer:
+            self.errors.seek(0)
+            raise AssertionError(f"the script has ended: {self.errors.read().decode()[-4000:]}")
+        return json.loads(answer)
 
     def end(self) -> None:
         self.process.kill()
         self.process.communicate()
+        self.errors.close()

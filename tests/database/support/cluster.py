@@ -99,16 +99,20 @@ class Node:
             os.kill(self.pid, signal.SIGKILL)
         wait_for(f"{self.name} has ended", 20, lambda: self.unit() == "inactive")
 
-    def status(self) -> dict[str, str]:
-        lines = self.run("congress_database.py", "status").stdout.splitlines()
-        return dict(line.split("\t")[:2] for line in lines if not line.startswith("state"))
-
     @property
     def kept(self) -> str:
+        """The role in its record."""
         return str(json.loads((self.folder / "state.json").read_text())["role"])
 
 
 class Cluster:
+    """The three members, and what Pacemaker does with them. `attributes`, a folder: its attributes.
+
+    A host `leaves` with its power and comes back with `present`. `step` is one round of Pacemaker's: monitors, starts,
+    and at most one promotion. `settle` repeats it until the others follow one writer; `heal` brings all hosts back
+    first. The states and the record (`Node.kept`) are the agent's: congress_database_votes.py and _records.py.
+    """
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.nodes = {name: Node(folder / name, name, reserved_port()) for name in NAMES}
@@ -119,7 +123,7 @@ class Cluster:
         mariadb.install(self.folder / "base")
         signer = authority()
         (self.folder / "authority.pem").write_text(signer.pem)
-        replication = (FILES.parents[1] / "files/database/replication.cnf").read_text()
+        replication = (FILES / "replication.cnf").read_text()
         for number, node in enumerate(self.nodes.values(), 1):
             node.folder.mkdir()
             subprocess.run(["cp", "-a", self.folder / "base/data", node.folder / "data"], check=True)
@@ -185,7 +189,8 @@ CREATE DATABASE congress; CREATE TABLE congress.writes (number INT PRIMARY KEY)"
             for file in (self.folder / "attributes").glob(f"*@{node.name}"):
                 file.unlink()
 
-    def writers(self) -> list[Node]:
+    def monitor_all(self) -> list[Node]:
+        """Monitor all present members, and start those that do not run; the ones that take writes."""
         seen = self.each("monitor", self.present)
         if STOPPED in seen.values():
             self.each("notify", [node for node in self.present if seen[node.name] != STOPPED])
@@ -197,7 +202,7 @@ CREATE DATABASE congress; CREATE TABLE congress.writes (number INT PRIMARY KEY)"
     def step(self) -> Node | None:
         """Monitor all members once, and promote one that asks for it. Returns the writer, if there is exactly one."""
         if (
-            not (writers := self.writers())
+            not (writers := self.monitor_all())
             and (best := self.candidate()) is not None
             and best.act("promote") == 0
         ):
@@ -207,6 +212,7 @@ CREATE DATABASE congress; CREATE TABLE congress.writes (number INT PRIMARY KEY)"
         return writers[0] if writers else None
 
     def candidate(self) -> Node | None:
+        """Whom Pacemaker would promote: the highest score, of equal ones the first in the order of NAMES."""
         scores = {node: self.score(node) for node in self.present}
         best = max(scores, key=lambda node: scores[node])
         return best if scores[best] > 0 else None

@@ -1,4 +1,4 @@
-"""Servers for cloud.py: made as the demo user, everything named lab-test-*, reached by verified SSH."""
+"""Servers for running_lab.py: made as the demo user, everything named lab-test-*, reached by verified SSH."""
 
 from __future__ import annotations
 
