@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from policy_code.documents import Document, Problem, Where
 from policy_code.files import SUFFIXES, UnreadableError, find, text_of
 from policy_code.model import Cases, Datasource, Policy
+from policy_code.plan import RESERVED
 from policy_code.sentences import misplaced, no_mapping, sentence
 
 T = TypeVar("T", bound=BaseModel)
@@ -25,9 +26,7 @@ T = TypeVar("T", bound=BaseModel)
 CASES = ".test"
 # The kind of declaration that a file with invalid YAML most likely has.
 NAMES = re.compile(r"^name:\s*['\"]?(\w+)", re.MULTILINE)
-# Congress creates these itself.
-RESERVED = {"action", "builtin", "classification"}
-SERVICE = re.compile(r"([A-Za-z]\w*):[A-Za-z_.]")
+SERVICE = re.compile(r"([A-Za-z]\w*)\s*:\s*[A-Za-z_.]")
 
 
 @dataclass(frozen=True)

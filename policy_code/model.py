@@ -119,6 +119,16 @@ class Datasource(Model):
     protect: StrictBool = False
     config: dict[StrictStr, Annotated[ConfigValue, PlainValidator(config_value)]] = {}
 
+    @model_validator(mode="after")
+    def _congress_can_use_its_values(self) -> Datasource:
+        """Congress finds this only after it has deleted the former datasource."""
+        poll_time = self.config.get("poll_time", 0)
+        if not isinstance(poll_time, int) or isinstance(poll_time, bool) or poll_time < 0:
+            raise ValueError("config.poll_time should be a whole number of seconds")
+        if "lazy_tables" in self.config:
+            raise ValueError("config.lazy_tables is a list, which is not supported here: leave it out")
+        return self
+
 
 class Case(Model):
     """`given`: rows of datasources by table. Only tables that `expect` names are compared, and actions always."""
@@ -130,7 +140,7 @@ class Case(Model):
 
     @model_validator(mode="after")
     def _expects_something(self) -> Case:
-        if not self.model_fields_set & {"expect", "execute"}:
+        if not self.expect and "execute" not in self.model_fields_set:
             raise ValueError("expects nothing: add `expect` with rows by table, or `execute` with actions")
         return self
 

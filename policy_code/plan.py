@@ -19,6 +19,8 @@ Declaration = Mapping[str, Mapping[str, Any]]
 NOTHING: Declaration = {"datasources": {}, "policies": {}}
 # What Congress cannot change in place: with another value, the whole is deleted and created again.
 FIXED = {"datasource": ("driver", "description", "config"), "policy": ("kind", "abbreviation", "description")}
+# Policies that Congress creates itself, and does not delete.
+RESERVED = {"action", "builtin", "classification"}
 LISTS = {"datasource": "datasources", "policy": "policies"}
 
 
@@ -123,12 +125,19 @@ def policies(old: Declaration, new: Declaration) -> Iterator[Action]:
                 yield Action("delete", "policy", name)
             yield Action("create", "policy", name)
             continue
-        for key, rule in after["rules"].items():
-            former = before["rules"].get(key)
-            if former is None or not same_rule(former, rule):
-                if former is not None:
-                    yield Action("delete", "rule", name, key)
-                yield Action("create", "rule", name, key)
+        yield from rules(name, before["rules"], after["rules"])
+
+
+def rules(policy: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Action]:
+    """Each changed rule is deleted and created at once, unless another one gets its text: Congress has a text once."""
+    created = [key for key, rule in after.items() if key not in before or not same_rule(before[key], rule)]
+    getting = {text(after[key]): key for key in created}
+    moved = [key for key in created if key in before and getting.get(text(before[key]), key) != key]
+    yield from (Action("delete", "rule", policy, key) for key in moved)
+    for key in created:
+        if key in before and key not in moved:
+            yield Action("delete", "rule", policy, key)
+        yield Action("create", "rule", policy, key)
 
 
 def only_removed(actions: Sequence[Action]) -> list[Action]:
@@ -203,7 +212,11 @@ def creation(action: Action, new: Declaration) -> Iterator[str]:
 
 
 def text_of(declaration: Declaration, action: Action) -> str:
-    return " ".join(declaration["policies"][action.name]["rules"][action.rule]["rule"].split())
+    return text(declaration["policies"][action.name]["rules"][action.rule])
+
+
+def text(rule: Mapping[str, Any]) -> str:
+    return " ".join(rule["rule"].split())
 
 
 def shown(value: Any) -> str:

@@ -25,6 +25,8 @@ class Folder:
         self.problems: list[tuple[str, int, list[Any], str]] = []
         self.runtime = Runtime()
         self.rules: dict[str, list[Parsed]] = {}
+        # (policy, formula) -> position of the first rule.
+        self.loaded: dict[tuple[str, Any], int] = {}
         self.names = Names({}, set(), unread={*request["unread"]})
         self.declare_datasources()
         self.declare_policies()
@@ -91,6 +93,13 @@ class Folder:
                     f"rules[{number}] is the same as rules[{first}]: remove it",
                 )
 
+    def require_another(self, position: int, policy: str, rule: Parsed) -> None:
+        """Congress compares rules by the places of columns, and without regard to the order of their conditions."""
+        first = self.loaded.setdefault((policy, rule.formula), rule.position)
+        if first != rule.position:
+            problem = f"rules[{rule.position}] is for Congress the same as rules[{first}]: remove it"
+            self.wrong("policies", position, rule.where, problem)
+
     def load(self) -> None:
         """Load all rules at once, so their order does not matter. If Congress refuses one, the checks missed it."""
         for name, schema in self.names.schemas.items():
@@ -105,6 +114,7 @@ class Folder:
                     )
                     formula.set_original_str(rule.text)
                     rule.formula = compile.reorder_for_safety(formula)
+                    self.require_another(position, policy["name"], rule)
                 except CongressException as error:
                     self.wrong("policies", position, rule.where, f"rules[{rule.position}]: {error}")
         events = [

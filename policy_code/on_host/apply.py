@@ -26,8 +26,12 @@ def conflicts(live: Live, new: Declaration, stack: str) -> list[str]:
     ]
 
 
-def unexpected(new: Declaration, record: Declaration | str | None, actions: Sequence[Action]) -> list[Action]:
+def unexpected(
+    live: Declaration, new: Declaration, record: Declaration | str | None, actions: Sequence[Action]
+) -> list[Action]:
     """Actions that preview has not shown, because somebody changed what the stack owns.
+
+    Also the deletion of a policy or rule whose content is neither that of the record nor what is declared now.
 
     `record`: what was applied last, None if this host does not know: then no policy or datasource may vanish. What
     preview creates may be there already, if it was adopted: then it is changed into what is declared.
@@ -36,7 +40,9 @@ def unexpected(new: Declaration, record: Declaration | str | None, actions: Sequ
         return [action for action in plan.only_removed(actions) if action.kind != "rule"]
     if isinstance(record, str):  # OVERWRITE
         return []
-    shown = {*plan.plan(record, new)}
+    shown = {
+        action for action in plan.plan(record, new) if not is_of_somebody_else(live, action, record, new)
+    }
     wholes = {(action.kind, action.name) for action in shown if action.do == "create"}
     return [
         action
@@ -44,6 +50,24 @@ def unexpected(new: Declaration, record: Declaration | str | None, actions: Sequ
         if action not in shown
         and (("policy" if action.kind == "rule" else action.kind), action.name) not in wholes
     ]
+
+
+def is_of_somebody_else(live: Declaration, action: Action, *known: Declaration) -> bool:
+    """Whether this would delete a policy or rule whose content no known declaration has."""
+    if action.do != "delete" or action.kind == "datasource" or action.name not in live["policies"]:
+        return False
+    there_are = live["policies"][action.name]["rules"]
+    declared = [one["policies"][action.name]["rules"] for one in known if action.name in one["policies"]]
+    if action.kind == "policy":
+        return not any(
+            there_are.keys() == rules.keys()
+            and all(plan.same_rule(there_are[key], rules[key]) for key in rules)
+            for rules in declared
+        )
+    there_is = there_are.get(action.rule)
+    return there_is is not None and not any(
+        action.rule in rules and plan.same_rule(there_is, rules[action.rule]) for rules in declared
+    )
 
 
 class Application:
@@ -118,14 +142,29 @@ class Application:
     def put_back(self, action: Action, done: list[Action]) -> str:
         """A changed rule that is refused leaves the former one in its place."""
         former = Action("delete", *action.concerns)
-        if action.kind != "rule" or action.do != "create" or done[-1:] != [former]:
+        if (
+            action.kind != "rule"
+            or action.do != "create"
+            or former not in done
+            or self.has_moved(former, done)
+        ):
             return ""
         try:
             self.insert(action.name, self.live.declared["policies"][action.name]["rules"][action.rule])
         except CallError as error:
             return f" (the former rule could not be put back: {error})"
-        done.pop()
+        done.remove(former)
         return " (the former rule is in its place again)"
+
+    def has_moved(self, former: Action, done: Sequence[Action]) -> bool:
+        """Whether another rule has the text of this deleted one by now: Congress has a text once."""
+        rules, before = self.new["policies"][former.name]["rules"], self.live.declared["policies"]
+        text = plan.text(before[former.name]["rules"][former.rule])
+        return any(
+            plan.text(rules[action.rule]) == text
+            for action in done
+            if (action.do, action.kind, action.name) == ("create", "rule", former.name)
+        )
 
     def without_secrets(self, text: str) -> str:
         for value in sorted(self.secrets.values(), key=len, reverse=True):
@@ -153,7 +192,7 @@ def apply(bus: Bus, live: Live, request: Mapping[str, Any], record: Declaration 
     if isinstance(record, Mapping) and not plan.plan(record, new):
         return []
     actions = plan.plan(live.declared, new)
-    if others := unexpected(new, record, actions):
+    if others := unexpected(live.declared, new, record, actions):
         raise RefusedError(
             f"nothing was changed: somebody changed what this stack declares, so more would happen than preview has "
             f"shown: {listed(others)}; undo that change, or let the next `up` undo it by congress-ha policy overwrite"

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from policy_code.on_host.live import Live
-from policy_code.plan import LISTS, Declaration, comparable, keys_of, label, same_rule
+from policy_code.plan import LISTS, Declaration, comparable, keys_of, label, same_rule, text
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,3 @@ def changed_rules(
     for key in sorted(there_are.keys() - wanted.keys()):
         name = f"{label(key)} " if key.startswith(":") else ""
         yield Difference(f"rule {name}was added to policy {policy}: {text(there_are[key])}", "deletes it")
-
-
-def text(rule: Mapping[str, Any]) -> str:
-    return " ".join(rule["rule"].split())

@@ -15,7 +15,7 @@ from congress import encryption
 from congress.db import datasources as datasources_db
 from congress.db import db_policy_rules
 
-from policy_code.plan import LISTS, Declaration, fingerprint, rule_key
+from policy_code.plan import LISTS, RESERVED, Declaration, fingerprint, rule_key
 
 # A place behind all others: what no declaration names is deleted first.
 LAST = 1_000_000
@@ -119,7 +119,9 @@ def datasource_names() -> set[str]:
 
 
 def adopt(name: str, stack: str) -> str:
-    """Put the stack's mark on a policy or datasource. Raises LookupError if there is none."""
+    """Put the stack's mark on a policy or datasource. Raises LookupError if it is Congress's own, or not there."""
+    if name.lower() in RESERVED:
+        raise LookupError(f"{name} is Congress's own policy, which no folder can declare")
     session = datasources_db.db.get_session()
     with session.begin():
         for kind, model in (("policy", db_policy_rules.Policy), ("datasource", datasources_db.Datasource)):

@@ -102,6 +102,17 @@ def test_each_problem_is_found_with_its_line_and_nothing_else(tmp_path: Path) ->
     assert len(reported) == len(expected), "\n".join(reported)
 
 
+def test_rules_that_congress_takes_for_one_are_named(tmp_path: Path) -> None:
+    """It would store the first alone, and the next `up` would take the other one for deleted by hand."""
+    rules = ('"p(x) :- q(x), r(x)"', '"p(x) :- r(x), q(x)"', "q(1)", "r(1)")
+    columns = ('"s(x, y) :- nova:tags(x, y)"', '"s(x, y) :- nova:tags(server_id=x, tag=y)"')
+    write(tmp_path, datasources__nova=NOVA, p=policy("P", *rules, *columns))
+    assert problems(tmp_path) == [
+        "p.yaml:4: rules[1] is for Congress the same as rules[0]: remove it",
+        "p.yaml:8: rules[5] is for Congress the same as rules[4]: remove it",
+    ]
+
+
 def test_a_text_that_is_not_ascii_stands_in_facts_and_between_policies(tmp_path: Path) -> None:
     write(
         tmp_path,

@@ -82,6 +82,12 @@ def test_values_are_what_congress_makes_of_a_datasource_s(tmp_path: Path) -> Non
     assert outcome["tables"][0] == {"table": "p", "missing": [], "unexpected": [], "same": 4}
 
 
+def test_a_fact_keeps_its_text(tmp_path: Path) -> None:
+    write(tmp_path, p=policy("P", "\"p('größe')\""), p_test=case(expect="{p: [[größe]]}"))
+    [[outcome]] = answer("test", tmp_path)["cases"]
+    assert outcome["tables"][0] == {"table": "p", "missing": [], "unexpected": [], "same": 1}
+
+
 def test_an_evaluation_that_fails_is_the_case_s_error(tmp_path: Path) -> None:
     rows = [[number, number] for number in range(11)]
     given = f"{{nova:tags: {json.dumps(rows)}}}"
@@ -99,7 +105,7 @@ def test_an_evaluation_that_fails_is_the_case_s_error(tmp_path: Path) -> None:
 
 
 def test_why_a_row_is_there(folder: Path) -> None:
-    write(folder, p_test=case(given=f"{{nova:servers: {SERVERS}}}", expect="{}"))
+    write(folder, p_test=case(given=f"{{nova:servers: {SERVERS}}}", execute="[]"))
     [step] = answer("explain", folder, file=0, case=0, table="execute")["steps"]
     [way] = step["steps"]
     assert (step["row"], way["rule"], way["others"]) == ("execute[nova:servers.pause('s2')]", 2, 0)
@@ -113,7 +119,7 @@ def test_why_a_row_is_there(folder: Path) -> None:
 
 
 def test_why_there_is_none(folder: Path) -> None:
-    write(folder, p_test=case(given="{nova:servers: [{id: s1, name: web, status: ACTIVE}]}", expect="{}"))
+    write(folder, p_test=case(given="{nova:servers: [{id: s1, name: web, status: ACTIVE}]}", execute="[]"))
     [step] = answer("explain", folder, file=0, case=0, table="execute")["steps"]
     [below] = step.pop("below")
     assert step == {"rule": 2, "policy": "P", "fails": "bad(x)", "before": 0}

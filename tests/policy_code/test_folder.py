@@ -11,7 +11,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from policy_code.folder import read
+from policy_code.folder import read, uses
 from policy_code.model import Case, Cases, Datasource, Policy, Secret
 from tests.policy_code.folders import NOVA, case, policy, write
 from tests.policy_code.test_documents import DATA, PIECES
@@ -74,7 +74,7 @@ def test_every_problem_of_every_file_at_once(tmp_path: Path) -> None:
         e=policy("same", "p(1)"),
         f="- a list\n",
         g="name: G\ndepends-on: [Nobody]\nrules:\n- {rule: p(1), name: x}\n- {rule: p(2), name: x}\n",
-        h_test=case(expect="{}"),
+        h_test=case(execute="[]"),
         d_test="cases:\n- name: one\n- {name: two, given: {t: [5, [.nan], [2024-01-01]]}, execute: []}\n",
         i_test="cases: []\nrules: []\n",
     )
@@ -201,3 +201,24 @@ def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "folder.yaml").mkdir()
     os.mkfifo(tmp_path / "pipe.yaml")
     assert read(tmp_path).problems == []
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("poll_time: sixty", "config.poll_time should be a whole number of seconds"),
+        ("poll_time: true", "config.poll_time should be a whole number of seconds"),
+        ("lazy_tables: servers", "config.lazy_tables is a list, which is not supported here"),
+    ],
+)
+def test_a_value_that_congress_could_not_use_is_refused_here(tmp_path: Path, line: str, problem: str) -> None:
+    """Congress finds it only after it has deleted the former datasource."""
+    write(tmp_path, datasources__nova=f"{NOVA}  {line}\n", p=policy("P", "p(1)"))
+    (found,) = texts(tmp_path)
+    assert problem in found
+
+
+def test_a_policy_is_used_also_with_blanks_around_its_colon(tmp_path: Path) -> None:
+    write(tmp_path, p=policy("P", '"p(x) :- Other : q(x), Last: r(x)"'), other=policy("Other", "q(1)"))
+    (used,) = (uses(one.is_) for one in read(tmp_path).policies if one.is_.name == "P")
+    assert used == {"Other", "Last"}

@@ -29,11 +29,11 @@ RULES = st.dictionaries(
     st.fixed_dictionaries(
         {
             "name": st.none(),
-            "rule": st.sampled_from(["p(1)", "p(2)"]),
+            "rule": st.sampled_from(["p(1)", "p(2)", "p(3)", "p(4)"]),
             "comment": st.sampled_from(["", "why"]),
         }
     ),
-)
+).filter(lambda rules: len({rule["rule"] for rule in rules.values()}) == len(rules))
 POLICIES = st.dictionaries(
     NAMES.map(str.upper),
     st.fixed_dictionaries(
@@ -61,7 +61,10 @@ DECLARATIONS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 
 
 def act(state: dict[str, Any], action: Action, new: dict[str, Any]) -> None:
-    """Congress: it refuses to delete what is not there, and to create what is. Raises KeyError or AssertionError."""
+    """Congress: it refuses to delete what is not there, and to create what is. A policy has a rule's text only once.
+
+    Raises KeyError or AssertionError.
+    """
     if action.kind == "rule":
         place, key = state["policies"][action.name]["rules"], action.rule
         value = new["policies"].get(action.name, {}).get("rules", {}).get(key)
@@ -72,6 +75,8 @@ def act(state: dict[str, Any], action: Action, new: dict[str, Any]) -> None:
         del place[key]
     else:
         assert key not in place
+        if action.kind == "rule":
+            assert value["rule"] not in [other["rule"] for other in place.values()]
         place[key] = copy.deepcopy(value)
 
 

@@ -75,10 +75,10 @@ def test_what_others_have_is_refused_until_it_is_adopted(host: Host) -> None:
     doctor = {"name": "nova", "driver": "doctor", "description": theirs, "config": {}}
     host.steps.append({"datasources": ["add_datasource", {"items": doctor}]})
     host.apply(new, None)
-    host.steps += [{"adopt": "ACTIVE"}, {"adopt": "nova"}, {"adopt": "nobody"}]
+    host.steps += [{"adopt": name} for name in ("ACTIVE", "nova", "nobody", "classification")]
     host.apply(new, None)
     host.apply(new, "overwrite")
-    *_, refused, adopted, taken, unknown, careful, overwritten = host.run()
+    *_, refused, adopted, taken, unknown, own, careful, overwritten = host.run()
     assert refused["result"] == (
         "RefusedError: nothing was changed: the datasource nova belongs to stack prod: congress-ha policy adopt nova "
         "takes it over, or give the datasource another name; the policy ACTIVE was not created by congress-test: "
@@ -88,6 +88,9 @@ def test_what_others_have_is_refused_until_it_is_adopted(host: Host) -> None:
     assert adopted["result"] == "policy ACTIVE belongs to congress-test now"
     assert taken["result"] == "datasource nova belongs to congress-test now, no longer to congress-prod"
     assert unknown["result"] == "LookupError: there is no policy or datasource nobody"
+    assert (
+        own["result"] == "LookupError: classification is Congress's own policy, which no folder can declare"
+    )
     # ACTIVE is not Active: it would vanish, which no preview has shown.
     assert careful["result"].startswith("RefusedError: nothing was changed: somebody changed")
     assert "delete policy ACTIVE" in careful["result"]
@@ -134,6 +137,42 @@ def test_what_somebody_changed_by_hand_is_not_touched_unasked(host: Host) -> Non
         "create rule t(2) of Taken",
     ]
     assert declared(adopted["ours"]) == declared(adding)
+
+
+def test_what_somebody_added_to_a_policy_does_not_go_with_it_unasked(host: Host) -> None:
+    """Preview has shown the deletion of the policy, and of the rule, but with another content."""
+    first = host.declare(active=policy("Active", "kept('a')"), named=NAMED)
+    without = host.declare(named=NAMED)
+    other_text = host.declare(active=policy("Active", "kept('a')"), named=NAMED.replace("p(1)", "p(2)"))
+    added = {"policy_name": "Active", "str_rule": "kept('by hand')", "rule_name": "", "comment": ""}
+    changed = {"policy_name": "Named", "str_rule": "p(7)", "rule_name": "first", "comment": ""}
+    host.apply(first, None)
+    host.steps.append({"engine": ["persistent_insert_rule", added]})
+    host.apply(without, first)
+    host.apply(other_text, first)
+    host.apply(without, "overwrite")
+    host.steps.append({"engine": ["persistent_insert_rule", changed]})
+    host.apply(other_text, without)
+    _, _, refused, unrelated, overwritten, _, changed_too = host.run()
+    assert "somebody changed what this stack declares" in refused["result"]
+    assert "delete policy Active" in refused["result"]
+    assert declared(refused["ours"])["policies"].keys() == {"Active", "Named"}
+    assert unrelated["result"].startswith("RefusedError: nothing was changed: somebody changed")
+    assert overwritten["result"] == ["delete policy Active"]
+    assert "RefusedError: nothing was changed: somebody changed" in changed_too["result"]
+
+
+def test_rules_whose_names_are_counted_anew_are_all_there(host: Host) -> None:
+    """Congress has a rule's text once in a policy, and does nothing if it comes a second time."""
+    rule = "- {{name: '{}', rule: p({})}}\n"
+    first = host.declare(named="name: Named\nrules:\n" + "".join(rule.format(n, n) for n in (1, 2, 3)))
+    second = host.declare(named="name: Named\nrules:\n" + rule.format(1, 2) + rule.format(2, 3))
+    host.apply(first, None)
+    host.apply(second, first)
+    host.apply(first, second)
+    _, up, back = host.run()
+    assert declared(up["ours"]) == declared(second)
+    assert declared(back["ours"]) == declared(first)
 
 
 def test_a_rule_that_congress_refuses_stops_the_rest_and_the_next_run_continues(host: Host) -> None:
