@@ -6,6 +6,7 @@ In the checkout, this file is in the agent's folder; on a host, it is in Python'
 
 from __future__ import annotations
 
+import http.client
 import json
 import ssl
 import time
@@ -107,13 +108,13 @@ class Nova:
                     self.slowest = max(self.slowest, time.monotonic() - start)
                     return Answer(reply.status, headers, _json(reply.read()))
             except urllib.error.HTTPError as error:
-                answer = Answer(error.code, {}, _json(error.read()))
+                answer = Answer(error.code, {}, _body(error))
                 if error.code not in TRANSIENT:
                     return answer
                 fault = answer.reason()
             except ssl.SSLCertVerificationError as error:
                 raise FenceError(f"{url}: the certificate is not trusted: {error.verify_message}") from None
-            except (urllib.error.URLError, OSError) as error:
+            except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
                 reason = getattr(error, "reason", error)
                 if isinstance(reason, ssl.SSLCertVerificationError):
                     raise FenceError(
@@ -241,6 +242,14 @@ class Nova:
         time.sleep(max(0.0, POLL - (time.monotonic() - self.last_poll)))
         self.last_poll = time.monotonic()
         return self.last_poll < self.deadline
+
+
+def _body(answer: urllib.error.HTTPError) -> Any:
+    """None also if the connection breaks in the middle."""
+    try:
+        return _json(answer.read())
+    except (OSError, http.client.HTTPException):
+        return None
 
 
 def _json(text: bytes) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -26,7 +27,7 @@ from components.preflight.state import (
 from ops.cloud import hard_reboot
 from ops.cloud.hard_reboot import FROZEN
 from ops.drift.hosts import Drift
-from roles import DATABASE
+from roles import DATABASE, DATASOURCE_NODE
 
 # Type -> row of the table, name of the kind, and function that lists it.
 KINDS: Mapping[str, tuple[str, str, Callable[[Connection], Iterable[Any]]]] = {
@@ -202,7 +203,7 @@ def _of_the_pair(port: Resource, state: State) -> Resource | None:
     """The server of a port if it belongs to the pair of datasource node hosts, else None."""
     servers = {server.name: server for server in state.of(SERVER).values()}
     host = port.name.removesuffix("-port")
-    return servers.get(host) if f"{host}-cluster" in state.steps(host) else None
+    return servers.get(host) if re.fullmatch(DATASOURCE_NODE.host_pattern, host) else None
 
 
 def _readmit(server: str, port: str, groups: set[str], cloud: Connection) -> None:

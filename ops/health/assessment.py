@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ops.health import disks
 from ops.health.facts import Facts, HostState, Unseen
 from ops.health.finding import Finding, note, unanswered, unseen, wrong
-from roles import BASTION, by_name
+from roles import BASTION, DATABASE, by_name
 
 # Days before a certificate's end. Every `up` during the year before renews the stack's own.
 ENDS_SOON = 21
@@ -32,7 +32,10 @@ def servers(facts: Facts) -> Iterator[Finding]:
         )
     bastion_unreachable = any(host.role == BASTION.name and host.ssh for host in facts.hosts.values())
     for name, host in facts.hosts.items():
-        yield from _server(name, host, behind=bastion_unreachable and host.role != BASTION.name)
+        several = sum(other.role == host.role for other in facts.hosts.values()) > 1
+        fenced = by_name(host.role).watched_by_pacemaker or (host.role == DATABASE.name and several)
+        behind = bastion_unreachable and host.role != BASTION.name
+        yield from _server(name, host, behind=behind, fenced=fenced)
     yield from _same_compute_host(facts)
 
 
@@ -51,16 +54,18 @@ def _same_compute_host(facts: Facts) -> Iterator[Finding]:
             )
 
 
-def _server(name: str, host: HostState, *, behind: bool) -> Iterator[Finding]:
+def _server(name: str, host: HostState, *, behind: bool, fenced: bool) -> Iterator[Finding]:
+    """`behind`: a bastion that cannot be reached. `fenced`: a lost host of its role is stopped by the cloud."""
     match host.status:
         case "missing":
             yield wrong(
                 "servers", f"{name}: the cloud has no server {host.server}", f"make replace HOST={name}"
             )
-        case "PAUSED" | "SUSPENDED" if by_name(host.role).watched_by_pacemaker:
+        case "PAUSED" | "SUSPENDED" if fenced:
+            what = "datasource node" if by_name(host.role).watched_by_pacemaker else "database"
             way_out = (
                 f"openstack server reboot --hard {host.server} (make repair does it); resuming it would run its "
-                "datasource node beside the other host's"
+                f"{what} beside another host's"
             )
             yield wrong("servers", f"{name} is {host.status}", way_out)
         case "SHUTOFF" | "PAUSED" | "SUSPENDED":

@@ -68,6 +68,17 @@ def refusal(stack: Stack, facts: Facts, host: str) -> str | None:
     node = view.member(stack.hosts[host].server)
     if node is None or not (node.unclean or node.is_off):
         return not_needed(stack, host)
+    return _of_the_stack(stack, host, view)
+
+
+def _of_the_stack(stack: Stack, host: str, view: Cluster) -> str | None:
+    """The other reasons, which are not about this host."""
+    other = stack.other(host)
+    if not view.quorum:
+        return (
+            f"{other} waits for {host}, because both were off, and would not begin after a confirmation either: "
+            "docs/recover.md, Both hosts were off, and one does not come back"
+        )
     if yours := [sentence for role in REFUSING_ROLES if (sentence := stack.yours(role))]:
         return (
             f"{' and '.join(yours)}, and no security group closes that to {host}: make sure that its compute host is "

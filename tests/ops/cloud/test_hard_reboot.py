@@ -17,12 +17,18 @@ from tests.ops.support.fake_nova import HARD, REQUEST, Nova, with_nova
 
 def readmission() -> Callable[[Connection], object]:
     """The repair of a host of the pair whose port has no security groups."""
-    (step,) = (r for r in state().resources if r.name == "database-ready")
-    pair = replace(
-        state(), resources=(*state().resources, replace(step, urn=step.urn.replace("-ready", "-cluster")))
+    renamed = (
+        replace(
+            one,
+            **{
+                part: getattr(one, part).replace("database", "datasource-1")
+                for part in ("urn", "deleted_with")
+            },
+        )
+        for one in state().resources
     )
-    (drift,) = compare(CHANGES["port without groups"][0], pair)
-    assert drift.remedy == "pauses or stops database and reboots it hard, then restores them"
+    (drift,) = compare(CHANGES["port without groups"][0], replace(state(), resources=tuple(renamed)))
+    assert drift.remedy == "pauses or stops datasource-1 and reboots it hard, then restores them"
     assert drift.call is not None
     return drift.call
 

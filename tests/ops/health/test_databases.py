@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from ops.health.assessment import servers
 from ops.health.facts import Unseen
 from ops.health.roles.database import Database, DatabaseHealth, Member
 from ops.ssh.survey import Report
@@ -112,3 +113,13 @@ def test_a_host_that_may_have_the_only_copy_stays() -> None:
     # Two full members have every write between them, and a writer has its own.
     assert refused("database", database=LOST, database_2=full, database_3=full) is None
     assert refused("database", database=LOST, database_3=LOST) is None
+
+
+def test_one_of_several_hosts_is_not_unpaused() -> None:
+    """It was fenced, and would go on as the writer that it was."""
+    several = {**changes.healthy().hosts, "database-2": changes.healthy().hosts["database"]}
+    seen = replace(changes.healthy(), hosts=several)
+    (found,) = servers(changes.host(seen, "database", status="PAUSED"))
+    assert found.way_out.startswith(
+        "openstack server reboot --hard congress-dev-database (make repair does it)"
+    )

@@ -117,6 +117,7 @@ def test_a_host_that_is_still_connected_is_not_confirmed(simulation: Simulation,
             "datasource-1 does not wait for the fencing",
         ),
         ("datasource-2", unreachable(dead(), "datasource-1"), "datasource-1 does not answer"),
+        ("datasource-2", changes.clusters(dead(), quorum=False), "datasource-1 waits for datasource-2"),
     ],
 )
 def test_a_refusal_changes_nothing(simulation: Simulation, host: str, seen: Facts, why: str) -> None:
