@@ -7,8 +7,8 @@ import subprocess
 from congress_database_look import DatabaseError, wait_until
 from congress_database_member import Member
 
-# Seconds for Pacemaker to make this member the writer, and for one of its commands.
-MOVE_LIMIT, COMMAND_LIMIT = 120.0, 60.0
+# Seconds for two monitors, for Pacemaker to make this member the writer, and for one of its commands.
+CATCH_UP_LIMIT, MOVE_LIMIT, COMMAND_LIMIT = 15.0, 120.0, 60.0
 CLONE = "database-clone"
 
 
@@ -18,6 +18,10 @@ def take(member: Member) -> None:
         return
     if member.cluster.states().get(member.name) != "follows":
         raise DatabaseError(f"{member.name} does not follow the writer: repair it first (make status)")
+    # One that has just come back may lack writes until a monitor has seen that it has caught up. Its promotion would
+    # be refused, and nobody would take writes meanwhile.
+    if not wait_until(CATCH_UP_LIMIT, lambda: member.state.role == "replica"):
+        raise DatabaseError(f"{member.name} has not caught up with the writer yet: try again in a minute")
     here = ("--promoted", "--resource", CLONE, "--node", member.name)
     _run("crm_resource", "--move", *here)
     try:

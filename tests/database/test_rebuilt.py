@@ -56,3 +56,17 @@ def test_a_second_database_is_not_begun(cluster: Cluster) -> None:
         state.write_text(kept)
     assert done.returncode == 1
     assert "has a database already" in done.stderr
+
+
+def test_one_that_may_lack_writes_does_not_take_them(cluster: Cluster) -> None:
+    """Its promotion would be refused, and nobody would take writes meanwhile (seen on the lab)."""
+    replica = cluster.others(cluster.settle())[0]
+    replica.kill()
+    replica.start_unit()
+    done = replica.run("congress_database.py", "take")
+    assert (done.returncode, "has not caught up with the writer yet" in done.stderr) == (1, True)
+    assert (
+        not (replica.folder / "crm_resource.log").exists()
+        or "--move" not in (replica.folder / "crm_resource.log").read_text()
+    )
+    cluster.settle()
