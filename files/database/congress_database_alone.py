@@ -7,8 +7,8 @@ import subprocess
 from congress_database_look import DatabaseError, wait_until
 from congress_database_member import Member
 
-# Seconds for two monitors, for Pacemaker to make this member the writer, and for one of its commands.
-CATCH_UP_LIMIT, MOVE_LIMIT, COMMAND_LIMIT = 15.0, 120.0, 60.0
+# Seconds for some monitors, for Pacemaker to make this member the writer, and for one of its commands.
+CATCH_UP_LIMIT, MOVE_LIMIT, COMMAND_LIMIT = 30.0, 120.0, 60.0
 CLONE = "database-clone"
 
 
