@@ -40,24 +40,27 @@ def unexpected(
         return [action for action in plan.only_removed(actions) if action.kind != "rule"]
     if isinstance(record, str):  # OVERWRITE
         return []
-    shown = {
-        action for action in plan.plan(record, new) if not is_of_somebody_else(live, action, record, new)
-    }
+    shown = {*plan.plan(record, new)}
     wholes = {(action.kind, action.name) for action in shown if action.do == "create"}
     return [
         action
         for action in actions
-        if action not in shown
-        and (("policy" if action.kind == "rule" else action.kind), action.name) not in wholes
+        if is_of_somebody_else(live, action, record, new)
+        or (
+            action not in shown
+            and (("policy" if action.kind == "rule" else action.kind), action.name) not in wholes
+        )
     ]
 
 
-def is_of_somebody_else(live: Declaration, action: Action, *known: Declaration) -> bool:
-    """Whether this would delete a policy or rule whose content no known declaration has."""
-    if action.do != "delete" or action.kind == "datasource" or action.name not in live["policies"]:
+def is_of_somebody_else(live: Declaration, action: Action, record: Declaration, new: Declaration) -> bool:
+    """Whether this would delete a policy of the last `up`, or a rule, with a content that no declaration has."""
+    if action.do != "delete" or action.kind == "datasource" or action.name not in record["policies"]:
         return False
     there_are = live["policies"][action.name]["rules"]
-    declared = [one["policies"][action.name]["rules"] for one in known if action.name in one["policies"]]
+    declared = [
+        one["policies"][action.name]["rules"] for one in (record, new) if action.name in one["policies"]
+    ]
     if action.kind == "policy":
         return not any(
             there_are.keys() == rules.keys()

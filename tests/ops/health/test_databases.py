@@ -70,8 +70,8 @@ def test_a_whole_cluster_is_ok_and_its_writer_counts_the_connections() -> None:
             "the copy at database-3 cannot follow the writer",
         ),
         (
-            {"database_3": replace(REPLICA, state="full:2:17")},
-            "the copy at database-3 receives nothing (full:2:17)",
+            {"database_3": replace(REPLICA, state="full:2:17:2")},
+            "the copy at database-3 receives nothing (full:2:17:2)",
         ),
         (
             {"database_2": replace(WRITER, copies=0)},

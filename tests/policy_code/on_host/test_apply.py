@@ -149,11 +149,15 @@ def test_what_somebody_added_to_a_policy_does_not_go_with_it_unasked(host: Host)
     host.apply(first, None)
     host.steps.append({"engine": ["persistent_insert_rule", added]})
     host.apply(without, first)
+    host.apply(
+        host.declare(active=f"description: new\n{policy('Active', repr('kept(1)'))}", named=NAMED), first
+    )
     host.apply(other_text, first)
     host.apply(without, "overwrite")
     host.steps.append({"engine": ["persistent_insert_rule", changed]})
     host.apply(other_text, without)
-    _, _, refused, unrelated, overwritten, _, changed_too = host.run()
+    _, _, refused, described, unrelated, overwritten, _, changed_too = host.run()
+    assert "nothing was changed: somebody changed" in described["result"]
     assert "somebody changed what this stack declares" in refused["result"]
     assert "delete policy Active" in refused["result"]
     assert declared(refused["ours"])["policies"].keys() == {"Active", "Named"}
