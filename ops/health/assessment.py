@@ -62,10 +62,9 @@ def _server(name: str, host: HostState, *, behind: bool, fenced: bool) -> Iterat
                 "servers", f"{name}: the cloud has no server {host.server}", f"make replace HOST={name}"
             )
         case "PAUSED" | "SUSPENDED" if fenced:
-            what = "datasource node" if by_name(host.role).watched_by_pacemaker else "database"
             way_out = (
                 f"openstack server reboot --hard {host.server} (make repair does it); resuming it would run its "
-                f"{what} beside another host's"
+                "services beside another host's"
             )
             yield wrong("servers", f"{name} is {host.status}", way_out)
         case "SHUTOFF" | "PAUSED" | "SUSPENDED":
