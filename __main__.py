@@ -45,7 +45,8 @@ first_boot.check(stack, prefix, config.guest, inventory.roles(config))
 folder = policies_folder.look_up(config)
 exported = state.result()
 external.check(config, exported)
-policies_folder.require_simulation(config, stack, folder, exported.policies)
+policies_folder.require_permitted(folder, exported)
+policies_folder.require_simulation(config, stack, folder, exported)
 existing_cloud = cloud.look_up(config, prefix, inventory.servers(prefix, config), exported)
 pulumi.log.info(existing_cloud.image_description)
 
@@ -108,6 +109,7 @@ declared = policies(
     engines=engines,
     load_balancer=load_balancer,
     before=exported.policies,
+    begun=exported.begun,
 )
 
 hosts = [access.bastion, *database.hosts, *messaging.hosts, *load_balancer.hosts]

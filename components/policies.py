@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
@@ -16,10 +16,11 @@ from components.foundation.template import ROOT
 from components.load_balancer import LoadBalancer
 from components.policy_engines import PolicyEngines
 from components.preflight.policies import PoliciesError
+from policy_code.begun import Begun, changes, digest
 from policy_code.declaration import declaration, summary
 from policy_code.folder import Folder
 from policy_code.on_host import COMMAND, FORGET, LIBRARY, RECORD
-from policy_code.plan import NOTHING, Declaration, lines, plan, refusals
+from policy_code.plan import NOTHING, Declaration, refusals
 
 # What Congress's Python on the host runs: path -> text.
 MODULES = {
@@ -33,14 +34,31 @@ MODULES = {
 LIMIT = 3600  # seconds; 10,000 rules take minutes
 
 
+class PoliciesBegun(pulumi.ComponentResource):
+    """What `up` began to apply: an input, because the engine stores inputs before the step begins."""
+
+    def __init__(
+        self,
+        name: str,
+        begun: pulumi.Input[Sequence[Declaration]],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        # As a secret, because a preview would show it key by key a second time.
+        declarations = pulumi.Output.secret(begun)
+        digests = pulumi.Output.unsecret(declarations.apply(lambda ones: [*map(digest, ones)]))
+        properties = {"digests": digests, "declarations": declarations}
+        super().__init__("congress-ha:index:PoliciesBegun", name, properties, opts)
+        self.register_outputs({})
+
+
 class Policies(pulumi.ComponentResource):
     """One step, on the host of the first policy engine. `summary`: of the declaration, known after it was applied.
 
     The declaration itself is an output of this component: `applied` in the state. As an output of the stack, it would
     be printed at the end of each `up`, even below the reason why an `up` failed.
 
-    `before`: what the last `up` applied, None if nothing was applied. `key`: the deployment's encryption key, which is
-    also the key of the fingerprints of secrets.
+    `before`: what was applied last, None if nothing was. `begun`: what `up` began to apply since then. `key`: the
+    deployment's encryption key, which is also the key of the fingerprints of secrets.
     """
 
     summary: pulumi.Output[dict[str, Any]]
@@ -56,18 +74,20 @@ class Policies(pulumi.ComponentResource):
         engines: PolicyEngines,
         load_balancer: LoadBalancer | ExternalLoadBalancer,
         before: Declaration | None,
+        begun: Begun,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("congress-ha:index:Policies", name, None, opts)
         secrets = site.settings.policy_secrets.values()
-        if before is None:
+        is_first = before is None and begun.finished
+        if is_first:
             # The key may not be known yet. If nothing was applied before, there is no fingerprint to compare.
-            self.show(NOTHING, declaration(folder, None))
+            self.show(None, begun, declaration(folder, None))
 
         def declared(known_key: str) -> Declaration:
             new = declaration(folder, secrets, known_key)
-            if before is not None:
-                self.show(before, new)
+            if not is_first:
+                self.show(before, begun, new)
             return new
 
         def context(new: Declaration) -> dict[str, Any]:
@@ -76,12 +96,17 @@ class Policies(pulumi.ComponentResource):
                 "stack": site.prefix,
                 "engines": [placement.node_id for placement in engines.placements],
                 "declaration": new,
+                "begun": begun.then(new)[:-1],
                 "secrets": secrets,
             }
             return {"request": json.dumps(request), "declaration": json.dumps(new, indent=1)}
 
         new = pulumi.Output.secret(key).apply(declared)
-        rendered = new.apply(context)
+        # Without the key, a fingerprint of a secret tells nothing about it.
+        all_begun: pulumi.Output[list[Declaration]] = pulumi.Output.unsecret(new.apply(begun.then))
+        marker = PoliciesBegun(f"{name}-begun", all_begun, pulumi.ResourceOptions(parent=self))
+        # `depends_on` a component means its children, and this one has none.
+        rendered = pulumi.Output.all(new, marker.urn).apply(lambda values: context(values[0]))
         self.step = Step(
             name,
             engines.hosts[engines.placements[0].host].host,
@@ -101,24 +126,23 @@ class Policies(pulumi.ComponentResource):
             # This is right if the settings later name a folder again, and if `make repair` applies the folder again.
             delete=f"sudo -n bash -c {shlex.quote(FORGET)}",
         )
-        # Without the key, a fingerprint of a secret tells nothing about it.
-        applied: pulumi.Output[Declaration] = pulumi.Output.unsecret(
-            pulumi.Output.all(new, self.step.id).apply(lambda values: values[0])
-        )
+        ended = pulumi.Output.all(all_begun, self.step.id).apply(lambda values: values[0])
+        applied = ended.apply(lambda ones: ones[-1])
         self.summary = applied.apply(summary)
-        self.register_outputs({"applied": applied})
+        self.register_outputs(
+            {"applied": applied, "begun": ended.apply(lambda ones: [digest(one) for one in ones])}
+        )
 
-    def show(self, before: Declaration, new: Declaration) -> None:
-        """Log what will change, in its order. Raises PoliciesError if it would delete what is protected."""
-        if problems := refusals(before, new):
+    def show(self, before: Declaration | None, begun: Begun, new: Declaration) -> None:
+        """Log what will change, in its order. Raises PoliciesError if a new value of a secret leads to a refusal."""
+        if problems := refusals(before or NOTHING, new):
             raise PoliciesError(problems)
-        if actions := plan(before, new):
-            count = "one change" if len(actions) == 1 else f"{len(actions)} changes, in this order"
-            pulumi.log.info("\n".join([f"policies: {count}:", *lines(before, new)]), resource=self)
+        if lines := [*changes(before, begun, new)]:
+            pulumi.log.info("\n".join(lines), resource=self)
 
 
 def policies(
-    name: str, folder: Folder | None, site: Site, *, before: Mapping[str, Any] | None, **words: Any
+    name: str, folder: Folder | None, site: Site, *, before: Declaration | None, **words: Any
 ) -> Policies | None:
     """The component, if the settings name a folder. If they do not, what a former `up` applied stays in Congress."""
     if folder is not None:

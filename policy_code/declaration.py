@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from policy_code.begun import digest
 from policy_code.folder import Folder
 from policy_code.model import ConfigValue, Datasource, Policy, Secret
 from policy_code.plan import Declaration, fingerprint, rule_key
@@ -27,12 +26,11 @@ def declaration(folder: Folder, values: Mapping[str, str] | None, key: str = "")
 
 def summary(declared: Declaration) -> dict[str, Any]:
     """What the stack shows of a declaration: the number of each kind, and a digest that changes with any change."""
-    text = json.dumps(declared, sort_keys=True)
     return {
         "datasources": len(declared["datasources"]),
         "policies": len(declared["policies"]),
         "rules": sum(len(one["rules"]) for one in declared["policies"].values()),
-        "digest": hashlib.sha256(text.encode()).hexdigest()[:16],
+        "digest": digest(declared),
     }
 
 

@@ -24,6 +24,8 @@ from policy_code.sentences import misplaced, no_mapping, sentence
 T = TypeVar("T", bound=BaseModel)
 
 CASES = ".test"
+# With this file in it, a folder may declare nothing. It is also what keeps an empty folder in git.
+ON_PURPOSE = ".gitkeep"
 # The kind of declaration that a file with invalid YAML most likely has.
 NAMES = re.compile(r"^name:\s*['\"]?(\w+)", re.MULTILINE)
 SERVICE = re.compile(r"([A-Za-z]\w*)\s*:\s*[A-Za-z_.]")
@@ -105,10 +107,13 @@ def read(path: Path) -> Folder:
     files, folder.problems = find(path)
     for file in files:
         add(folder, file, datasource=file.relative_to(path).parts[0] == "datasources")
-    if not (folder.policies or folder.datasources or folder.problems):
-        folder.problems.append(
-            Problem(str(path), 1, "the folder declares nothing: add a policy, as docs/policies.md shows")
+    empty = not (folder.policies or folder.datasources or folder.problems)
+    if empty and not (path / ON_PURPOSE).exists():
+        text = (
+            "the folder declares nothing: add a policy, as docs/policies.md shows; or, to delete what the stack has, "
+            f"an empty file {ON_PURPOSE}"
         )
+        folder.problems.append(Problem(str(path), 1, text))
     unique(folder)
     folder.problems.extend([*references(folder)])
     folder.problems.sort()

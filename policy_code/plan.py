@@ -146,9 +146,34 @@ def only_removed(actions: Sequence[Action]) -> list[Action]:
     return [action for action in actions if action.concerns not in created]
 
 
+def without_secrets(declared: Declaration) -> Declaration:
+    """With one value for all secrets: what is refused may be known before the key of their fingerprints is."""
+    datasources = {
+        name: {
+            **one,
+            "config": {
+                key: {"secret": "", "is": ""} if isinstance(value, Mapping) else value
+                for key, value in one["config"].items()
+            },
+        }
+        for name, one in declared["datasources"].items()
+    }
+    return {**declared, "datasources": datasources}
+
+
 def refusals(old: Declaration, new: Declaration) -> list[str]:
-    """Deletions of what the last `up` protected, each with the way out."""
-    return [
+    """Deletions of what the last `up` protected, and other drivers, each with the way out.
+
+    Engines keep the columns of the former driver in rules that do not change.
+    """
+    drivers = [
+        f"datasource {name} would change its driver from {before['driver']} to {after['driver']}, and rules would keep "
+        f"the columns of {before['driver']}: give the new datasource another name"
+        for name, after in new["datasources"].items()
+        for before in [old["datasources"].get(name)]
+        if before is not None and before["driver"] != after["driver"]
+    ]
+    return drivers + [
         f"{action.kind} {action.name} is protected, and this would delete it"
         f"{'' if action in removed else ' and create it again'}: set `protect: false` in its file, run `pulumi up`, "
         "then change it"
@@ -161,13 +186,13 @@ def refusals(old: Declaration, new: Declaration) -> list[str]:
     ]
 
 
-def lines(old: Declaration, new: Declaration) -> list[str]:
-    """Each action with what it is about, key by key and rule by rule."""
+def lines(old: Declaration, new: Declaration, some: Sequence[Action] | None = None) -> list[str]:
+    """Each action, or only `some`, with what it is about, key by key and rule by rule."""
     actions = plan(old, new)
     removed = only_removed(actions)
     return [
         line
-        for action in actions
+        for action in (actions if some is None else some)
         for line in (deletion(action, old, new, removed) if action.do == "delete" else creation(action, new))
     ]
 

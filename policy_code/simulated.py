@@ -79,14 +79,21 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def unsimulated(
-    folder: Path, stack: str, before: Declaration | None, after: Declaration, executing: Collection[str]
+    folder: Path,
+    stack: str,
+    before: Collection[Declaration],
+    after: Declaration,
+    executing: Collection[str],
 ) -> list[str]:
-    """Names of policies that were not simulated, although something new or changed may make them execute actions."""
+    """Names of policies that were not simulated, although something new or changed may make them execute actions.
+
+    `before`: one of them is in Congress, or parts of several.
+    """
     known = read(folder).get(stack, {})
     return [
         name
         for name in sorted(executing)
         for now in [digest(after, name)]
         if now != known.get(name)
-        and (before is None or name not in before["policies"] or digest(before, name) != now)
+        and {digest(one, name) if name in one["policies"] else "" for one in before} != {now}
     ]

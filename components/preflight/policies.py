@@ -9,12 +9,13 @@ from collections.abc import Collection, Iterator, Sequence
 
 import pulumi
 
+from components.preflight.state import State
 from policy_code import congress
 from policy_code.congress import CongressError
 from policy_code.declaration import declaration
 from policy_code.folder import Folder, read
 from policy_code.model import Secret
-from policy_code.plan import Declaration
+from policy_code.plan import refusals, without_secrets
 from policy_code.simulated import unsimulated
 from settings import NAMESPACE, Settings
 
@@ -48,13 +49,12 @@ def look_up(settings: Settings) -> Folder | None:
     return folder
 
 
-def require_simulation(
-    settings: Settings, stack: str, folder: Folder | None, before: Declaration | None
-) -> None:
-    """`before`: what the last `up` applied. Raises PoliciesError; a preview shows the change, so it only warns."""
+def require_simulation(settings: Settings, stack: str, folder: Folder | None, state: State) -> None:
+    """Raises PoliciesError; a preview shows the change, so it only warns."""
     if folder is None or settings.policies is None or settings.policy_actions == "unchecked":
         return
-    names = unsimulated(settings.policies, stack, before, declaration(folder, None), folder.executing)
+    there_may_be = [*([] if state.policies is None else [state.policies]), *state.begun.unfinished]
+    names = unsimulated(settings.policies, stack, there_may_be, declaration(folder, None), folder.executing)
     problems = [
         f"policy {name} executes actions, and it or what it uses is new or changed: congress-ha --stack {stack} policy "
         f"simulate {settings.policies} shows which ones, and lets `up` apply it; or set {NAMESPACE}:policyActions: "
@@ -64,6 +64,15 @@ def require_simulation(
     if problems and pulumi.runtime.is_dry_run():
         pulumi.log.warn("\n".join(["`up` will refuse this:", *problems]))
     elif problems:
+        raise PoliciesError(problems)
+
+
+def require_permitted(folder: Folder | None, state: State) -> None:
+    """Refuse what is known to be refused without the values of secrets. Raises PoliciesError."""
+    if folder is None or state.policies is None:
+        return
+    new = declaration(folder, None)
+    if problems := refusals(without_secrets(state.policies), without_secrets(new)):
         raise PoliciesError(problems)
 
 

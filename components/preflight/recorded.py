@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import subprocess
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
 
 import pulumi
 
@@ -25,7 +27,14 @@ def begin() -> Future[State]:
 
 
 def _exported(stack: str) -> State:
-    argv = ["pulumi", "stack", "export", "--stack", stack, "--non-interactive"]
+    state = parse_state(_export(stack))
+    if state.begun.encrypted:
+        return replace(state, begun=parse_state(_export(stack, "--show-secrets")).begun)
+    return state
+
+
+def _export(stack: str, *options: str) -> dict[str, Any]:
+    argv = ["pulumi", "stack", "export", "--stack", stack, "--non-interactive", *options]
     try:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
     except FileNotFoundError:
@@ -37,4 +46,5 @@ def _exported(stack: str) -> State:
         raise CloudError(
             [f"the state of stack {stack} cannot be read (pulumi stack export): {reason}"]
         ) from None
-    return parse_state(json.loads(done.stdout))
+    exported: dict[str, Any] = json.loads(done.stdout)
+    return exported

@@ -6,17 +6,20 @@ stack's resources.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from components.preflight.scope import Scope, recorded
+from policy_code.begun import NOTHING_BEGUN, Begun
 
 STACK = "pulumi:pulumi:Stack"
 PROVIDER = "pulumi:providers:openstack"
 STEP = "command:remote:Command"
 POLICIES = "congress-ha:index:Policies"
+POLICIES_BEGUN = "congress-ha:index:PoliciesBegun"
 SERVER = "openstack:compute/instance:Instance"
 SERVER_GROUP = "openstack:compute/serverGroup:ServerGroup"
 NETWORK = "openstack:networking/network:Network"
@@ -101,7 +104,8 @@ class State:
     """`resources`: of the cloud, steps, providers. `others`: components and retired resources. `scope`: of the stack.
 
     `pending`: operations of an interrupted run. `written`: when the state was stored last. `policies`: the
-    declaration of policies and datasources that the last `up` applied, None without one.
+    declaration of policies and datasources that was applied last, None without one. `begun`: those that `up` began to
+    apply.
     """
 
     resources: tuple[Resource, ...]
@@ -110,6 +114,7 @@ class State:
     pending: tuple[Pending, ...] = ()
     written: datetime = NEVER
     policies: Mapping[str, Any] | None = None
+    begun: Begun = NOTHING_BEGUN
 
     @property
     def everything(self) -> tuple[Resource, ...]:
@@ -155,15 +160,28 @@ def parse_state(exported: Mapping[str, Any]) -> State:
         pending=tuple(_pending(one, logins) for one in deployment.get("pending_operations") or []),
         written=datetime.fromisoformat(stored) if stored else NEVER,
         policies=_declaration(outputs or {}, listed),
+        begun=_begun(listed),
     )
 
 
 def _declaration(stack: Mapping[str, Any], listed: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """The component's output. An older program wrote the stack's output `policies`, which is only a summary now."""
-    component = next((one for one in listed if one["type"] == POLICIES), {})
-    applied: Mapping[str, Any] | None = (component.get("outputs") or {}).get("applied")
+    applied: Mapping[str, Any] | None = _of_component(POLICIES, "outputs", listed).get("applied")
     former: Mapping[str, Any] | None = stack.get("policies")
     return applied or (former if former and isinstance(former["policies"], Mapping) else None)
+
+
+def _begun(listed: Sequence[Mapping[str, Any]]) -> Begun:
+    """What the engine stored before the first action, and whether it is what was stored after the last one."""
+    inputs = _of_component(POLICIES_BEGUN, "inputs", listed)
+    digests = inputs.get("digests", [])
+    ended = _of_component(POLICIES, "outputs", listed).get("begun", [])
+    secret = inputs.get("declarations", {}).get("plaintext", "[]")
+    return Begun(tuple(digests), tuple(json.loads(secret)), finished=[*digests] == [*ended])
+
+
+def _of_component(type_: str, part: str, listed: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    return next((one.get(part) or {} for one in listed if one["type"] == type_), {})
 
 
 def _resource(listed: Mapping[str, Any]) -> Resource:

@@ -59,7 +59,7 @@ def drift() -> None:
         typer.echo("policies and datasources are as the last `up` left them")
         return
     typer.echo(
-        f"somebody changed policies or datasources of the stack; this would put them right:\n{differs}"
+        f"policies or datasources are not as the last `up` left them, or it did not finish:\n{differs}"
     )
     raise typer.Exit(1)
 

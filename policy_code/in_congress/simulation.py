@@ -136,9 +136,9 @@ class Simulation:
             )
         }
         events = [compile.Event(formulas[key], insert=insert, target=policy) for key in keys]
-        permitted, errors = self.runtime.update(events)
-        if not permitted:
-            raise RuntimeError("; ".join(map(str, errors)))
+        permitted, changes = self.runtime.update(events)
+        if not permitted or len(changes) != len(events):
+            raise RuntimeError(f"{policy}: {len(changes)} of {len(events)} changes: {changes}")
 
 
 def difference(before: set[Any], after: set[Any]) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 usage: python -m policy_code.on_host CONFIGURATION RECORD
 
-`do` is apply (`stack`, `engines`, `declaration`, `secrets`), adopt (`stack`, `name`) or drift (`stack`). Three print
-JSON: verify (`stack`, `declaration`: the differences), read (the same, and `secrets`: what is there, and fingerprints
-of the secrets), rows (`tables`: their rows).
+`do` is apply (`stack`, `engines`, `declaration`, `begun`, `secrets`), adopt (`stack`, `name`) or drift (`stack`). Three
+print JSON: verify (`stack`, `declaration`: the differences), read (the same, and `secrets`: what is there, and
+fingerprints of the secrets), rows (`tables`: their rows).
 RECORD is the file with the declaration that was applied last; the step writes it afterwards.
 """
 
@@ -55,7 +55,7 @@ def main(configuration: str, file: str) -> str:
             return json.dumps(rows(Caller(cfg.CONF), live.datasource_names(), request["tables"]))
         bus = Bus(cfg.CONF, request["engines"], cfg.CONF.dse.long_timeout)
         known = [applied] if isinstance(applied, dict) else []
-        state = live.read(request["stack"], *known, request["declaration"])
+        state = live.read(request["stack"], *known, *request["begun"], request["declaration"])
         actions = apply.apply(bus, state, request, applied)
     except (BusError, CallError, LookupError, apply.RefusedError) as error:
         raise SystemExit(f"{error}") from None

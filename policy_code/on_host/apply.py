@@ -7,8 +7,8 @@ from types import ModuleType
 from typing import Any
 
 from policy_code import plan
-from policy_code.on_host.bus import Bus, CallError
-from policy_code.on_host.differences import taken
+from policy_code.on_host.bus import Bus, CallError, UnknownError
+from policy_code.on_host.differences import found, taken
 from policy_code.on_host.live import Live, marked
 from policy_code.plan import Action, Declaration
 
@@ -27,25 +27,31 @@ def conflicts(live: Live, new: Declaration, stack: str) -> list[str]:
 
 
 def unexpected(
-    live: Declaration, new: Declaration, record: Declaration | str | None, actions: Sequence[Action]
+    live: Declaration,
+    new: Declaration,
+    record: Declaration | str | None,
+    begun: Sequence[Declaration],
+    actions: Sequence[Action],
 ) -> list[Action]:
     """Actions that preview has not shown, because somebody changed what the stack owns.
 
-    Also the deletion of a policy or rule whose content is neither that of the record nor what is declared now.
+    Also the deletion of a policy or rule with content that no declaration has.
 
-    `record`: what was applied last, None if this host does not know: then no policy or datasource may vanish. What
-    preview creates may be there already, if it was adopted: then it is changed into what is declared.
+    `record`: what was applied last, None if this host does not know: then no policy or datasource may vanish. `begun`:
+    what may have been applied in part since then. What preview creates may be there already, if it was adopted: then it
+    is changed into what is declared.
     """
-    if record is None:
-        return [action for action in plan.only_removed(actions) if action.kind != "rule"]
     if isinstance(record, str):  # OVERWRITE
         return []
-    shown = {*plan.plan(record, new)}
+    shown = {action for one in ([record] if record else []) + [*begun] for action in plan.plan(one, new)}
+    if record is None:
+        removed = plan.only_removed(actions)
+        return [action for action in removed if action.kind != "rule" and action not in shown]
     wholes = {(action.kind, action.name) for action in shown if action.do == "create"}
     return [
         action
         for action in actions
-        if is_of_somebody_else(live, action, record, new)
+        if is_of_somebody_else(live, action, [record, *begun], new)
         or (
             action not in shown
             and (("policy" if action.kind == "rule" else action.kind), action.name) not in wholes
@@ -53,23 +59,21 @@ def unexpected(
     ]
 
 
-def is_of_somebody_else(live: Declaration, action: Action, record: Declaration, new: Declaration) -> bool:
-    """Whether this would delete a policy of the last `up`, or a rule, with a content that no declaration has."""
-    if action.do != "delete" or action.kind == "datasource" or action.name not in record["policies"]:
+def is_of_somebody_else(
+    live: Declaration, action: Action, before: Sequence[Declaration], new: Declaration
+) -> bool:
+    """Whether this would delete a rule that no declaration has, from a policy that was declared before."""
+    if action.do != "delete" or action.kind == "datasource":
+        return False
+    if not any(action.name in one["policies"] for one in before):
         return False
     there_are = live["policies"][action.name]["rules"]
     declared = [
-        one["policies"][action.name]["rules"] for one in (record, new) if action.name in one["policies"]
+        one["policies"][action.name]["rules"] for one in (*before, new) if action.name in one["policies"]
     ]
-    if action.kind == "policy":
-        return not any(
-            there_are.keys() == rules.keys()
-            and all(plan.same_rule(there_are[key], rules[key]) for key in rules)
-            for rules in declared
-        )
-    there_is = there_are.get(action.rule)
-    return there_is is not None and not any(
-        action.rule in rules and plan.same_rule(there_is, rules[action.rule]) for rules in declared
+    return any(
+        not any(key in rules and plan.same_rule(there_are[key], rules[key]) for rules in declared)
+        for key in (there_are if action.kind == "policy" else there_are.keys() & {action.rule})
     )
 
 
@@ -88,8 +92,14 @@ class Application:
                 self.act(action)
             except CallError as error:
                 done, rest = actions[:position], actions[position + 1 :]
+                # If the new rule may be there, the former one would be beside it.
+                more = (
+                    " (it may be done all the same)"
+                    if isinstance(error, UnknownError)
+                    else self.put_back(action, done)
+                )
                 raise RefusedError(
-                    f"{action} failed: {self.without_secrets(str(error))}{self.put_back(action, done)}; "
+                    f"{action} failed: {self.without_secrets(str(error))}{more}; "
                     f"applied before it: {listed(done)}; not applied: {listed(rest)}; "
                     "correct it and run pulumi up again, which continues here"
                 ) from None
@@ -180,22 +190,27 @@ def listed(actions: list[Action]) -> str:
 
 
 def drift(live: ModuleType, stack: str, record: Declaration | str | None) -> list[str]:
-    """What would put right what somebody changed since the last `up`, empty if nobody did. Raises LookupError."""
-    if record is None or isinstance(record, str):  # OVERWRITE
-        raise LookupError("this host has no record of what was applied: run pulumi up, or make repair")
-    state = live.read(stack, record)
-    return [*conflicts(state, record, stack), *plan.lines(state.declared, record)]
+    """What differs from what was applied last, and the way out, empty if nothing does. Raises LookupError."""
+    match record:
+        case None:
+            raise LookupError("this host has no record of what was applied: run pulumi up, or make repair")
+        case str():  # OVERWRITE
+            raise LookupError("`policy overwrite` was ordered: run pulumi up with a change, or make repair")
+    return [
+        f"{one.what}: {one.remedy if one.by_hand else f'make repair {one.remedy}'}"
+        for one in found(live.read(stack, record), record)
+    ]
 
 
 def apply(bus: Bus, live: Live, request: Mapping[str, Any], record: Declaration | str | None) -> list[Action]:
     """What was done. Raises RefusedError."""
-    new, stack = request["declaration"], request["stack"]
+    new, stack, begun = request["declaration"], request["stack"], request["begun"]
     if problems := conflicts(live, new, stack):
         raise RefusedError(f"nothing was changed: {'; '.join(problems)}")
-    if isinstance(record, Mapping) and not plan.plan(record, new):
+    if isinstance(record, Mapping) and not begun and not plan.plan(record, new):
         return []
     actions = plan.plan(live.declared, new)
-    if others := unexpected(live.declared, new, record, actions):
+    if others := unexpected(live.declared, new, record, begun, actions):
         raise RefusedError(
             f"nothing was changed: somebody changed what this stack declares, so more would happen than preview has "
             f"shown: {listed(others)}; undo that change, or let the next `up` undo it by congress-ha policy overwrite"

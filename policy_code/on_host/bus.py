@@ -13,6 +13,7 @@ import oslo_messaging
 from congress.exception import CongressException
 from congress_runtime.bus import DATASOURCE_MANAGER, POLICY_ENGINE, topic
 from oslo_config import cfg
+from oslo_db.exception import DBError
 
 # Errors of Congress that arrive as what they are. Others become a RemoteError, with a text.
 KNOWN = ["congress.exception", "oslo_db.exception"]
@@ -22,6 +23,10 @@ PAUSE = 0.5
 
 class CallError(Exception):
     """A call failed; the text says why, in one line."""
+
+
+class UnknownError(CallError):
+    """There was no usable answer: what the call asks for may be done, or be done later."""
 
 
 class Caller:
@@ -37,7 +42,9 @@ class Caller:
         try:
             return client.call({}, method, **words)
         except oslo_messaging.MessagingTimeout:
-            raise CallError(f"{server or service} did not answer within {limit:.0f} s") from None
+            raise UnknownError(f"{server or service} did not answer within {limit:.0f} s") from None
+        except DBError as error:  # also from a commit whose answer was lost
+            raise UnknownError(f"Congress's database: {first_line(str(error))}") from None
         except oslo_messaging.RemoteError as error:
             raise CallError(first_line(str(error.value))) from None
         except (CongressException, KeyError, oslo_messaging.MessagingException) as error:

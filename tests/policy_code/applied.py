@@ -1,6 +1,7 @@
 """Run by Congress's Python: applies declarations to a whole node, as a policy engine's host does.
 
-usage: applied.py FOLDER < STEPS: STEPS is a JSON list of objects. `apply`: a declaration, with `record` and `secrets`;
+usage: applied.py FOLDER < STEPS: STEPS is a JSON list of objects. `apply`: a declaration, with `record`, `begun`,
+`secrets` and `unanswered`;
 `engine`, `datasources`: a call by hand, [method, arguments]; `adopt`: a name; `drift`: a record; `verify`: what was
 applied; `rows`: tables of datasources; `service`: a call of a datasource, [name, method, arguments]; `synchronize`: the
 engine does it once. Prints a list with a result for each, its processor time, its calls, and what is there afterwards.
@@ -41,14 +42,19 @@ def start(folder: str) -> Any:
     return node.service_object("__engine")
 
 
-def noted(bus: Any) -> Any:
-    """The bus, whose calls of services are noted, and what it waits for."""
+def noted(bus: Any, unanswered: str | None) -> Any:
+    """The bus, whose calls of services are noted, and what it waits for. `unanswered`: a call whose answer is lost."""
 
     def noting(name: str, function: Any) -> Any:
         def call(first: str, **words: Any) -> Any:
+            from policy_code.on_host.bus import UnknownError  # noqa: PLC0415
+
             known = "known" if words.get("known") else "gone"
             calls.append(f"wait until {first} is {known}" if name == "wait_for_tables" else first)
-            return function(first, **words)
+            answer = function(first, **words)
+            if first == unanswered:
+                raise UnknownError("node did not answer within 20 s")
+            return answer
 
         return call
 
@@ -65,7 +71,7 @@ def done(step: dict[str, Any], engine: Any) -> Any:  # noqa: PLR0911  one for ea
 
     del calls[:]
     try:
-        bus = noted(Bus(cfg.CONF, step.get("engines", ["node"]), LIMIT))
+        bus = noted(Bus(cfg.CONF, step.get("engines", ["node"]), LIMIT), step.get("unanswered"))
         if "adopt" in step:
             return live.adopt(step["adopt"], STACK)
         if "rows" in step:
@@ -83,10 +89,11 @@ def done(step: dict[str, Any], engine: Any) -> Any:  # noqa: PLR0911  one for ea
             return bus.engine(step["engine"][0], **step["engine"][1])
         if "datasources" in step:
             return bus.datasources(step["datasources"][0], **step["datasources"][1])
-        record = step["record"]
+        record, begun = step["record"], step.get("begun", [])
         known = [record] if isinstance(record, dict) else []
-        request = {"declaration": step["apply"], "secrets": step.get("secrets", {}), "stack": STACK}
-        state = live.read(STACK, *known, step["apply"])
+        secrets = step.get("secrets", {})
+        request = {"declaration": step["apply"], "begun": begun, "secrets": secrets, "stack": STACK}
+        state = live.read(STACK, *known, *begun, step["apply"])
         return [str(action) for action in apply.apply(bus, state, request, record)]
     except (CallError, LookupError, apply.RefusedError) as error:
         return f"{type(error).__name__}: {error}"

@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy_code.plan import LISTS, Action, lines, only_removed, plan, refusals
+from policy_code.begun import Begun, changes, digest
+from policy_code.plan import LISTS, Action, label, lines, only_removed, plan, refusals
 
 NAMES = st.sampled_from(["a", "b", "c", "d"])
 VALUES = st.sampled_from([1, True, "1", "x", {"secret": "s", "is": "1"}, {"secret": "t", "is": "1"}])
@@ -167,4 +168,49 @@ def test_what_was_protected_is_never_deleted(old: dict[str, Any], new: dict[str,
         for action in plan(old, new)
         if action.do == "delete" and action.kind != "rule" and old[LISTS[action.kind]][action.name]["protect"]
     ]
-    assert len(refusals(old, new)) == len(protected)
+    refused = refusals(old, new)
+    assert len([one for one in refused if " is protected, and this would delete it" in one]) == len(protected)
+    drivers = [
+        name
+        for name, one in new["datasources"].items()
+        if old["datasources"].get(name, one)["driver"] != one["driver"]
+    ]
+    assert len(refused) == len(protected) + len(drivers)
+
+
+def begun_of(declarations: list[Any], *, finished: bool = True) -> Begun:
+    return Begun([digest(one) for one in declarations], declarations, finished)
+
+
+@given(DECLARATIONS, st.lists(st.tuples(DECLARATIONS, st.integers(0, 10)), max_size=3), DECLARATIONS)
+def test_after_several_that_failed_nothing_happens_that_was_not_shown(
+    applied: dict[str, Any], failed: list[tuple[dict[str, Any], int]], new: dict[str, Any]
+) -> None:
+    state, begun = copy.deepcopy(applied), Begun()
+    for declared, done in failed:
+        begun = begun_of(begun.then(declared), finished=False)
+        for action in plan(state, declared)[:done]:
+            act(state, action, declared)
+    done_then, shown = plan(state, new), [*changes(applied, begun, new)]
+    heads = {line for line in shown if not line.startswith((" ", "policies:"))}
+    expected = {action for one in (applied, *begun.declarations) for action in plan(one, new)}
+    assert {*done_then} <= expected
+    assert len(heads) <= len(expected)
+    for action in done_then:
+        sign = "-" if action.do == "delete" else "+"
+        what = f"{label(action.rule)} of {action.name}:" if action.kind == "rule" else action.name
+        assert any(head.startswith(f"{sign} {action.kind} {what}") for head in heads), (action, heads)
+
+
+@given(DECLARATIONS, DECLARATIONS)
+def test_what_was_begun_stays_as_it_is_while_nothing_changes(
+    first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    begun = Begun().then(first)
+    assert begun_of(begun).then(first) == begun
+    assert begun_of(begun, finished=False).then(first) == begun
+    assert [digest(one) for one in begun_of(begun).then(second)] == [digest(second)]
+    # As Pulumi's state gives it.
+    stored = json.loads(json.dumps(begun_of(begun, finished=False).then(second), sort_keys=True))
+    assert begun_of(stored).then(second) == stored
+    assert [*changes(second, begun_of(stored), second)] == []

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 
 from components.preflight.policies import PoliciesError
-from components.preflight.state import POLICIES
+from components.preflight.state import POLICIES, POLICIES_BEGUN
 from policy_code.on_host import FORGET, RECORD
 from tests.policy_code.folders import NOVA, policy, write
 from tests.support.programs import congress_python, run
@@ -27,12 +29,13 @@ def with_policies(tmp_path_factory: pytest.TempPathFactory) -> Recording:
     return recorded.run(settings_with(policies=str(folder), policySecrets=SECRETS))
 
 
-def test_the_only_addition_to_a_stack_is_one_step(recording: Recording, with_policies: Recording) -> None:
+def test_only_one_step_is_added_to_a_stack(recording: Recording, with_policies: Recording) -> None:
     added = {urn: one for urn, one in with_policies.resources.items() if urn not in recording.resources}
     assert recording.resources.keys() <= with_policies.resources.keys()
     assert sorted(one.type for one in added.values()) == [
         "command:remote:Command",
         "congress-ha:index:Policies",
+        "congress-ha:index:PoliciesBegun",
     ]
     assert with_policies.outputs.keys() - recording.outputs.keys() == {"policies"}
     assert all(one.inputs == with_policies.resources[urn].inputs for urn, one in recording.resources.items())
@@ -43,6 +46,9 @@ def test_it_runs_on_an_engine_s_host_after_the_endpoint_has_answered(with_polici
     assert with_policies.needs(step, with_policies.step("load-balancer-haproxy"))
     assert step.options.deletedWith.endswith("::policy-engine-host-1")
     assert RECORD in step.inputs["delete"]
+    # What is begun is in the state before the first action.
+    order = [*with_policies.resources]
+    assert order.index(with_policies.of_type(POLICIES_BEGUN)[0].urn) < order.index(step.urn)
     # After the new one has run, it would remove the record that the new one has written.
     assert step.options.deleteBeforeReplace
 
@@ -67,6 +73,8 @@ def test_a_secret_is_on_standard_input_alone(with_policies: Recording) -> None:
     assert applied(with_policies)["datasources"]["nova"]["config"]["password"].keys() == {"secret", "is"}
     assert "CANARY-password" not in repr(applied(with_policies))
     assert "policies" not in with_policies.secret_outputs
+    [begun] = with_policies.of_type(POLICIES_BEGUN)
+    assert begun.secrets == {"declarations"}
 
 
 def applied(recording: Recording) -> dict[str, Any]:
@@ -76,17 +84,26 @@ def applied(recording: Recording) -> dict[str, Any]:
     return declared
 
 
-def exported(before: Recording) -> dict[str, Any]:
-    """The state that a run leaves."""
+def exported(before: Recording, failed: Recording | None = None) -> dict[str, Any]:
+    """The state that a run leaves, and then one whose step of the policies has failed."""
     outputs = {"policies": before.outputs["policies"], "cloud": {"project_id": "p"}}
-    return {
+    [component] = before.of_type(POLICIES)
+    [begun] = (failed or before).of_type(POLICIES_BEGUN)
+    kept = {
         "deployment": {
             "resources": [
                 {"urn": "u", "type": STACK, "outputs": outputs},
-                {"urn": "v", "type": POLICIES, "outputs": {"applied": applied(before)}},
+                {"urn": "v", "type": POLICIES, "outputs": before.component_outputs[component.urn]},
+                {"urn": "w", "type": POLICIES_BEGUN, "inputs": {**begun.inputs}},
             ]
         }
     }
+    # The engine sorts keys, and prints whole numbers as such. A recorded registration has only floats.
+    text = json.dumps(kept, sort_keys=True)
+    state: dict[str, Any] = json.loads(text, parse_float=lambda number: int(float(number)))
+    inputs = state["deployment"]["resources"][-1]["inputs"]
+    inputs["declarations"] = {"plaintext": json.dumps(inputs["declarations"])}
+    return state
 
 
 def test_the_stack_shows_how_much_there_is_and_a_digest(tmp_path: Path, with_policies: Recording) -> None:
@@ -106,13 +123,14 @@ def preview(
     folder: Path,
     before: Recording | None,
     value: str = SECRETS["congress-password"],
+    failed: Recording | None = None,
 ) -> list[str]:
     """What the program logs, with the state of an earlier run."""
     logged: list[str] = []
     monkeypatch.setattr("pulumi.log.info", lambda text, **_: logged.append(text))
     monkeypatch.setattr("pulumi.log.warn", lambda text, **_: logged.append(text))
     if before is not None:
-        monkeypatch.setattr(recorded, "EXPORTED", exported(before))
+        monkeypatch.setattr(recorded, "EXPORTED", exported(before, failed))
     recorded.run(settings_with(policies=str(folder), policySecrets={"congress-password": value}))
     return [line for text in logged if text.startswith("policies") for line in text.splitlines()]
 
@@ -165,6 +183,70 @@ def test_a_preview_shows_rules_and_keys_in_the_order_of_their_change(
         "    + config.project_name: service",
         f"+ rule {new} of Active: {new}",
     ]
+
+
+def test_after_an_up_that_failed_the_step_runs_again_and_what_it_may_undo_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    congress_python()
+    old = policy("Active", "kept('a')")
+    write(tmp_path, active=old)
+    first = recorded.run(settings_with(policies=str(tmp_path)))
+    state = exported(first)
+    write(tmp_path, active=policy("Active", "kept('b')"), more=policy("More", "kept('c')"))
+    monkeypatch.setattr(recorded, "EXPORTED", state)
+    failed = recorded.run(settings_with(policies=str(tmp_path)))
+    # What the next runs see is the same state, with what the failed one has begun.
+    again = [
+        "policies: 3 changes, in this order; the last `up` did not finish, so some may be there already:",
+        "- rule kept('a') of Active: kept('a')",
+    ]
+    logged: list[str] = []
+    monkeypatch.setattr("pulumi.log.info", lambda text, **_: logged.append(text))
+    monkeypatch.setattr(recorded, "EXPORTED", exported(first, failed))
+    recorded.run(settings_with(policies=str(tmp_path)))
+    assert [line for text in logged for line in text.splitlines() if line in again] == again
+
+    (tmp_path / "more.yaml").unlink()
+    write(tmp_path, active=old)
+    logged.clear()
+    back = recorded.run(settings_with(policies=str(tmp_path)))
+    [shown] = [text.splitlines() for text in logged if text.startswith("policies:")]
+    assert shown == [
+        "policies: the last `up` did not finish; if it has come so far, also:",
+        "- rule kept('b') of Active: kept('b')",
+        "- policy More with 1 rules",
+        "+ rule kept('a') of Active: kept('a')",
+    ]
+    # Nothing else of the step differs from the one that succeeded.
+    assert back.step("policies").inputs["stdin"] != first.step("policies").inputs["stdin"]
+    begun = json.loads(request_of(back))["begun"]
+    assert [one["policies"].keys() for one in begun] == [{"Active", "More"}]
+    assert json.loads(request_of(first))["begun"] == []
+
+    # It has succeeded. The next run changes nothing.
+    monkeypatch.setattr(recorded, "EXPORTED", exported(back))
+    logged.clear()
+    same = recorded.run(settings_with(policies=str(tmp_path)))
+    assert [text for text in logged if text.startswith("policies")] == []
+    assert same.step("policies").inputs == back.step("policies").inputs
+    assert same.of_type(POLICIES_BEGUN)[0].inputs == back.of_type(POLICIES_BEGUN)[0].inputs
+
+
+def request_of(recording: Recording) -> str:
+    """What the step asks of the program on the host."""
+    text: str = recording.step("policies").inputs["stdin"]
+    return text.partition("<<'END_OF_REQUEST'\n")[2].partition("\nEND_OF_REQUEST")[0]
+
+
+def test_another_driver_needs_another_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    congress_python()
+    write(tmp_path, datasources__nova=NOVA, active=policy("Active", "kept('b')"))
+    first = recorded.run(settings_with(policies=str(tmp_path), policySecrets=SECRETS))
+    write(tmp_path, datasources__nova=NOVA.replace("driver: nova", "driver: neutronv2"))
+    monkeypatch.setattr(pulumi.Output, "secret", None)  # nothing of the program runs
+    with pytest.raises(PoliciesError, match="datasource nova would change its driver from nova to neutronv2"):
+        preview(monkeypatch, tmp_path, first)
 
 
 def test_a_protected_policy_is_not_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

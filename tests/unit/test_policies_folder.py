@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from components.preflight.policies import PoliciesError, look_up, require_simulation
+from components.preflight.state import State
+from policy_code.begun import NOTHING_BEGUN, Begun
 from policy_code.declaration import declaration
 from policy_code.folder import Folder
 from policy_code.plan import Declaration
@@ -17,6 +19,11 @@ from tests.unit.support import recording as recorded
 from tests.unit.support.parsing import parse
 from tests.unit.support.recording import settings_with
 from tests.unit.test_policies import ACTIVE, SECRETS
+
+EMPTY = (
+    "the folder declares nothing: add a policy, as docs/policies.md shows; or, to delete what the stack has, an empty "
+    "file .gitkeep"
+)
 
 
 def refused(folder: Path, **secrets: str) -> list[str]:
@@ -37,13 +44,22 @@ def test_a_stack_without_the_setting_has_no_folder() -> None:
     [
         ("none", "there is no such folder: name the one that has the policies"),
         ("file", "is a file, not a folder: name the one that has the policies"),
-        ("empty", "the folder declares nothing: add a policy, as docs/policies.md shows"),
+        ("empty", EMPTY),
     ],
 )
 def test_a_setting_that_names_no_folder_is_named(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "empty").mkdir()
     assert refused(tmp_path / name) == [f"congress-ha:policies: {tmp_path}/{name}: {text}"]
+
+
+def test_a_folder_may_be_empty_on_purpose(tmp_path: Path) -> None:
+    """Otherwise its last policy could not be deleted."""
+    congress_python()
+    (tmp_path / ".gitkeep").touch()
+    folder = look_up(parse(settings_with(policies=str(tmp_path))))
+    assert folder is not None
+    assert folder.in_order() == []
 
 
 def test_a_sound_folder_is_taken(tmp_path: Path) -> None:
@@ -102,11 +118,17 @@ def acting(tmp_path: Path) -> Folder:
     return folder
 
 
-def problems_of(acting: Folder, path: Path, before: Declaration | None = None, **settings: str) -> list[str]:
+def problems_of(
+    acting: Folder,
+    path: Path,
+    before: Declaration | None = None,
+    begun: Begun = NOTHING_BEGUN,
+    **settings: str,
+) -> list[str]:
     """Why `up` refuses it."""
     parsed = parse(settings_with(policies=str(path), policySecrets=SECRETS, **settings))
     try:
-        require_simulation(parsed, "dev", acting, before)
+        require_simulation(parsed, "dev", acting, State((), policies=before, begun=begun))
     except PoliciesError as error:
         return [*error.problems]
     return []
@@ -123,6 +145,10 @@ def test_a_policy_that_executes_actions_is_simulated_before_it_is_applied(
     assert problems_of(acting, tmp_path, policyActions="unchecked") == []
     declared = declaration(acting, SECRETS, "key")
     assert problems_of(acting, tmp_path, declared) == []
+    # An `up` that failed may have deleted it.
+    without = {**declared, "policies": {}}
+    assert problems_of(acting, tmp_path, declared, Begun(["d"], [without], finished=False)) == [refusal]
+    assert problems_of(acting, tmp_path, declared, Begun(["d"], [without])) == []
     record(tmp_path, "prod", declared, ["Pause"])
     assert problems_of(acting, tmp_path) == [refusal]
     record(tmp_path, "dev", declared, ["Pause"])

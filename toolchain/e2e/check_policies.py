@@ -127,6 +127,20 @@ def main(folder: Path) -> None:
     program.run(*UP, fails=True)
     kept = rules(program.outputs(COMPONENT)["applied"]) == ["p(2)"]
     check("a refused `up` keeps what was applied", kept=kept)
+    program.run(*UP, fails=True)
+    program.declare("p(2)")
+    text = program.run("preview", "--diff")
+    facts = {
+        "shown": "the last `up` did not finish" in text and "- rule p('refused') of P: p('refused')" in text,
+        "runs": "Policies$command:local:Command::policies]" in text,
+        "once": text.count("- rule p('refused')") == 1 and "rules  " not in text,
+        "hidden": "CANARY" not in text,
+    }
+    check("what a failed `up` may have done is undone although the folder is the former one", text, **facts)
+    program.run(*UP)
+    program.run(*UP, "--expect-no-changes")
+    program.declare("p('refused')")
+    program.run(*UP, fails=True)
     program.declare("p(2)")
     (program.files / "p.yaml").unlink()
     text = program.run("preview", fails=True)

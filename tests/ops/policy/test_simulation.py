@@ -83,7 +83,7 @@ def simulate(folder: Path) -> Result:
 
 def refused(folder: Path, stack: Stack, name: str = "prod") -> list[str]:
     """The policies that `up` would refuse."""
-    return unsimulated(folder, name, stack.has, declaration(read(folder), None), ["Pause"])
+    return unsimulated(folder, name, [stack.has], declaration(read(folder), None), ["Pause"])
 
 
 def test_what_appears_vanishes_and_is_executed(stack: Stack, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,15 @@ class Host:
         return json.loads(json.dumps(declaration(folder, secrets, self.key)))  # type: ignore[no-any-return]
 
     def apply(
-        self, new: dict[str, Any], record: dict[str, Any] | str | None, secrets: dict[str, str] = SECRETS
+        self,
+        new: dict[str, Any],
+        record: dict[str, Any] | str | None,
+        secrets: dict[str, str] = SECRETS,
+        *,
+        begun: Sequence[dict[str, Any]] = (),
     ) -> None:
-        self.steps.append({"apply": new, "record": record, "secrets": secrets})
+        """`begun`: what `up`s that failed began to apply since `record`."""
+        self.steps.append({"apply": new, "record": record, "begun": [*begun], "secrets": secrets})
 
     def run(self) -> list[dict[str, Any]]:
         done = run(

@@ -120,8 +120,9 @@ def test_what_somebody_changed_by_hand_is_not_touched_unasked(host: Host) -> Non
     host.steps.append({"adopt": "Taken"})
     host.apply(adding, second)
     _, _, drift, unchanged, refused, overwritten, none, _, _, adopted = host.run()
-    assert len(drift["result"]) == 1
-    assert drift["result"][0].endswith(" of Named: p(7)")
+    [differs] = drift["result"]
+    assert differs.startswith("rule first (")
+    assert differs.endswith(") was added to policy Named: p(7): make repair deletes it")
     assert none["result"] == []
     assert unchanged["result"] == []
     assert refused["result"].startswith(
@@ -213,6 +214,62 @@ def test_a_rule_that_congress_refuses_stops_the_rest_and_the_next_run_continues(
         "create policy Z",
     ]
     assert declared(continued["ours"]) == declared(right)
+
+
+def test_what_an_up_that_failed_has_made_is_no_change_by_hand(host: Host) -> None:
+    """Its declaration is in Pulumi's state, and so in the next request; the record is that of the `up` before."""
+    first = host.declare(a=policy("A", "p(1)"), b=policy("B", "r(1)"), named=NAMED)
+    failing = host.declare(
+        a=policy("A", "p(1)", "p(2)"), named=NAMED.replace("q(x) :- p(x)", "q(x) :- "), z=policy("Z", "r(1)")
+    )
+    finished = host.declare(a=policy("A", "p(3)"), named=NAMED, y=policy("Y", "s(1)"))
+    other = host.declare(a=policy("A", "p(1)"), b=policy("B", "r(2)"), named=NAMED)
+    by_hand = {"policy_name": "A", "str_rule": "p(7)", "rule_name": "", "comment": ""}
+    host.apply(first, None)
+    host.apply(failing, first)
+    host.apply(first, first, begun=[failing])
+    host.apply(failing, first)
+    host.apply(other, first, begun=[failing])
+    # The connection was lost, so Pulumi does not know that it has ended. It wrote the record.
+    host.apply(finished, other)
+    host.apply(other, finished, begun=[finished])
+    host.apply(failing, other)
+    host.steps.append({"engine": ["persistent_insert_rule", by_hand]})
+    host.apply(first, other, begun=[failing])
+    _, failed, back, _, otherwise, _, undone, _, _, refused = host.run()
+    assert "not applied: create policy Z" in failed["result"]
+    assert back["result"] == ["delete rule p(2) of A", "create policy B"]
+    assert declared(back["ours"]) == declared(first)
+    assert otherwise["result"] == ["delete rule p(2) of A", "create policy B"]
+    assert declared(undone["ours"]) == declared(other)
+    assert "RefusedError: nothing was changed: somebody changed" in refused["result"]
+    assert "delete rule p(7) of A" in refused["result"]
+
+
+def test_what_failed_is_undone_also_where_the_host_has_no_record(host: Host) -> None:
+    first = host.declare(a=policy("A", "p(1)"))
+    failing = host.declare(b=policy("B", "r(1)"), c=policy("C", "s(1)", '"s(x) :- "'))
+    host.apply(first, None)
+    host.apply(failing, first)
+    host.apply(first, None, begun=[failing])
+    _, _, back = host.run()
+    assert back["result"] == ["delete policy B", "create policy A"]
+
+
+def test_a_rule_whose_insertion_is_not_answered_is_not_there_beside_the_former_one(host: Host) -> None:
+    first = host.declare(named=NAMED)
+    second = host.declare(named=NAMED.replace("q(x) :- p(x)", "q(x) :- p(x), gt(x, 0)"))
+    host.apply(first, None)
+    host.apply(second, first)
+    host.steps[-1]["unanswered"] = "persistent_insert_rule"
+    host.apply(second, first)
+    _, unanswered, again = host.run()
+    assert unanswered["result"].startswith(
+        "RefusedError: create rule second of Named failed: node did not answer within 20 s (it may be done all the "
+        "same); applied before it: delete rule second of Named; not applied: nothing; "
+    )
+    assert declared(unanswered["ours"]) == declared(second)
+    assert again["result"] == []
 
 
 def test_errors_have_no_secret_and_no_engine_is_named(host: Host) -> None:

@@ -55,8 +55,23 @@ def test_the_program_says_in_one_line_what_it_did_or_what_is_wrong(host: Host) -
     assert ask(host, {**adopt, "name": "Theirs"}) == (0, "policy Theirs belongs to congress-test now\n", "")
     code, _, errors = ask(host, {**adopt, "name": "Nobody"})
     assert (code, errors.splitlines()[-1]) == (1, "there is no policy or datasource Nobody")
-    assert ask(host, {"do": "drift", "stack": "congress-test"}) == (0, "- policy Theirs with 0 rules\n", "")
-    request = {"do": "apply", "stack": "congress-test", "engines": ["e"], "declaration": EMPTY, "secrets": {}}
+    code, out, _ = ask(host, {"do": "drift", "stack": "congress-test"})
+    assert (code, out.count("\n")) == (0, 1)
+    assert out.startswith(
+        "policy Theirs has the stack's mark, but the last `up` did not declare it: declare it in"
+    )
+    config = applied["datasources"]["nova"]["config"]
+    by_hand = {**applied, "datasources": {"nova": {**applied["datasources"]["nova"], "config": {**config}}}}
+    by_hand["datasources"]["nova"]["config"]["username"] = "CANARY-3"
+    (host.folder / "policies.json").write_text(json.dumps(by_hand))
+    code, out, _ = ask(host, {"do": "drift", "stack": "congress-test"})
+    assert "datasource nova: config.username was changed: make repair deletes it and creates it again" in out
+    assert "CANARY" not in out
+    (host.folder / "policies.json").write_text('"overwrite"')
+    code, _, errors = ask(host, {"do": "drift", "stack": "congress-test"})
+    assert errors.splitlines()[-1].startswith("`policy overwrite` was ordered: ")
+    request: dict[str, Any] = {"do": "apply", "stack": "congress-test", "engines": ["e"]}
+    request |= {"declaration": EMPTY, "begun": [], "secrets": {}}
     code, _, errors = ask(host, request)
     assert code == 1
     assert errors.splitlines()[-1].startswith("no message bus at 127.0.0.1:1 as congress: ")
