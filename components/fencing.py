@@ -47,8 +47,8 @@ class Fencing(pulumi.ComponentResource):
     """The fence agent on both hosts, and its login to the cloud.
 
     `steps`: each installs agent and login on one host, and checks that the agent may fence. `devices`: host name -> id
-    of its server, for Pacemaker's configuration. Both are empty with fencing none. `services`: the hosts from which a
-    host of the pair is isolated if its compute host is down.
+    of its server, for Pacemaker's configuration. Both are empty with fencing none. `services`: role -> the hosts from
+    which a host of the pair is isolated if its compute host is down.
     """
 
     steps: tuple[Step, ...]
@@ -60,7 +60,7 @@ class Fencing(pulumi.ComponentResource):
         site: Site,
         pair: Sequence[CongressHost],
         *,
-        services: Sequence[Host],
+        services: Mapping[str, Sequence[Host]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("congress-ha:index:Fencing", name, None, opts)
@@ -140,7 +140,7 @@ def credential(
 
 
 def isolation(
-    site: Site, pair: Sequence[CongressHost], services: Sequence[Host]
+    site: Site, pair: Sequence[CongressHost], services: Mapping[str, Sequence[Host]]
 ) -> Mapping[str, pulumi.Input[Any]]:
     """What the agent needs to isolate a host of the pair from `services`, as keys of its file.
 
@@ -153,7 +153,7 @@ def isolation(
         # No security group closes a service of the operator's own, so a host must not be isolated there.
         "group": groups[DATASOURCE_NODE.name].id if services else "",
         "probe_group": groups[BASTION.name].id,
-        "probed": [[host.address, SSH] for host in services],
+        "probed": {role: [[host.address, SSH] for host in hosts] for role, hosts in services.items()},
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from components.congress_host import CongressHost
 from components.database import Database
@@ -17,6 +17,7 @@ from components.policy_engines import PolicyEngines
 from components.preflight import external
 from components.preflight.state import State
 from components.shared_service import SharedService
+from roles import DATABASE, MESSAGING
 
 
 def database_of(
@@ -52,14 +53,14 @@ def load_balancer_of(
 
 def closed_by_groups(
     database: Database | ExternalDatabase, messaging: Messaging | ExternalMessaging
-) -> Sequence[Host]:
-    """The hosts whose security groups isolate a lost host of the pair.
+) -> Mapping[str, Sequence[Host]]:
+    """The hosts whose security groups isolate a lost host of the pair, by role.
 
     There are none if one of the services is external: no security group closes it, so isolation would prove nothing.
     """
     if isinstance(database, ExternalDatabase) or isinstance(messaging, ExternalMessaging):
-        return []
-    return [*database.hosts, *messaging.hosts]
+        return {}
+    return {DATABASE.name: database.hosts, MESSAGING.name: messaging.hosts}
 
 
 def with_rotated_users(

@@ -20,7 +20,8 @@ class Credentials:
 
     `servers`: host name -> server id. `addresses`: host name -> fixed address. `group`: id of the security group that
     lets these servers reach the services that they share, "" if a server must not be isolated. `probe_group`: id of a
-    group whose members reach the ports in `probed`, [address, port] each, and which the servers are not in.
+    group whose members reach the ports in `probed`, and which the servers are not in. `probed`: role -> [address, port]
+    of each of its hosts.
     """
 
     auth_url: str
@@ -30,7 +31,7 @@ class Credentials:
     addresses: Mapping[str, str] = field(default_factory=dict)
     group: str = ""
     probe_group: str = ""
-    probed: Sequence[tuple[str, int]] = ()
+    probed: Mapping[str, Sequence[tuple[str, int]]] = field(default_factory=dict)
     region: str | None = None
     interface: str = "public"
     ca_file: str | None = None

@@ -4,6 +4,9 @@ If nova cannot destroy a running guest, it sets the server to ACTIVE and reports
 (reboot_instance in nova/compute/manager.py: "Reboot failed but instance is running"). If the guest was paused before,
 the reboot fails instead. A stopped guest is certainly gone, because nova reports a stop only when the hypervisor did
 it. Not every hypervisor can pause a guest.
+
+An order that nova lost, such as by a restart of its message bus, keeps the server busy. Nova then refuses everything
+but a hard reboot, which releases the server.
 """
 
 from __future__ import annotations
@@ -22,19 +25,33 @@ FROZEN = {"PAUSED", "SUSPENDED"}
 RUNNING = 1  # power state
 # HTTP codes of a refusal: by policy, or by the server's state.
 REFUSALS = {403, 409}
+BUSY = "HTTP 409"
+HARD = {"reboot": {"type": "HARD"}}
 ACTION_TIMEOUT, PAUSE = 120, 1  # seconds
 
 
 def reboot(server: str, cloud: Connection) -> None:
     """Hard-reboot a server. Raises SDKException unless the compute host ended the guest and started it again."""
     compute: Any = cloud.compute
-    if not _is_stopped(compute, server) and _outcome(compute, server, {"pause": None})[0] != "Success":
-        result, request = _outcome(compute, server, {"os-stop": None})
-        if result != "Success" or not _is_stopped(compute, server):
+    if not _is_stopped(compute, server):
+        result, request = _ended(compute, server)
+        if result == BUSY and _outcome(compute, server, HARD)[0] == "Success":
+            result, request = _ended(compute, server)
+        if result != "Success":
             raise SDKException(_failure("neither paused it nor stopped it", server, result, request))
-    result, request = _outcome(compute, server, {"reboot": {"type": "HARD"}})
+    result, request = _outcome(compute, server, HARD)
     if result != "Success":
         raise SDKException(_failure("did not carry out the hard reboot", server, result, request))
+
+
+def _ended(compute: Any, server: str) -> tuple[str, str]:
+    """Pause the guest, or stop it; the result and the request id of the last order."""
+    result, request = _outcome(compute, server, {"pause": None})
+    if result != "Success":
+        result, request = _outcome(compute, server, {"os-stop": None})
+        if result == "Success" and not _is_stopped(compute, server):
+            result = "its guest runs on"
+    return result, request
 
 
 def _is_stopped(compute: Any, server: str) -> bool:

@@ -25,9 +25,10 @@ from ops.replacement.departure import MOVE_TIMEOUT, ds_node, view_of, wait_for
 from ops.ssh.commands import HostError, Hosts, connected
 from ops.stack.outputs import Stack, StackError, parse
 from ops.stack.pulumi import read_outputs, read_state
-from roles import DATABASE, DATASOURCE_NODE, MESSAGING
+from roles import DATABASE, DATASOURCE_NODE, MESSAGING, Role
 
-# Roles whose hosts must refuse its connections.
+# Roles of which most hosts must refuse its connections. The others may be on the compute host that is down; a cluster
+# of which the guest reaches only a minority takes nothing from it.
 REFUSING_ROLES = (DATABASE, MESSAGING)
 # A live node reconnects within a second or two, so the host must be quiet for longer. `ss -K` ends connections that the
 # firewall had already accepted: those of a dead host stay for hours.
@@ -68,10 +69,10 @@ def refusal(stack: Stack, facts: Facts, host: str) -> str | None:
     node = view.member(stack.hosts[host].server)
     if node is None or not (node.unclean or node.is_off):
         return not_needed(stack, host)
-    return _of_the_stack(stack, host, view)
+    return _of_the_stack(stack, facts, host, view)
 
 
-def _of_the_stack(stack: Stack, host: str, view: Cluster) -> str | None:
+def _of_the_stack(stack: Stack, facts: Facts, host: str, view: Cluster) -> str | None:
     """The other reasons, which are not about this host."""
     other = stack.other(host)
     if not view.quorum:
@@ -84,7 +85,19 @@ def _of_the_stack(stack: Stack, host: str, view: Cluster) -> str | None:
             f"{' and '.join(yours)}, and no security group closes that to {host}: make sure that its compute host is "
             f"off, then on {other}: sudo stonith_admin --confirm {stack.hosts[host].server}"
         )
+    for role in REFUSING_ROLES:
+        names, answering = stack.hosts_of(role), refusing(stack, facts, role)
+        if len(answering) <= len(names) // 2:
+            return (
+                f"{', '.join(sorted({*names} - {*answering}))} cannot be reached, and most hosts of the role "
+                f"{role.name} must refuse the connections of {host}: repair them first (make status)"
+            )
     return None
+
+
+def refusing(stack: Stack, facts: Facts, role: Role) -> list[str]:
+    """The hosts of a role that can be reached."""
+    return [name for name in stack.hosts_of(role) if facts.hosts[name].ssh is None]
 
 
 def not_needed(stack: Stack, host: str) -> str:
@@ -99,9 +112,9 @@ def is_confirmed(stack: Stack, facts: Facts, host: str) -> bool:
     return node is not None and node.is_off
 
 
-def confirm(stack: Stack, host: str, address: str, hosts: Hosts) -> None:
+def confirm(stack: Stack, facts: Facts, host: str, address: str, hosts: Hosts) -> None:
     """Wait until bus and database are disconnected from it, then confirm it dead. Raises HostError."""
-    for server_host in (name for role in REFUSING_ROLES for name in stack.hosts_of(role)):
+    for server_host in (name for role in REFUSING_ROLES for name in refusing(stack, facts, role)):
         typer.echo(
             f"confirm-dead: waiting until {server_host} has had no connection of {host} for {QUIET_SECONDS} s"
         )
@@ -144,7 +157,7 @@ def run(host: str) -> None:
         isolation.isolate(host)
     with connected(outputs, limits) as hosts:
         if not confirmed:
-            confirm(stack, host, outputs["hosts"][host]["address"], hosts)
+            confirm(stack, facts, host, outputs["hosts"][host]["address"], hosts)
         wait(stack, host, hosts)
 
 

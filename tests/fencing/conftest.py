@@ -38,8 +38,11 @@ sys.exit(agent.main())
 """
 NEVER = (10**6, "", "")
 PAIR_GROUP, PROBE = NAMES[GROUP], NAMES[PROBE_GROUP]
-ISOLATES = [(TWO, f"remove {PAIR_GROUP}"), (ONE, f"add {PROBE}"), (ONE, f"remove {PROBE}")]
-# An agent on a named host, with shorter limits; `door`: a file that exists while this host reaches the probed ports.
+PROVES = [(ONE, f"add {PROBE}"), (ONE, f"remove {PROBE}")]
+# That it can be proven, the isolation, and the proof.
+ISOLATES = [*PROVES, (TWO, f"remove {PAIR_GROUP}"), *PROVES]
+# An agent on a named host, with shorter limits; `door`: a file that exists while this host reaches the probed ports,
+# except those that its text names.
 HOST = """
 import platform, sys
 from pathlib import Path
@@ -50,7 +53,8 @@ import fence_congress_split as split
 agent.LIMITS |= {{"reboot": 20.0, "monitor": 20.0}}
 agent.NOVA_LIMIT, power.PAUSE_LIMIT, fabric.RESERVE, fabric.CHECK_LIMIT = 2.0, 1.0, 1.0, 1.0
 split.HOLD_LIMIT = 4.0
-fabric.reaches = lambda address, port: Path({door!r}).exists()
+door = Path({door!r})
+fabric.reaches = lambda address, port: door.exists() and address not in door.with_suffix(".lost").read_text()
 sys.exit(agent.main())
 """
 
@@ -128,6 +132,7 @@ def dead(cloud: Cloud, server: str) -> None:
 def door(cloud: Cloud, tmp_path: Path) -> Path:
     """Open while the host that fences is in the group that opens the probed ports."""
     door = tmp_path / "door"
+    door.with_suffix(".lost").touch()
 
     def move(server: str, _: str) -> None:
         if PROBE_GROUP in cloud.servers[server].groups:
@@ -149,7 +154,10 @@ def start(cloud: Cloud, door: Path, tmp_path: Path) -> Run:
         addresses={"one": "10.0.0.1", "two": "10.0.0.2"},
         group=GROUP,
         probe_group=PROBE_GROUP,
-        probed=[["10.0.0.5", 22], ["10.0.0.6", 22]],
+        probed={
+            "database": [[f"10.0.1.{number}", 22] for number in (1, 2, 3)],
+            "messaging": [[f"10.0.2.{number}", 22] for number in (1, 2, 3)],
+        },
     )
 
     def start(action: str, plug: str, *more: str, host: str = "one", isolated: str = "true") -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.fencing.conftest import AGENT, ISOLATES, Run, dead, ended
+from tests.fencing.conftest import AGENT, ISOLATES, PROVES, Run, dead, ended
 from tests.fencing.support.fake_cloud import GROUP, ONE, TWO, Cloud, Server
 
 
@@ -80,7 +80,7 @@ def test_what_is_seen_of_it_is_no_proof_and_the_next_try_goes_on(cloud: Cloud, s
     assert cloud.servers[TWO].groups == []
     cloud.actions.clear()
     assert ended(start("reboot", TWO)).status == 0
-    assert cloud.actions == ISOLATES[1:]
+    assert cloud.actions == [*PROVES, *PROVES]
 
 
 def test_a_compute_host_of_a_service_that_follows_no_change_is_no_proof(cloud: Cloud, start: Run) -> None:
@@ -88,8 +88,25 @@ def test_a_compute_host_of_a_service_that_follows_no_change_is_no_proof(cloud: C
     cloud.joined = lambda server, action: None  # noqa: ARG005
     done = ended(start("reboot", TWO))
     assert done.status == 1
-    assert "the compute host of 10.0.0.5:22 does not follow changes of security groups" in done.error
-    assert cloud.servers[ONE].groups == [GROUP]
+    assert "only 0 of 3 hosts of the role database follow changes of security groups" in done.error
+    # Nothing was begun: the guest may live and serve.
+    assert (cloud.servers[ONE].groups, cloud.servers[TWO].groups) == ([GROUP], [GROUP])
+
+
+def test_the_dead_compute_host_may_have_a_host_of_each_service(cloud: Cloud, start: Run, door: Path) -> None:
+    dead(cloud, TWO)
+    door.with_suffix(".lost").write_text("10.0.1.1 10.0.2.3")
+    assert ended(start("reboot", TWO)).status == 0
+    assert cloud.servers[TWO].groups == []
+
+
+def test_a_minority_of_one_service_proves_nothing(cloud: Cloud, start: Run, door: Path) -> None:
+    dead(cloud, TWO)
+    door.with_suffix(".lost").write_text("10.0.2.1 10.0.2.3")
+    done = ended(start("reboot", TWO))
+    assert done.status == 1
+    assert "only 1 of 3 hosts of the role messaging follow changes of security groups" in done.error
+    assert (cloud.servers[ONE].groups, cloud.servers[TWO].groups) == ([GROUP], [GROUP])
 
 
 def test_where_groups_close_nothing_they_isolate_nobody(cloud: Cloud, start: Run, door: Path) -> None:

@@ -138,7 +138,7 @@ def test_nothing_of_the_stack_changes_what_is_not_its_own(external: Recording) -
 
 def test_no_security_group_closes_external_services_so_isolation_proves_nothing(external: Recording) -> None:
     text = script(external, "datasource-1-fencing")
-    assert '"probed": []' in text
+    assert '"probed": {}' in text
 
 
 def test_the_outputs_say_what_the_load_balancer_must_do(external: Recording) -> None:

@@ -22,7 +22,7 @@ ISOLATION = {
     "addresses": {f"congress-test-{name}": address("10.20", f"{name}-port") for name in FENCED},
     "group": "datasource-node-id",
     "probe_group": "bastion-id",
-    "probed": [[address("10.20", f"{name}-port"), 22] for name in ("database", "messaging")],
+    "probed": {name: [[address("10.20", f"{name}-port"), 22]] for name in ("database", "messaging")},
 }
 LOGIN_WITH_PASSWORD = {"username": "fencer", "password": "CANARY-fencer", "project": "congress"}
 

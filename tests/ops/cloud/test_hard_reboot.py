@@ -40,6 +40,8 @@ def readmission() -> Callable[[Connection], object]:
         (Nova("PAUSED"), ["reboot"]),
         (Nova("SHUTOFF"), ["reboot"]),
         (Nova(pauses=False), ["pause", "os-stop", "reboot"]),
+        # Whatever the first reboot ends with, the guest is ended with a proof after it.
+        (Nova(busy=True), ["reboot", "pause", "reboot"]),
     ],
 )
 def test_a_host_that_was_confirmed_dead_is_readmitted_after_a_reboot(nova: Nova, orders: list[str]) -> None:
@@ -57,6 +59,8 @@ def test_a_host_that_was_confirmed_dead_is_readmitted_after_a_reboot(nova: Nova,
         (Nova(destroys=False), r"did not carry out the hard reboot \(Error\): openstack server event show"),
         (Nova(answers=False), "not finished within 0 s"),
         (Nova(pauses=False, destroys=False), r"neither paused it nor stopped it \(Error\)"),
+        (Nova(busy=True, pauses=False, destroys=False), r"neither paused it nor stopped it \(Error\)"),
+        (Nova(busy=True, answers=False), r"neither paused it nor stopped it \(HTTP 409\)"),
     ],
 )
 def test_a_host_whose_old_guest_may_run_stays_outside(

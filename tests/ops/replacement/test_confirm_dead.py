@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ class Simulation:
 
     def __init__(self) -> None:
         self.facts, self.connected, self.done = dead(), "", list[str]()
-        self.elsewhere, self.refused = "", False
+        self.elsewhere, self.refused, self.stack = "", False, STACK
         self.after = changes.one_view(changes.ds_node(changes.healthy(), nodes=(ONE,)))
 
     def require_same_scope(self, _: Any) -> None:
@@ -65,7 +66,7 @@ def simulation(monkeypatch: pytest.MonkeyPatch) -> Simulation:
 
     replaced: dict[str, Callable[..., Any]] = {
         "read_outputs": lambda: {"hosts": {"datasource-2": {"address": ADDRESS}}},
-        "parse": lambda *_: STACK,
+        "parse": lambda *_: simulation.stack,
         "collect_facts": lambda *_: simulation.facts,
         "connected": connected,
         "view_of": lambda *_: simulation.after,
@@ -94,6 +95,37 @@ def test_a_host_is_cut_off_then_confirmed(simulation: Simulation) -> None:
         f"datasource-1: stonith_admin --confirm {OTHER}",
     ]
     assert "make repair" in done.output
+
+
+def with_three_databases(simulation: Simulation, *gone: str) -> None:
+    """`gone`: hosts of theirs that cannot be reached."""
+    more = {f"database-{number}": replace(STACK.hosts["database"]) for number in (2, 3)}
+    simulation.stack = replace(STACK, hosts={**STACK.hosts, **more})
+    seen = {**simulation.facts.hosts, **dict.fromkeys(more, simulation.facts.hosts["database"])}
+    seen |= {name: replace(seen[name], ssh="timed out") for name in gone}
+    simulation.facts = replace(simulation.facts, hosts=seen)
+
+
+def test_the_dead_compute_host_may_have_a_minority_of_a_cluster(simulation: Simulation) -> None:
+    with_three_databases(simulation, "database")
+    assert confirm().exit_code == 0
+    assert simulation.done == [
+        "cut off datasource-2",
+        "database-2: refuses",
+        "database-3: refuses",
+        "messaging: refuses",
+        f"datasource-1: stonith_admin --confirm {OTHER}",
+    ]
+
+
+@pytest.mark.parametrize("gone", [("database", "database-3"), ("messaging",)])
+def test_without_most_hosts_of_a_service_nothing_is_begun(
+    simulation: Simulation, gone: tuple[str, ...]
+) -> None:
+    with_three_databases(simulation, *gone)
+    done = confirm()
+    assert (done.exit_code, simulation.done) == (2, [])
+    assert f"{', '.join(gone)} cannot be reached, and most hosts of the role" in done.output
 
 
 @pytest.mark.parametrize("guard", ["database", "messaging"])

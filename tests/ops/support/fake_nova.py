@@ -18,12 +18,16 @@ REQUEST = "x-compute-request-id"
 
 @dataclass
 class Nova:
-    """One server. `destroys`: the hypervisor can end its guest; `answers`: its compute host carries out actions."""
+    """One server. `destroys`: the hypervisor can end its guest; `answers`: its compute host carries out actions.
+
+    `busy`: with an order that is lost.
+    """
 
     status: str = "ACTIVE"
     destroys: bool = True
     pauses: bool = True
     answers: bool = True
+    busy: bool = False
     old_guest: bool = True
     result: str | None = None
     orders: list[str] = field(default_factory=list)
@@ -33,7 +37,7 @@ class Nova:
 
     def post(self, path: str, *, json: Any, microversion: str) -> requests.Response:
         assert (path, microversion) == ("/servers/server-database/action", "2.51")
-        if "pause" in json and self.status != "ACTIVE":
+        if ("pause" in json and self.status != "ACTIVE") or (self.busy and "reboot" not in json):
             return response(409, {}, {})
         self.orders.append(next(iter(json)))
         self.result = None
@@ -49,6 +53,7 @@ class Nova:
         self.old_guest = not self.destroys
 
     def _reboot(self) -> None:
+        self.busy = False
         if self.destroys:
             self.status, self.result, self.old_guest = "ACTIVE", "Success", False
         elif self.status == "ACTIVE":

@@ -77,7 +77,7 @@ FENCING: Mapping[str, Mapping[str, Any]] = {
             addresses={host: f"10.20.0.{number}" for number, host in enumerate(SERVERS, 11)},
             group="the-group",
             probe_group="the-bastion-s-group",
-            probed=[["10.20.0.5", 22], ["10.20.0.6", 22]],
+            probed={"database": [["10.20.0.5", 22]], "messaging": [["10.20.0.6", 22]]},
         ),
     },
     "fence_openstack": {
