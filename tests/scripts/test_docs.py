@@ -16,7 +16,12 @@ from tests.scripts.support.checkout import ROOT
 from tests.unit.support import recording
 
 RUNTIME = ROOT / "congress_runtime"
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), *RUNTIME.rglob("*.md")]
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *RUNTIME.rglob("*.md"),
+    ROOT / "tests/bench/README.md",
+]
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE))
 FOLDERS = (
     "components|congress_runtime|docs|files|image|lab|ops|policies|policy_code|roles|scripts|settings|templates|tests"
@@ -142,3 +147,9 @@ def test_the_version_is_in_one_place() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     released = re.findall(r"^## \[(\d[^]]*)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert released[:1] in ([], [version])
+
+
+def test_each_measurement_is_in_the_list() -> None:
+    folder = ROOT / "tests/bench"
+    named = set(re.findall(r"\b\w+\.py", (folder / "README.md").read_text()))
+    assert named == {file.name for file in folder.glob("*.py")}
