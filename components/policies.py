@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
-from collections.abc import Sequence
 from typing import Any
 
 import pulumi
@@ -16,7 +16,7 @@ from components.foundation.template import ROOT
 from components.load_balancer import LoadBalancer
 from components.policy_engines import PolicyEngines
 from components.preflight.policies import PoliciesError
-from policy_code.begun import Begun, changes, digest
+from policy_code.begun import Begun, changes
 from policy_code.declaration import declaration, summary
 from policy_code.folder import Folder
 from policy_code.on_host import COMMAND, FORGET, LIBRARY, RECORD
@@ -35,18 +35,19 @@ LIMIT = 3600  # seconds; 10,000 rules take minutes
 
 
 class PoliciesBegun(pulumi.ComponentResource):
-    """What `up` began to apply: an input, because the engine stores inputs before the step begins."""
+    """What `up` begins to apply, as inputs, because the engine stores inputs before the step begins."""
 
     def __init__(
-        self,
-        name: str,
-        begun: pulumi.Input[Sequence[Declaration]],
-        opts: pulumi.ResourceOptions | None = None,
+        self, name: str, begun: pulumi.Output[Begun], opts: pulumi.ResourceOptions | None = None
     ) -> None:
         # As a secret, because a preview would show it key by key a second time.
-        declarations = pulumi.Output.secret(begun)
-        digests = pulumi.Output.unsecret(declarations.apply(lambda ones: [*map(digest, ones)]))
-        properties = {"digests": digests, "declarations": declarations}
+        declarations: pulumi.Output[Any] = pulumi.Output.secret(begun.apply(lambda one: one.declarations))
+        properties = {
+            "attempt": begun.apply(lambda one: one.attempt),
+            "digests": begun.apply(lambda one: one.digests),
+            "first": begun.apply(lambda one: one.first),
+            "declarations": declarations,
+        }
         super().__init__("congress-ha:index:PoliciesBegun", name, properties, opts)
         self.register_outputs({})
 
@@ -90,23 +91,38 @@ class Policies(pulumi.ComponentResource):
                 self.show(before, begun, new)
             return new
 
-        def context(new: Declaration) -> dict[str, Any]:
+        def context(next_one: Begun) -> dict[str, Any]:
+            *others, new = next_one.declarations
             request = {
                 "do": "apply",
                 "stack": site.prefix,
                 "engines": [placement.node_id for placement in engines.placements],
                 "declaration": new,
-                "begun": begun.then(new)[:-1],
+                "attempt": next_one.attempt,
+                "first": next_one.first,
+                "begun": others,
                 "secrets": secrets,
             }
-            return {"request": json.dumps(request), "declaration": json.dumps(new, indent=1)}
+            record = {**new, "attempt": next_one.attempt}
+            return {
+                "request": json.dumps(request),
+                "record_text": json.dumps(record, indent=1),
+                "attempt": next_one.attempt,
+            }
 
         new = pulumi.Output.secret(key).apply(declared)
         # Without the key, a fingerprint of a secret tells nothing about it.
-        all_begun: pulumi.Output[list[Declaration]] = pulumi.Output.unsecret(new.apply(begun.then))
-        marker = PoliciesBegun(f"{name}-begun", all_begun, pulumi.ResourceOptions(parent=self))
+        next_begun: pulumi.Output[Begun] = pulumi.Output.unsecret(
+            new.apply(lambda one: begun.then(one, before))
+        )
+        ready = [*load_balancer.ready]
+        marker = PoliciesBegun(
+            f"{name}-begun", next_begun, pulumi.ResourceOptions(parent=self, depends_on=ready)
+        )
         # `depends_on` a component means its children, and this one has none.
-        rendered = pulumi.Output.all(new, marker.urn).apply(lambda values: context(values[0]))
+        rendered: pulumi.Output[dict[str, Any]] = pulumi.Output.secret(
+            pulumi.Output.all(next_begun, marker.urn).apply(lambda values: context(values[0]))
+        )
         self.step = Step(
             name,
             engines.hosts[engines.placements[0].host].host,
@@ -116,22 +132,22 @@ class Policies(pulumi.ComponentResource):
                 "library": LIBRARY,
                 "command": COMMAND,
                 "record": RECORD,
-                "request": rendered["request"],
-                "declaration": rendered["declaration"],
+                **{key: rendered[key] for key in ("request", "record_text", "attempt")},
             },
             parent=self,
-            after=[*load_balancer.ready],
+            after=ready,
             limit=LIMIT,
-            # Without the record, the next declaration is compared with what Congress has, not with what was applied.
-            # This is right if the settings later name a folder again, and if `make repair` applies the folder again.
+            # The next declaration is then compared with what Congress has, not with what was applied. This is right if
+            # the settings later name a folder again, and if `make repair` applies the folder again.
             delete=f"sudo -n bash -c {shlex.quote(FORGET)}",
         )
-        ended = pulumi.Output.all(all_begun, self.step.id).apply(lambda values: values[0])
-        applied = ended.apply(lambda ones: ones[-1])
-        self.summary = applied.apply(summary)
-        self.register_outputs(
-            {"applied": applied, "begun": ended.apply(lambda ones: [digest(one) for one in ones])}
+        # A step that a targeted `up` leaves out has the output of an earlier attempt.
+        ended = pulumi.Output.unsecret(self.step.stdout.apply(attempt_of))
+        applied = pulumi.Output.all(next_begun, ended).apply(
+            lambda values: values[0].declarations[-1] if values[0].attempt == values[1] else before or NOTHING
         )
+        self.summary = applied.apply(summary)
+        self.register_outputs({"applied": applied, "attempt": ended})
 
     def show(self, before: Declaration | None, begun: Begun, new: Declaration) -> None:
         """Log what will change, in its order. Raises PoliciesError if a new value of a secret leads to a refusal."""
@@ -141,13 +157,18 @@ class Policies(pulumi.ComponentResource):
             pulumi.log.info("\n".join(lines), resource=self)
 
 
+def attempt_of(output: str) -> int:
+    """The attempt that a step's output names, 0 without one (an older program's step)."""
+    return int(([0, *re.findall(r"^attempt (\d+)$", output, re.MULTILINE)])[-1])
+
+
 def policies(
-    name: str, folder: Folder | None, site: Site, *, before: Declaration | None, **words: Any
+    name: str, folder: Folder | None, site: Site, *, before: Declaration | None, begun: Begun, **words: Any
 ) -> Policies | None:
-    """The component, if the settings name a folder. If they do not, what a former `up` applied stays in Congress."""
+    """The component, if the settings name a folder. If they do not, what former ones applied stays in Congress."""
     if folder is not None:
-        return Policies(name, folder, site, before=before, **words)
-    if before is not None:
+        return Policies(name, folder, site, before=before, begun=begun, **words)
+    if before is not None or begun.attempt:
         pulumi.log.warn(
             "the setting policies is gone: the policies and datasources of the former folder stay in Congress as they "
             "are, and nothing watches them; to delete them, delete their files before you remove the setting"

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from policy_code.plan import NOTHING, Declaration, lines, plan
+from policy_code.plan import NOTHING, Declaration, blocks
 
 
 def digest(declared: Declaration) -> str:
@@ -29,14 +29,18 @@ def stored(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Begun:
-    """`digests`: of the declarations; the last one is that of the last `up`. `finished`: that `up` applied it.
+    """`attempt`: number of the `up` that began last, 0 if none did; one that changes nothing does not count.
 
-    `declarations`: empty while they are encrypted.
+    `digests`: of the declarations that may be in Congress in part; the last one is that of the attempt. `declarations`:
+    empty while they are encrypted. `finished`: the attempt has applied its declaration. `first`: nothing was applied
+    before it.
     """
 
+    attempt: int = 0
     digests: Sequence[str] = ()
     declarations: Sequence[Declaration] = ()
     finished: bool = True
+    first: bool = True
 
     @property
     def encrypted(self) -> bool:
@@ -45,14 +49,20 @@ class Begun:
 
     @property
     def unfinished(self) -> Sequence[Declaration]:
-        """What may be in Congress in part."""
         return () if self.finished else self.declarations
 
-    def then(self, new: Declaration) -> list[Declaration]:
-        """The declarations with `new` as the last one. The same ones if nothing changes, so that nothing seems to."""
+    def then(self, new: Declaration, applied: Declaration | None) -> Begun:
+        """With `new` as the last one. Equal to this one if nothing changes, so that nothing seems to.
+
+        `applied`: what was applied last. It comes first after a failure, because a host may have lost its record.
+        """
         if self.finished and [*self.digests[-1:]] == [digest(new)]:
-            return [*map(stored, self.declarations[:-1]), stored(new)]
-        return [*(stored(one) for one in self.unfinished if digest(one) != digest(new)), stored(new)]
+            ones, attempt, first = [*self.declarations[:-1], new], self.attempt, self.first
+        else:
+            before = [*([applied] if applied else []), *self.unfinished] if self.unfinished else []
+            others = {digest(one): one for one in before if digest(one) != digest(new)}
+            ones, attempt, first = [*others.values(), new], self.attempt + 1, applied is None
+        return Begun(attempt, [*map(digest, ones)], [*map(stored, ones)], finished=False, first=first)
 
 
 NOTHING_BEGUN = Begun()
@@ -60,18 +70,15 @@ NOTHING_BEGUN = Begun()
 
 def changes(applied: Declaration | None, begun: Begun, new: Declaration) -> Iterator[str]:
     """What `up` will do, in its order, and then what it will do as well if those that failed have come so far."""
-    old = applied or NOTHING
-    shown = plan(old, new)
+    shown = blocks(applied or NOTHING, new)
     if shown:
         count = "one change" if len(shown) == 1 else f"{len(shown)} changes, in this order"
-        some = "" if begun.finished else "; the last `up` did not finish, so some may be there already"
+        some = "" if begun.finished else "; the last `up` did not finish, so this may be done in part"
         yield f"policies: {count}{some}:"
-        yield from lines(old, new)
-    undone = []
+        yield from (line for block in shown for line in block)
+    also: list[list[str]] = []
     for former in begun.unfinished:
-        actions = [action for action in plan(former, new) if action not in shown]
-        shown += actions
-        undone += lines(former, new, actions)
-    if undone:
-        yield "policies: the last `up` did not finish; if it has come so far, also:"
-        yield from undone
+        also += [block for block in blocks(former, new) if block not in [*shown, *also]]
+    if also:
+        yield "policies: the last `up` did not finish; what it has done of these is undone, removals first of all:"
+        yield from (line for block in also for line in block)

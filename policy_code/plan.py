@@ -162,18 +162,8 @@ def without_secrets(declared: Declaration) -> Declaration:
 
 
 def refusals(old: Declaration, new: Declaration) -> list[str]:
-    """Deletions of what the last `up` protected, and other drivers, each with the way out.
-
-    Engines keep the columns of the former driver in rules that do not change.
-    """
-    drivers = [
-        f"datasource {name} would change its driver from {before['driver']} to {after['driver']}, and rules would keep "
-        f"the columns of {before['driver']}: give the new datasource another name"
-        for name, after in new["datasources"].items()
-        for before in [old["datasources"].get(name)]
-        if before is not None and before["driver"] != after["driver"]
-    ]
-    return drivers + [
+    """Deletions of what the last `up` protected, each with the way out."""
+    return [
         f"{action.kind} {action.name} is protected, and this would delete it"
         f"{'' if action in removed else ' and create it again'}: set `protect: false` in its file, run `pulumi up`, "
         "then change it"
@@ -186,14 +176,29 @@ def refusals(old: Declaration, new: Declaration) -> list[str]:
     ]
 
 
-def lines(old: Declaration, new: Declaration, some: Sequence[Action] | None = None) -> list[str]:
-    """Each action, or only `some`, with what it is about, key by key and rule by rule."""
+def other_drivers(old: Declaration, new: Declaration) -> list[str]:
+    """Datasources that would get another driver: engines keep its columns in rules that do not change."""
+    return [
+        f"datasource {name} would change its driver from {before['driver']} to {after['driver']}, and rules would keep "
+        f"the columns of {before['driver']}: give the new datasource another name"
+        for name, after in new["datasources"].items()
+        for before in [old["datasources"].get(name)]
+        if before is not None and before["driver"] != after["driver"]
+    ]
+
+
+def lines(old: Declaration, new: Declaration) -> list[str]:
+    """Each action with what it is about, key by key and rule by rule."""
+    return [line for block in blocks(old, new) for line in block]
+
+
+def blocks(old: Declaration, new: Declaration) -> list[list[str]]:
+    """The lines of each action."""
     actions = plan(old, new)
     removed = only_removed(actions)
     return [
-        line
-        for action in (actions if some is None else some)
-        for line in (deletion(action, old, new, removed) if action.do == "delete" else creation(action, new))
+        [*(deletion(action, old, new, removed) if action.do == "delete" else creation(action, new))]
+        for action in actions
     ]
 
 

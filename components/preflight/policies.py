@@ -15,7 +15,7 @@ from policy_code.congress import CongressError
 from policy_code.declaration import declaration
 from policy_code.folder import Folder, read
 from policy_code.model import Secret
-from policy_code.plan import refusals, without_secrets
+from policy_code.plan import NOTHING, other_drivers, refusals, without_secrets
 from policy_code.simulated import unsimulated
 from settings import NAMESPACE, Settings
 
@@ -53,7 +53,7 @@ def require_simulation(settings: Settings, stack: str, folder: Folder | None, st
     """Raises PoliciesError; a preview shows the change, so it only warns."""
     if folder is None or settings.policies is None or settings.policy_actions == "unchecked":
         return
-    there_may_be = [*([] if state.policies is None else [state.policies]), *state.begun.unfinished]
+    there_may_be = [state.policies or NOTHING, *state.begun.unfinished]
     names = unsimulated(settings.policies, stack, there_may_be, declaration(folder, None), folder.executing)
     problems = [
         f"policy {name} executes actions, and it or what it uses is new or changed: congress-ha --stack {stack} policy "
@@ -69,10 +69,11 @@ def require_simulation(settings: Settings, stack: str, folder: Folder | None, st
 
 def require_permitted(folder: Folder | None, state: State) -> None:
     """Refuse what is known to be refused without the values of secrets. Raises PoliciesError."""
-    if folder is None or state.policies is None:
+    if folder is None:
         return
-    new = declaration(folder, None)
-    if problems := refusals(without_secrets(state.policies), without_secrets(new)):
+    new, former = without_secrets(declaration(folder, None)), without_secrets(state.policies or NOTHING)
+    drivers = [line for one in (former, *state.begun.unfinished) for line in other_drivers(one, new)]
+    if problems := [*dict.fromkeys(drivers), *refusals(former, new)]:
         raise PoliciesError(problems)
 
 

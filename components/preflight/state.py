@@ -172,12 +172,17 @@ def _declaration(stack: Mapping[str, Any], listed: Sequence[Mapping[str, Any]]) 
 
 
 def _begun(listed: Sequence[Mapping[str, Any]]) -> Begun:
-    """What the engine stored before the first action, and whether it is what was stored after the last one."""
+    """What the engine stored before the step of an attempt, and whether that step has ended."""
     inputs = _of_component(POLICIES_BEGUN, "inputs", listed)
-    digests = inputs.get("digests", [])
-    ended = _of_component(POLICIES, "outputs", listed).get("begun", [])
+    attempt = int(inputs.get("attempt", 0))
     secret = inputs.get("declarations", {}).get("plaintext", "[]")
-    return Begun(tuple(digests), tuple(json.loads(secret)), finished=[*digests] == [*ended])
+    return Begun(
+        attempt,
+        tuple(inputs.get("digests", ())),
+        tuple(json.loads(secret)),
+        finished=attempt == int(_of_component(POLICIES, "outputs", listed).get("attempt", 0)),
+        first=inputs.get("first", True),
+    )
 
 
 def _of_component(type_: str, part: str, listed: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

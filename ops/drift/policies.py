@@ -54,6 +54,11 @@ def drifts(
             ROW, f"could not be compared: {found}", "make status; after an upgrade: make up", by_hand=True
         )
         return
+    if not state.begun.finished:
+        what = (
+            "the last `up` did not finish the policies and datasources, so Congress may have a part of them"
+        )
+        yield Drift(ROW, what, "make up", by_hand=True)
     urn = state.steps(host_of(outputs)).get(STEP) if found else None
     for one in found or ():
         steps = () if one["by_hand"] or urn is None else (urn,)

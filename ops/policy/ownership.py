@@ -52,7 +52,7 @@ def host(what: str) -> Iterator[Host]:
 
 
 def drift() -> None:
-    """Show what somebody changed in policies and datasources that the stack declares. Exit code 1 if there is any."""
+    """Show how policies and datasources differ from the last `up` that finished. Exit code 1 if they do."""
     with host("drift") as engine_host:
         differs = engine_host.ask("drift")
     if not differs:

@@ -75,7 +75,11 @@ def usable(answer: dict[str, Any]) -> dict[str, Any]:
 def absent(old: Declaration, new: Declaration, reads: list[str]) -> None:
     for name in dict.fromkeys(table.partition(":")[0] for table in reads):
         there, wanted = old["datasources"].get(name), new["datasources"].get(name)
-        if there is None or (wanted and there["driver"] != wanted["driver"]):
+        if there and wanted and there["driver"] != wanted["driver"]:
+            raise SimulationError(
+                f"datasource {name} has another driver in Congress: give the new one another name"
+            )
+        if there is None:
             raise SimulationError(
                 f"datasource {name} is not in Congress yet, so its rows are not known: run `up` with the datasource, "
                 "but without the policies that read it, then simulate these"

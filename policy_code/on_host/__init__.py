@@ -6,8 +6,10 @@ LIBRARY = "/usr/local/lib/congress-ha"
 RECORD = "/var/lib/congress-ha/policies.json"
 # In place of a record: whatever somebody changed becomes what is declared.
 OVERWRITE = "overwrite"
-# Removes the record, but not what the operator ordered in its place.
-FORGET = f"grep -sqx '\"{OVERWRITE}\"' {RECORD} || rm -f {RECORD}"
+# In place of a record: the rules become what is declared, but no policy or datasource vanishes.
+REPAIR = "repair"
+# Orders a repair in place of the record, unless the operator ordered more.
+FORGET = f"grep -sqx '\"{OVERWRITE}\"' {RECORD} || echo '\"{REPAIR}\"' > {RECORD}"
 # Reads a request from standard input.
 COMMAND = (
     f"runuser -u congress -- env PYTHONPATH={LIBRARY} PYTHONDONTWRITEBYTECODE=1 /opt/congress/bin/python "

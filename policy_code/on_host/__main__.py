@@ -2,9 +2,10 @@
 
 usage: python -m policy_code.on_host CONFIGURATION RECORD
 
-`do` is apply (`stack`, `engines`, `declaration`, `begun`, `secrets`), adopt (`stack`, `name`) or drift (`stack`). Three
-print JSON: verify (`stack`, `declaration`: the differences), read (the same, and `secrets`: what is there, and
-fingerprints of the secrets), rows (`tables`: their rows).
+`do` is apply (`stack`, `engines`, `declaration`, `attempt`, `first`, `begun`, `secrets`: as components/policies.py
+writes them), adopt (`stack`, `name`) or drift (`stack`). Three print JSON: verify (`stack`, `declaration`: the
+differences), read (the same, and `secrets`: what is there, and fingerprints of the secrets), rows (`tables`: their
+rows).
 RECORD is the file with the declaration that was applied last; the step writes it afterwards.
 """
 

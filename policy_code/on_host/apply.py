@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from policy_code import plan
+from policy_code.on_host import OVERWRITE, REPAIR
 from policy_code.on_host.bus import Bus, CallError, UnknownError
 from policy_code.on_host.differences import found, taken
 from policy_code.on_host.live import Live, marked
@@ -37,21 +38,25 @@ def unexpected(
 
     Also the deletion of a policy or rule with content that no declaration has.
 
-    `record`: what was applied last, None if this host does not know: then no policy or datasource may vanish. `begun`:
-    what may have been applied in part since then. What preview creates may be there already, if it was adopted: then it
-    is changed into what is declared.
+    `record`: what was applied last. Or None, if this host does not know although something was applied: then nothing
+    may be deleted; REPAIR: then no policy or datasource may vanish; OVERWRITE: everything may. `begun`: what may have
+    been applied in part. What preview creates may be there already, if it was adopted: then it is changed into what is
+    declared.
     """
-    if isinstance(record, str):  # OVERWRITE
+    if record == OVERWRITE:
         return []
-    shown = {action for one in ([record] if record else []) + [*begun] for action in plan.plan(one, new)}
-    if record is None:
+    former = record if isinstance(record, Mapping) else plan.NOTHING
+    shown = {action for one in (former, *begun) for action in plan.plan(one, new)}
+    if record == REPAIR:
         removed = plan.only_removed(actions)
         return [action for action in removed if action.kind != "rule" and action not in shown]
+    if record is None:
+        return [action for action in actions if action.do == "delete" and action not in shown]
     wholes = {(action.kind, action.name) for action in shown if action.do == "create"}
     return [
         action
         for action in actions
-        if is_of_somebody_else(live, action, [record, *begun], new)
+        if is_of_somebody_else(live, action, former, begun, new)
         or (
             action not in shown
             and (("policy" if action.kind == "rule" else action.kind), action.name) not in wholes
@@ -60,16 +65,16 @@ def unexpected(
 
 
 def is_of_somebody_else(
-    live: Declaration, action: Action, before: Sequence[Declaration], new: Declaration
+    live: Declaration, action: Action, record: Declaration, begun: Sequence[Declaration], new: Declaration
 ) -> bool:
-    """Whether this would delete a rule that no declaration has, from a policy that was declared before."""
-    if action.do != "delete" or action.kind == "datasource":
-        return False
-    if not any(action.name in one["policies"] for one in before):
+    """Whether this would delete a rule that no declaration has, from a policy of the last one that was applied."""
+    if action.do != "delete" or action.kind == "datasource" or action.name not in record["policies"]:
         return False
     there_are = live["policies"][action.name]["rules"]
     declared = [
-        one["policies"][action.name]["rules"] for one in (*before, new) if action.name in one["policies"]
+        one["policies"][action.name]["rules"]
+        for one in (record, *begun, new)
+        if action.name in one["policies"]
     ]
     return any(
         not any(key in rules and plan.same_rule(there_are[key], rules[key]) for rules in declared)
@@ -191,11 +196,11 @@ def listed(actions: list[Action]) -> str:
 
 def drift(live: ModuleType, stack: str, record: Declaration | str | None) -> list[str]:
     """What differs from what was applied last, and the way out, empty if nothing does. Raises LookupError."""
-    match record:
-        case None:
-            raise LookupError("this host has no record of what was applied: run pulumi up, or make repair")
-        case str():  # OVERWRITE
-            raise LookupError("`policy overwrite` was ordered: run pulumi up with a change, or make repair")
+    if record == OVERWRITE:
+        raise LookupError("`policy overwrite` was ordered: run pulumi up with a change, or make repair")
+    if not isinstance(record, Mapping):
+        way_out = "run pulumi up, or make repair"
+        raise LookupError(f"this host has no record of what was applied: {way_out}")  # noqa: TRY004
     return [
         f"{one.what}: {one.remedy if one.by_hand else f'make repair {one.remedy}'}"
         for one in found(live.read(stack, record), record)
@@ -205,11 +210,19 @@ def drift(live: ModuleType, stack: str, record: Declaration | str | None) -> lis
 def apply(bus: Bus, live: Live, request: Mapping[str, Any], record: Declaration | str | None) -> list[Action]:
     """What was done. Raises RefusedError."""
     new, stack, begun = request["declaration"], request["stack"], request["begun"]
+    if isinstance(record, Mapping) and record.get("attempt") == request["attempt"]:
+        begun = []  # this attempt has ended here before
+    if record is None and request["first"]:
+        record = REPAIR
     if problems := conflicts(live, new, stack):
         raise RefusedError(f"nothing was changed: {'; '.join(problems)}")
     if isinstance(record, Mapping) and not begun and not plan.plan(record, new):
         return []
     actions = plan.plan(live.declared, new)
+    if record != OVERWRITE and (problems := plan.other_drivers(live.declared, new)):
+        raise RefusedError(
+            f"nothing was changed: {'; '.join(problems)}, or let congress-ha policy overwrite do it"
+        )
     if others := unexpected(live.declared, new, record, begun, actions):
         raise RefusedError(
             f"nothing was changed: somebody changed what this stack declares, so more would happen than preview has "

@@ -90,7 +90,7 @@ class Bus(Caller):
         ]:
             if time.monotonic() > end:
                 what = "does not get" if known else "keeps"
-                raise CallError(f"{', '.join(waiting)} {what} the tables of {datasource}")
+                raise UnknownError(f"{', '.join(waiting)} {what} the tables of {datasource}")
             time.sleep(PAUSE)
 
     def knows(self, engine: str, datasource: str) -> bool:

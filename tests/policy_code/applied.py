@@ -92,7 +92,14 @@ def done(step: dict[str, Any], engine: Any) -> Any:  # noqa: PLR0911  one for ea
         record, begun = step["record"], step.get("begun", [])
         known = [record] if isinstance(record, dict) else []
         secrets = step.get("secrets", {})
-        request = {"declaration": step["apply"], "begun": begun, "secrets": secrets, "stack": STACK}
+        request = {
+            "declaration": step["apply"],
+            "begun": begun,
+            "secrets": secrets,
+            "stack": STACK,
+            "attempt": step.get("attempt", 1),
+            "first": step.get("first", True),
+        }
         state = live.read(STACK, *known, *begun, step["apply"])
         return [str(action) for action in apply.apply(bus, state, request, record)]
     except (CallError, LookupError, apply.RefusedError) as error:

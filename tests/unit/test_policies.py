@@ -10,12 +10,12 @@ import pulumi
 import pytest
 
 from components.preflight.policies import PoliciesError
-from components.preflight.state import POLICIES, POLICIES_BEGUN
-from policy_code.on_host import FORGET, RECORD
+from components.preflight.state import POLICIES, POLICIES_BEGUN, parse_state
+from policy_code.on_host import FORGET, OVERWRITE, RECORD, REPAIR
 from tests.policy_code.folders import NOVA, policy, write
 from tests.support.programs import congress_python, run
 from tests.unit.support import recording as recorded
-from tests.unit.support.recording import Recording, settings_with
+from tests.unit.support.recording import Recording, RecordingMonitor, settings_with
 
 ACTIVE = policy("Active", "active(x) :- nova:servers(id=x)")
 STACK = "pulumi:pulumi:Stack"
@@ -53,15 +53,17 @@ def test_it_runs_on_an_engine_s_host_after_the_endpoint_has_answered(with_polici
     assert step.options.deleteBeforeReplace
 
 
-@pytest.mark.parametrize(("text", "left"), [('"overwrite"\n', 1), ('{"policies": {}}\n', 0), (None, 0)])
+@pytest.mark.parametrize(
+    ("text", "then"), [('"overwrite"\n', OVERWRITE), ('{"policies": {}}\n', REPAIR), (None, REPAIR)]
+)
 def test_the_record_goes_and_what_the_operator_ordered_stays(
-    tmp_path: Path, text: str | None, left: int
+    tmp_path: Path, text: str | None, then: str
 ) -> None:
     record = tmp_path / "policies.json"
     if text is not None:
         record.write_text(text)
     done = run("bash", "-euc", FORGET.replace(RECORD, str(record)))
-    assert (done.returncode, done.stderr, len([*tmp_path.iterdir()])) == (0, "", left)
+    assert (done.returncode, done.stderr, json.loads(record.read_text())) == (0, "", then)
 
 
 def test_a_secret_is_on_standard_input_alone(with_policies: Recording) -> None:
@@ -198,7 +200,7 @@ def test_after_an_up_that_failed_the_step_runs_again_and_what_it_may_undo_is_sho
     failed = recorded.run(settings_with(policies=str(tmp_path)))
     # What the next runs see is the same state, with what the failed one has begun.
     again = [
-        "policies: 3 changes, in this order; the last `up` did not finish, so some may be there already:",
+        "policies: 3 changes, in this order; the last `up` did not finish, so this may be done in part:",
         "- rule kept('a') of Active: kept('a')",
     ]
     logged: list[str] = []
@@ -213,13 +215,11 @@ def test_after_an_up_that_failed_the_step_runs_again_and_what_it_may_undo_is_sho
     back = recorded.run(settings_with(policies=str(tmp_path)))
     [shown] = [text.splitlines() for text in logged if text.startswith("policies:")]
     assert shown == [
-        "policies: the last `up` did not finish; if it has come so far, also:",
+        "policies: the last `up` did not finish; what it has done of these is undone, removals first of all:",
         "- rule kept('b') of Active: kept('b')",
         "- policy More with 1 rules",
         "+ rule kept('a') of Active: kept('a')",
     ]
-    # Nothing else of the step differs from the one that succeeded.
-    assert back.step("policies").inputs["stdin"] != first.step("policies").inputs["stdin"]
     begun = json.loads(request_of(back))["begun"]
     assert [one["policies"].keys() for one in begun] == [{"Active", "More"}]
     assert json.loads(request_of(first))["begun"] == []
@@ -231,6 +231,37 @@ def test_after_an_up_that_failed_the_step_runs_again_and_what_it_may_undo_is_sho
     assert [text for text in logged if text.startswith("policies")] == []
     assert same.step("policies").inputs == back.step("policies").inputs
     assert same.of_type(POLICIES_BEGUN)[0].inputs == back.of_type(POLICIES_BEGUN)[0].inputs
+
+    # The same change fails, and is taken back, once more.
+    write(tmp_path, active=policy("Active", "kept('b')"), more=policy("More", "kept('c')"))
+    failed = recorded.run(settings_with(policies=str(tmp_path)))
+    monkeypatch.setattr(recorded, "EXPORTED", exported(back, failed))
+    (tmp_path / "more.yaml").unlink()
+    write(tmp_path, active=old)
+    once_more = recorded.run(settings_with(policies=str(tmp_path)))
+    assert once_more.step("policies").inputs["stdin"] != back.step("policies").inputs["stdin"]
+
+
+def test_a_step_that_a_targeted_up_leaves_out_has_applied_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    congress_python()
+    write(tmp_path, active=policy("Active", "kept('a')"))
+    first = recorded.run(settings_with(policies=str(tmp_path)))
+    write(tmp_path, active=policy("Active", "kept('b')"))
+    monkeypatch.setattr(recorded, "EXPORTED", exported(first))
+    made = RecordingMonitor._made  # noqa: SLF001
+
+    def left_out(self: RecordingMonitor, request: Any) -> dict[str, Any]:
+        """As the engine answers for a resource that is no target: with the outputs of its state."""
+        answer = made(self, request)
+        return {**answer, "stdout": "nothing to do\nattempt 1"} if request.name == "policies" else answer
+
+    monkeypatch.setattr(RecordingMonitor, "_made", left_out)
+    targeted = recorded.run(settings_with(policies=str(tmp_path)))
+    assert applied(targeted)["policies"]["Active"]["rules"].keys() == {"kept('a')"}
+    monkeypatch.setattr(recorded, "EXPORTED", exported(targeted))
+    assert not parse_state(recorded.EXPORTED).begun.finished
 
 
 def request_of(recording: Recording) -> str:

@@ -147,8 +147,8 @@ def test_a_policy_that_executes_actions_is_simulated_before_it_is_applied(
     assert problems_of(acting, tmp_path, declared) == []
     # An `up` that failed may have deleted it.
     without = {**declared, "policies": {}}
-    assert problems_of(acting, tmp_path, declared, Begun(["d"], [without], finished=False)) == [refusal]
-    assert problems_of(acting, tmp_path, declared, Begun(["d"], [without])) == []
+    assert problems_of(acting, tmp_path, declared, Begun(1, ["d"], [without], finished=False)) == [refusal]
+    assert problems_of(acting, tmp_path, declared, Begun(1, ["d"], [without])) == []
     record(tmp_path, "prod", declared, ["Pause"])
     assert problems_of(acting, tmp_path) == [refusal]
     record(tmp_path, "dev", declared, ["Pause"])

@@ -88,29 +88,26 @@ def test_nobody_else_reads_it() -> None:
     assert readers == {"components/preflight/state.py"}
 
 
-def test_what_was_begun_is_finished_if_the_step_that_followed_it_has_ended() -> None:
-    def begun(*digests: str, ended: tuple[str, ...] | None, as_: str = "plaintext") -> Begun:
+def test_an_attempt_is_finished_if_its_step_has_ended() -> None:
+    def begun(*digests: str, ended: int | None, as_: str = "plaintext") -> Begun:
         value = json.dumps([{"policies": {one: {}}} for one in digests])
-        inputs = {
-            "digests": [*digests],
-            "declarations": {"4dabf18193072939515e22adb298388d": "1b", as_: value},
-        }
-        outputs = {"applied": {}, **({} if ended is None else {"begun": [*ended]})}
+        secret = {"4dabf18193072939515e22adb298388d": "1b", as_: value}
+        inputs = {"attempt": 2, "digests": [*digests], "first": False, "declarations": secret}
+        outputs = {"applied": {}, **({} if ended is None else {"attempt": ended})}
         return state(
             resource(POLICIES, "policies", outputs=outputs),
             resource(POLICIES_BEGUN, "policies-begun", inputs=inputs),
         ).begun
 
-    assert begun("a", ended=("a",)).finished
-    assert begun("b", "a", ended=("b", "a")).finished
-    assert not begun("b", "a", ended=("a",)).finished
-    assert begun("b", "a", ended=("a",)).unfinished == ({"policies": {"b": {}}}, {"policies": {"a": {}}})
+    assert begun("a", ended=2).finished
+    assert not begun("b", "a", ended=1).finished
+    assert begun("b", "a", ended=1).unfinished == ({"policies": {"b": {}}}, {"policies": {"a": {}}})
     assert not begun("a", ended=None).finished  # the first `up` after the upgrade from an older program
     assert state(resource(POLICIES, "policies", outputs={"applied": {}})).begun == Begun()
     # The secrets of a state are shown only where they are needed.
-    assert not begun("a", ended=("a",), as_="ciphertext").encrypted
-    assert begun("b", "a", ended=("b", "a"), as_="ciphertext").encrypted
-    assert begun("a", ended=(), as_="ciphertext").encrypted
+    assert not begun("a", ended=2, as_="ciphertext").encrypted
+    assert begun("b", "a", ended=2, as_="ciphertext").encrypted
+    assert begun("a", ended=1, as_="ciphertext").encrypted
 
 
 def test_what_was_applied_is_an_output_of_its_component_and_of_an_older_program_s_stack() -> None:

@@ -86,6 +86,37 @@ def rules(declaration: dict[str, Any]) -> list[str]:
     return [*declaration["policies"]["P"]["rules"]]
 
 
+def check_failures(program: Program) -> None:
+    """An `up` that fails, and what the next one does. The last one fails."""
+    program.declare("p('refused')")
+    program.run(*UP, fails=True)
+    kept = rules(program.outputs(COMPONENT)["applied"]) == ["p(2)"]
+    check("a refused `up` keeps what was applied", kept=kept)
+    program.run(*UP, fails=True)
+    program.declare("p(2)")
+    text = program.run("preview", "--diff")
+    facts = {
+        "shown": "the last `up` did not finish" in text and "- rule p('refused') of P: p('refused')" in text,
+        "runs": "Policies$command:local:Command::policies]" in text,
+        "once": text.count("- rule p('refused')") == 1,
+        "hidden": "CANARY" not in text,
+    }
+    check("what a failed `up` may have done is undone although the folder is the former one", text, **facts)
+    program.run(*UP)
+    program.run(*UP, "--expect-no-changes")
+    program.declare("p('refused')")
+    program.run(*UP, fails=True)
+    program.declare("p(2)")
+    text = program.run(*UP)
+    check("also if it failed once more", text, ran="policies updated" in text)
+    program.run(*UP, "--expect-no-changes")
+    program.declare("p('refused')")
+    program.run(*UP, fails=True)
+    program.run(*UP, "--target", "urn:pulumi:e2e::policies-e2e::pulumi:pulumi:Stack::policies-e2e-e2e")
+    kept = rules(program.outputs(COMPONENT)["applied"]) == ["p(2)"]
+    check("a targeted `up` that leaves the step out has applied nothing", kept=kept)
+
+
 def main(folder: Path) -> None:
     program = Program(folder)
     program.declare(None)
@@ -123,24 +154,7 @@ def main(folder: Path) -> None:
     )
     program.run(*UP, "--expect-no-changes")
 
-    program.declare("p('refused')")
-    program.run(*UP, fails=True)
-    kept = rules(program.outputs(COMPONENT)["applied"]) == ["p(2)"]
-    check("a refused `up` keeps what was applied", kept=kept)
-    program.run(*UP, fails=True)
-    program.declare("p(2)")
-    text = program.run("preview", "--diff")
-    facts = {
-        "shown": "the last `up` did not finish" in text and "- rule p('refused') of P: p('refused')" in text,
-        "runs": "Policies$command:local:Command::policies]" in text,
-        "once": text.count("- rule p('refused')") == 1 and "rules  " not in text,
-        "hidden": "CANARY" not in text,
-    }
-    check("what a failed `up` may have done is undone although the folder is the former one", text, **facts)
-    program.run(*UP)
-    program.run(*UP, "--expect-no-changes")
-    program.declare("p('refused')")
-    program.run(*UP, fails=True)
+    check_failures(program)
     program.declare("p(2)")
     (program.files / "p.yaml").unlink()
     text = program.run("preview", fails=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from ops.common.limits import Limits
 from ops.drift import policies
 from ops.drift.hosts import HostView
 from ops.ssh.commands import HostError
+from policy_code.begun import Begun
 from policy_code.on_host import COMMAND
 from tests.ops.support.cloud_changes import ANSWER, exported
 
@@ -68,6 +70,13 @@ def test_the_host_compares_with_what_the_stack_applied(monkeypatch: pytest.Monke
     assert [urn.rsplit("::", 1)[1] for urn in gone.steps] == ["policies"]
     assert (extra.by_hand, extra.steps, extra.finding.way_out) == (True, (), "declare it")
     assert policies.summaries(found, DECLARED) == {"policies": "1 policies, 2 rules, 1 datasources"}
+
+
+def test_an_up_that_did_not_finish_is_named(state: State) -> None:
+    unfinished = replace(state, begun=Begun(2, ["d"], finished=False))
+    [drift] = policies.drifts(None, OUTPUTS, unfinished)
+    assert "the last `up` did not finish the policies" in drift.finding.what
+    assert (drift.by_hand, drift.finding.way_out) == (True, "make up")
 
 
 def test_congress_that_is_away_is_one_finding(monkeypatch: pytest.MonkeyPatch, state: State) -> None:

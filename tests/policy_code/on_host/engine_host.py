@@ -42,9 +42,11 @@ class Host:
         secrets: dict[str, str] = SECRETS,
         *,
         begun: Sequence[dict[str, Any]] = (),
+        first: bool = True,
     ) -> None:
-        """`begun`: what `up`s that failed began to apply since `record`."""
-        self.steps.append({"apply": new, "record": record, "begun": [*begun], "secrets": secrets})
+        """`begun`: what `up`s that failed began to apply since `record`. `first`: nothing was applied before."""
+        step = {"apply": new, "record": record, "begun": [*begun], "secrets": secrets, "first": first}
+        self.steps.append(step)
 
     def run(self) -> list[dict[str, Any]]:
         done = run(

@@ -91,9 +91,7 @@ def test_what_others_have_is_refused_until_it_is_adopted(host: Host) -> None:
     assert (
         own["result"] == "LookupError: classification is Congress's own policy, which no folder can declare"
     )
-    # ACTIVE is not Active: it would vanish, which no preview has shown.
-    assert careful["result"].startswith("RefusedError: nothing was changed: somebody changed")
-    assert "delete policy ACTIVE" in careful["result"]
+    assert careful["result"].startswith("RefusedError: nothing was changed: datasource nova would change")
     assert overwritten["result"] == [
         "delete policy ACTIVE",
         "delete datasource nova",
@@ -254,6 +252,67 @@ def test_what_failed_is_undone_also_where_the_host_has_no_record(host: Host) -> 
     host.apply(first, None, begun=[failing])
     _, _, back = host.run()
     assert back["result"] == ["delete policy B", "create policy A"]
+
+
+def test_an_attempt_that_has_ended_here_may_undo_nothing_more(host: Host) -> None:
+    """Its request still names the ones that failed before it, if its step runs again for another reason."""
+    failed = host.declare(a=policy("A", "p(1)"), b=policy("B", "r(1)"))
+    last = host.declare(a=policy("A", "p(1)"))
+    theirs = {"name": "B", "description": "x [congress-ha: congress-test]", "rules": [{"rule": "r(2)"}]}
+    host.apply(last, None)
+    host.steps.append({"engine": ["persistent_create_policy_with_rules", {"policy_rules_obj": theirs}]})
+    host.apply(last, {**last, "attempt": 3}, begun=[failed])
+    host.steps[-1]["attempt"] = 3
+    host.apply(last, last, begun=[failed])
+    *_, ended, going = host.run()
+    assert ended["result"] == []
+    assert going["result"] == ["delete policy B"]
+
+
+def test_a_host_that_lost_its_record_deletes_nothing_that_was_not_shown(host: Host) -> None:
+    """A new server in place of the host. A repair, which removes the record itself, puts rules right."""
+    applied = host.declare(named=NAMED)
+    by_hand = {"policy_name": "Named", "str_rule": "p(7)", "rule_name": "", "comment": ""}
+    host.apply(applied, None)
+    host.apply(applied, None, first=False)
+    host.steps.append({"engine": ["persistent_insert_rule", by_hand]})
+    host.apply(applied, None, first=False)
+    host.apply(applied, "repair", first=False)
+    _, same, _, refused, repaired = host.run()
+    assert same["result"] == []
+    assert "nothing was changed: somebody changed" in refused["result"]
+    assert "delete rule p(7) of Named" in refused["result"]
+    assert repaired["result"] == ["delete rule p(7) of Named"]
+
+
+def test_what_was_adopted_is_still_taken_after_an_up_that_failed(host: Host) -> None:
+    first = host.declare(named=NAMED)
+    taken = policy("Taken", "t(2)")
+    failing = host.declare(named=NAMED, taken=taken, other=policy("Other", "t(1)"))
+    right = host.declare(named=NAMED, taken=taken)
+    theirs = {"name": "Taken", "rules": [{"rule": "t(1)"}]}
+    host.apply(first, None)
+    host.steps.append({"engine": ["persistent_create_policy_with_rules", {"policy_rules_obj": theirs}]})
+    host.steps.append({"adopt": "Taken"})
+    host.steps.append({"engine": ["persistent_create_policy", {"name": "Other"}]})
+    host.apply(failing, first)
+    host.apply(right, first, begun=[failing])
+    *_, taken_over = host.run()
+    assert taken_over["result"] == ["delete rule t(1) of Taken", "create rule t(2) of Taken"]
+
+
+def test_an_adopted_datasource_keeps_its_driver(host: Host) -> None:
+    new = host.declare(datasources__nova=NOVA)
+    doctor = {"name": "nova", "driver": "doctor", "description": "", "config": {}}
+    host.steps.append({"datasources": ["add_datasource", {"items": doctor}]})
+    host.steps.append({"adopt": "nova"})
+    host.apply(new, None)
+    *_, refused = host.run()
+    assert refused["result"] == (
+        "RefusedError: nothing was changed: datasource nova would change its driver from doctor to nova, and rules "
+        "would keep the columns of doctor: give the new datasource another name, or let congress-ha policy overwrite "
+        "do it"
+    )
 
 
 def test_a_rule_whose_insertion_is_not_answered_is_not_there_beside_the_former_one(host: Host) -> None:

@@ -71,7 +71,7 @@ def test_the_program_says_in_one_line_what_it_did_or_what_is_wrong(host: Host) -
     code, _, errors = ask(host, {"do": "drift", "stack": "congress-test"})
     assert errors.splitlines()[-1].startswith("`policy overwrite` was ordered: ")
     request: dict[str, Any] = {"do": "apply", "stack": "congress-test", "engines": ["e"]}
-    request |= {"declaration": EMPTY, "begun": [], "secrets": {}}
+    request |= {"declaration": EMPTY, "attempt": 1, "first": True, "begun": [], "secrets": {}}
     code, _, errors = ask(host, request)
     assert code == 1
     assert errors.splitlines()[-1].startswith("no message bus at 127.0.0.1:1 as congress: ")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import re
 import runpy
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
@@ -170,6 +171,10 @@ class RecordingMonitor(mocks.MockMonitor):
             return {"allFixedIps": [address("10.20", request.name)]}
         if request.type == "openstack:networking/floatingIp:FloatingIp":
             return {"address": address("203.0", request.name)}
+        if "stdout" in values and (
+            attempt := re.search(r'^echo "(attempt \d+)"$', str(_stdin(request)), re.MULTILINE)
+        ):
+            values["stdout"] = attempt[1]
         secret = set(request.additionalSecretOutputs)
         return {k: {SIGNATURE_KEY: SECRET, "value": v} if k in secret else v for k, v in values.items()}
 
@@ -180,6 +185,10 @@ class RecordingMonitor(mocks.MockMonitor):
             self.recording.outputs = {key: _plain(value) for key, value in raw.items()}
             self.recording.secret_outputs = frozenset(key for key, value in raw.items() if _is_secret(value))
         return empty_pb2.Empty()
+
+
+def _stdin(request: resource_pb2.RegisterResourceRequest) -> Any:
+    return _plain(MessageToDict(request.object).get("stdin", ""))
 
 
 def address(network: str, name: str) -> str:

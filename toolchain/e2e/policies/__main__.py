@@ -16,6 +16,13 @@ from components import policies
 from components.preflight import recorded
 from policy_code.folder import read
 
+# What earlier ones have begun does not count.
+STEP = """
+request=$(cat)
+! printf %s "${request%%\"begun\"*}" | grep -q refused || exit 1
+printf %s "$request" | grep -o '"attempt": [0-9]*' | sed 's/"attempt":/attempt/'
+"""
+
 
 class Step(local.Command):
     """As components/foundation/step.py, with the same options for replacement and deletion."""
@@ -34,8 +41,7 @@ class Step(local.Command):
     ) -> None:
         super().__init__(
             name,
-            # Not in what earlier ones have begun.
-            create="""! sed 's/"begun": .*//' | grep -q refused""",
+            create=STEP,
             delete="true",
             stdin=pulumi.Output.secret(context["request"]),
             logging=local.Logging.NONE,
