@@ -19,7 +19,7 @@ from components.foundation.host import Host, Site
 from components.foundation.step import Step
 from components.foundation.template import json_in_yaml
 from components.preflight.login import Login
-from roles import BASTION, DATASOURCE_NODE, SSH
+from roles import AMQPS, BASTION, DATABASE, DATASOURCE_NODE, MESSAGING, MYSQL, SSH
 
 UNFENCED = (
     "datasourceNode.fencing is none: if the link between the two hosts of the pair is cut, both run the datasource "
@@ -27,6 +27,8 @@ UNFENCED = (
 )
 
 
+# What a host of the pair reaches by its own groups.
+SERVICE_PORTS = {DATABASE.name: MYSQL, MESSAGING.name: AMQPS}
 Rule = identity.ApplicationCredentialAccessRuleArgs
 
 
@@ -153,7 +155,10 @@ def isolation(
         # No security group closes a service of the operator's own, so a host must not be isolated there.
         "group": groups[DATASOURCE_NODE.name].id if services else "",
         "probe_group": groups[BASTION.name].id,
-        "probed": {role: [[host.address, SSH] for host in hosts] for role, hosts in services.items()},
+        "probed": {
+            role: {"addresses": [host.address for host in hosts], "closed": SSH, "open": SERVICE_PORTS[role]}
+            for role, hosts in services.items()
+        },
     }
 
 

@@ -1,6 +1,7 @@
 """A separate connection to Congress's message bus, in addition to those that oslo.messaging keeps."""
 
 import contextlib
+import socket
 import ssl
 import uuid
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from oslo_config import cfg
 # Each of these services (congress.api.base) exists only on nodes of one role, so it identifies the role.
 DATASOURCE_MANAGER = "_ds_manager"
 POLICY_ENGINE = "__engine"
+CONNECT = 2.0  # seconds
 
 
 class BusError(Exception):
@@ -68,6 +70,20 @@ def connection(conf: cfg.ConfigOpts, timeout: float) -> Iterator[kombu.Connectio
                 link.release()
         return
     raise BusError("no message bus at " + "; ".join(problems))
+
+
+def are_all_up(conf: cfg.ConfigOpts) -> bool:
+    """Whether each host of transport_url accepts connections.
+
+    If not, a queue counts more consumers than it has: RabbitMQ keeps those of a host that is off until it is back
+    (rabbit_fifo: suspected_down).
+    """
+    for host in transport_url(conf).hosts:
+        try:
+            socket.create_connection((host.hostname, host.port or 5672), CONNECT).close()
+        except OSError:
+            return False
+    return True
 
 
 def blocked_reasons(link: kombu.Connection, pause: float) -> Iterator[str]:

@@ -1,31 +1,45 @@
 """Wait until bus and database see nothing of a host that was isolated by its security groups.
 
 The other host of the pair runs it after nova could not stop that host. It needs no more than Congress's own accounts:
-- the bus tells how many datasource nodes consume from their queue. RabbitMQ drops a lost one after its heartbeats;
+- the bus tells how many datasource nodes consume from their queue. RabbitMQ drops a lost one after its heartbeats. It
+  counts those of a broker that is off until that one is back, so then none may answer for longer than two heartbeats;
 - the database shows an account's own sessions, and an account may end them. The sessions of a dead host stay for long,
   so they are ended; a host that is alive and not isolated connects again within a second or two.
 
 usage: python -m congress_runtime.probes.isolated CONFIGURATION ADDRESS NODES SECONDS
 
 ADDRESS: of the isolated host. NODES: how many datasource nodes run on this host, 0 or 1. Exit code 0 once both have
-seen nothing of it for QUIET seconds; 1 after SECONDS, and one line about what is seen.
+seen nothing of it for QUIET (or SILENT) seconds; 1 after SECONDS, and one line about what is seen.
 """
 
 import os
 import sys
 import time
 
+import amqp
 import sqlalchemy
+from amqp.exceptions import AMQPError, NotFound
 from congress.common import config
 from congress_runtime import patches
-from congress_runtime.bus import DATASOURCE_MANAGER, BusError, connection, consumers, topic
+from congress_runtime.bus import (
+    CONNECT,
+    DATASOURCE_MANAGER,
+    BusError,
+    are_all_up,
+    connection,
+    consumers,
+    topic,
+)
+from congress_runtime.probes.ping import ask
 from oslo_config import cfg
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-QUIET = 10.0  # seconds
+# Seconds. Where a broker is off: RabbitMQ drops a client of another one after two heartbeats (rabbitmq.conf), and a
+# datasource node that hangs ends itself (congress_runtime/watchdog.py).
+QUIET, SILENT = 10.0, 30.0
 PAUSE = 1.0
-NETWORK_TIMEOUT = 5.0
+ANSWER = 2.0
 SESSIONS = sqlalchemy.text("SELECT id FROM information_schema.processlist WHERE host LIKE :client")
 
 
@@ -39,31 +53,50 @@ def main(file: str, address: str, nodes: int, limit: float) -> int:
     database = sqlalchemy.create_engine(cfg.CONF.database.connection, poolclass=NullPool)
     end = time.monotonic() + limit
     quiet_since: float | None = None
+    needed = QUIET
     while True:
-        seen = on_bus(cfg.CONF, nodes) or in_database(database, address)
+        seen, quiet = on_bus(cfg.CONF, nodes)
+        seen = seen or in_database(database, address)
         now = time.monotonic()
         if seen:
-            quiet_since = None
+            quiet_since, needed = None, QUIET
         elif quiet_since is None:
             quiet_since = now
-        if quiet_since is not None and now >= quiet_since + QUIET:
+        needed = max(needed, quiet)
+        if quiet_since is not None and now >= quiet_since + needed:
             print(f"nothing of {address} on bus and database")
             return 0
         if now >= end:
-            print(seen or f"nothing of {address} on bus and database, but not for {QUIET:.0f} s yet")
+            print(seen or f"nothing of {address} on bus and database, but not for {needed:.0f} s yet")
             return 1
         time.sleep(PAUSE)
 
 
-def on_bus(conf: cfg.ConfigOpts, nodes: int) -> str:
-    """What the bus sees of datasource nodes that do not run here, "" if nothing."""
+def on_bus(conf: cfg.ConfigOpts, nodes: int) -> tuple[str, float]:
+    """What the bus sees of datasource nodes that do not run here, "" if nothing; and for how long that must be so."""
     queue = topic(conf, DATASOURCE_MANAGER)
     try:
-        with connection(conf, NETWORK_TIMEOUT) as link:
+        with connection(conf, CONNECT) as link:
             count = consumers(link.default_channel, queue)
-    except BusError as error:
-        return str(error)
-    return f"{count} datasource nodes on the bus, {nodes} of them here" if count > nodes else ""
+            # RabbitMQ also says 0 if the queue's leader does not answer it in time.
+            if not nodes and answers(link.connection, queue):
+                return "a datasource node answers on the bus", QUIET
+    except (BusError, OSError, AMQPError) as error:
+        return str(error), QUIET
+    if count <= nodes:
+        return "", QUIET
+    if are_all_up(conf):
+        return f"{count} datasource nodes on the bus, {nodes} of them here", QUIET
+    return "", SILENT
+
+
+def answers(link: amqp.Connection, queue: str) -> bool:
+    """Whether a datasource node answers a ping."""
+    try:
+        ask(link, queue, time.monotonic() + ANSWER)
+    except (TimeoutError, NotFound):  # nobody has used the bus yet
+        return False
+    return True
 
 
 def in_database(database: sqlalchemy.engine.Engine, address: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 class FenceError(Exception):
@@ -20,8 +21,8 @@ class Credentials:
 
     `servers`: host name -> server id. `addresses`: host name -> fixed address. `group`: id of the security group that
     lets these servers reach the services that they share, "" if a server must not be isolated. `probe_group`: id of a
-    group whose members reach the ports in `probed`, and which the servers are not in. `probed`: role -> [address, port]
-    of each of its hosts.
+    group whose members reach the ports in `probed`, and which the servers are not in. `probed`: role -> the
+    `addresses` of its hosts, the port that is `closed` to other groups, and the one that is `open` to `group`.
     """
 
     auth_url: str
@@ -31,7 +32,7 @@ class Credentials:
     addresses: Mapping[str, str] = field(default_factory=dict)
     group: str = ""
     probe_group: str = ""
-    probed: Mapping[str, Sequence[tuple[str, int]]] = field(default_factory=dict)
+    probed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     region: str | None = None
     interface: str = "public"
     ca_file: str | None = None
@@ -47,6 +48,8 @@ class Credentials:
         except (ValueError, TypeError):
             # The parser's own error would quote the file.
             raise FenceError(f"{path} is not a JSON object with the keys of an agent's credentials") from None
+        if not isinstance(credentials.probed, Mapping):
+            raise FenceError(f"{path} is that of an older agent: run `up` again")
         if not (credentials.auth_url.startswith(("https://", "http://")) and credentials.servers):
             raise FenceError(f"{path}: auth_url must be a URL and servers must not be empty")
         return credentials

@@ -9,8 +9,8 @@ neutron's, so an agent that starts later finds it.
 The proof has three parts:
 - The server's ports have no group, says neutron.
 - The compute hosts of the services follow the changes of groups that come later. This host joins another group and
-  reaches ports that it did not reach before. Those of most hosts of a role are enough, because the compute host that is
-  down may have one of them, too: a cluster of which the guest reaches only a minority takes nothing from it.
+  reaches ports that it did not reach before. Those of most hosts of a role are enough if the others are silent: they
+  may be on the compute host that is down. A cluster of which the guest reaches only a minority takes nothing from it.
 - The services see no connection of the server (command `isolated`), so an earlier one was cut.
 
 Two hosts never isolate each other. A host does so only after nova has accepted its order for the other server, and
@@ -24,18 +24,25 @@ from __future__ import annotations
 import shlex
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from fcntl import LOCK_EX, LOCK_NB, flock
+from pathlib import Path
+from typing import Any
 
 from fence_congress_cloud import NOT_FOUND, REFUSALS, Nova
 from fence_congress_credentials import FenceError
 from fence_congress_power import DECLARED_DEAD, DELETED, HARD_REBOOT, described, end_guest
 from fence_congress_split import run
 
+# Held during a proof, so that the monitor does not leave the group meanwhile.
+LOCK = "/run/congress-ha-fencing.lock"
 # Seconds. A cloud that answers this late does not keep a host from fencing.
 OWN_LIMIT = 5.0
 CHECK_LIMIT = 10.0
 CONNECT_LIMIT = 1.0
+# For the services to see nothing of the server.
+PROOF = 25.0
 # Each part of the proof ends this long before the action's limit, so that it can say why, and be undone.
 RESERVE = 3.0
 
@@ -64,8 +71,12 @@ def isolate(nova: Nova, server: str, proof: str, nodes: int) -> str:
     """
     host = nova.credentials.host(server)
     require_unfenced(nova)
-    # What cannot be proven afterwards is not begun: the guest may be alive, and serve.
-    require_enforcement(nova)
+    if (state := nova.server(server)) and state.groups:
+        # What cannot be proven afterwards is not begun: the guest may be alive, and serve.
+        began = time.monotonic()
+        require_enforcement(nova)
+        if nova.deadline - time.monotonic() < time.monotonic() - began + PROOF + RESERVE:
+            raise FenceError(f"{host} is not isolated: the cloud is too slow for a proof in time")
     while state := nova.server(server):
         if not state.groups:
             break
@@ -111,25 +122,39 @@ def require_enforcement(nova: Nova) -> None:
         raise FenceError(
             "the credentials' file names no probe_group and probed ports, so nothing can be proven"
         )
-    nova.change_group(own, "remove", group)  # an agent that was killed may have left it
-    while any(reached(ports) for ports in roles.values()):
-        require_time(
-            nova, "this host reaches ports that its groups do not open: the cloud does not enforce the groups"
+    with Path(LOCK).open("w") as lock:
+        flock(lock, LOCK_EX)
+        nova.change_group(own, "remove", group)  # an agent that was killed may have left it
+        while any(reached(role["addresses"], role["closed"]) for role in roles.values()):
+            require_time(
+                nova,
+                "this host reaches ports that its groups do not open: the cloud does not enforce the groups",
+            )
+        try:
+            # The rest is for leaving again.
+            with nova.within(nova.deadline - time.monotonic() - RESERVE):
+                if nova.change_group(own, "add", group) in REFUSALS:
+                    raise FenceError(f"this host cannot join a security group{nova.refusal}")
+                for name, role in roles.items():
+                    while missing := followers_missing(name, role):
+                        require_time(nova, missing)
+        finally:
+            nova.change_group(own, "remove", group)
+
+
+def followers_missing(name: str, role: Mapping[str, Any]) -> str:
+    """Why the hosts of a role do not prove that groups are enforced, "" if they do."""
+    following = reached(role["addresses"], role["closed"])
+    count = len(role["addresses"])
+    if len(following) <= count // 2:
+        return (
+            f"only {len(following)} of {count} hosts of the role {name} follow changes of security groups, and most "
+            "of them must"
         )
-    try:
-        # The rest is for leaving again.
-        with nova.within(nova.deadline - time.monotonic() - RESERVE):
-            if nova.change_group(own, "add", group) in REFUSALS:
-                raise FenceError(f"this host cannot join a security group{nova.refusal}")
-            for role, ports in roles.items():
-                while (count := reached(ports)) <= len(ports) // 2:
-                    require_time(
-                        nova,
-                        f"only {count} of {len(ports)} hosts of the role {role} follow changes of security groups, and "
-                        "most of them must",
-                    )
-    finally:
-        nova.change_group(own, "remove", group)
+    serving = reached({*role["addresses"]} - following, role["open"])
+    if serving:
+        return f"{', '.join(sorted(serving))} of the role {name} serves, but does not follow changes of security groups"
+    return ""
 
 
 def require_time(nova: Nova, failure: str) -> None:
@@ -138,10 +163,13 @@ def require_time(nova: Nova, failure: str) -> None:
         raise FenceError(failure)
 
 
-def reached(ports: Sequence[tuple[str, int]]) -> int:
-    """How many of these ports packets of this host reach."""
-    with ThreadPoolExecutor(len(ports)) as pool:
-        return sum(pool.map(lambda port: reaches(str(port[0]), int(port[1])), ports))
+def reached(addresses: Collection[str], port: int) -> set[str]:
+    """The addresses on whose port packets of this host arrive."""
+    if not addresses:
+        return set()
+    with ThreadPoolExecutor(len(addresses)) as pool:
+        arrived = pool.map(lambda address: reaches(address, port), addresses)
+        return {address for address, arrives in zip(addresses, arrived, strict=True) if arrives}
 
 
 def reaches(address: str, port: int) -> bool:
@@ -163,7 +191,11 @@ def tidy(nova: Nova) -> str:
     own = nova.credentials.own
     if own is None:
         return "this host is none of those in the credentials' file"
-    with nova.within(CHECK_LIMIT):
+    with Path(LOCK).open("w") as lock, nova.within(CHECK_LIMIT):
+        try:
+            flock(lock, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            return "a host is being isolated"
         try:
             status = nova.change_group(own, "remove", nova.credentials.probe_group)
         except FenceError as error:

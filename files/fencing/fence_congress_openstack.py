@@ -155,8 +155,7 @@ def monitor(nova: Nova, proof: str) -> None:
     isolated = [server for server, state in states.items() if shows_groups and not state.groups]
     for server in isolated:
         print(readmit(nova, server))
-    # While a server is isolated, this host may be in the group for a proof that is under way.
-    if proof and nova.credentials.group and not isolated:
+    if proof and nova.credentials.group:
         print(tidy(nova))
     for server, state in states.items():
         if server not in isolated and state.status in FROZEN and state.task is None:

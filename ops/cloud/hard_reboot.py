@@ -47,7 +47,8 @@ def reboot(server: str, cloud: Connection) -> None:
 def _ended(compute: Any, server: str) -> tuple[str, str]:
     """Pause the guest, or stop it; the result and the request id of the last order."""
     result, request = _outcome(compute, server, {"pause": None})
-    if result != "Success":
+    # One that is not finished keeps the server busy, so nova would refuse to stop it.
+    if result not in {"", "Success"}:
         result, request = _outcome(compute, server, {"os-stop": None})
         if result == "Success" and not _is_stopped(compute, server):
             result = "its guest runs on"
@@ -62,7 +63,8 @@ def _is_stopped(compute: Any, server: str) -> bool:
 
 def _failure(what: str, server: str, result: str, request: str) -> str:
     outcome = result or f"not finished within {ACTION_TIMEOUT} s"
-    return f"nova {what} ({outcome}): openstack server event show {server} {request}"
+    more = f": openstack server event show {server} {request}" if request else ""
+    return f"nova {what} ({outcome}){more}"
 
 
 def _outcome(compute: Any, server: str, action: Any) -> tuple[str, str]:

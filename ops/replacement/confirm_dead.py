@@ -9,7 +9,8 @@ Exit code 0: confirmed, the other host runs the datasource node; 1: failed, the 
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -25,7 +26,7 @@ from ops.replacement.departure import MOVE_TIMEOUT, ds_node, view_of, wait_for
 from ops.ssh.commands import HostError, Hosts, connected
 from ops.stack.outputs import Stack, StackError, parse
 from ops.stack.pulumi import read_outputs, read_state
-from roles import DATABASE, DATASOURCE_NODE, MESSAGING, Role
+from roles import AMQPS, DATABASE, DATASOURCE_NODE, MESSAGING, MYSQL, Role
 
 # Roles of which most hosts must refuse its connections. The others may be on the compute host that is down; a cluster
 # of which the guest reaches only a minority takes nothing from it.
@@ -47,6 +48,13 @@ for ((second = 0; second < {limit}; second++)); do
   sleep 1
 done
 echo "{address} is still connected" >&2; exit 1"""
+
+
+SERVICE_PORTS = {DATABASE: MYSQL, MESSAGING: AMQPS}
+SILENT = """\
+if timeout 5 bash -c '</dev/tcp/{where}' 2> /dev/null; then
+  echo "{host} serves, although it cannot be reached by SSH: repair it first (make status)" >&2; exit 1
+fi"""
 
 
 class RefusedError(Exception):
@@ -112,6 +120,16 @@ def is_confirmed(stack: Stack, facts: Facts, host: str) -> bool:
     return node is not None and node.is_off
 
 
+def require_silence(stack: Stack, facts: Facts, host: str, outputs: Mapping[str, Any], hosts: Hosts) -> None:
+    """The hosts that cannot be reached must not serve either: perhaps only their SSH fails. Raises HostError."""
+    other = stack.other(host)
+    for role in REFUSING_ROLES:
+        for name in sorted({*stack.hosts_of(role)} - {*refusing(stack, facts, role)}):
+            typer.echo(f"confirm-dead: {name} cannot be reached: {other} looks whether it serves")
+            where = f"{outputs['hosts'][name]['address']}/{SERVICE_PORTS[role]}"
+            hosts.run(other, SILENT.format(where=where, host=name), timeout=30)
+
+
 def confirm(stack: Stack, facts: Facts, host: str, address: str, hosts: Hosts) -> None:
     """Wait until bus and database are disconnected from it, then confirm it dead. Raises HostError."""
     for server_host in (name for role in REFUSING_ROLES for name in refusing(stack, facts, role)):
@@ -150,13 +168,13 @@ def run(host: str) -> None:
         raise RefusedError(not_needed(stack, host))
     if confirmed:
         typer.echo(f"confirm-dead: {host} was confirmed dead by an earlier run; continuing")
-    else:
-        typer.echo(
-            f"confirm-dead: removing the security groups of {host}, so that bus and database refuse it"
-        )
-        isolation.isolate(host)
     with connected(outputs, limits) as hosts:
         if not confirmed:
+            require_silence(stack, facts, host, outputs, hosts)
+            typer.echo(
+                f"confirm-dead: removing the security groups of {host}, so that bus and database refuse it"
+            )
+            isolation.isolate(host)
             confirm(stack, facts, host, outputs["hosts"][host]["address"], hosts)
         wait(stack, host, hosts)
 

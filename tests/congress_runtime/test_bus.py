@@ -1,3 +1,4 @@
+import socket
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock
@@ -87,6 +88,15 @@ def test_a_queue_that_does_not_exist_has_no_consumers(bus: Any) -> None:
     channel.queue_declare.assert_called_with("q", passive=True)
     channel.queue_declare.side_effect = NotFound
     assert bus.consumers(channel, "q") == 0
+
+
+def test_whether_all_hosts_of_the_bus_accept_connections(bus: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        up = SimpleNamespace(hostname="127.0.0.1", port=listener.getsockname()[1])
+        url = bus.oslo_messaging.TransportURL.parse.return_value
+        url.transport, url.hosts = "rabbit", [up, up]
+        assert bus.are_all_up(conf())
+    assert not bus.are_all_up(conf())
 
 
 def test_queue_has_congress_s_name(bus: Any) -> None:

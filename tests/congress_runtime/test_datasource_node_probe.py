@@ -49,6 +49,14 @@ def test_no_node_or_two_nodes(probe: Any, number: int, capsys: pytest.CaptureFix
     assert not probe.ping.called
 
 
+def test_while_a_broker_is_off_its_consumers_count_and_the_ping_decides(probe: Any) -> None:
+    probe.consumers.return_value, probe.are_all_up.return_value = 2, False
+    assert probe.main() == 0
+    assert probe.ping.called
+    probe.consumers.return_value = 0
+    assert probe.main() == 1
+
+
 def test_a_node_that_hangs(probe: Any, capsys: pytest.CaptureFixture[str]) -> None:
     probe.ping.side_effect = MessagingTimeout
     assert probe.main() == 1

@@ -41,8 +41,8 @@ PAIR_GROUP, PROBE = NAMES[GROUP], NAMES[PROBE_GROUP]
 PROVES = [(ONE, f"add {PROBE}"), (ONE, f"remove {PROBE}")]
 # That it can be proven, the isolation, and the proof.
 ISOLATES = [*PROVES, (TWO, f"remove {PAIR_GROUP}"), *PROVES]
-# An agent on a named host, with shorter limits; `door`: a file that exists while this host reaches the probed ports,
-# except those that its text names.
+# An agent on a named host, with shorter limits. `door`: a file that exists while this host reaches the closed ports.
+# Two files beside it name the addresses of hosts that are lost, and of those that do not follow.
 HOST = """
 import platform, sys
 from pathlib import Path
@@ -52,9 +52,14 @@ import fence_congress_openstack as agent, fence_congress_fabric as fabric, fence
 import fence_congress_split as split
 agent.LIMITS |= {{"reboot": 20.0, "monitor": 20.0}}
 agent.NOVA_LIMIT, power.PAUSE_LIMIT, fabric.RESERVE, fabric.CHECK_LIMIT = 2.0, 1.0, 1.0, 1.0
+fabric.PROOF = 1.0
 split.HOLD_LIMIT = 4.0
 door = Path({door!r})
-fabric.reaches = lambda address, port: door.exists() and address not in door.with_suffix(".lost").read_text()
+fabric.LOCK = str(door.with_suffix("." + {host!r}))
+named = lambda address, file: address in door.with_suffix(file).read_text()
+fabric.reaches = lambda address, port: not named(address, ".lost") and (
+    port != 22 or (door.exists() and not named(address, ".stuck"))
+)
 sys.exit(agent.main())
 """
 
@@ -132,7 +137,8 @@ def dead(cloud: Cloud, server: str) -> None:
 def door(cloud: Cloud, tmp_path: Path) -> Path:
     """Open while the host that fences is in the group that opens the probed ports."""
     door = tmp_path / "door"
-    door.with_suffix(".lost").touch()
+    for file in (".lost", ".stuck"):
+        door.with_suffix(file).touch()
 
     def move(server: str, _: str) -> None:
         if PROBE_GROUP in cloud.servers[server].groups:
@@ -155,8 +161,8 @@ def start(cloud: Cloud, door: Path, tmp_path: Path) -> Run:
         group=GROUP,
         probe_group=PROBE_GROUP,
         probed={
-            "database": [[f"10.0.1.{number}", 22] for number in (1, 2, 3)],
-            "messaging": [[f"10.0.2.{number}", 22] for number in (1, 2, 3)],
+            "database": {"addresses": [f"10.0.1.{n}" for n in (1, 2, 3)], "closed": 22, "open": 3306},
+            "messaging": {"addresses": [f"10.0.2.{n}" for n in (1, 2, 3)], "closed": 22, "open": 5671},
         },
     )
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+from pathlib import Path
+
 import pytest
 
 from tests.fencing.conftest import PAIR_GROUP, Run, dead, ended
@@ -65,6 +68,17 @@ def test_the_monitor_leaves_the_group_of_an_interrupted_proof(cloud: Cloud, star
     cloud.servers[ONE].groups.append(PROBE_GROUP)
     assert ended(start("monitor", TWO)).status == 0
     assert cloud.servers[ONE].groups == [GROUP]
+
+
+def test_the_monitor_leaves_the_group_to_a_proof_that_is_under_way(
+    cloud: Cloud, start: Run, tmp_path: Path
+) -> None:
+    cloud.servers[ONE].groups.append(PROBE_GROUP)
+    with (tmp_path / "door.one").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = ended(start("monitor", TWO))
+    assert (done.status, done.out) == (0, "a host is being isolated\n")
+    assert cloud.servers[ONE].groups == [GROUP, PROBE_GROUP]
 
 
 def test_where_nova_shows_no_groups_nobody_counts_as_isolated(cloud: Cloud, start: Run) -> None:

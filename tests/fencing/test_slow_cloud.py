@@ -86,7 +86,7 @@ def slow(cloud: Cloud, tmp_path: Path) -> Cloud:
         addresses={"one": "10.0.0.1", "two": "10.0.0.2"},
         group=GROUP,
         probe_group=PROBE_GROUP,
-        probed={"database": [["127.0.0.1", 9]]},
+        probed={"database": {"addresses": ["127.0.0.1"], "closed": 9, "open": 9}},
     )
     cloud.takes = PAUSES * SCALE
     return cloud

@@ -22,7 +22,10 @@ ISOLATION = {
     "addresses": {f"congress-test-{name}": address("10.20", f"{name}-port") for name in FENCED},
     "group": "datasource-node-id",
     "probe_group": "bastion-id",
-    "probed": {name: [[address("10.20", f"{name}-port"), 22]] for name in ("database", "messaging")},
+    "probed": {
+        name: {"addresses": [address("10.20", f"{name}-port")], "closed": 22, "open": port}
+        for name, port in (("database", 3306), ("messaging", 5671))
+    },
 }
 LOGIN_WITH_PASSWORD = {"username": "fencer", "password": "CANARY-fencer", "project": "congress"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,6 +51,7 @@ class Simulation:
     def run(self, host: str, command: str, *, timeout: float = 60) -> str:
         assert timeout > 0
         shown = "refuses" if f"dst {ADDRESS}" in command else command
+        shown = "silent?" if "/dev/tcp/" in command else shown
         self.done.append(f"{host}: {shown}")
         if host == self.connected:
             raise HostError(f"{host}: {ADDRESS} is still connected")
@@ -65,7 +67,7 @@ def simulation(monkeypatch: pytest.MonkeyPatch) -> Simulation:
         yield simulation
 
     replaced: dict[str, Callable[..., Any]] = {
-        "read_outputs": lambda: {"hosts": {"datasource-2": {"address": ADDRESS}}},
+        "read_outputs": lambda: {"hosts": {name: {"address": ADDRESS} for name in simulation.stack.hosts}},
         "parse": lambda *_: simulation.stack,
         "collect_facts": lambda *_: simulation.facts,
         "connected": connected,
@@ -110,12 +112,25 @@ def test_the_dead_compute_host_may_have_a_minority_of_a_cluster(simulation: Simu
     with_three_databases(simulation, "database")
     assert confirm().exit_code == 0
     assert simulation.done == [
+        "datasource-1: silent?",
         "cut off datasource-2",
         "database-2: refuses",
         "database-3: refuses",
         "messaging: refuses",
         f"datasource-1: stonith_admin --confirm {OTHER}",
     ]
+
+
+@pytest.mark.parametrize("serves", [True, False])
+def test_a_host_whose_ssh_alone_fails_is_seen(*, serves: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        if not serves:
+            listener.close()
+        script = confirm_dead.SILENT.format(where=f"127.0.0.1/{port}", host="messaging-2")
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == int(serves)
+    assert ("messaging-2 serves" in done.stderr) == serves
 
 
 @pytest.mark.parametrize("gone", [("database", "database-3"), ("messaging",)])

@@ -77,7 +77,10 @@ FENCING: Mapping[str, Mapping[str, Any]] = {
             addresses={host: f"10.20.0.{number}" for number, host in enumerate(SERVERS, 11)},
             group="the-group",
             probe_group="the-bastion-s-group",
-            probed={"database": [["10.20.0.5", 22]], "messaging": [["10.20.0.6", 22]]},
+            probed={
+                "database": {"addresses": ["10.20.0.5"], "closed": 22, "open": 3306},
+                "messaging": {"addresses": ["10.20.0.6"], "closed": 22, "open": 5671},
+            },
         ),
     },
     "fence_openstack": {
