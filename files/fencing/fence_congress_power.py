@@ -46,7 +46,7 @@ def end_guest(nova: Nova, server: str, limit: float = float("inf")) -> str:
         while nova.in_time():
             # At once, without reading the server's state first: that also involves neutron, and takes longer.
             pause = nova.act(server, {"pause": None}) if pauses else None
-            result = nova.result(server, pause, PAUSE_LIMIT) if pause else None
+            result = nova.result(server, pause, min(PAUSE_LIMIT, limit or PAUSE_LIMIT)) if pause else None
             if result == "Success":
                 return "paused"
             state = nova.server(server)

@@ -74,7 +74,7 @@ def _server(name: str, host: HostState, *, behind: bool, fenced: bool) -> Iterat
             way_out = f"openstack server reboot --hard {host.server}, else make replace HOST={name}"
             fault = f": {host.fault}" if host.fault else ""
             yield wrong("servers", f"{name} is in state ERROR{fault}", way_out)
-        case "ACTIVE" if by_name(host.role).watched_by_pacemaker and host.isolated:
+        case "ACTIVE" | "REBOOT" | "HARD_REBOOT" if by_name(host.role).watched_by_pacemaker and host.isolated:
             what = (
                 f"{name} is isolated, because nova could not stop it or it was confirmed dead: its port has no "
                 "security group"

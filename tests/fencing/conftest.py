@@ -52,7 +52,7 @@ import fence_congress_openstack as agent, fence_congress_fabric as fabric, fence
 import fence_congress_split as split
 agent.LIMITS |= {{"reboot": 20.0, "monitor": 20.0}}
 agent.NOVA_LIMIT, power.PAUSE_LIMIT, fabric.RESERVE, fabric.CHECK_LIMIT = 2.0, 1.0, 1.0, 1.0
-fabric.PROOF = 1.0
+fabric.PROOF = agent.HARMLESS_LIMIT = 1.0
 split.HOLD_LIMIT = 4.0
 door = Path({door!r})
 fabric.LOCK = str(door.with_suffix("." + {host!r}))

@@ -119,7 +119,7 @@ def test_a_cloud_that_is_too_slow_for_the_proof_begins_nothing(
 ) -> None:
     dead(cloud, TWO)
     monkeypatch.setattr(
-        "tests.fencing.conftest.HOST", HOST.replace("fabric.PROOF = 1.0", "fabric.PROOF = 30.0")
+        "tests.fencing.conftest.HOST", HOST.replace("sys.exit", "fabric.PROOF = 30.0\nsys.exit")
     )
     done = ended(start("reboot", TWO))
     assert (done.status, cloud.servers[TWO].groups) == (1, [GROUP])

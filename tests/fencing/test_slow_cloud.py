@@ -29,9 +29,9 @@ import fence_congress_openstack as agent, fence_congress_cloud as cloud, fence_c
 import fence_congress_power as power, fence_congress_fabric as fabric
 agent.LIMITS = {{action: limit * {scale} for action, limit in agent.LIMITS.items()}}
 for module, names in (
-    (agent, ["NOVA_LIMIT"]),
+    (agent, ["NOVA_LIMIT", "HARMLESS_LIMIT"]),
     (power, ["PAUSE_LIMIT", "RESTART_LIMIT"]),
-    (fabric, ["OWN_LIMIT", "CHECK_LIMIT", "CONNECT_LIMIT", "RESERVE"]),
+    (fabric, ["OWN_LIMIT", "CHECK_LIMIT", "CONNECT_LIMIT", "RESERVE", "PROOF"]),
     (cloud, ["REQUEST_LIMIT", "POLL"]),
     (split, ["HOLD_LIMIT", "PAUSE"]),
 ):
