@@ -30,10 +30,10 @@ def step(library: Library, does: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_request_arrives_as_it_is_and_the_record_follows(library: Library) -> None:
     done = step(library, f"cat > {library.folder}/request; echo done")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\nattempt 7\n", "")
     assert (library.folder / "request").read_text() == f"{POLICIES['request']}\n"
     assert json.loads((library.folder / "policies.json").read_text()) == json.loads(
-        str(POLICIES["declaration"])
+        str(POLICIES["record_text"])
     )
     [call] = library.calls
     assert call.startswith("runuser -u congress -- env ")

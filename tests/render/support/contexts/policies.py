@@ -16,5 +16,6 @@ POLICIES = {
     "request": json.dumps(
         {"do": "apply", "secrets": {"congress-password": f"{PASSWORD}'\"$(id)\nEND_OF_REQUEST"}}
     ),
-    "declaration": json.dumps({"datasources": {}, "policies": {}}, indent=1),
+    "record_text": json.dumps({"datasources": {}, "policies": {}, "attempt": 7}, indent=1),
+    "attempt": 7,
 }
