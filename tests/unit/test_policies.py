@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pulumi
 import pytest
 
 from components.preflight.policies import PoliciesError
-from components.preflight.state import POLICIES, POLICIES_BEGUN, parse_state
+from components.preflight.state import POLICIES_BEGUN
 from policy_code.on_host import FORGET, OVERWRITE, RECORD, REPAIR
 from tests.policy_code.folders import NOVA, policy, write
 from tests.support.programs import congress_python, run
 from tests.unit.support import recording as recorded
-from tests.unit.support.recording import Recording, RecordingMonitor, settings_with
-
-ACTIVE = policy("Active", "active(x) :- nova:servers(id=x)")
-STACK = "pulumi:pulumi:Stack"
-SECRETS = {"congress-password": "CANARY-password"}
+from tests.unit.support.policies import ACTIVE, SECRETS, applied, exported, preview
+from tests.unit.support.recording import Recording, settings_with
 
 
 @pytest.fixture(scope="module")
@@ -79,35 +75,6 @@ def test_a_secret_is_on_standard_input_alone(with_policies: Recording) -> None:
     assert begun.secrets == {"declarations"}
 
 
-def applied(recording: Recording) -> dict[str, Any]:
-    """What the component leaves in the state."""
-    [component] = recording.of_type(POLICIES)
-    declared: dict[str, Any] = recording.component_outputs[component.urn]["applied"]
-    return declared
-
-
-def exported(before: Recording, failed: Recording | None = None) -> dict[str, Any]:
-    """The state that a run leaves, and then one whose step of the policies has failed."""
-    outputs = {"policies": before.outputs["policies"], "cloud": {"project_id": "p"}}
-    [component] = before.of_type(POLICIES)
-    [begun] = (failed or before).of_type(POLICIES_BEGUN)
-    kept = {
-        "deployment": {
-            "resources": [
-                {"urn": "u", "type": STACK, "outputs": outputs},
-                {"urn": "v", "type": POLICIES, "outputs": before.component_outputs[component.urn]},
-                {"urn": "w", "type": POLICIES_BEGUN, "inputs": {**begun.inputs}},
-            ]
-        }
-    }
-    # The engine sorts keys, and prints whole numbers as such. A recorded registration has only floats.
-    text = json.dumps(kept, sort_keys=True)
-    state: dict[str, Any] = json.loads(text, parse_float=lambda number: int(float(number)))
-    inputs = state["deployment"]["resources"][-1]["inputs"]
-    inputs["declarations"] = {"plaintext": json.dumps(inputs["declarations"])}
-    return state
-
-
 def test_the_stack_shows_how_much_there_is_and_a_digest(tmp_path: Path, with_policies: Recording) -> None:
     shown = dict(with_policies.outputs["policies"])
     digest = shown.pop("digest")
@@ -118,23 +85,6 @@ def test_the_stack_shows_how_much_there_is_and_a_digest(tmp_path: Path, with_pol
             settings_with(policies=str(tmp_path), policySecrets={"congress-password": value})
         )
         assert (again.outputs["policies"]["digest"] == digest) == same
-
-
-def preview(
-    monkeypatch: pytest.MonkeyPatch,
-    folder: Path,
-    before: Recording | None,
-    value: str = SECRETS["congress-password"],
-    failed: Recording | None = None,
-) -> list[str]:
-    """What the program logs, with the state of an earlier run."""
-    logged: list[str] = []
-    monkeypatch.setattr("pulumi.log.info", lambda text, **_: logged.append(text))
-    monkeypatch.setattr("pulumi.log.warn", lambda text, **_: logged.append(text))
-    if before is not None:
-        monkeypatch.setattr(recorded, "EXPORTED", exported(before, failed))
-    recorded.run(settings_with(policies=str(folder), policySecrets={"congress-password": value}))
-    return [line for text in logged if text.startswith("policies") for line in text.splitlines()]
 
 
 def test_the_first_preview_shows_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,89 +135,6 @@ def test_a_preview_shows_rules_and_keys_in_the_order_of_their_change(
         "    + config.project_name: service",
         f"+ rule {new} of Active: {new}",
     ]
-
-
-def test_after_an_up_that_failed_the_step_runs_again_and_what_it_may_undo_is_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    congress_python()
-    old = policy("Active", "kept('a')")
-    write(tmp_path, active=old)
-    first = recorded.run(settings_with(policies=str(tmp_path)))
-    state = exported(first)
-    write(tmp_path, active=policy("Active", "kept('b')"), more=policy("More", "kept('c')"))
-    monkeypatch.setattr(recorded, "EXPORTED", state)
-    failed = recorded.run(settings_with(policies=str(tmp_path)))
-    # What the next runs see is the same state, with what the failed one has begun.
-    again = [
-        "policies: 3 changes, in this order; the last `up` did not finish, so this may be done in part:",
-        "- rule kept('a') of Active: kept('a')",
-    ]
-    logged: list[str] = []
-    monkeypatch.setattr("pulumi.log.info", lambda text, **_: logged.append(text))
-    monkeypatch.setattr(recorded, "EXPORTED", exported(first, failed))
-    recorded.run(settings_with(policies=str(tmp_path)))
-    assert [line for text in logged for line in text.splitlines() if line in again] == again
-
-    (tmp_path / "more.yaml").unlink()
-    write(tmp_path, active=old)
-    logged.clear()
-    back = recorded.run(settings_with(policies=str(tmp_path)))
-    [shown] = [text.splitlines() for text in logged if text.startswith("policies:")]
-    assert shown == [
-        "policies: the last `up` did not finish; what it has done of these is undone, removals first of all:",
-        "- rule kept('b') of Active: kept('b')",
-        "- policy More with 1 rules",
-        "+ rule kept('a') of Active: kept('a')",
-    ]
-    begun = json.loads(request_of(back))["begun"]
-    assert [one["policies"].keys() for one in begun] == [{"Active", "More"}]
-    assert json.loads(request_of(first))["begun"] == []
-
-    # It has succeeded. The next run changes nothing.
-    monkeypatch.setattr(recorded, "EXPORTED", exported(back))
-    logged.clear()
-    same = recorded.run(settings_with(policies=str(tmp_path)))
-    assert [text for text in logged if text.startswith("policies")] == []
-    assert same.step("policies").inputs == back.step("policies").inputs
-    assert same.of_type(POLICIES_BEGUN)[0].inputs == back.of_type(POLICIES_BEGUN)[0].inputs
-
-    # The same change fails, and is taken back, once more.
-    write(tmp_path, active=policy("Active", "kept('b')"), more=policy("More", "kept('c')"))
-    failed = recorded.run(settings_with(policies=str(tmp_path)))
-    monkeypatch.setattr(recorded, "EXPORTED", exported(back, failed))
-    (tmp_path / "more.yaml").unlink()
-    write(tmp_path, active=old)
-    once_more = recorded.run(settings_with(policies=str(tmp_path)))
-    assert once_more.step("policies").inputs["stdin"] != back.step("policies").inputs["stdin"]
-
-
-def test_a_step_that_a_targeted_up_leaves_out_has_applied_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    congress_python()
-    write(tmp_path, active=policy("Active", "kept('a')"))
-    first = recorded.run(settings_with(policies=str(tmp_path)))
-    write(tmp_path, active=policy("Active", "kept('b')"))
-    monkeypatch.setattr(recorded, "EXPORTED", exported(first))
-    made = RecordingMonitor._made  # noqa: SLF001
-
-    def left_out(self: RecordingMonitor, request: Any) -> dict[str, Any]:
-        """As the engine answers for a resource that is no target: with the outputs of its state."""
-        answer = made(self, request)
-        return {**answer, "stdout": "nothing to do\nattempt 1"} if request.name == "policies" else answer
-
-    monkeypatch.setattr(RecordingMonitor, "_made", left_out)
-    targeted = recorded.run(settings_with(policies=str(tmp_path)))
-    assert applied(targeted)["policies"]["Active"]["rules"].keys() == {"kept('a')"}
-    monkeypatch.setattr(recorded, "EXPORTED", exported(targeted))
-    assert not parse_state(recorded.EXPORTED).begun.finished
-
-
-def request_of(recording: Recording) -> str:
-    """What the step asks of the program on the host."""
-    text: str = recording.step("policies").inputs["stdin"]
-    return text.partition("<<'END_OF_REQUEST'\n")[2].partition("\nEND_OF_REQUEST")[0]
 
 
 def test_another_driver_needs_another_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,8 +17,8 @@ from tests.policy_code.folders import NOVA, policy, write
 from tests.support.programs import congress_python
 from tests.unit.support import recording as recorded
 from tests.unit.support.parsing import parse
+from tests.unit.support.policies import ACTIVE, SECRETS
 from tests.unit.support.recording import settings_with
-from tests.unit.test_policies import ACTIVE, SECRETS
 
 EMPTY = (
     "the folder declares nothing: add a policy, as docs/policies.md shows; or, to delete what the stack has, an empty "
