@@ -2,50 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from components.foundation.template import ROOT, render
 from tests.render.support.contexts.database import DATABASE
 from tests.support import mariadb
 from tests.support.ports import free_port
-from tests.support.programs import missing, program, run
+from tests.support.programs import program, run
 from tests.support.waiting import wait_for
+from tests.support.wire import HERE, THERE, cut, inside, wire
 
-SERVER, ENGINE = "198.18.0.1", "198.18.0.2"
 # The engine that inserts a rule, as far as the database sees it: it locks, and asks nothing more.
 LOCKS = "LOCK TABLES test.policies WRITE; SELECT 'locked'; SELECT SLEEP(0);\n"
-
-
-def ip(*words: str) -> None:
-    done = run(program("ip"), *words)
-    assert done.returncode == 0, done.stderr
-
-
-@contextmanager
-def wire() -> Iterator[str]:
-    """A network namespace for the engine's host, wired to this one; its name."""
-    if os.geteuid() != 0:
-        missing("a network namespace with a wire to it takes root")
-    name = f"ha{os.getpid()}"
-    ip("netns", "add", name)
-    try:
-        ip("link", "add", name, "type", "veth", "peer", "name", "wire", "netns", name)
-        ip("address", "add", f"{SERVER}/30", "dev", name)
-        ip("link", "set", name, "up")
-        ip("-n", name, "address", "add", f"{ENGINE}/30", "dev", "wire")
-        ip("-n", name, "link", "set", "wire", "up")
-        yield name
-    finally:
-        # A namespace, with its wire, continues to exist while one of its sockets does.
-        run(program("ip"), "link", "delete", name)
-        ip("netns", "delete", name)
 
 
 def holders(folder: Path) -> str:
@@ -65,25 +37,17 @@ def test_locks_are_free_soon_after_a_host_is_lost(tmp_path: Path) -> None:
     options = (f"--defaults-file={tmp_path}/my.cnf", f"--port={port}")
     with wire() as namespace, mariadb.started(tmp_path, *options):
         made = "CREATE DATABASE test; CREATE TABLE test.policies (id INT);"
-        made += f"CREATE USER engine@'{ENGINE}' IDENTIFIED BY 'x'; GRANT ALL ON test.* TO engine@'{ENGINE}';"
+        made += f"CREATE USER engine@'{THERE}' IDENTIFIED BY 'x'; GRANT ALL ON test.* TO engine@'{THERE}';"
         assert run(*mariadb.client(tmp_path), stdin=made).returncode == 0
-        client = [
-            str(program("ip")),
-            "netns",
-            "exec",
-            namespace,
-            str(program("mariadb")),
-            "--no-defaults",
-            "--skip-ssl",
-        ]
-        client += ["--unbuffered", f"--host={SERVER}", f"--port={port}", "--user=engine", "--password=x"]
+        client = inside(namespace, str(program("mariadb")), "--no-defaults", "--skip-ssl", "--unbuffered")
+        client += [f"--host={HERE}", f"--port={port}", "--user=engine", "--password=x"]
         engine = subprocess.Popen(client, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
             assert engine.stdin
             engine.stdin.write(LOCKS)
             engine.stdin.flush()
             wait_for("the engine locks", 20, lambda: holders(tmp_path) == "1" and is_locked(tmp_path))
-            ip("link", "set", namespace, "down")  # power lost: no word more, in either direction
+            cut(namespace)
             # Seconds: 11 by the configuration, and 2 hours by the system's; a look may take one.
             wait_for("the locks are free", 15, lambda: not is_locked(tmp_path))
             assert holders(tmp_path) == "0"
@@ -110,15 +74,16 @@ def test_an_answer_under_way_to_a_host_that_died_ends_soon_after() -> None:
     """Keepalive counts only in silence. Here the database's host is the namespace, which has the file's settings."""
     settings = ROOT / "files/database/tcp.conf"
     with wire() as namespace:
-        inside = [str(program("ip")), "netns", "exec", namespace]
-        assert run(*inside, "sysctl", "--quiet", f"--load={settings}").returncode == 0
-        database = subprocess.Popen([*inside, sys.executable, "-c", SENDS], stdout=subprocess.PIPE, text=True)
+        loads = inside(namespace, "sysctl", "--quiet", f"--load={settings}")
+        assert run(*loads).returncode == 0
+        sends = inside(namespace, sys.executable, "-c", SENDS)
+        database = subprocess.Popen(sends, stdout=subprocess.PIPE, text=True)
         try:
             assert database.stdout
             assert database.stdout.readline() == "listens\n"
-            with socket.create_connection((ENGINE, 7777), timeout=10) as engine:
+            with socket.create_connection((THERE, 7777), timeout=10) as engine:
                 engine.recv(1024)
-                ip("link", "set", namespace, "down")
+                cut(namespace)
                 # Seconds: 13 by the file, 15 minutes by the system's.
                 output, _ = database.communicate(timeout=60)
             assert output == "TimeoutError\n"
