@@ -59,11 +59,13 @@ def read(lines: str) -> Database:
 class Member:
     """One of several hosts. `role`: writer or replica. `state`: what it last reported to the cluster, "" if nothing.
 
+    `kept`: the role in its file; a `part` may have lost writes, and does not replace the writer before it has them.
     `lag`: seconds that a replica is behind, None if it follows nobody. `copies`: replicas that receive from a writer.
     """
 
     role: str
     state: str
+    kept: str
     lag: int | None
     copies: int
 
@@ -73,7 +75,7 @@ def read_member(lines: str) -> Member:
     values = {row[0]: row[1] for row in rows if row[0] != "state"}
     states = {row[1]: row[2] for row in rows if row[0] == "state"}
     lag = None if values["lag"] == "NULL" else int(values["lag"])
-    return Member(values["role"], states.get(values["name"], ""), lag, int(values["clients"]))
+    return Member(values["role"], states.get(values["name"], ""), values["kept"], lag, int(values["clients"]))
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,8 @@ class DatabaseHealth(Health):
         for host, member in self.members.items():
             if not isinstance(member, Unseen):
                 behind = "" if member.lag is None else f" ({member.lag} s behind)"
-                parts.append(f"{host} {'takes writes' if member.role == 'writer' else 'has a copy'}{behind}")
+                has = "catches up" if member.kept == "part" else "has a copy"
+                parts.append(f"{host} {'takes writes' if member.role == 'writer' else has}{behind}")
         return {DATABASE.row: ", ".join(parts)}
 
 

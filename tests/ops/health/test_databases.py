@@ -16,7 +16,8 @@ from tests.ops.support import fact_changes as changes
 from tests.ops.support.sample_stack import STACK, facts
 
 NAMES = ("database", "database-2", "database-3")
-WRITER, REPLICA = Member("writer", "writer:3:7", None, 2), Member("replica", "follows", 0, 0)
+WRITER = Member("writer", "writer:3:7", "writer", None, 2)
+REPLICA = Member("replica", "follows", "replica", 0, 0)
 LOST = Unseen("off")
 WHOLE = {"database": REPLICA, "database-2": WRITER, "database-3": REPLICA}
 STATUS = """\
@@ -95,6 +96,13 @@ def refused(host: str, **changed: Member | Unseen) -> str | None:
     return refusal(replace(STACK, hosts=hosts), known, host)
 
 
+def test_a_copy_that_may_not_take_the_writes_yet_is_shown() -> None:
+    """It was lost together with writes that it had confirmed, and is back."""
+    known = cluster(database_3=replace(REPLICA, kept="part"))
+    assert list(known.findings(facts())) == []
+    assert known.rows(facts())[DATABASE.row].endswith(", database-3 catches up (0 s behind)")
+
+
 def test_a_host_stays_while_the_others_could_not_go_on() -> None:
     assert refused("database-2") is None
     assert refused("database-3", database_3=LOST) is None
@@ -105,7 +113,10 @@ def test_a_host_stays_while_the_others_could_not_go_on() -> None:
 
 def test_a_host_that_may_have_the_only_copy_stays() -> None:
     """After a power cut of all three."""
-    full, part = (Member("replica", f"{kind}:3:7:3", None, 0) for kind in ("full", "part"))
+    full, part = (
+        Member("replica", f"{kind}:3:7:3", kept, None, 0)
+        for kind, kept in (("full", "replica"), ("part", "part"))
+    )
     assert refused("database", database=full, database_2=part, database_3=LOST) == (
         "database may have the only copy of the last writes, because no other host has all of them: "
         "repair database-2, database-3 first (make status)"
