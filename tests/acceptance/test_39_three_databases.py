@@ -9,8 +9,7 @@ from contextlib import contextmanager
 import pytest
 from openstack.connection import Connection
 
-from tests.acceptance.support import congress
-from tests.acceptance.support.databases import POLICY, Members, Rules
+from tests.acceptance.support.databases import Members, Rules, adding_rules
 from tests.acceptance.support.deployment import CONGRESS_HA, Deployment, run
 from tests.acceptance.support.guests import init_of
 from tests.acceptance.support.traffic import Traffic, traffic
@@ -32,16 +31,8 @@ def members(deployment: Deployment, clouds: dict[str, Connection]) -> Members:
 @pytest.fixture(scope="module")
 def rules(deployment: Deployment, members: Members) -> Iterator[Rules]:
     assert members.servers
-    congress.forget(deployment, POLICY)
-    congress.ok(deployment.api("POST", "/v1/policies", {"name": POLICY}))
-    writing = Rules(deployment)
-    writing.start()
-    try:
-        yield writing
-    finally:
-        writing.over.set()
-        writing.join(60)
-        congress.forget(deployment, POLICY)
+    with adding_rules(deployment) as rules:
+        yield rules
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,7 @@ from typing import Annotated
 
 import typer
 
-from tests.acceptance.support import congress
-from tests.acceptance.support.databases import POLICY, Members, Rules
+from tests.acceptance.support.databases import Members, adding_rules
 from tests.acceptance.support.deployment import Deployment, lab_cloud
 from tests.acceptance.support.guests import Server, init_of
 from tests.support.waiting import wait_for
@@ -71,44 +70,16 @@ FAULTS: Mapping[str, Callable[[Server], None]] = {
 }
 
 
-def level(members: Members) -> bool:
-    """Whether one host takes writes and the two others follow it."""
-    try:
-        states = members.writer.run("congress-database status").splitlines()
-    except (AssertionError, ValueError):
-        # A host has ended meanwhile, or there is none or more than one writer.
-        return False
-    return sum(line.endswith("\tfollows") for line in states) == 2
-
-
 def one_round(members: Members, fault: str, victim: Server) -> float:
     """Seconds until a rule was added again."""
-    deployment = members.deployment
-    congress.ok(deployment.api("POST", "/v1/policies", {"name": POLICY}))
-    rules = Rules(deployment)
-    rules.start()
-    try:
-        wait_for("rules are added", 60, lambda: len(rules.known) >= 5)
+    with adding_rules(members.deployment) as rules:
         began = time.time()
         FAULTS[fault](victim)
-        moment = time.time()
-        wait_for("rules are added again", BACK, lambda: rules.last > moment)
-        wait_for("all are level", BACK, lambda: level(members))
-    finally:
-        rules.over.set()
-        rules.join(150)
-    members.data_is_whole(rules)
-    wait_for("the policy is gone", BACK, lambda: forgotten(deployment))
+        rules.added_again(BACK)
+        wait_for("any one may fail again", BACK, members.may_lose_one)
+        rules.stop()
+        members.data_is_whole(rules)
     return rules.silence(began)
-
-
-def forgotten(deployment: Deployment) -> bool:
-    try:
-        congress.forget(deployment, POLICY)
-    except (AssertionError, OSError):
-        # An engine may be away for a moment.
-        return False
-    return True
 
 
 def main(
@@ -119,7 +90,6 @@ def main(
     dice, silences = random.Random(seed), defaultdict[str, list[float]](list)  # noqa: S311  repeatable
     with tempfile.TemporaryDirectory() as folder, lab_cloud("lab-admin") as admin:
         members = Members(Deployment(Path(folder)), admin)
-        wait_for("no policy of before", 60, lambda: forgotten(members.deployment))
         for number in range(1, rounds + 1):
             fault = dice.choice([name for name in FAULTS if only in name])
             is_writer = dice.randrange(10) < WRITERS and fault != "takes the writes"

@@ -18,6 +18,7 @@ from tests.acceptance.support.guests import Server, init_of
 from tests.support.waiting import wait_for
 
 POLICY = "three_databases"
+AWAY = 300.0  # seconds for an engine that is away to be back
 IS_WRITER = "congress-database is-writer 2> /dev/null && echo yes || true"
 
 
@@ -77,6 +78,16 @@ class Rules(threading.Thread):
             if made.status == 201:
                 self.known[number] = time.time()
 
+    def stop(self) -> None:
+        self.over.set()
+        self.join(150)
+        assert not self.is_alive(), "a request to add a rule has no answer"
+
+    def added_again(self, seconds: float) -> None:
+        """Wait until one more rule is confirmed."""
+        now = time.time()
+        wait_for("rules are added again", seconds, lambda: self.last > now)
+
     @property
     def last(self) -> float:
         """Time of the last confirmation, 0 without one."""
@@ -91,6 +102,27 @@ class Rules(threading.Thread):
         """The rules in the database, each as often as it is stored."""
         rules = congress.ok(self.deployment.api("GET", f"/v1/policies/{POLICY}/rules"))["results"]
         return [int(found[1]) for rule in rules if (found := re.search(r"known\((\d+)\)", rule["rule"]))]
+
+
+@contextmanager
+def adding_rules(deployment: Deployment) -> Iterator[Rules]:
+    """A client that adds rules to a policy of its own. After a failure, the rules stay, for who looks into it."""
+    wait_for("no policy of before", AWAY, lambda: forgotten(deployment))
+    congress.ok(deployment.api("POST", "/v1/policies", {"name": POLICY}))
+    rules = Rules(deployment)
+    rules.start()
+    try:
+        wait_for("rules are added", 60, lambda: len(rules.known) >= 5)
+        yield rules
+    finally:
+        rules.stop()
+    wait_for("the policy is gone", AWAY, lambda: forgotten(deployment))
+
+
+def forgotten(deployment: Deployment) -> bool:
+    """Whether the policy is gone; an error means that an engine is away for a moment."""
+    congress.forget(deployment, POLICY)
+    return True
 
 
 class Members:
@@ -114,6 +146,12 @@ class Members:
     def replica(self) -> Server:
         writer = self.writer
         return next(server for server in self.servers if server.name != writer.name)
+
+    def may_lose_one(self) -> bool:
+        """Whether one host takes writes, and each other one follows it and may take its place."""
+        replicas = [server for server in self.servers if server.name != self.writer.name]
+        said = {server.name: server.run("congress-database status").splitlines() for server in replicas}
+        return all({"kept\treplica", f"state\t{name}\tfollows"} <= set(lines) for name, lines in said.items())
 
     def audit(self, rules: Rules) -> None:
         """Assert that all is well, one host takes writes and has the address, and all have each known rule once."""
