@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 
+from roles import POLICY_ENGINE
 from tests.acceptance.support.alarms import Alarms, alarms
 from tests.acceptance.support.changing_rows import ChangingRows
 from tests.acceptance.support.deployment import Deployment, lab_cloud
@@ -45,7 +46,11 @@ def engine_restarted(pair: Pair) -> Iterator[None]:
 
 MEASURED_FAULTS = {
     name: FAULTS[name] for name in ("host destroyed by the cloud", "process killed", "RabbitMQ restarted")
-} | {"engine restarted": Fault("engine restarted", engine_restarted, Expected(LIMIT, absences=0))}
+} | {
+    "engine restarted": Fault(
+        "engine restarted", POLICY_ENGINE.name, engine_restarted, Expected(LIMIT, absences=0)
+    )
+}
 
 
 @dataclass(frozen=True)

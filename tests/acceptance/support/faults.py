@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
+from roles import DATABASE, DATASOURCE_NODE, MESSAGING
 from tests.acceptance.support import databases
 from tests.acceptance.support.bus import restart_bus
 from tests.acceptance.support.guests import Server, init_of
@@ -23,7 +24,10 @@ NODE = "[-]-datasources --node-id"
 
 @dataclass(frozen=True)
 class Fault:
+    """`role`: the one that the fault hits."""
+
     name: str
+    role: str
     lasting: Callable[[Pair], AbstractContextManager[float | None]]
     expected: Expected
 
@@ -49,10 +53,11 @@ def fault(
     limit: float,
     absences: int = 1,
     vanishes: bool = False,
+    role: str = DATASOURCE_NODE.name,
     among: dict[str, Fault] = FAULTS,
 ) -> Callable[..., None]:
     def add(inflict: Callable[[Pair], Iterator[float | None]]) -> None:
-        among[name] = Fault(name, contextmanager(inflict), Expected(limit, absences, vanishes))
+        among[name] = Fault(name, role, contextmanager(inflict), Expected(limit, absences, vanishes))
 
     return add
 
@@ -140,12 +145,12 @@ def standby_destroyed(pair: Pair) -> Iterator[None]:
     yield
 
 
-@fault("RabbitMQ restarted", limit=60, absences=0)
+@fault("RabbitMQ restarted", limit=60, absences=0, role=MESSAGING.name)
 def rabbitmq_restarted(pair: Pair) -> Iterator[float]:
     yield restart_bus(pair.deployment)
 
 
-@fault("MariaDB restarted", limit=30, absences=0)
+@fault("MariaDB restarted", limit=30, absences=0, role=DATABASE.name)
 def mariadb_restarted(pair: Pair) -> Iterator[float]:
     """With three hosts, another host takes over."""
     stop, start = "systemctl stop mariadb", "systemctl start mariadb"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,10 +37,18 @@ class Expected:
 
 
 class Pair:
+    """`dice`: draws one of the equal hosts of a role."""
+
     def __init__(
-        self, deployment: Deployment, admin: Connection, observer: Observer, probe: FreshnessProbe
+        self,
+        deployment: Deployment,
+        admin: Connection,
+        observer: Observer,
+        probe: FreshnessProbe,
+        dice: random.Random,
     ) -> None:
-        self.deployment, self.observer, self.probe = deployment, observer, probe
+        self.deployment, self.admin, self.observer, self.probe = deployment, admin, observer, probe
+        self.dice = dice
         found = admin.compute.servers(all_projects=True)
         self._all = {server.name: Server(server.name, server.id, admin) for server in found}
         self.servers = tuple(server for name, server in self._all.items() if name in observer.hosts)
@@ -47,6 +56,10 @@ class Pair:
     def server(self, host: str) -> Server:
         """The server of any host of the stack."""
         return self._all[f"congress-{STACK}-{host}"]
+
+    def some(self, role: str) -> str:
+        """The name of one of a role's hosts."""
+        return self.dice.choice(self.deployment.hosts(role))
 
     @property
     def active(self) -> Server:
@@ -98,8 +111,8 @@ class Pair:
 
 
 @contextmanager
-def watched(deployment: Deployment, admin: Connection) -> Iterator[Pair]:
-    """The deployment's pair, with a running observer and freshness probe."""
+def watched(deployment: Deployment, admin: Connection, seed: int = 1) -> Iterator[Pair]:
+    """The deployment's pair, with a running observer and freshness probe. `seed`: of the pair's dice."""
     names = [f"congress-{STACK}-{name}" for name in deployment.hosts("datasource-node")]
     bus = [*deployment.ssh_command(deployment.engines[0]["host"]), "sudo /opt/congress/bin/python -"]
     with deployment.engine_urls() as engines:
@@ -108,5 +121,5 @@ def watched(deployment: Deployment, admin: Connection) -> Iterator[Pair]:
         with probe, Observer(names, bus) as observer:
             # An engine gets a new datasource and then a rule over it, each at a separate synchronisation.
             probe.fresh(time.time(), limit=60)
-            yield Pair(deployment, admin, observer, probe)
+            yield Pair(deployment, admin, observer, probe, random.Random(seed))  # noqa: S311  repeatable
     probe.forget()

@@ -1,10 +1,16 @@
-"""Faults of the roles beside the pair: engines, load balancers, the message bus, and the database."""
+"""Faults of the roles beside the pair: engines, load balancers, the message bus, and the database.
+
+Of equal hosts, the pair's dice draws one. Two hosts are never off, because the observers need them: the first load
+balancer forwards connections to the engines, and the first engine's host asks the bus.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 
+from roles import DATABASE, LOAD_BALANCER, MESSAGING, POLICY_ENGINE
+from tests.acceptance.support.balancers import Balancers
 from tests.acceptance.support.bus import bus_is_whole
 from tests.acceptance.support.databases import writers_host
 from tests.acceptance.support.faults import FAULTS, Fault, fault
@@ -14,58 +20,74 @@ from tests.support.waiting import wait_for
 
 ROLE_FAULTS: dict[str, Fault] = {}
 BOOTED = 150  # seconds
+KILL = "systemctl kill -s KILL --kill-whom=all "
 
 
-@fault("engine killed", limit=30, absences=0, among=ROLE_FAULTS)
+@fault("engine killed", limit=30, absences=0, role=POLICY_ENGINE.name, among=ROLE_FAULTS)
 def engine_killed(pair: Pair) -> Iterator[None]:
-    engine = pair.deployment.engines[-1]
-    unit = f"congress-policy-engine@{engine['node_id']}"
-    pair.deployment.on(engine["host"], f"systemctl kill -s KILL --kill-whom=all {unit}")
+    engine = pair.dice.choice(pair.deployment.engines)
+    pair.deployment.on(engine["host"], f"{KILL} congress-policy-engine@{engine['node_id']}")
     yield
 
 
-@fault("engine's host off and on", limit=BOOTED, absences=0, among=ROLE_FAULTS)
+@fault("engine's host off and on", limit=BOOTED, absences=0, role=POLICY_ENGINE.name, among=ROLE_FAULTS)
 def engine_s_host(pair: Pair) -> Iterator[float]:
     yield off_and_on(pair, pair.deployment.engines[-1]["host"])
 
 
-@fault("HAProxy killed", limit=20, absences=0, among=ROLE_FAULTS)
+@fault("HAProxy killed", limit=20, absences=0, role=LOAD_BALANCER.name, among=ROLE_FAULTS)
 def haproxy_killed(pair: Pair) -> Iterator[None]:
-    for host in pair.deployment.hosts("load-balancer"):
-        pair.deployment.on(host, "systemctl kill -s KILL --kill-whom=all haproxy")
+    for host in pair.deployment.hosts(LOAD_BALANCER.name):
+        pair.deployment.on(host, f"{KILL} haproxy")
     yield
 
 
-@fault("load balancer's host off and on", limit=BOOTED, absences=0, among=ROLE_FAULTS)
+@fault(
+    "load balancer's host off and on", limit=BOOTED, absences=0, role=LOAD_BALANCER.name, among=ROLE_FAULTS
+)
 def load_balancer_s_host(pair: Pair) -> Iterator[float]:
-    """Not the host of the first load balancer, which forwards the observers' connections to the engines."""
-    yield off_and_on(pair, pair.deployment.hosts("load-balancer")[-1])
+    """The host that is off has the endpoint's address."""
+    host = pair.deployment.hosts(LOAD_BALANCER.name)[-1]
+    balancers = Balancers(pair.deployment, pair.admin)
+    if balancers.holder.name != pair.server(host).name:
+        balancers.holder.run("congress-endpoint move", timeout=90)
+        wait_for("the address moves", 30, lambda: balancers.holder.name == pair.server(host).name)
+    yield off_and_on(pair, host)
 
 
-@fault("RabbitMQ killed", limit=60, absences=0, among=ROLE_FAULTS)
+@fault("RabbitMQ killed", limit=60, absences=0, role=MESSAGING.name, among=ROLE_FAULTS)
 def rabbitmq_killed(pair: Pair) -> Iterator[None]:
-    pair.deployment.on(
-        pair.deployment.hosts("messaging")[0], "systemctl kill -s KILL --kill-whom=all rabbitmq-server"
-    )
+    pair.deployment.on(pair.some(MESSAGING.name), f"{KILL} rabbitmq-server")
     yield
     of_three(pair)
 
 
-@fault("host of the bus off and on", limit=BOOTED, among=ROLE_FAULTS)
+@fault("host of the bus off and on", limit=BOOTED, role=MESSAGING.name, among=ROLE_FAULTS)
 def host_of_the_bus(pair: Pair) -> Iterator[float]:
-    yield off_and_on(pair, pair.deployment.hosts("messaging")[-1])
+    yield off_and_on(pair, pair.some(MESSAGING.name))
     of_three(pair)
 
 
-@fault("MariaDB killed", limit=60, absences=0, among=ROLE_FAULTS)
+@fault("host of the bus cut off", limit=90, role=MESSAGING.name, among=ROLE_FAULTS)
+def host_of_the_bus_cut(pair: Pair) -> Iterator[None]:
+    server = pair.server(pair.some(MESSAGING.name))
+    server.link("down")
+    try:
+        yield
+    finally:
+        server.link("up")
+    of_three(pair)
+
+
+@fault("MariaDB killed", limit=60, absences=0, role=DATABASE.name, among=ROLE_FAULTS)
 def mariadb_killed(pair: Pair) -> Iterator[None]:
-    pair.deployment.on(writers_host(pair.deployment), "systemctl kill -s KILL --kill-whom=all mariadb")
+    pair.deployment.on(writers_host(pair.deployment), f"{KILL} mariadb")
     yield
 
 
-@fault("host of the database off and on", limit=BOOTED, among=ROLE_FAULTS)
+@fault("host of the database off and on", limit=BOOTED, role=DATABASE.name, among=ROLE_FAULTS)
 def host_of_the_database(pair: Pair) -> Iterator[float]:
-    yield off_and_on(pair, writers_host(pair.deployment))
+    yield off_and_on(pair, pair.some(DATABASE.name))
 
 
 def off_and_on(pair: Pair, host: str) -> float:
@@ -81,7 +103,7 @@ def off_and_on(pair: Pair, host: str) -> float:
 
 def of_three(pair: Pair) -> None:
     """Wait until the bus can lose another host."""
-    if len(pair.deployment.hosts("messaging")) > 1:
+    if len(pair.deployment.hosts(MESSAGING.name)) > 1:
         pair.well()
         bus_is_whole(pair.deployment)
 
