@@ -44,6 +44,7 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
         "evaluation_undone",
         "keystone_context",
         "policy_changes",
+        "policy_deletion",
         "rows",
         "rule_differences",
         "rule_insert",

@@ -15,7 +15,8 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -43,17 +44,28 @@ def pause(server: Server) -> None:
         server.run("pkill -CONT -x mariadbd || true")
 
 
+@contextmanager
+def fenced(server: Server) -> Iterator[None]:
+    """Return when the other hosts have had the server rebooted."""
+    before = init_of(server.name)
+    yield
+    wait_for(f"{server.name} is rebooted", BACK, lambda: init_of(server.name) not in {None, before})
+
+
 def off(server: Server) -> None:
-    server.power_off()
+    with fenced(server):
+        server.power_off()
 
 
 def freeze(server: Server) -> None:
-    server.virsh("suspend")
+    with fenced(server):
+        server.virsh("suspend")
 
 
 def cut(server: Server) -> None:
-    """Cut the link. The fencing then reboots the server, for which the compute host creates a new link."""
-    server.link("down")
+    """Cut the link. For the rebooted server, the compute host creates a new one."""
+    with fenced(server):
+        server.link("down")
 
 
 def take(server: Server) -> None:

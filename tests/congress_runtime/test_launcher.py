@@ -87,8 +87,8 @@ DATASOURCE_NODE_ONLY = [
 ]
 ENGINE_ONLY = [
     *("action_requests", "backlog", "dependency_graph", "evaluation", "evaluation_triggers"),
-    *("evaluation_undone", "keystone_context", "policy_changes", "rows", "rule_differences", "rule_insert"),
-    *("subscriptions", "table_names"),
+    *("evaluation_undone", "keystone_context", "policy_changes", "policy_deletion", "rows"),
+    *("rule_differences", "rule_insert", "subscriptions", "table_names"),
 ]
 PATCH_NAMES = [*EVERY_NODE, *DATASOURCE_NODE_ONLY, *ENGINE_ONLY]
 FAKES = {

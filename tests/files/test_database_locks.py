@@ -48,7 +48,7 @@ def test_locks_are_free_soon_after_a_host_is_lost(tmp_path: Path) -> None:
             engine.stdin.flush()
             wait_for("the engine locks", 20, lambda: holders(tmp_path) == "1" and is_locked(tmp_path))
             cut(namespace)
-            # Seconds: 11 by the configuration, and 2 hours by the system's; a look may take one.
+            # Seconds: 6 by the configuration, and 2 hours by the system's; a look may take one.
             wait_for("the locks are free", 15, lambda: not is_locked(tmp_path))
             assert holders(tmp_path) == "0"
         finally:
@@ -84,7 +84,7 @@ def test_an_answer_under_way_to_a_host_that_died_ends_soon_after() -> None:
             with socket.create_connection((THERE, 7777), timeout=10) as engine:
                 engine.recv(1024)
                 cut(namespace)
-                # Seconds: 13 by the file, 15 minutes by the system's.
+                # Seconds: 6 by the file, 15 minutes by the system's.
                 output, _ = database.communicate(timeout=60)
             assert output == "TimeoutError\n"
         finally:

@@ -45,9 +45,9 @@ def test_mariadb_accepts_its_file(case: Case, tmp_path: Path) -> None:
     assert values["bind-address"] == DATABASE["address"]
     assert int(values["max-connections"]) == DATABASE["max_connections"]
     assert values["skip-name-resolve"] == "TRUE"
-    # The locks of an engine whose host lost power are released within 15 s.
+    # The locks of an engine whose host lost power are released within 10 s.
     idle, pause, probes = (int(values[f"tcp-keepalive-{name}"]) for name in ("time", "interval", "probes"))
-    assert 0 < idle + pause * probes <= 15
+    assert 0 < idle + pause * probes <= 10
     assert values["require-secure-transport"] == "TRUE"
     assert values["tls-version"] == "TLSv1.3"
     assert values["ssl-cert"] == values["ssl-key"] == "/etc/mysql/congress.pem"
