@@ -7,13 +7,14 @@ permits.
 
 from __future__ import annotations
 
-import random
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -22,10 +23,11 @@ import typer
 from tests.acceptance.support.alarms import alarms as pushed_alarms
 from tests.acceptance.support.bus_alarms import LASTS, LIMITS, waited_out
 from tests.acceptance.support.deployment import Deployment, lab_cloud
-from tests.acceptance.support.faults import Outcome, suffer
+from tests.acceptance.support.faults import Fault, Outcome, suffer
 from tests.acceptance.support.pair import Pair, watched
+from tests.acceptance.support.random_faults import survive
 from tests.acceptance.support.role_faults import ALL_FAULTS
-from tests.acceptance.support.traffic import traffic
+from tests.acceptance.support.traffic import Traffic, traffic
 
 REACHED = 600.0  # seconds for pushed tables to reach every engine
 
@@ -33,10 +35,10 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @contextmanager
-def deployed() -> Iterator[Pair]:
+def deployed(seed: int = 1) -> Iterator[Pair]:
     with tempfile.TemporaryDirectory(prefix="congress-ha-faults-") as folder:
         deployment = Deployment(Path(folder))
-        with lab_cloud("lab-admin") as admin, watched(deployment, admin) as pair:
+        with lab_cloud("lab-admin") as admin, watched(deployment, admin, seed) as pair:
             yield pair
 
 
@@ -54,12 +56,12 @@ def table(outcomes: dict[str, list[Outcome]]) -> str:
     return "\n".join(lines)
 
 
-def done(pair: Pair, number: int, name: str) -> Outcome:
+def done(pair: Pair, number: int, name: str, endure: Callable[[Pair, Fault], Outcome] = suffer) -> Outcome:
     """Cause one fault and print the result."""
     print(f"faults: {number}. {name}: ", end="", file=sys.stderr, flush=True)
     started = time.monotonic()
     try:
-        outcome = suffer(pair, ALL_FAULTS[name])
+        outcome = endure(pair, ALL_FAULTS[name])
     except AssertionError as error:
         sys.exit(f"not survived: {error}")
     absent, seconds = sum(outcome.record.absences), time.monotonic() - started
@@ -84,25 +86,57 @@ def measure(
     print(table(outcomes))
 
 
+@dataclass
+class Availability:
+    """Of the faults of one role: how many, requests and failures meanwhile, and the longest times in seconds."""
+
+    faults: int = 0
+    asked: int = 0
+    failed: int = 0
+    silence: float = 0.0
+    silent_writes: float = 0.0
+
+    def add(self, clients: Traffic, moment: float) -> None:
+        writers = Traffic([client for client in clients.clients if client.writes])
+        self.faults += 1
+        self.asked += len(clients.since(moment))
+        self.failed += len(clients.failed(moment))
+        self.silence = max(self.silence, clients.silence(moment))
+        self.silent_writes = max(self.silent_writes, writers.silence(moment))
+
+    def row(self, role: str) -> str:
+        share = 100 * (1 - self.failed / self.asked)
+        return (
+            f"| {role} | {self.faults} | {self.asked} | {self.failed} | {share:.2f} % | {self.silence:.1f} | "
+            f"{self.silent_writes:.1f} |"
+        )
+
+
 @app.command()
 def sequence(
     count: Annotated[int, typer.Option(min=1, help="How many faults.")] = 30,
     seed: Annotated[int, typer.Option(help="The same seed gives the same sequence.")] = 1,
 ) -> None:
-    """Cause faults in random order while clients read and write; print what part of their requests was answered."""
-    dice = random.Random(seed)  # noqa: S311  no cryptography
-    with deployed() as pair, traffic(pair.deployment) as clients:
-        began, silences = time.time(), dict[str, float]()
+    """Cause faults in random order while clients read and write; print what part of their requests was answered.
+
+    After each, all roles are audited, and nobody helps. The requests of an audit count, too.
+    """
+    roles, everything = defaultdict[str, Availability](Availability), Availability()
+    with deployed(seed) as pair, traffic(pair.deployment) as clients:
         for number in range(1, count + 1):
-            name, moment = dice.choice(list(ALL_FAULTS)), time.time()
-            done(pair, number, name)
+            name, moment = pair.dice.choice(list(ALL_FAULTS)), time.time()
+            done(pair, number, name, survive)
             clients.served()
-            silences[name] = max(silences.get(name, 0.0), clients.silence(moment))
-        asked, failed = len(clients.since(began)), len(clients.failed(began))
-    print("| fault | longest time without an answer, s |\n|---|---|")
-    for name, silence in sorted(silences.items()):
-        print(f"| {name} | {silence:.1f} |")
-    print(f"faults: {count} faults of seed {seed} survived in a row; {failed} of {asked} requests failed")
+            for availability in (roles[ALL_FAULTS[name].role], everything):
+                availability.add(clients, moment)
+    print(
+        "| role | faults | requests | failed | answered | longest without an answer, s | without a write, s |"
+    )
+    print("|---" * 7 + "|")
+    for role, availability in sorted(roles.items()):
+        print(availability.row(role))
+    print(everything.row("all"))
+    print(f"faults: {count} faults of seed {seed} survived in a row")
 
 
 @app.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count, pairwise
@@ -19,6 +20,8 @@ from tests.support.waiting import wait_for
 
 POLICY = "three_databases"
 AWAY = 300.0  # seconds for an engine that is away to be back
+# HAProxy's answer without an engine.
+NO_ENGINE = "No server is available"
 IS_WRITER = "congress-database is-writer 2> /dev/null && echo yes || true"
 
 
@@ -59,11 +62,16 @@ def stopped(deployment: Deployment) -> Iterator[None]:
 
 
 class Rules(threading.Thread):
-    """Adds one rule after another. `known`: the rules that the API has confirmed, each with the time of that."""
+    """Adds one rule after another.
+
+    `known`: the rules that the API has confirmed, each with the time of that. `refused`: those that reached no engine.
+    Each other rule may be there or not: its request has failed, after an engine had it.
+    """
 
     def __init__(self, deployment: Deployment) -> None:
         super().__init__(daemon=True)
-        self.deployment, self.known, self.over = deployment, dict[int, float](), threading.Event()
+        self.deployment, self.over = deployment, threading.Event()
+        self.known, self.refused = dict[int, float](), set[int]()
 
     def run(self) -> None:
         for number in count():
@@ -77,6 +85,8 @@ class Rules(threading.Thread):
                 continue
             if made.status == 201:
                 self.known[number] = time.time()
+            elif NO_ENGINE in str(made.body):
+                self.refused.add(number)
 
     def stop(self) -> None:
         self.over.set()
@@ -97,6 +107,15 @@ class Rules(threading.Thread):
         """The longest time since then without a confirmation, in seconds."""
         times = [moment, *(confirmed for confirmed in list(self.known.values()) if confirmed > moment)]
         return max(later - earlier for earlier, later in pairwise(times))
+
+    def are_whole(self) -> None:
+        """Assert that each known rule is stored once, and no refused one."""
+        known, stored = set(self.known), self.stored()
+        assert known <= set(stored), sorted(known - set(stored))
+        assert len(stored) == len(set(stored)), [
+            number for number, times in Counter(stored).items() if times > 1
+        ]
+        assert not self.refused & set(stored), sorted(self.refused & set(stored))
 
     def stored(self) -> list[int]:
         """The rules in the database, each as often as it is stored."""
@@ -161,14 +180,12 @@ class Members:
     def data_is_whole(self, rules: Rules) -> None:
         """Assert that one host takes writes and has the address, and that each host has every known rule once."""
         assert len(self.writers()) == 1
-        known, stored = set(rules.known), rules.stored()
-        assert known <= set(stored)
-        assert len(stored) == len(set(stored))
+        rules.are_whole()
         holds = "ip -o -4 address show | grep -c '/32 ' || true"
         assert [server.name for server in self.servers if server.run(holds).strip() == "1"] == [
             self.writer.name
         ]
-        wait_for("all copies are equal", 60, lambda: self.equal(known))
+        wait_for("all copies are equal", 60, lambda: self.equal(set(rules.known)))
 
     def equal(self, known: set[int]) -> bool:
         """Each host has every known rule once, and all hosts have the same rules up to the last known one.
