@@ -19,7 +19,7 @@ from components.foundation.host import Host, Site
 from components.foundation.step import Step
 from components.foundation.template import json_in_yaml
 from components.preflight.login import Login
-from roles import AMQPS, BASTION, DATABASE, DATASOURCE_NODE, MESSAGING, MYSQL, SSH
+from roles import BASTION, DATASOURCE_NODE, SSH, by_name
 
 UNFENCED = (
     "datasourceNode.fencing is none: if the link between the two hosts of the pair is cut, both run the datasource "
@@ -27,8 +27,6 @@ UNFENCED = (
 )
 
 
-# What a host of the pair reaches by its own groups.
-SERVICE_PORTS = {DATABASE.name: MYSQL, MESSAGING.name: AMQPS}
 Rule = identity.ApplicationCredentialAccessRuleArgs
 
 
@@ -156,7 +154,11 @@ def isolation(
         "group": groups[DATASOURCE_NODE.name].id if services else "",
         "probe_group": groups[BASTION.name].id,
         "probed": {
-            role: {"addresses": [host.address for host in hosts], "closed": SSH, "open": SERVICE_PORTS[role]}
+            role: {
+                "addresses": [host.address for host in hosts],
+                "closed": SSH,
+                "open": by_name(role).service_port,
+            }
             for role, hosts in services.items()
         },
     }

@@ -57,6 +57,8 @@ class Role:
     # Example of a flavor for it.
     flavor: str = "m1.small"
     openings: tuple[Opening, ...] = ()
+    # The port at which the nodes of Congress use it, None if they do not.
+    service_port: int | None = None
     # Debian's packages, except those that a separate step installs together with their configuration.
     packages: tuple[str, ...] = ()
     # systemd units, in the order in which they are stopped before the server is deleted.

@@ -96,6 +96,7 @@ DATABASE = Role(
         Opening("tcp", port_range(MYSQL), from_each_other("database", databases)),
         Opening("udp", port_range(COROSYNC), from_each_other("database", databases)),
     ),
+    service_port=MYSQL,
     # For several hosts. A single one installs mariadb-server in its own step.
     packages=("corosync", "crmsh", "mariadb-server", "pacemaker", "resource-agents"),
     services=("mariadb",),
@@ -126,6 +127,7 @@ MESSAGING = Role(
         Opening("tcp", port_range(ERLANG), from_each_other("messaging", brokers)),
         Opening("tcp", lambda _: RABBITMQCTL, from_each_other("messaging", brokers)),
     ),
+    service_port=AMQPS,
     packages=("rabbitmq-server",),
     services=("rabbitmq-server",),
     health="ops.health.roles.messaging:MessagingHealth",

@@ -26,7 +26,7 @@ from ops.replacement.departure import MOVE_TIMEOUT, ds_node, view_of, wait_for
 from ops.ssh.commands import HostError, Hosts, connected
 from ops.stack.outputs import Stack, StackError, parse
 from ops.stack.pulumi import read_outputs, read_state
-from roles import AMQPS, DATABASE, DATASOURCE_NODE, MESSAGING, MYSQL, Role
+from roles import DATABASE, DATASOURCE_NODE, MESSAGING, Role
 
 # Roles of which most hosts must refuse its connections. The others may be on the compute host that is down; a cluster
 # of which the guest reaches only a minority takes nothing from it.
@@ -50,7 +50,6 @@ done
 echo "{address} is still connected" >&2; exit 1"""
 
 
-SERVICE_PORTS = {DATABASE: MYSQL, MESSAGING: AMQPS}
 SILENT = """\
 if timeout 5 bash -c '</dev/tcp/{where}' 2> /dev/null; then
   echo "{host} serves, although it cannot be reached by SSH: repair it first (make status)" >&2; exit 1
@@ -126,7 +125,7 @@ def require_silence(stack: Stack, facts: Facts, host: str, outputs: Mapping[str,
     for role in REFUSING_ROLES:
         for name in sorted({*stack.hosts_of(role)} - {*refusing(stack, facts, role)}):
             typer.echo(f"confirm-dead: {name} cannot be reached: {other} looks whether it serves")
-            where = f"{outputs['hosts'][name]['address']}/{SERVICE_PORTS[role]}"
+            where = f"{outputs['hosts'][name]['address']}/{role.service_port}"
             hosts.run(other, SILENT.format(where=where, host=name), timeout=30)
 
 

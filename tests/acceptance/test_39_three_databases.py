@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 from openstack.connection import Connection
 
+from roles import DATABASE
 from tests.acceptance.support.databases import Members, Rules, adding_rules
 from tests.acceptance.support.deployment import CONGRESS_HA, Deployment, run
 from tests.acceptance.support.guests import init_of
@@ -103,6 +104,28 @@ def test_all_off_and_on(members: Members, asking: Traffic, rules: Rules) -> None
         server.power_on()
     asking.served()
     members.audit(rules)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("back", ["writer", "replica"])
+def test_two_lost_stop_writes_with_a_clear_word_and_one_of_them_is_enough(
+    deployment: Deployment, members: Members, asking: Traffic, rules: Rules, back: str
+) -> None:
+    lost = {"writer": members.writer, "replica": members.replica}
+    with fault(asking, members, rules, f"two lost, the {back} back"):
+        for server in lost.values():
+            server.power_off()
+        wait_for(
+            "status says that nobody takes writes",
+            60,
+            lambda: [said for said in deployment.troubles() if said.startswith(f"{DATABASE.row}: no host")],
+        )
+        assert members.writers() == []
+        lost[back].power_on()
+        asking.served()
+        for server in lost.values():
+            if not init_of(server.name):
+                server.power_on()
 
 
 @pytest.mark.full
