@@ -180,7 +180,8 @@ def other_drivers(old: Declaration, new: Declaration) -> list[str]:
     """Datasources that would get another driver: engines keep its columns in rules that do not change."""
     return [
         f"datasource {name} would change its driver from {before['driver']} to {after['driver']}, and rules would keep "
-        f"the columns of {before['driver']}: give the new datasource another name"
+        f"the columns of {before['driver']}: give the new datasource another name, or remove it and what reads it in "
+        "one `up`, and declare both in the next"
         for name, after in new["datasources"].items()
         for before in [old["datasources"].get(name)]
         if before is not None and before["driver"] != after["driver"]

@@ -17,7 +17,7 @@ SILENCE = Path(__file__).parent / "support/database_silence.py"
 
 
 def test_an_attempt_without_an_answer_is_repeated_soon() -> None:
-    assert json.loads(run_script("database_connections.py", "ours")) == [0.25] * 16 + [1.0]
+    assert json.loads(run_script("database_connections.py", "ours")) == [0.125] * 32 + [1.0]
 
 
 def test_upstream_leaves_it_to_the_kernel() -> None:

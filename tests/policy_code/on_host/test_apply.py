@@ -223,8 +223,8 @@ def test_an_adopted_datasource_keeps_its_driver(host: Host) -> None:
     *_, refused = host.run()
     assert refused["result"] == (
         "RefusedError: nothing was changed: datasource nova would change its driver from doctor to nova, and rules "
-        "would keep the columns of doctor: give the new datasource another name, or let congress-ha policy overwrite "
-        "do it"
+        "would keep the columns of doctor: give the new datasource another name, or remove it and what reads it in one "
+        "`up`, and declare both in the next, or let congress-ha policy overwrite do it"
     )
 
 
