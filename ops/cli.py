@@ -5,6 +5,7 @@ Exit code 2: there is no deployment. The make targets of the same names call it.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tomllib
@@ -62,6 +63,8 @@ class Commands(TyperGroup):
 
     def main(self, *args: Any, **named: Any) -> NoReturn:
         """Report wrong arguments in one sentence, instead of typer's box."""
+        # A cloud that does not answer is an error of the command, which says so.
+        logging.getLogger("keystoneauth").setLevel(logging.ERROR)
         try:
             code = super().main(*args, **named | {"standalone_mode": False})
         except WrongWords as error:

@@ -119,24 +119,32 @@ def sequence(
 ) -> None:
     """Cause faults in random order while clients read and write; print what part of their requests was answered.
 
-    After each, all roles are audited, and nobody helps. The requests of an audit count, too.
+    After each, all roles are audited, and nobody helps. The requests of an audit count, too. A sequence that ends early
+    prints what it has.
     """
-    roles, everything = defaultdict[str, Availability](Availability), Availability()
-    with deployed(seed) as pair, traffic(pair.deployment) as clients:
-        for number in range(1, count + 1):
-            name, moment = pair.dice.choice(list(ALL_FAULTS)), time.time()
-            done(pair, number, name, survive)
-            clients.served()
-            for availability in (roles[ALL_FAULTS[name].role], everything):
-                availability.add(clients, moment)
-    print(
-        "| role | faults | requests | failed | answered | longest without an answer, s | without a write, s |"
-    )
-    print("|---" * 7 + "|")
-    for role, availability in sorted(roles.items()):
-        print(availability.row(role))
-    print(everything.row("all"))
-    print(f"faults: {count} faults of seed {seed} survived in a row")
+    roles = defaultdict[str, Availability](Availability)
+    try:
+        with deployed(seed) as pair, traffic(pair.deployment) as clients:
+            for number in range(1, count + 1):
+                name, moment = pair.dice.choice(list(ALL_FAULTS)), time.time()
+                done(pair, number, name, survive)
+                clients.served()
+                for role in (ALL_FAULTS[name].role, "all"):
+                    roles[role].add(clients, moment)
+    finally:
+        heads = (
+            "role",
+            "faults",
+            "requests",
+            "failed",
+            "answered",
+            "without an answer, s",
+            "without a write, s",
+        )
+        print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
+        for role, availability in sorted(roles.items()):
+            print(availability.row(role))
+        print(f"faults: {roles['all'].faults} faults of seed {seed} survived in a row")
 
 
 @app.command()
