@@ -6,6 +6,7 @@ ends the deletion as a deadlock. Upstream repeats it ten times, so beside a clie
 hundreds of rules cannot be deleted. Here, the deletion begins with a lock on its policy for writing.
 """
 
+from inspect import unwrap
 from typing import Any
 
 from congress.db import api, db_policy_rules
@@ -14,7 +15,8 @@ from congress.db.utils import retry_on_db_error
 
 
 def apply() -> None:
-    delete = db_policy_rules.delete_policy
+    # Without its own repetition, which cannot repeat a part of a transaction.
+    delete = unwrap(db_policy_rules.delete_policy)
 
     @retry_on_db_error
     def lock_then_delete(id_: str, session: Any = None) -> Any:
