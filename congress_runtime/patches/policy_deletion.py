@@ -18,7 +18,7 @@ def apply() -> None:
     # Without its own repetition, which cannot repeat a part of a transaction.
     delete = unwrap(db_policy_rules.delete_policy)
 
-    @retry_on_db_error
+    @retry_on_db_error  # type: ignore[untyped-decorator]
     def lock_then_delete(id_: str, session: Any = None) -> Any:
         session = session or api.get_session()
         with session.begin(subtransactions=True):
