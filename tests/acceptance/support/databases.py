@@ -68,14 +68,14 @@ class Rules(threading.Thread):
     Each other rule may be there or not: its request has failed, after an engine had it.
     """
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: Deployment, pause: float) -> None:
         super().__init__(daemon=True)
-        self.deployment, self.over = deployment, threading.Event()
+        self.deployment, self.pause, self.over = deployment, pause, threading.Event()
         self.known, self.refused = dict[int, float](), set[int]()
 
     def run(self) -> None:
         for number in count():
-            if self.over.wait(0.2):
+            if self.over.wait(self.pause):
                 return
             try:
                 made = self.deployment.api(
@@ -124,11 +124,11 @@ class Rules(threading.Thread):
 
 
 @contextmanager
-def adding_rules(deployment: Deployment) -> Iterator[Rules]:
-    """A client that adds rules to a policy of its own. After a failure, the rules stay, for who looks into it."""
+def adding_rules(deployment: Deployment, pause: float = 0.2) -> Iterator[Rules]:
+    """A client that adds rules to a policy of its own, with a pause of so many seconds between two. After a failure, the rules stay, for who looks into it."""
     wait_for("no policy of before", AWAY, lambda: forgotten(deployment))
     congress.ok(deployment.api("POST", "/v1/policies", {"name": POLICY}))
-    rules = Rules(deployment)
+    rules = Rules(deployment, pause)
     rules.start()
     try:
         wait_for("rules are added", 60, lambda: len(rules.known) >= 5)

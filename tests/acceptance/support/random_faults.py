@@ -10,13 +10,14 @@ from tests.acceptance.support.faults import Fault, Outcome, suffer
 from tests.acceptance.support.pair import Pair
 from tests.support.waiting import wait_for
 
+PAUSE = 1.0  # seconds between two rules: other clients read and write, too
 AGAIN = 300.0  # seconds for rules to be added again, and for the database to be able to lose a host again
 
 
 def survive(pair: Pair, fault: Fault) -> Outcome:
     """Let the deployment suffer a fault while a client adds rules, and audit all roles."""
     members = Members(pair.deployment, pair.admin)
-    with adding_rules(pair.deployment) as rules:
+    with adding_rules(pair.deployment, PAUSE) as rules:
         outcome = suffer(pair, fault)
         rules.added_again(AGAIN)
         if has_several(pair, DATABASE.name):
