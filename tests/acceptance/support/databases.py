@@ -125,7 +125,10 @@ class Rules(threading.Thread):
 
 @contextmanager
 def adding_rules(deployment: Deployment, pause: float = 0.2) -> Iterator[Rules]:
-    """A client that adds rules to a policy of its own, with a pause of so many seconds between two. After a failure, the rules stay, for who looks into it."""
+    """A client that adds rules to a policy of its own, with a pause of so many seconds between two.
+
+    After a failure, the rules stay, for who looks into it.
+    """
     wait_for("no policy of before", AWAY, lambda: forgotten(deployment))
     congress.ok(deployment.api("POST", "/v1/policies", {"name": POLICY}))
     rules = Rules(deployment, pause)
