@@ -55,20 +55,20 @@ def load_balancer_s_host(pair: Pair) -> Iterator[float]:
     yield off_and_on(pair, host)
 
 
-@fault("RabbitMQ killed", limit=60, absences=0, role=MESSAGING.name, among=ROLE_FAULTS)
+@fault("RabbitMQ killed", limit=60, absences=0, vanishes=True, role=MESSAGING.name, among=ROLE_FAULTS)
 def rabbitmq_killed(pair: Pair) -> Iterator[None]:
     pair.deployment.on(pair.some(MESSAGING.name), f"{KILL} rabbitmq-server")
     yield
     of_three(pair)
 
 
-@fault("host of the bus off and on", limit=BOOTED, role=MESSAGING.name, among=ROLE_FAULTS)
+@fault("host of the bus off and on", limit=BOOTED, vanishes=True, role=MESSAGING.name, among=ROLE_FAULTS)
 def host_of_the_bus(pair: Pair) -> Iterator[float]:
     yield off_and_on(pair, pair.some(MESSAGING.name))
     of_three(pair)
 
 
-@fault("host of the bus cut off", limit=90, role=MESSAGING.name, among=ROLE_FAULTS)
+@fault("host of the bus cut off", limit=90, vanishes=True, role=MESSAGING.name, among=ROLE_FAULTS)
 def host_of_the_bus_cut(pair: Pair) -> Iterator[None]:
     server = pair.server(pair.some(MESSAGING.name))
     server.link("down")
