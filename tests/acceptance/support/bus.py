@@ -25,22 +25,22 @@ def restart_bus(deployment: Deployment) -> float:
 
 
 def bus_is_whole(deployment: Deployment) -> None:
-    """Assert that all three hosts run in one cluster, and that each queue has a copy on each of them."""
+    """Wait until all three hosts run in one cluster, and each queue has a copy on each of them."""
+    assert len(deployment.hosts("messaging")) > 1
+    # Repeated also because a busy member may be too slow for its command line tool, as above.
+    wait_for("the bus is one cluster with three copies of each queue", 90, lambda: is_whole(deployment))
+
+
+def is_whole(deployment: Deployment) -> bool:
     hosts = deployment.hosts("messaging")
-    assert len(hosts) > 1, hosts
     for host in hosts:
         printed = deployment.on(host, "rabbitmqctl -q cluster_status --formatter json")
         assert len(json.loads(printed)["running_nodes"]) == len(hosts), (host, printed)
     queues = lasting_queues(deployment, hosts[0])
     assert any(queue["name"].startswith("congress-service") for queue in queues)
     assert {queue["type"] for queue in queues} == {"quorum"}
-
-    def copied() -> bool:
-        found = lasting_queues(deployment, hosts[0])
-        assert [queue for queue in found if len(queue["online"]) < len(hosts)] == []
-        return True
-
-    wait_for("each queue has all its copies", 60, copied)
+    assert [queue for queue in queues if len(queue["online"]) < len(hosts)] == []
+    return True
 
 
 def lasting_queues(deployment: Deployment, host: str) -> list[dict[str, Any]]:
