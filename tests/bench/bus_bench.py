@@ -22,7 +22,7 @@ from typing import Any
 
 from tests.acceptance.support.push import events
 from tests.congress_runtime.support.congress_python import ENVIRONMENT
-from tests.congress_runtime.test_tls_bus import Bus
+from tests.congress_runtime.support.tls_bus import Bus
 from tests.support.ports import free_port
 from tests.support.programs import congress_python, running
 from tests.support.waiting import wait_for

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from components.foundation.template import ROOT, render
+from tests.congress_runtime.support.authtoken import PASSWORD, authtoken
 from tests.congress_runtime.support.fake_keystone import CHECKER, keystone
-from tests.congress_runtime.test_engine_api import PASSWORD, authtoken
 from tests.render.support.contexts.congress_host import CONGRESS
 from tests.support.programs import congress_python, run
 

@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from components.foundation.template import ROOT, render
-from components.keystone import keystone_options
-from components.preflight.identity import Identity
+from tests.congress_runtime.support.authtoken import PASSWORD, authtoken
 from tests.congress_runtime.support.congress_python import run_script
 from tests.congress_runtime.support.fake_keystone import keystone
 from tests.render.support.contexts.congress_host import CONGRESS
 
-PASSWORD = 'it\'s $HOME "quoted" # ; ='
 Step = str | tuple[str, str, str | None]
 
 
@@ -35,17 +33,6 @@ def run_steps(
 
 def statuses(folder: Path, authtoken: dict[str, Any] | None, steps: Sequence[Step]) -> list[int]:
     return [status for status, _ in run_steps(folder, authtoken, steps)]
-
-
-def authtoken(url: str, password: str = PASSWORD) -> dict[str, Any]:
-    return {
-        **keystone_options(Identity(url, "RegionOne", "public")),
-        "username": "congress",
-        "password": password,
-        "user_domain_name": "Default",
-        "project_name": "service",
-        "project_domain_name": "Default",
-    }
 
 
 HEALTH: Step = ("GET", "/health", None)

@@ -17,7 +17,7 @@ from tests.congress_runtime.support.congress_python import ENVIRONMENT
 from tests.congress_runtime.support.tls_server import OWN, TlsServer, connect
 from tests.render.support.contexts.congress_host import CONGRESS
 from tests.render.support.contexts.database import DATABASE
-from tests.render.test_mariadb import sql_of
+from tests.render.support.database_files import sql_of
 from tests.support import mariadb
 from tests.support.certificates import authority
 from tests.support.programs import congress_python, run

@@ -11,10 +11,9 @@ from ops.replacement import procedure
 from ops.replacement.departure import Departure
 from ops.replacement.interrupted_run import RecordFile
 from ops.ssh.commands import Hosts
-from tests.ops.ssh.test_survey import OUTPUTS
 from tests.ops.support.cloud_changes import state
 from tests.ops.support.fake_replacement import HOST, Simulation
-from tests.ops.support.sample_stack import STACK
+from tests.ops.support.sample_stack import OUTPUTS, STACK
 
 FAKE_SSH = """#!/usr/bin/env bash
 [ "$3" != lost ] || { echo 'ssh: connect to host 10.0.0.2 port 22: No route to host' >&2; exit 255; }

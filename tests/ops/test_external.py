@@ -16,8 +16,8 @@ from ops.health.facts import Facts, Unseen
 from ops.health.parsing import parse_facts
 from ops.health.table import rows
 from ops.replacement import confirm_dead, procedure
-from tests.ops.replacement.test_confirm_dead import dead
 from tests.ops.support import sample_stack as healthy
+from tests.ops.support.lost_hosts import dead
 
 PLACES = {
     "database": "db.example.org:3306/congress",

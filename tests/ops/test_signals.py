@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ops.stack.outputs import ROOT
-from tests.ops.ssh.test_survey import OUTPUTS
+from tests.ops.support.sample_stack import OUTPUTS
 
 # Each looks at a stack whose bastion never answers.
 TOOLS = {
@@ -28,8 +28,7 @@ TOOLS = {
 PROGRAM = """
 import subprocess, sys, typer
 from tests.ops.support.cloud_changes import state
-from tests.ops.support.sample_stack import STACK
-from tests.ops.ssh.test_survey import OUTPUTS
+from tests.ops.support.sample_stack import OUTPUTS, STACK
 from ops.cloud import servers as cloud
 from ops.ssh.files import write_ssh_files
 from ops.drift import repair

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from policy_code.folder import read, uses
 from policy_code.model import Case, Cases, Datasource, Policy, Secret
 from tests.policy_code.folders import NOVA, case, policy, write
-from tests.policy_code.test_documents import DATA, PIECES
+from tests.policy_code.support.any_text import DATA, PIECES
+from tests.policy_code.support.problems import texts
 
 NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,8}", fullmatch=True)
 TEXT = st.text(max_size=20)
@@ -36,10 +37,6 @@ POLICIES = st.builds(
         max_size=3,
     ),
 )
-
-
-def texts(folder: Path) -> list[str]:
-    return [f"{Path(one.file).relative_to(folder)}:{one.line}: {one.text}" for one in read(folder).problems]
 
 
 def test_datasources_come_first_and_then_what_others_name(tmp_path: Path) -> None:

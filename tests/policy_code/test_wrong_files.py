@@ -10,7 +10,7 @@ import pytest
 
 from policy_code.folder import read
 from tests.policy_code.folders import NOVA, policy, write
-from tests.policy_code.test_folder import texts
+from tests.policy_code.support.problems import texts
 
 # A few lines that make 10**9 values.
 LAUGHS = ["a0: &a0 [1]\n", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10))]

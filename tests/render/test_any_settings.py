@@ -20,20 +20,19 @@ from components.preflight.cloud import ExistingNetwork
 from roles import DATABASE
 from settings import Settings, SettingsError
 from tests.render.support.any_settings import settings as any_settings
+from tests.render.support.cloud_init_schema import schema
+from tests.render.support.congress_conf import Reader
 from tests.render.support.contexts.common import PRIVATE_KEY
 from tests.render.support.contexts.congress_host import AUTHTOKEN, CONGRESS
 from tests.render.support.contexts.host import DEPLOYER_KEYS, HOST_KEY
-from tests.render.test_cluster import Pacemaker, corosync
-from tests.render.test_congress_conf import Reader, read
-from tests.render.test_haproxy import check
-from tests.render.test_user_data import schema
+from tests.render.support.haproxy_check import check
+from tests.render.support.pair import Pacemaker, corosync
 from tests.support.deployer import LOGIN
 from tests.support.programs import program, run
 from tests.unit.support import recording
 from tests.unit.support.parsing import parse
 from tests.unit.support.recording import WITH_KEYSTONE, Recording, settings_with
 
-__all__ = ["read"]
 # A step's call of put_file: the path, and the content between the marks.
 FILE = re.compile(r"^put_file \"([^\"]+)\" \S+ \S+ <<'(END_\w+)'\n(.*?)^\2$", re.MULTILINE | re.DOTALL)
 KEYS = {"host_private_key": PRIVATE_KEY, "host_public_key": HOST_KEY, "deployer_public_keys": DEPLOYER_KEYS}

@@ -2,65 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from components.foundation.template import ROOT, render
+from components.foundation.template import render
 from tests.render.support.cases import Case, Validator, case, cases
+from tests.render.support.congress_conf import Reader
 from tests.render.support.contexts.congress_host import AUTHTOKEN, CONGRESS
-from tests.support.programs import congress_python
-
-
-@dataclass(frozen=True)
-class Read:
-    """What Congress reads from configuration files."""
-
-    values: dict[str, Any]
-    errors: list[str]
-
-
-Reader = Callable[..., Read]
-
-
-@pytest.fixture(scope="module")
-def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    """Sends configuration files to congress_options.py, run by Congress's Python."""
-    folder = tmp_path_factory.mktemp("congress")
-    paths = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-    with (folder / "stderr").open("w") as stderr:
-        validator = subprocess.Popen(
-            [congress_python(), Path(__file__).parent / "support/congress_options.py"],
-            env={**os.environ, **paths, "PYTHONWARNINGS": "ignore"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-        )
-    assert validator.stdin
-    assert validator.stdout
-    requests, answers = validator.stdin, validator.stdout
-
-    def ask(*texts: str) -> Read:
-        files = [folder / f"{number}.conf" for number in range(len(texts))]
-        for file, text in zip(files, texts, strict=True):
-            file.write_text(text)
-        requests.write(json.dumps([str(file) for file in files]) + "\n")
-        requests.flush()
-        answer = answers.readline()
-        assert answer, (folder / "stderr").read_text()
-        return Read(**json.loads(answer))
-
-    yield ask
-    requests.close()
-    assert validator.wait(timeout=20) == 0
-    answers.close()
 
 
 @pytest.mark.parametrize("case", cases(Validator.CONGRESS), ids=str)

@@ -17,7 +17,7 @@ from components.foundation.template import ROOT, render
 from tests.render.support.cases import Case, Validator, case, cases
 from tests.render.support.contexts.database import DATABASE_NAMES
 from tests.render.support.contexts.datasource_node import COROSYNC_OF_DATABASE
-from tests.render.test_mariadb import mariadb
+from tests.render.support.database_files import mariadb
 from tests.support.programs import missing, private, program, run
 
 ADDRESS_AGENT = Path("/usr/lib/ocf/resource.d/heartbeat/IPaddr2")

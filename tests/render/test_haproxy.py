@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.render.support.cases import Case, Validator, case, cases
-from tests.support.certificates import authority
-from tests.support.programs import program, run
+from tests.render.support.haproxy_check import check
 
 SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "": 0.001}
 CONGRESS_TIMEOUT = 120  # s that Congress itself may take over a request to a datasource node that died
@@ -38,16 +37,6 @@ def seconds(section: list[list[str]], name: str) -> float:
     match = re.fullmatch(r"(\d+)(ms|s|m|h|)", value)
     assert match, value
     return int(match[1]) * SECONDS[match[2]]
-
-
-def check(text: str, folder: Path) -> tuple[int, str]:
-    """HAProxy's result; -dW makes a warning an error."""
-    file, identity = folder / "haproxy.cfg", folder / "endpoint.pem"
-    own = authority()
-    identity.write_text(own.pem + own.key)
-    file.write_text(text.replace("/etc/haproxy/endpoint.pem", str(identity)))
-    checked = run(program("haproxy"), "-c", "-dW", "-f", file)
-    return checked.returncode, checked.stdout + checked.stderr
 
 
 @pytest.mark.parametrize("case", cases(Validator.HAPROXY), ids=str)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,30 +11,9 @@ from components.database import PRIVILEGES
 from tests.render.support.cases import Case, Validator, case, cases
 from tests.render.support.contexts.common import PASSWORD
 from tests.render.support.contexts.database import DATABASE
+from tests.render.support.database_files import mariadb, sql_of
 from tests.support.mariadb import install, of_folder
 from tests.support.programs import program, run
-
-
-def mariadb(text: str, folder: Path) -> tuple[int, dict[str, str], str]:
-    """MariaDB's variables with only this file: exit status, name -> value, errors."""
-    file = folder / "90-congress.cnf"
-    file.write_text(text)
-    file.chmod(0o644)
-    checked = run(
-        program("mariadbd"),
-        f"--defaults-file={file}",
-        f"--datadir={folder}",
-        "--user=root",
-        "--verbose",
-        "--help",
-    )
-    table = checked.stdout.partition("--------- ")[2]
-    values = dict(line.split(None, 1) for line in table.splitlines()[1:] if len(line.split(None, 1)) == 2)
-    return (
-        checked.returncode,
-        values,
-        "\n".join(line for line in checked.stderr.splitlines() if "ERROR" in line),
-    )
 
 
 @pytest.mark.parametrize("case", cases(Validator.MARIADB), ids=str)
@@ -86,12 +64,6 @@ def accounts(tmp_path: Path) -> Callable[[str], tuple[str, list[list[str]]]]:
         return errors, [line.split("|") for line in file.read_text().splitlines()] if file.exists() else []
 
     return execute
-
-
-def sql_of(text: str) -> str:
-    match = re.search(r"<<'END_SQL'\n(.*)\nEND_SQL\n", text, re.DOTALL)
-    assert match
-    return match[1]
 
 
 def test_account_has_the_privileges_that_congress_needs_and_no_other(

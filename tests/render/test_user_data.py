@@ -10,19 +10,12 @@ import yaml
 
 from components.foundation.template import ROOT
 from tests.render.support.cases import Case, Validator, case, cases
+from tests.render.support.cloud_init_schema import schema
 from tests.render.support.contexts.common import CERTIFICATE, PRIVATE_KEY
 from tests.render.support.contexts.host import DEPLOYER_KEYS, HOST_KEY
 from tests.support.programs import private, program, run
 
 TEMPLATE = "host/user_data.yaml.j2"
-
-
-def schema(text: str, folder: Path) -> tuple[int, str]:
-    """Result of `cloud-init schema`, which exits 0 for keys that it only warns of."""
-    file = folder / "user_data"
-    file.write_text(text)
-    checked = run(program("cloud-init"), "schema", "--config-file", file)
-    return checked.returncode, (checked.stdout + checked.stderr).strip()
 
 
 def content(variant: str) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from components.foundation.template import ROOT
 from components.preflight.error import CloudError
 from tests.unit.support import recording as recorded
 from tests.unit.support.external_settings import ALL, CA, CA_FILE, DATABASE, LOAD_BALANCER, PASSWORD
+from tests.unit.support.firewall import table
 from tests.unit.support.recording import STEP, Recording, Registration, settings_with, strings
-from tests.unit.test_firewall import table
 
 RULE = "openstack:networking/secGroupRule:SecGroupRule"
 SERVER = "openstack:compute/instance:Instance"

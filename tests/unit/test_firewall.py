@@ -4,28 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.openings import DIFFERENT, NAMES, OPENINGS, Opening
+from tests.support.openings import DIFFERENT, NAMES, OPENINGS
 from tests.unit.support import recording as recorded
+from tests.unit.support.firewall import RULE, everything, table
 from tests.unit.support.recording import Recording
-
-RULE = "openstack:networking/secGroupRule:SecGroupRule"
-
-
-def table(recording: Recording, direction: str = "ingress") -> set[Opening]:
-    rules = [rule for rule in recording.of_type(RULE) if rule.inputs["direction"] == direction]
-    rows = {
-        (
-            rule.inputs["securityGroupId"].removesuffix("-id"),
-            rule.inputs["protocol"],
-            int(rule.inputs.get("portRangeMin") or 0),
-            int(rule.inputs.get("portRangeMax") or 0),
-            rule.inputs.get("remoteIpPrefix") or rule.inputs["remoteGroupId"].removesuffix("-id"),
-        )
-        for rule in rules
-    }
-    assert len(rows) == len(rules)
-    assert all(rule.inputs["ethertype"] == "IPv4" for rule in rules)
-    return rows
 
 
 def test_the_table(recording: Recording) -> None:
@@ -53,16 +35,6 @@ def test_every_configured_range_gets_its_rule(recording: Recording) -> None:
         ("bastion", "tcp", 22, 22, "192.0.2.32/28"),
         ("load-balancer", "tcp", 1789, 1789, "198.51.100.0/25"),
         ("load-balancer", "tcp", 1789, 1789, "198.51.100.128/26"),
-    }
-
-
-def everything(*ranges: str) -> set[Opening]:
-    """All protocols and ports, from every role."""
-    return {
-        (role, protocol, 0, 0, cidr)
-        for role in NAMES
-        for protocol in ("tcp", "udp", "icmp")
-        for cidr in ranges
     }
 
 

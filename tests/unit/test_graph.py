@@ -14,7 +14,7 @@ from syrupy.assertion import SnapshotAssertion
 from components.preflight.cloud import Cloud, ExistingNetwork
 from tests.support.deployer import LOGIN, SCOPE
 from tests.unit.support import recording as recorded
-from tests.unit.support.recording import Recording
+from tests.unit.support.graph import graph
 
 EXISTING = Cloud(
     "image-id",
@@ -48,14 +48,6 @@ STACKS: dict[str, tuple[dict[str, Any], Cloud]] = {
         EXISTING,
     ),
 }
-
-
-def graph(recording: Recording) -> list[str]:
-    """A line for each resource: its type without its parents' types, its name, and its parent's name."""
-    return sorted(
-        f"{resource.urn.split('::', 2)[2]} in {resource.parent.rpartition('::')[2]}"
-        for resource in recording.resources.values()
-    )
 
 
 @pytest.mark.parametrize("stack", STACKS)

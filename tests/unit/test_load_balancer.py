@@ -10,9 +10,9 @@ from syrupy.assertion import SnapshotAssertion
 from tests.support.certificates import authority
 from tests.support.openings import OF_TWO_LOAD_BALANCERS, OPENINGS
 from tests.unit.support import recording as recorded
+from tests.unit.support.firewall import everything, table
 from tests.unit.support.recording import Recording
 from tests.unit.support.several_hosts import added_names, cloud_inputs
-from tests.unit.test_firewall import everything, table
 
 INSTANCE = "openstack:compute/instance:Instance"
 GROUP = "openstack:compute/serverGroup:ServerGroup"

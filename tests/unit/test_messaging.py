@@ -7,9 +7,9 @@ from syrupy.assertion import SnapshotAssertion
 
 from tests.support.openings import OF_THREE_BROKERS, OPENINGS
 from tests.unit.support import recording as recorded
+from tests.unit.support.firewall import table
 from tests.unit.support.recording import Recording
 from tests.unit.support.several_hosts import added_names, cloud_inputs
-from tests.unit.test_firewall import table
 
 INSTANCE = "openstack:compute/instance:Instance"
 GROUP = "openstack:compute/serverGroup:ServerGroup"

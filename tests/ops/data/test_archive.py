@@ -7,37 +7,17 @@ import stat
 import subprocess
 import sys
 import tarfile
-import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ops.data import archive
 from ops.data.archive import ArchiveError
 from ops.stack.outputs import ROOT
+from tests.ops.support.backup_file import ENCRYPTION_KEY, WRITTEN, write
 from tests.support.programs import private, run
-
-WRITTEN = datetime(2026, 11, 25, 16, 0, 30, tzinfo=UTC)
-ENCRYPTION_KEY = Fernet.generate_key().decode()
-SQL = b"CREATE TABLE `t` (`x` text);\nINSERT INTO `t` VALUES ('\xff\x00\\n');\n" * 50
-
-
-def write(file: Path, sql: bytes = SQL, key: str = ENCRYPTION_KEY) -> None:
-    with tempfile.TemporaryFile() as dump:
-        dump.write(sql)
-        archive.write(
-            file, dump, key, written=WRITTEN, stack="dev", congress="11.0.0", revision="c0125080d572"
-        )
-
-
-def refusal(file: Path) -> str:
-    with pytest.raises(ArchiveError) as refused, archive.read(file):
-        pass
-    return str(refused.value)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ops.data import archive
 from ops.data.archive import ArchiveError
-from tests.ops.data.test_archive import ENCRYPTION_KEY, SQL, refusal, write
+from tests.ops.support.backup_file import ENCRYPTION_KEY, SQL, refusal, write
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)

@@ -11,8 +11,8 @@ from ops.health.facts import Unseen
 from ops.health.roles.database import Database, DatabaseHealth, Member
 from ops.ssh.survey import Report
 from roles import DATABASE
-from tests.ops.replacement.test_preconditions import refusal
 from tests.ops.support import fact_changes as changes
+from tests.ops.support.lost_hosts import refusal
 from tests.ops.support.sample_stack import STACK, facts
 
 NAMES = ("database", "database-2", "database-3")

@@ -22,18 +22,14 @@ from ops.common.progress import StoppedError
 from ops.health.facts import Facts
 from ops.replacement import confirm_dead, departure
 from ops.ssh.commands import HostError
-from tests.ops.replacement.test_preconditions import unreachable
 from tests.ops.support import fact_changes as changes
 from tests.ops.support.fact_changes import ONE, OTHER
+from tests.ops.support.lost_hosts import dead, unreachable
 from tests.ops.support.sample_stack import STACK
 
 ADDRESS = "10.20.0.12"
 app = Typer()
 app.command()(confirm_dead.main)
-
-
-def dead() -> Facts:
-    return unreachable(changes.node(changes.healthy(), online=False, unclean=True), "datasource-2")
 
 
 class Simulation:

@@ -19,10 +19,10 @@ from ops.replacement.departure import Departure, clear_failures
 from ops.ssh.commands import HostError
 from ops.stack.host_server import Server
 from roles.table import MESSAGING
-from tests.ops.replacement.test_preconditions import GONE, unreachable
 from tests.ops.support import fact_changes as changes
 from tests.ops.support import two_load_balancers as balancers
 from tests.ops.support.fact_changes import ONE, OTHER
+from tests.ops.support.lost_hosts import GONE, unreachable
 from tests.ops.support.sample_stack import STACK
 
 SERVER = Server("urn:pulumi:dev::congress-ha::openstack:compute/instance:Instance::x", "id-of-x", gone=False)

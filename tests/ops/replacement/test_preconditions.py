@@ -7,40 +7,14 @@ from dataclasses import replace
 import pytest
 
 from ops.health.facts import Facts, Unseen
-from ops.health.role_health import Candidate
-from ops.health.roles.database import DatabaseHealth
-from ops.health.roles.datasource_node import DatasourceNodeHealth
 from ops.health.roles.load_balancer import LoadBalancerHealth, Shares
 from ops.health.roles.messaging import Bus, MessagingHealth
-from ops.health.roles.policy_engine import PolicyEngineHealth
-from ops.replacement import preconditions
-from ops.stack.outputs import Stack
 from tests.ops.support import fact_changes as changes
 from tests.ops.support import two_load_balancers as balancers
+from tests.ops.support.lost_hosts import GONE, refusal, unreachable
 from tests.ops.support.sample_stack import STACK
 
 ONE, OTHER = "policy-engine-host-1", "policy-engine-host-2"
-GONE = "No route to host"
-
-
-def refusal(stack: Stack, facts: Facts, host: str, *, saved: bool = False) -> str | None:
-    return preconditions.refusal(Candidate(stack, facts, host, saved))
-
-
-def unreachable(seen: Facts, host: str) -> Facts:
-    """The facts with one unreachable host, and without everything that was observed on it."""
-    unseen = Unseen(GONE, explained=True)
-    seen = changes.host(seen, host, ssh=GONE, connected=False)
-    engines = {
-        n: replace(e, unit=unseen, view=unseen) if e.host == host else e
-        for n, e in seen[PolicyEngineHealth].engines.items()
-    }
-    clusters = {
-        name: unseen if name == host else view for name, view in seen[DatasourceNodeHealth].clusters.items()
-    }
-    seen = changes.changed(seen, PolicyEngineHealth, engines=engines)
-    seen = changes.changed(seen, DatasourceNodeHealth, clusters=clusters)
-    return changes.changed(seen, DatabaseHealth, database=unseen) if host == "database" else seen
 
 
 @pytest.mark.parametrize("host", STACK.hosts)

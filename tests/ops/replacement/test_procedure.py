@@ -11,9 +11,9 @@ from ops.replacement.interrupted_run import ReplacementRecord
 from ops.ssh.commands import HostError
 from ops.stack.host_server import Server
 from ops.stack.outputs import StackError
-from tests.ops.replacement.test_preconditions import unreachable
 from tests.ops.support import fact_changes as changes
 from tests.ops.support.fake_replacement import HOST, NEW, ONLY, URN, Simulation
+from tests.ops.support.lost_hosts import unreachable
 from tests.ops.support.sample_stack import STACK
 
 WHOLE = [

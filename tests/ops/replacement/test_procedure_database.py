@@ -18,9 +18,9 @@ from ops.replacement import procedure
 from ops.replacement.interrupted_run import ReplacementRecord
 from ops.ssh.commands import HostError, Hosts
 from ops.stack.host_server import Server
-from tests.ops.replacement.test_preconditions import unreachable
 from tests.ops.support import fact_changes as changes
 from tests.ops.support.fake_replacement import ONLY, Simulation, replace_server
+from tests.ops.support.lost_hosts import unreachable
 
 
 class FakeData:

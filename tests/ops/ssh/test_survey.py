@@ -11,9 +11,8 @@ from ops.common.limits import Limits
 from ops.remote.runner import Command
 from ops.ssh import survey
 from ops.ssh.survey import Report, run_on_hosts
-from tests.ops.support.sample_stack import STACK
+from tests.ops.support.sample_stack import OUTPUTS, STACK
 
-OUTPUTS = {"ssh_config": "Host *\n", "ssh_known_hosts": "known\n", "ssh_private_key": "PRIVATE\n"}
 CAT: Command = {"argv": ["cat"], "stdin": "asked"}
 COMMANDS: dict[str, dict[str, Command]] = {
     name: {} if name == survey.BASTION else {"cat": CAT} for name in STACK.hosts

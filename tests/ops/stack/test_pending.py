@@ -9,8 +9,9 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from ops.stack.pending import main
-from tests.ops.stack.test_recovery_refused import OURS, PROTECTED
 from tests.ops.support.fake_pulumi import (
+    OURS,
+    PROTECTED,
     SKIP,
     simulation,
 )

@@ -13,21 +13,16 @@ from ops.stack.checkpoint import Checkpoint
 from ops.stack.recovery import RefusedError
 from tests.ops.support.fake_cloud import server
 from tests.ops.support.fake_pulumi import (
+    OURS,
+    PAIR,
     PORT,
+    PROTECTED,
     QUIET,
     SKIP,
     checkpoint_of,
     orphan_port,
     simulation,
 )
-
-PAIR = replace(QUIET, servers={"bastion": "congress-dev-bastion", "database": "congress-dev-database"})
-
-
-PROTECTED = replace(PAIR, protected=frozenset({"database"}))
-
-
-OURS = Scope("project", "RegionOne")
 
 
 @pytest.mark.parametrize("stack", [Scope("another", "RegionOne"), Scope("project", "RegionTwo")])

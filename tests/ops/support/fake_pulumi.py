@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from components.preflight.scope import Scope
 from components.preflight.state import Pending, parse_state
 from ops.stack.checkpoint import Checkpoint
 from ops.stack.recovery import Pulumi, PulumiError, recover
@@ -17,6 +18,15 @@ LONG_AGO = datetime(2026, 11, 25, tzinfo=UTC)
 QUIET = Checkpoint(
     LONG_AGO, frozenset({"bastion", "net"}), frozenset(), {"bastion": "congress-dev-bastion"}, ()
 )
+
+
+PAIR = replace(QUIET, servers={"bastion": "congress-dev-bastion", "database": "congress-dev-database"})
+
+
+PROTECTED = replace(PAIR, protected=frozenset({"database"}))
+
+
+OURS = Scope("project", "RegionOne")
 
 
 PORT = Pending(

@@ -33,6 +33,8 @@ STACK = Stack(
     endpoint="https://192.0.2.10:1789",
     ca_certificate="",
 )
+# Only those that ssh's files are made of.
+OUTPUTS = {"ssh_config": "Host *\n", "ssh_known_hosts": "known\n", "ssh_private_key": "PRIVATE\n"}
 SERVERS = {host.server: Server("ACTIVE", "") for host in STACK.hosts.values()}
 
 

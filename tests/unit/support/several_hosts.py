@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.unit.support.graph import graph
 from tests.unit.support.recording import STEP, Recording
-from tests.unit.test_graph import graph
 
 
 def added_names(one: Recording, several: Recording) -> set[str]:
