@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Self
 
 from openstack.connection import Connection
+from openstack.exceptions import ConflictException
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from tests.acceptance.support.deployment import ROOT, STACK, Deployment, run
 
@@ -118,5 +120,15 @@ class Server:
         os.kill(init, signal.SIGKILL)
 
     def power_on(self) -> None:
-        """Start the server, as the cloud's user does after its compute host is back."""
-        self.cloud.compute.reboot_server(self.id, "HARD")
+        """Start the server, as the cloud's user does after its compute host is back.
+
+        Nova refuses that for a moment, while it notes that the server is off.
+        """
+        for attempt in Retrying(
+            retry=retry_if_exception_type(ConflictException),
+            stop=stop_after_delay(60),
+            wait=wait_fixed(1),
+            reraise=True,
+        ):
+            with attempt:
+                self.cloud.compute.reboot_server(self.id, "HARD")
