@@ -29,6 +29,11 @@ from tests.acceptance.support.random_faults import survive
 from tests.acceptance.support.role_faults import ALL_FAULTS
 from tests.acceptance.support.traffic import Traffic, traffic
 
+HEADER = (
+    "| role | faults | requests | failed | answered | without an answer, s | without a write, s |\n"
+    + "|---" * 7
+    + "|"
+)
 REACHED = 600.0  # seconds for pushed tables to reach every engine
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -123,28 +128,19 @@ def sequence(
     prints what it has.
     """
     roles = defaultdict[str, Availability](Availability)
-    try:
-        with deployed(seed) as pair, traffic(pair.deployment) as clients:
+    with deployed(seed) as pair, traffic(pair.deployment) as clients:
+        try:
             for number in range(1, count + 1):
                 name, moment = pair.dice.choice(list(ALL_FAULTS)), time.time()
                 done(pair, number, name, survive)
                 clients.served()
                 for role in (ALL_FAULTS[name].role, "all"):
                     roles[role].add(clients, moment)
-    finally:
-        heads = (
-            "role",
-            "faults",
-            "requests",
-            "failed",
-            "answered",
-            "without an answer, s",
-            "without a write, s",
-        )
-        print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
-        for role, availability in sorted(roles.items()):
-            print(availability.row(role))
-        print(f"faults: {roles['all'].faults} faults of seed {seed} survived in a row")
+        finally:
+            print(HEADER)
+            for role, availability in sorted(roles.items()):
+                print(availability.row(role))
+            print(f"faults: {roles['all'].faults} faults of seed {seed} survived in a row")
 
 
 @app.command()
