@@ -8,6 +8,7 @@ import os
 import signal
 import ssl
 import subprocess
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -231,8 +232,13 @@ class Pair:
         """Send a request from the namespace of the clients, on its own connection."""
 
         def ask() -> str:
-            with urllib.request.urlopen(url, timeout=timeout, context=self.tls) as answer:  # noqa: S310
-                return str(answer.read().decode())
+            try:
+                with urllib.request.urlopen(url, timeout=timeout, context=self.tls) as answer:  # noqa: S310
+                    return str(answer.read().decode())
+            except urllib.error.HTTPError as error:
+                # It has the connection, whose end would otherwise be a warning at any later moment.
+                error.close()
+                raise
 
         return inside(self.namespace("clients"), ask)
 
